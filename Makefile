@@ -1,0 +1,46 @@
+# Two commands do it all: `make run` starts the site, `make test` passes the tests. Both install
+# what is missing first (Debian packages when root; otherwise they say what to install).
+
+PROFILE := $(if $(RELEASE),release,debug)
+CARGO_PROFILE := $(if $(RELEASE),--release,)
+DATA ?= ./data
+LISTEN ?= 0.0.0.0:8080
+
+.PHONY: help run test test-full check e2e bench ui clean tools
+
+help: ## What there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: ## Start the site on port 8080 with its data under ./data (RELEASE=1: optimised build)
+	@scripts/need run
+	@scripts/ui
+	@echo "== building virga ($(PROFILE); the first time takes some minutes)"
+	@cargo build --locked $(CARGO_PROFILE) -p virga
+	@exec target/$(PROFILE)/virga serve --data $(DATA) --listen $(LISTEN)
+
+test: ## Every test, browser tests included
+	@scripts/test
+
+test-full: ## The long forms too: every kill point with many seeds, long property tests
+	@VIRGA_TEST_FULL=1 PROPTEST_CASES=20000 scripts/test
+
+check: ## The lint gates: formatting, clippy, types of the pages' scripts
+	@scripts/check
+
+e2e: ## Only the browser tests
+	@scripts/need test
+	@scripts/ui
+	@scripts/e2e
+
+bench: ## Measure the figures of benches/README.md (release build)
+	@scripts/need test
+	@scripts/ui
+	@scripts/bench
+
+ui: ## Build the pages' scripts and styles
+	@scripts/need run
+	@scripts/ui
+
+clean: ## Remove what was built (never ./data)
+	@cargo clean
+	@rm -rf ui/dist ui/node_modules e2e/node_modules e2e/test-results

@@ -1,0 +1,1 @@
+//! Figures, measured against a reference in the same run.

@@ -1,0 +1,165 @@
+//! Who calls: from a verified token or nobody. The only place where a request becomes a viewer.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{Method, request::Parts};
+use std::{net::IpAddr, time::Duration};
+use virga_app::hash_token;
+use virga_core::{
+    Failure, Timestamp,
+    keys::{VOUCHER_HEADER, Voucher},
+    permission::{Viewer, sign_in},
+};
+use virga_db::accounts::{self, UserRow};
+use virga_http::{
+    Error,
+    viewer::{Address, Presented},
+};
+
+use crate::ApiState;
+
+/// An unused session ends after this.
+const IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// How exactly "last used" is kept.
+const TOUCH: Duration = Duration::from_secs(300);
+
+/// The caller of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// Verified.
+    pub(crate) viewer: Viewer,
+    /// The viewer's own address.
+    pub(crate) address: Address,
+    /// Hash of the session's token.
+    pub(crate) token_hash: Option<String>,
+    /// Another role of the site asks, not a browser.
+    pub(crate) vouched: bool,
+}
+
+impl Caller {
+    /// What limits count by: the account, or the address.
+    fn bucket(&self) -> String {
+        match self.viewer.user_id() {
+            Some(id) => format!("u:{id}"),
+            None => format!("a:{}", self.address.bucket()),
+        }
+    }
+
+    /// The address as limits see it.
+    pub(crate) fn network(&self) -> IpAddr {
+        self.address.bucket()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Error(Failure::internal("the caller layer is missing")))
+    }
+}
+
+/// A caller who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    /// The account.
+    pub(crate) user: UserRow,
+    /// Hash of the session's token.
+    pub(crate) token_hash: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Error(sign_in()))
+    }
+}
+
+/// Finds out who calls, counts the call, and hands both on as extensions.
+pub(crate) async fn identify(
+    State(state): State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match caller_of(&state, &mut request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refused) => Error(refused).into_response(),
+    }
+}
+
+async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Failure> {
+    let now = state.app.clock.now();
+    let voucher = voucher(state, request, now);
+    let address = voucher
+        .as_ref()
+        .map_or_else(|| Address::of(request), |it| Address(it.address));
+    let mut caller = Caller {
+        viewer: Viewer::Anonymous,
+        address,
+        token_hash: None,
+        vouched: voucher.is_some(),
+    };
+    if let Some(token) = Presented::read(request.headers()).token() {
+        let hash = hash_token(token);
+        if let Some(user) = session_user(state, &hash, now).await? {
+            caller.viewer = Viewer::User {
+                id: user.id,
+                name: user.name.clone(),
+                role: user.role,
+            };
+            caller.token_hash = Some(hash.clone());
+            request.extensions_mut().insert(SignedIn {
+                user,
+                token_hash: hash,
+            });
+        }
+    }
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let limit = if safe {
+        &state.limits.reads
+    } else {
+        &state.limits.writes
+    };
+    limit.take(&caller.bucket())?;
+    Ok(caller)
+}
+
+fn voucher(state: &ApiState, request: &Request, now: Timestamp) -> Option<Voucher> {
+    request.extensions().get::<Voucher>().cloned().or_else(|| {
+        let header = request.headers().get(VOUCHER_HEADER)?.to_str().ok()?;
+        Voucher::open(&state.keys, header, now).ok()
+    })
+}
+
+async fn session_user(
+    state: &ApiState,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<UserRow>, Failure> {
+    let Some(session) = accounts::session(state.app.db.read(), hash, now).await? else {
+        return Ok(None);
+    };
+    let unused = now.since(session.seen_at);
+    if unused > IDLE {
+        return Ok(None);
+    }
+    if unused > TOUCH {
+        accounts::touch_session(state.app.db.write(), hash, now).await?;
+    }
+    Ok(Some(session.user))
+}

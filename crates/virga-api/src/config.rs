@@ -1,0 +1,68 @@
+//! What an operator sets for the control plane.
+
+use serde::{Deserialize, Serialize};
+use virga_core::wire::Registration;
+
+/// `accounts.*` and `limits.*`.
+#[derive(Clone, Debug, Default)]
+pub struct ApiConfig {
+    /// `accounts.*`
+    pub accounts: AccountsConfig,
+    /// `limits.*`
+    pub limits: LimitsConfig,
+    /// Whether pages are served over https, by `http.public_url`.
+    pub https: bool,
+}
+
+/// `accounts.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountsConfig {
+    /// Who may register, until an administrator says otherwise in the setup page.
+    pub registration: Registration,
+}
+
+impl Default for AccountsConfig {
+    fn default() -> Self {
+        Self {
+            registration: Registration::Open,
+        }
+    }
+}
+
+/// `limits.*`: per account when signed in, else per address (an IPv6 host counts as its /64).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Requests a second that change nothing.
+    pub reads_per_second: u32,
+    /// Requests a second that change something.
+    pub writes_per_second: u32,
+    /// Seconds of unused requests that can be saved up.
+    pub burst_seconds: u32,
+    /// Failed sign-ins in five minutes for one name from one address.
+    pub failed_sign_ins_per_name: u32,
+    /// Failed sign-ins in five minutes from one address.
+    pub failed_sign_ins_per_address: u32,
+    /// New accounts an hour from one address.
+    pub sign_ups_per_hour: u32,
+    /// Largest file, bytes.
+    pub upload_max: u64,
+    /// Bytes that one account may keep.
+    pub quota_per_user: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            reads_per_second: 100,
+            writes_per_second: 20,
+            burst_seconds: 3,
+            failed_sign_ins_per_name: 15,
+            failed_sign_ins_per_address: 60,
+            sign_ups_per_hour: 30,
+            upload_max: 100 << 30,
+            quota_per_user: 1 << 40,
+        }
+    }
+}

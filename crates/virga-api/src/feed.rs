@@ -1,0 +1,141 @@
+//! The feed of changes in this process: one tail of the table, a ring of the latest lines, and
+//! readers that wait. A cursor is `instance.position` in this ring; another process's cursor or a
+//! too old one is answered with `resync`.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use virga_app::App;
+use virga_core::{
+    Result,
+    keys::hex,
+    wire::{Change, Changes},
+};
+use virga_db::changes;
+
+const POLL: Duration = Duration::from_millis(250);
+const BATCH: u64 = 500;
+const KEPT: usize = 10_000;
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// Position of the first line kept.
+    base: u64,
+    lines: VecDeque<Change>,
+}
+
+impl Ring {
+    fn end(&self) -> u64 {
+        self.base + self.lines.len() as u64
+    }
+}
+
+/// The ring and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    instance: String,
+    ring: Mutex<Ring>,
+    head: i64,
+    grown: watch::Sender<u64>,
+}
+
+impl Feed {
+    pub(crate) async fn open(app: &App) -> Result<Self> {
+        Ok(Self {
+            instance: hex(&app.entropy.bytes::<6>()),
+            ring: Mutex::default(),
+            head: changes::head(app.db.read()).await?,
+            grown: watch::Sender::new(0),
+        })
+    }
+
+    /// Follows the table until `stop`. On `SQLite` sequence order is commit order.
+    pub(crate) async fn tail(self: Arc<Self>, app: App, stop: CancellationToken) {
+        let mut seen = self.head;
+        loop {
+            let woken = app.wake.changes.notified();
+            match changes::after(app.db.read(), seen, BATCH).await {
+                Ok(rows) if !rows.is_empty() => {
+                    seen = rows.last().map_or(seen, |row| row.seq);
+                    self.push(rows.into_iter().map(|row| row.change));
+                    continue;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "reading the feed failed"),
+            }
+            let wait = async {
+                let _ = tokio::time::timeout(POLL, woken).await;
+            };
+            if stop.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn push(&self, lines: impl Iterator<Item = Change>) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.lines.extend(lines);
+        while ring.lines.len() > KEPT {
+            ring.lines.pop_front();
+            ring.base += 1;
+        }
+        self.grown.send_replace(ring.end());
+    }
+
+    /// The present end.
+    pub(crate) fn end(&self) -> u64 {
+        *self.grown.borrow()
+    }
+
+    /// Lines from a position on, and the new end; `None`: that position is no longer kept.
+    pub(crate) fn from(&self, position: u64) -> Option<(Vec<Change>, u64)> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if position < ring.base || position > ring.end() {
+            return None;
+        }
+        let skip = usize::try_from(position - ring.base).unwrap_or(usize::MAX);
+        Some((ring.lines.iter().skip(skip).cloned().collect(), ring.end()))
+    }
+
+    /// Waits until the feed has grown past a position.
+    pub(crate) async fn grown_past(&self, position: u64) {
+        let mut grown = self.grown.subscribe();
+        let _ = grown.wait_for(|end| *end > position).await;
+    }
+
+    /// Answers a reader's long poll.
+    pub(crate) async fn poll(&self, cursor: Option<&str>, patience: Duration) -> Changes {
+        let position = cursor
+            .and_then(|cursor| cursor.split_once('.'))
+            .filter(|(instance, _)| *instance == self.instance)
+            .and_then(|(_, position)| position.parse().ok());
+        let Some(position) = position else {
+            return self.resync();
+        };
+        let _ = tokio::time::timeout(patience, self.grown_past(position)).await;
+        match self.from(position) {
+            Some((changes, end)) => Changes {
+                cursor: self.cursor(end),
+                resync: false,
+                changes,
+            },
+            None => self.resync(),
+        }
+    }
+
+    fn resync(&self) -> Changes {
+        Changes {
+            cursor: self.cursor(self.end()),
+            resync: true,
+            changes: Vec::new(),
+        }
+    }
+
+    fn cursor(&self, position: u64) -> String {
+        format!("{}.{position}", self.instance)
+    }
+}

@@ -1,0 +1,19 @@
+//! Control plane: accounts, catalogue, uploads, comments, grants, events. Owns SQL; serves no
+//! media. Handlers extract, call one use case and render.
+
+mod batch;
+mod caller;
+mod config;
+mod events;
+mod failures;
+mod feed;
+mod password;
+mod present;
+mod router;
+mod routes;
+mod state;
+
+pub use config::{AccountsConfig, ApiConfig, LimitsConfig};
+pub use password::Passwords;
+pub use router::{openapi, router};
+pub use state::{ApiParts, ApiState};

@@ -1,0 +1,144 @@
+//! Rows as the API shows them to one viewer.
+
+use std::{collections::HashMap, time::Duration};
+use virga_core::{
+    Result, Timestamp, UserId,
+    job::{JobKind, JobState},
+    keys::{grant, grant_expiry},
+    permission::Viewer,
+    video::Visibility,
+    wire,
+};
+use virga_db::{JobRow, VideoRow, accounts, comments::CommentRow, jobs};
+
+use crate::ApiState;
+
+/// Videos for a viewer. `work`: look at open jobs too (an owner's list, a single video).
+pub(crate) async fn videos(
+    state: &ApiState,
+    viewer: &Viewer,
+    rows: Vec<VideoRow>,
+    work: bool,
+) -> Result<Vec<wire::Video>> {
+    let db = state.app.db.read();
+    let names = accounts::names(db, rows.iter().map(|row| row.owner)).await?;
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        let jobs = if work && row.source_key.is_some() {
+            jobs::of_video(db, row.id).await?
+        } else {
+            Vec::new()
+        };
+        shown.push(video(state, viewer, row, &names, &jobs));
+    }
+    Ok(shown)
+}
+
+/// One video for a viewer.
+pub(crate) async fn one(state: &ApiState, viewer: &Viewer, row: VideoRow) -> Result<wire::Video> {
+    let mut shown = videos(state, viewer, vec![row], true).await?;
+    shown
+        .pop()
+        .ok_or_else(|| virga_core::Failure::not_found("video"))
+}
+
+fn video(
+    state: &ApiState,
+    viewer: &Viewer,
+    row: VideoRow,
+    names: &HashMap<UserId, String>,
+    jobs: &[JobRow],
+) -> wire::Video {
+    let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
+    let poster = row
+        .poster_key
+        .is_some()
+        .then(|| format!("{}/poster.jpg", media_base(state, &row).0));
+    wire::Video {
+        id: row.id,
+        title: row.title,
+        description: row.description,
+        visibility: row.visibility,
+        state: row.state,
+        failure: row.failure.filter(|_| editable),
+        warnings: if editable && row.state.plays() {
+            warnings(jobs)
+        } else {
+            Vec::new()
+        },
+        progress: progress(jobs).filter(|_| row.state.is_unfinished()),
+        owner: names.get(&row.owner).cloned().unwrap_or_default(),
+        editable,
+        #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
+        duration: row.duration.map(|micros| micros as f64 / 1e6),
+        width: row.width,
+        height: row.height,
+        poster,
+        views: row.views,
+        comments: row.comments,
+        created_at: row.created_at,
+        published_at: row.published_at,
+        purge_at: row.purge_at,
+        presentation_version: row.presentation_version,
+    }
+}
+
+/// What went wrong beside what plays.
+fn warnings(jobs: &[JobRow]) -> Vec<String> {
+    let last_of = |kind: JobKind| jobs.iter().rev().find(|job| job.kind == kind);
+    JobKind::ALL
+        .iter()
+        .filter(|kind| kind.shapes_the_video())
+        .filter_map(|kind| last_of(*kind))
+        .filter(|job| job.state == JobState::Failed)
+        .map(|job| format!("{}: {}", job.kind, job.error.as_deref().unwrap_or("failed")))
+        .collect()
+}
+
+/// Share of a video's work that is done, long jobs counting more.
+pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
+    let weight = |job: &JobRow| match job.kind {
+        JobKind::Ladder => 12.0,
+        JobKind::FirstRung => 4.0,
+        _ => 1.0,
+    };
+    let shaping = || jobs.iter().filter(|job| job.kind.shapes_the_video());
+    let total: f64 = shaping().map(weight).sum();
+    let done: f64 = shaping()
+        .map(|job| match job.state {
+            JobState::Done | JobState::Failed => weight(job),
+            _ => weight(job) * f64::from(job.progress) / 1000.0,
+        })
+        .sum();
+    (total > 0.0).then(|| (done / total).clamp(0.0, 1.0))
+}
+
+/// The path under which a video's media lies for those who may see it, and when it ends.
+pub(crate) fn media_base(state: &ApiState, row: &VideoRow) -> (String, Option<Timestamp>) {
+    if row.visibility == Visibility::Public {
+        return (format!("/media/{}", row.id), None);
+    }
+    let micros = u64::try_from(row.duration.unwrap_or(0)).unwrap_or(0);
+    let expires = grant_expiry(state.app.clock.now(), Duration::from_micros(micros));
+    let grant = grant(&state.keys, row.id, row.epoch, expires);
+    (format!("/media/g/{grant}/{}", row.id), Some(expires))
+}
+
+/// A comment for a viewer.
+pub(crate) fn comment(
+    viewer: &Viewer,
+    video_owner: UserId,
+    row: CommentRow,
+    names: &HashMap<UserId, String>,
+) -> wire::Comment {
+    let own = viewer.user_id() == Some(row.author);
+    wire::Comment {
+        id: row.id,
+        author: names.get(&row.author).cloned().unwrap_or_default(),
+        text: row.text,
+        created_at: row.created_at,
+        edited_at: row.edited_at,
+        editable: own,
+        deletable: own || viewer.is_admin() || viewer.user_id() == Some(video_owner),
+    }
+}

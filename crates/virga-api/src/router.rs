@@ -1,0 +1,80 @@
+//! Routes of the control plane, and the OpenAPI document that they are.
+
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use virga_core::{Failure, paths};
+use virga_http::{Error, Json};
+
+use crate::{
+    ApiState, caller, events,
+    routes::{accounts, comments, internal, uploads, videos},
+};
+
+/// JSON bodies are small; what people write has its own bounds beneath this.
+const BODY_LIMIT: usize = 256 * 1024;
+
+fn v1() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(accounts::site))
+        .routes(routes!(accounts::set_up))
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::sign_in, accounts::sign_out_everywhere))
+        .routes(routes!(accounts::sign_out))
+        .routes(routes!(accounts::who_am_i))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(accounts::user))
+        .routes(routes!(videos::list_mine))
+        .routes(routes!(videos::list_of_user))
+        .routes(routes!(videos::list_public, videos::create))
+        .routes(routes!(videos::read, videos::edit, videos::delete))
+        .routes(routes!(videos::restore))
+        .routes(routes!(videos::retry))
+        .routes(routes!(videos::playback))
+        .routes(routes!(videos::report_view))
+        .routes(routes!(videos::source))
+        .routes(routes!(comments::list, comments::write))
+        .routes(routes!(comments::edit, comments::delete))
+        .routes(routes!(uploads::list, uploads::create))
+        .routes(routes!(uploads::read, uploads::cancel))
+        .routes(routes!(uploads::sign_parts))
+        .routes(routes!(uploads::parts))
+        .routes(routes!(uploads::complete))
+        .routes(routes!(events::events))
+}
+
+fn parts() -> (Router<ApiState>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::new()
+        .nest(paths::API, v1())
+        .split_for_parts();
+    "Virga".clone_into(&mut document.info.title);
+    document.info.description = Some(
+        "Every error is problem details (RFC 9457) with a stable `code`. Lists page by `cursor`. \
+         Sign in with `POST /sessions` and send the token as a bearer."
+            .to_owned(),
+    );
+    (router, document)
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> OpenApi {
+    parts().1
+}
+
+/// The control plane.
+pub fn router(state: ApiState) -> Router {
+    let (router, document) = parts();
+    router
+        .route("/internal/v1/changes", get(internal::changes))
+        .route(
+            "/api/v1/openapi.json",
+            get(move || async move { Json(document) }),
+        )
+        .fallback(|| async { Error(Failure::not_found("thing at this address")) })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            caller::identify,
+        ))
+        .with_state(state)
+}

@@ -1,0 +1,7 @@
+//! Handlers, one file a noun.
+
+pub(crate) mod accounts;
+pub(crate) mod comments;
+pub(crate) mod internal;
+pub(crate) mod uploads;
+pub(crate) mod videos;

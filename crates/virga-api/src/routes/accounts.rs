@@ -1,0 +1,297 @@
+//! Accounts, sessions, setup.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+use std::time::Duration;
+use virga_app::hash_token;
+use virga_core::{
+    Failure, Kind, UserId,
+    keys::hex,
+    permission::Role,
+    text,
+    wire::{Credentials, Me, PasswordChange, Registration, Session, Setup, Site, User},
+};
+use virga_db::{
+    accounts::{self, UserRow},
+    videos,
+    videos::Listing,
+};
+use virga_http::{Json, Path, Result, cookie};
+
+use crate::{
+    ApiState,
+    caller::{Caller, SignedIn},
+};
+
+/// A session ends then at the latest.
+const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What every page needs to know of the site.
+#[utoipa::path(get, path = "/site", tag = "site", responses((status = 200, body = Site)))]
+pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
+    Ok(Json(
+        state.app.site(state.config.accounts.registration).await?,
+    ))
+}
+
+/// The holder of the one-time link becomes administrator.
+#[utoipa::path(post, path = "/setup", tag = "site", request_body = Setup,
+    responses((status = 201, body = Session)))]
+pub(crate) async fn set_up(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(setup): Json<Setup>,
+) -> Result<Response> {
+    state
+        .limits
+        .by_address
+        .check(&caller.network(), state.app.clock.now())?;
+    let site_name = text::title(&setup.site_name)?;
+    let user = new_user(&state, &setup.name, &setup.password, Role::Admin).await?;
+    let done = state
+        .app
+        .set_up(&setup.token, &user, &site_name, setup.registration)
+        .await;
+    if done.is_err() {
+        state
+            .limits
+            .by_address
+            .note(caller.network(), state.app.clock.now());
+    }
+    done?;
+    signed_in(&state, user, &headers).await
+}
+
+/// Registers an account and signs it in.
+#[utoipa::path(post, path = "/users", tag = "accounts", request_body = Credentials,
+    responses((status = 201, body = Session)))]
+pub(crate) async fn register(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(ask): Json<Credentials>,
+) -> Result<Response> {
+    let site = state.app.site(state.config.accounts.registration).await?;
+    if site.registration == Registration::Closed && !caller.viewer.is_admin() {
+        let detail = "Registration is closed here. Ask an administrator for an account.";
+        return Err(Failure::new(Kind::Forbidden, "registration.closed", detail).into());
+    }
+    text::account_name(&ask.name)?;
+    text::new_password(&ask.password)?;
+    state.limits.sign_ups.take(&caller.network())?;
+    let user = new_user(&state, &ask.name, &ask.password, Role::User).await?;
+    state.app.add_account(&user).await?;
+    signed_in(&state, user, &headers).await
+}
+
+async fn new_user(state: &ApiState, name: &str, password: &str, role: Role) -> Result<UserRow> {
+    let name = text::account_name(name)?;
+    let password = text::new_password(password)?.to_owned();
+    Ok(UserRow {
+        id: UserId::random(&*state.app.entropy),
+        name,
+        password_hash: state.passwords.hash(password).await?,
+        role,
+        created_at: state.app.clock.now(),
+    })
+}
+
+/// Signs in: answers the token, and sets the cookie where the request comes from the site's page.
+#[utoipa::path(post, path = "/sessions", tag = "accounts", request_body = Credentials,
+    responses((status = 201, body = Session)))]
+pub(crate) async fn sign_in(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(ask): Json<Credentials>,
+) -> Result<Response> {
+    let user = check_password(&state, &caller, &ask.name, ask.password).await?;
+    signed_in(&state, user, &headers).await
+}
+
+/// The account of a name and password; the same answer and time whichever of the two is wrong.
+async fn check_password(
+    state: &ApiState,
+    caller: &Caller,
+    name: &str,
+    password: String,
+) -> Result<UserRow> {
+    let now = state.app.clock.now();
+    let by_name = (
+        caller.network(),
+        text::fold_name(name).chars().take(64).collect(),
+    );
+    state.limits.by_name.check(&by_name, now)?;
+    state.limits.by_address.check(&caller.network(), now)?;
+    let user = accounts::by_name(state.app.db.read(), name)
+        .await
+        .map_err(Failure::from)?;
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let fits = password.len() <= text::PASSWORD_MAX;
+    let password = if fits { password } else { String::new() };
+    if state.passwords.verify(password, hash).await?
+        && let Some(user) = user
+    {
+        return Ok(user);
+    }
+    state.limits.by_name.note(by_name, now);
+    state.limits.by_address.note(caller.network(), now);
+    let detail = "The name or the password is wrong.";
+    Err(Failure::new(Kind::Unauthenticated, "sign-in.wrong", detail).into())
+}
+
+async fn signed_in(state: &ApiState, user: UserRow, headers: &HeaderMap) -> Result<Response> {
+    let now = state.app.clock.now();
+    let expires_at = now.plus(LIFE);
+    let token = hex(&state.app.entropy.bytes::<32>());
+    let hash = hash_token(&token);
+    accounts::start_session(state.app.db.write(), &hash, user.id, now, expires_at)
+        .await
+        .map_err(Failure::from)?;
+    let set_cookie = cookie::set(&token, state.config.https, now, expires_at);
+    let session = Session {
+        token,
+        expires_at,
+        user: me(state, &user).await?,
+    };
+    let mut response = (StatusCode::CREATED, Json(session)).into_response();
+    if headers.contains_key(header::ORIGIN) {
+        response
+            .headers_mut()
+            .insert(header::SET_COOKIE, set_cookie);
+    }
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        http::HeaderValue::from_static("no-store"),
+    );
+    Ok(response)
+}
+
+/// Signs out.
+#[utoipa::path(delete, path = "/sessions/current", tag = "accounts",
+    responses((status = 204)))]
+pub(crate) async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Result<Response> {
+    if let Some(hash) = &caller.token_hash {
+        accounts::end_session(state.app.db.write(), hash)
+            .await
+            .map_err(Failure::from)?;
+    }
+    Ok(without_cookie(&state))
+}
+
+/// Signs out everywhere.
+#[utoipa::path(delete, path = "/sessions", tag = "accounts", responses((status = 204)))]
+pub(crate) async fn sign_out_everywhere(
+    State(state): State<ApiState>,
+    signed: SignedIn,
+) -> Result<Response> {
+    accounts::end_sessions(state.app.db.write(), signed.user.id)
+        .await
+        .map_err(Failure::from)?;
+    Ok(without_cookie(&state))
+}
+
+fn without_cookie(state: &ApiState) -> Response {
+    let clear = cookie::clear(state.config.https);
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, clear)]).into_response()
+}
+
+/// A new password; ends every other session.
+#[utoipa::path(put, path = "/users/me/password", tag = "accounts", request_body = PasswordChange,
+    responses((status = 204)))]
+pub(crate) async fn change_password(
+    State(state): State<ApiState>,
+    caller: Caller,
+    signed: SignedIn,
+    Json(ask): Json<PasswordChange>,
+) -> Result<StatusCode> {
+    text::new_password(&ask.new)?;
+    let checked = check_password(&state, &caller, &signed.user.name, ask.current).await;
+    if let Err(mut refused) = checked {
+        if refused.0.kind == Kind::Unauthenticated {
+            let detail = "The present password is wrong.";
+            refused.0 = Failure::field("current", "password.wrong", detail);
+        }
+        return Err(refused);
+    }
+    let hash = state.passwords.hash(ask.new).await?;
+    let tx = state.app.db.begin().await.map_err(Failure::from)?;
+    accounts::set_password(&tx, signed.user.id, &hash)
+        .await
+        .map_err(Failure::from)?;
+    let now = state.app.clock.now();
+    let kept = accounts::session(&tx, &signed.token_hash, now)
+        .await
+        .map_err(Failure::from)?;
+    accounts::end_sessions(&tx, signed.user.id)
+        .await
+        .map_err(Failure::from)?;
+    if let Some(kept) = kept {
+        accounts::start_session(
+            &tx,
+            &signed.token_hash,
+            signed.user.id,
+            now,
+            kept.expires_at,
+        )
+        .await
+        .map_err(Failure::from)?;
+    }
+    tx.commit().await.map_err(Failure::internal)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
+    Ok(Me {
+        id: user.id,
+        name: user.name.clone(),
+        role: user.role,
+        created_at: user.created_at,
+        used_bytes: state.app.used_bytes(user.id).await?,
+        quota_bytes: state.app.policy.quota_per_user,
+    })
+}
+
+/// The signed-in account.
+#[utoipa::path(get, path = "/users/me", tag = "accounts", responses((status = 200, body = Me)))]
+pub(crate) async fn who_am_i(State(state): State<ApiState>, signed: SignedIn) -> Result<Json<Me>> {
+    Ok(Json(me(&state, &signed.user).await?))
+}
+
+/// An account as others see it.
+#[utoipa::path(get, path = "/users/{name}", tag = "accounts",
+    params(("name" = String, Path)), responses((status = 200, body = User)))]
+pub(crate) async fn user(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<Json<User>> {
+    let user = find_user(&state, &name).await?;
+    let listing = Listing {
+        owner: Some(user.id),
+        everything: false,
+        sort: virga_core::wire::Sort::New,
+        query: None,
+        after: None,
+        limit: 0,
+    };
+    let videos = videos::count(state.app.db.read(), &listing)
+        .await
+        .map_err(Failure::from)?;
+    Ok(Json(User {
+        name: user.name,
+        created_at: user.created_at,
+        videos,
+    }))
+}
+
+/// An account by name.
+pub(crate) async fn find_user(state: &ApiState, name: &str) -> Result<UserRow> {
+    let found = accounts::by_name(state.app.db.read(), name)
+        .await
+        .map_err(Failure::from)?;
+    Ok(found.ok_or_else(|| Failure::not_found("account"))?)
+}

@@ -1,0 +1,162 @@
+//! Comments under a video.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use virga_app::require;
+use virga_core::{
+    CommentId, Failure, Kind, VideoId,
+    permission::Action,
+    text,
+    wire::{Comment, NewComment, Page},
+};
+use virga_db::{VideoRow, accounts, comments, comments::CommentRow};
+use virga_http::{
+    Json, Path, Query, Result,
+    paging::{self, PageQuery},
+};
+
+use crate::{
+    ApiState,
+    caller::{Caller, SignedIn},
+    present,
+};
+
+/// Comments, newest first.
+#[utoipa::path(get, path = "/videos/{id}/comments", tag = "comments",
+    params(("id" = VideoId, Path), ("cursor" = Option<String>, Query), ("limit" = Option<u64>, Query)),
+    responses((status = 200, body = Page<Comment>)))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Comment>>> {
+    let video = require(&state.app, &caller.viewer, id, Action::View).await?;
+    let after: Option<(i64, String)> = query.after()?;
+    let db = state.app.db.read();
+    let mut rows = comments::page(db, id, after.as_ref(), query.limit() + 1)
+        .await
+        .map_err(Failure::from)?;
+    let wanted = usize::try_from(query.limit()).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| paging::encode(&(row.created_at.0, row.id.to_string())));
+    let names = accounts::names(db, rows.iter().map(|row| row.author))
+        .await
+        .map_err(Failure::from)?;
+    let show = |row| present::comment(&caller.viewer, video.owner, row, &names);
+    Ok(Json(Page {
+        items: rows.into_iter().map(show).collect(),
+        next,
+    }))
+}
+
+async fn show(
+    state: &ApiState,
+    caller: &Caller,
+    video: &VideoRow,
+    row: CommentRow,
+) -> Result<Comment> {
+    let names = accounts::names(state.app.db.read(), [row.author])
+        .await
+        .map_err(Failure::from)?;
+    Ok(present::comment(&caller.viewer, video.owner, row, &names))
+}
+
+/// Writes a comment. Its author is who is signed in.
+#[utoipa::path(post, path = "/videos/{id}/comments", tag = "comments",
+    params(("id" = VideoId, Path)), request_body = NewComment,
+    responses((status = 201, body = Comment)))]
+pub(crate) async fn write(
+    State(state): State<ApiState>,
+    caller: Caller,
+    signed: SignedIn,
+    Path(id): Path<VideoId>,
+    Json(new): Json<NewComment>,
+) -> Result<Response> {
+    let video = require(&state.app, &caller.viewer, id, Action::Comment).await?;
+    let row = CommentRow {
+        id: CommentId::random(&*state.app.entropy),
+        video: id,
+        author: signed.user.id,
+        text: text::comment(&new.text)?,
+        created_at: state.app.clock.now(),
+        edited_at: None,
+    };
+    let tx = state.app.db.begin().await.map_err(Failure::from)?;
+    comments::insert(&tx, &row).await.map_err(Failure::from)?;
+    tx.commit().await.map_err(Failure::internal)?;
+    let shown = show(&state, &caller, &video, row).await?;
+    Ok((StatusCode::CREATED, Json(shown)).into_response())
+}
+
+async fn find(
+    state: &ApiState,
+    caller: &Caller,
+    (id, comment): (VideoId, CommentId),
+) -> Result<(VideoRow, CommentRow)> {
+    let video = require(&state.app, &caller.viewer, id, Action::Comment).await?;
+    let row = comments::find(state.app.db.read(), id, comment)
+        .await
+        .map_err(Failure::from)?
+        .ok_or_else(|| Failure::not_found("comment"))?;
+    Ok((video, row))
+}
+
+fn not_yours() -> Failure {
+    Failure::new(
+        Kind::Forbidden,
+        "not-yours",
+        "This comment was written by someone else.",
+    )
+}
+
+/// Edits one's own comment.
+#[utoipa::path(patch, path = "/videos/{id}/comments/{comment}", tag = "comments",
+    params(("id" = VideoId, Path), ("comment" = CommentId, Path)), request_body = NewComment,
+    responses((status = 200, body = Comment)))]
+pub(crate) async fn edit(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(ids): Path<(VideoId, CommentId)>,
+    Json(new): Json<NewComment>,
+) -> Result<Json<Comment>> {
+    let (video, mut row) = find(&state, &caller, ids).await?;
+    if caller.viewer.user_id() != Some(row.author) {
+        return Err(not_yours().into());
+    }
+    row.text = text::comment(&new.text)?;
+    let now = state.app.clock.now();
+    row.edited_at = Some(now);
+    comments::edit(state.app.db.write(), row.id, &row.text, now)
+        .await
+        .map_err(Failure::from)?;
+    Ok(Json(show(&state, &caller, &video, row).await?))
+}
+
+/// Deletes a comment: its author, the video's owner, or an administrator.
+#[utoipa::path(delete, path = "/videos/{id}/comments/{comment}", tag = "comments",
+    params(("id" = VideoId, Path), ("comment" = CommentId, Path)), responses((status = 204)))]
+pub(crate) async fn delete(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(ids): Path<(VideoId, CommentId)>,
+) -> Result<StatusCode> {
+    let (video, row) = find(&state, &caller, ids).await?;
+    let me = caller.viewer.user_id();
+    if me != Some(row.author) && me != Some(video.owner) && !caller.viewer.is_admin() {
+        return Err(not_yours().into());
+    }
+    let tx = state.app.db.begin().await.map_err(Failure::from)?;
+    comments::delete(&tx, row.video, row.id)
+        .await
+        .map_err(Failure::from)?;
+    tx.commit().await.map_err(Failure::internal)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,200 @@
+//! Uploads: open, sign parts, complete, cancel.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use std::{collections::BTreeMap, time::Duration};
+use virga_app::{NewUploadRequest, Opened};
+use virga_core::{
+    Failure, Kind, UploadId,
+    keys::PartTicket,
+    permission::Action,
+    upload::{UploadState, part_span},
+    wire::{HeldPart, NewUpload, PartNumbers, SignedPart, Upload, UploadMode},
+};
+use virga_db::{UploadRow, uploads};
+use virga_http::{Json, Path, Result};
+use virga_objects::ObjectError;
+
+use crate::{
+    ApiState,
+    caller::{Caller, SignedIn},
+};
+
+/// How long a signed part address holds.
+const TICKET_LIFE: Duration = Duration::from_secs(3600);
+const MOST_NUMBERS: usize = 100;
+
+async fn show(state: &ApiState, row: UploadRow) -> Result<Upload> {
+    let held = match state.app.sessions.list_parts(row.id).await {
+        Ok(held) => held.bytes(),
+        Err(ObjectError::NoSession(_)) if row.state == UploadState::Stored => row.size,
+        Err(ObjectError::NoSession(_)) => 0,
+        Err(other) => return Err(Failure::from(other).into()),
+    };
+    Ok(Upload {
+        id: row.id,
+        video_id: row.video,
+        file_name: row.file_name,
+        size: row.size,
+        fingerprint: row.fingerprint,
+        state: row.state,
+        held,
+        mode: UploadMode::Multipart,
+        part_size: row.part_size,
+        expires_at: row.expires_at,
+    })
+}
+
+/// One's open uploads.
+#[utoipa::path(get, path = "/uploads", tag = "uploads",
+    responses((status = 200, body = Vec<Upload>)))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    signed: SignedIn,
+) -> Result<Json<Vec<Upload>>> {
+    let rows = uploads::open_of_user(state.app.db.read(), signed.user.id)
+        .await
+        .map_err(Failure::from)?;
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        shown.push(show(&state, row).await?);
+    }
+    Ok(Json(shown))
+}
+
+/// An upload.
+#[utoipa::path(get, path = "/uploads/{id}", tag = "uploads", params(("id" = UploadId, Path)),
+    responses((status = 200, body = Upload)))]
+pub(crate) async fn read(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+) -> Result<Json<Upload>> {
+    let row = state.app.find_upload(&caller.viewer, id).await?;
+    Ok(Json(show(&state, row).await?))
+}
+
+/// Opens an upload; 200 with the open one where it is the same file.
+#[utoipa::path(post, path = "/uploads", tag = "uploads", request_body = NewUpload,
+    responses((status = 201, body = Upload), (status = 200, body = Upload), (status = 409), (status = 507)))]
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    _: SignedIn,
+    Json(new): Json<NewUpload>,
+) -> Result<Response> {
+    let ask = NewUploadRequest {
+        video: new.video_id,
+        file_name: new.file_name,
+        size: new.size,
+        content_type: new.content_type,
+        fingerprint: new.fingerprint,
+    };
+    let (status, row) = match state.app.open_upload(&caller.viewer, ask).await? {
+        Opened::New(row) => (StatusCode::CREATED, row),
+        Opened::Existing(row) => (StatusCode::OK, row),
+    };
+    Ok((status, Json(show(&state, row).await?)).into_response())
+}
+
+/// Addresses to send parts to.
+#[utoipa::path(post, path = "/uploads/{id}/parts/sign", tag = "uploads",
+    params(("id" = UploadId, Path)), request_body = PartNumbers,
+    responses((status = 200, body = Vec<SignedPart>)))]
+pub(crate) async fn sign_parts(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+    Json(ask): Json<PartNumbers>,
+) -> Result<Json<Vec<SignedPart>>> {
+    let row = state.app.find_upload(&caller.viewer, id).await?;
+    virga_app::require(&state.app, &caller.viewer, row.video, Action::Edit).await?;
+    if ask.numbers.is_empty() || ask.numbers.len() > MOST_NUMBERS {
+        let detail = format!("Ask for 1 to {MOST_NUMBERS} parts.");
+        return Err(Failure::field("numbers", "parts.count", detail).into());
+    }
+    let expires = state.app.clock.now().plus(TICKET_LIFE);
+    let sign = |number: u32| {
+        let span = part_span(number, row.size, row.part_size).ok_or_else(|| {
+            let detail = format!("This file has no part {number}.");
+            Failure::field("numbers", "parts.number", detail)
+        })?;
+        let ticket = PartTicket {
+            upload: row.id,
+            number,
+            span,
+            total: row.size,
+            expires,
+        };
+        Ok(SignedPart {
+            number,
+            url: ticket.to_path(&state.keys),
+            method: "PUT".to_owned(),
+            headers: BTreeMap::new(),
+            expires_at: expires,
+        })
+    };
+    let signed = ask
+        .numbers
+        .iter()
+        .map(|number| sign(*number))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    state.app.touch_upload(&row).await?;
+    Ok(Json(signed))
+}
+
+/// Parts that the store holds.
+#[utoipa::path(get, path = "/uploads/{id}/parts", tag = "uploads",
+    params(("id" = UploadId, Path)), responses((status = 200, body = Vec<HeldPart>)))]
+pub(crate) async fn parts(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+) -> Result<Json<Vec<HeldPart>>> {
+    let row = state.app.find_upload(&caller.viewer, id).await?;
+    if !row.state.is_open() {
+        let detail = "This upload is over.";
+        return Err(Failure::new(Kind::Conflict, "upload.closed", detail).into());
+    }
+    Ok(Json(
+        state
+            .app
+            .sessions
+            .list_parts(id)
+            .await
+            .map_err(Failure::from)?
+            .parts,
+    ))
+}
+
+/// Makes the parts the video's source. Idempotent.
+#[utoipa::path(post, path = "/uploads/{id}/complete", tag = "uploads",
+    params(("id" = UploadId, Path)), responses((status = 202, body = Upload), (status = 409)))]
+pub(crate) async fn complete(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+) -> Result<Response> {
+    let row = state.app.find_upload(&caller.viewer, id).await?;
+    if row.state != UploadState::Stored {
+        virga_app::require(&state.app, &caller.viewer, row.video, Action::Edit).await?;
+    }
+    let row = state.app.complete_upload(row.id).await?;
+    Ok((StatusCode::ACCEPTED, Json(show(&state, row).await?)).into_response())
+}
+
+/// Cancels an upload.
+#[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads",
+    params(("id" = UploadId, Path)), responses((status = 204)))]
+pub(crate) async fn cancel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+) -> Result<StatusCode> {
+    let row = state.app.find_upload(&caller.viewer, id).await?;
+    state.app.cancel_upload(&row).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,408 @@
+//! Videos: lists, one video, playback, views, source.
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use virga_app::require;
+use virga_core::{
+    Failure, Kind, VideoId,
+    permission::Action,
+    text,
+    video::VideoState,
+    wire::{NewVideo, Page, Playback, Sort, Video, VideoPatch, ViewReport},
+};
+use virga_db::{
+    VideoRow,
+    videos::{self, Listing, NewVideoRow},
+    views::ViewMark,
+};
+use virga_http::{
+    Json, Path, Query, Result,
+    paging::{self, PageQuery},
+    range::{self, Asked},
+};
+use virga_objects::MediaKey;
+
+use crate::{
+    ApiState,
+    caller::{Caller, SignedIn},
+    present,
+    routes::accounts::find_user,
+};
+
+/// `?sort=&q=&cursor=&limit=`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+pub(crate) struct ListQuery {
+    /// `new` (default) or `popular`.
+    sort: Option<Sort>,
+    /// Words in the title.
+    q: Option<String>,
+    /// From the page before.
+    cursor: Option<String>,
+    /// Entries wanted, at most 100.
+    limit: Option<u64>,
+}
+
+async fn list(
+    state: &ApiState,
+    caller: &Caller,
+    query: ListQuery,
+    owner: Option<virga_core::UserId>,
+    everything: bool,
+) -> Result<Json<Page<Video>>> {
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let words: Option<String> = query.q.map(|words| words.chars().take(200).collect());
+    let mut listing = Listing {
+        owner,
+        everything,
+        sort: query.sort.unwrap_or_default(),
+        query: words.as_deref(),
+        after: page.after()?,
+        limit: page.limit() + 1,
+    };
+    let mut rows = videos::list(state.app.db.read(), &listing)
+        .await
+        .map_err(Failure::from)?;
+    listing.limit -= 1;
+    let wanted = usize::try_from(listing.limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| paging::encode(&videos::cursor(&listing, row)));
+    let items = present::videos(state, &caller.viewer, rows, everything).await?;
+    Ok(Json(Page { items, next }))
+}
+
+/// Public videos that play.
+#[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery),
+    responses((status = 200, body = Page<Video>)))]
+pub(crate) async fn list_public(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Video>>> {
+    list(&state, &caller, query, None, false).await
+}
+
+/// Public videos of an account.
+#[utoipa::path(get, path = "/users/{name}/videos", tag = "videos",
+    params(("name" = String, Path), ListQuery), responses((status = 200, body = Page<Video>)))]
+pub(crate) async fn list_of_user(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Video>>> {
+    let owner = find_user(&state, &name).await?;
+    list(&state, &caller, query, Some(owner.id), false).await
+}
+
+/// One's own videos in every state, newest first.
+#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery),
+    responses((status = 200, body = Page<Video>)))]
+pub(crate) async fn list_mine(
+    State(state): State<ApiState>,
+    caller: Caller,
+    signed: SignedIn,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Video>>> {
+    list(&state, &caller, query, Some(signed.user.id), true).await
+}
+
+/// A draft.
+#[utoipa::path(post, path = "/videos", tag = "videos", request_body = NewVideo,
+    responses((status = 201, body = Video)))]
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    signed: SignedIn,
+    Json(new): Json<NewVideo>,
+) -> Result<Response> {
+    let row = NewVideoRow {
+        id: VideoId::random(&*state.app.entropy),
+        owner: signed.user.id,
+        title: text::title(&new.title)?,
+        description: text::description(&new.description)?,
+        visibility: new.visibility,
+    };
+    videos::insert(state.app.db.write(), &row, state.app.clock.now())
+        .await
+        .map_err(Failure::from)?;
+    let stored = require(&state.app, &caller.viewer, row.id, Action::View).await?;
+    let shown = present::one(&state, &caller.viewer, stored).await?;
+    Ok((StatusCode::CREATED, Json(shown)).into_response())
+}
+
+/// A weak tag over what the answer says.
+fn etag(video: &Video) -> HeaderValue {
+    let text = serde_json::to_string(video).unwrap_or_default();
+    let tag = format!("W/\"{}\"", &virga_app::hash_token(&text)[..20]);
+    HeaderValue::from_str(&tag).unwrap_or_else(|_| HeaderValue::from_static("W/\"0\""))
+}
+
+/// A video.
+#[utoipa::path(get, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
+    responses((status = 200, body = Video), (status = 304)))]
+pub(crate) async fn read(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let row = require(&state.app, &caller.viewer, id, Action::View).await?;
+    let shown = present::one(&state, &caller.viewer, row).await?;
+    let tag = etag(&shown);
+    if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let headers = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((headers, Json(shown)).into_response())
+}
+
+/// Changes words or visibility.
+#[utoipa::path(patch, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
+    request_body = VideoPatch, responses((status = 200, body = Video), (status = 412)))]
+pub(crate) async fn edit(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    headers: HeaderMap,
+    Json(patch): Json<VideoPatch>,
+) -> Result<Response> {
+    let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
+    if let Some(expected) = headers.get(header::IF_MATCH) {
+        let shown = present::one(&state, &caller.viewer, row.clone()).await?;
+        if expected != "*" && *expected != etag(&shown) {
+            let detail = "This video was changed meanwhile. Load it again.";
+            return Err(Failure::new(Kind::Precondition, "video.changed", detail).into());
+        }
+    }
+    let title = patch
+        .title
+        .as_deref()
+        .map_or(Ok(row.title.clone()), text::title)?;
+    let description = patch
+        .description
+        .as_deref()
+        .map_or(Ok(row.description.clone()), text::description)?;
+    let tx = state.app.db.begin().await.map_err(Failure::from)?;
+    videos::describe(&tx, id, &title, &description)
+        .await
+        .map_err(Failure::from)?;
+    let narrowed = patch.visibility.filter(|to| *to != row.visibility);
+    if let Some(to) = narrowed {
+        let now = state.app.clock.now();
+        videos::set_visibility(&tx, &row, to, now)
+            .await
+            .map_err(Failure::from)?;
+    }
+    tx.commit().await.map_err(Failure::internal)?;
+    if narrowed.is_some() {
+        state.app.wake_all();
+        state.app.publish(id).await?;
+    }
+    let row = require(&state.app, &caller.viewer, id, Action::View).await?;
+    let shown = present::one(&state, &caller.viewer, row).await?;
+    Ok(([(header::ETAG, etag(&shown))], Json(shown)).into_response())
+}
+
+/// `?now=true`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+pub(crate) struct DeleteQuery {
+    /// For ever, without the undo window.
+    #[serde(default)]
+    now: bool,
+}
+
+/// Deletes a video; it can be restored for a while unless `now`.
+#[utoipa::path(delete, path = "/videos/{id}", tag = "videos",
+    params(("id" = VideoId, Path), DeleteQuery), responses((status = 200, body = Video)))]
+pub(crate) async fn delete(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    Query(query): Query<DeleteQuery>,
+) -> Result<Json<Video>> {
+    let row = require(&state.app, &caller.viewer, id, Action::Delete).await?;
+    let row = state.app.delete_video(&row, query.now).await?;
+    Ok(Json(present::one(&state, &caller.viewer, row).await?))
+}
+
+/// Takes a deletion back.
+#[utoipa::path(post, path = "/videos/{id}/restore", tag = "videos",
+    params(("id" = VideoId, Path)), responses((status = 200, body = Video)))]
+pub(crate) async fn restore(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+) -> Result<Json<Video>> {
+    require(&state.app, &caller.viewer, id, Action::Delete).await?;
+    let row = state.app.restore_video(id).await?;
+    Ok(Json(present::one(&state, &caller.viewer, row).await?))
+}
+
+/// Tries again what failed.
+#[utoipa::path(post, path = "/videos/{id}/retry", tag = "videos",
+    params(("id" = VideoId, Path)), responses((status = 202, body = Video)))]
+pub(crate) async fn retry(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+) -> Result<Response> {
+    require(&state.app, &caller.viewer, id, Action::Edit).await?;
+    let row = state.app.retry_video(id).await?;
+    let shown = present::one(&state, &caller.viewer, row).await?;
+    Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
+}
+
+/// Addresses to play; 409 with the state before anything plays.
+#[utoipa::path(get, path = "/videos/{id}/playback", tag = "videos",
+    params(("id" = VideoId, Path)), responses((status = 200, body = Playback), (status = 409)))]
+pub(crate) async fn playback(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+) -> Result<Response> {
+    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
+    if !row.state.plays() {
+        return Err(nothing_plays(&row).into());
+    }
+    if row.published_version < row.presentation_version {
+        state.app.publish(id).await?;
+    }
+    let (base, expires_at) = present::media_base(&state, &row);
+    let playback = Playback {
+        hls: format!("{base}/main.m3u8"),
+        fallback: row
+            .fallback_key
+            .as_ref()
+            .map(|_| format!("{base}/fallback.mp4")),
+        poster: row
+            .poster_key
+            .as_ref()
+            .map(|_| format!("{base}/poster.jpg")),
+        expires_at,
+        version: row.presentation_version,
+    };
+    let private = [(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    )];
+    Ok((private, Json(playback)).into_response())
+}
+
+fn nothing_plays(row: &VideoRow) -> Failure {
+    let (code, detail) = match row.state {
+        VideoState::Draft => ("video.draft", "This video has no file yet."),
+        VideoState::Uploading => ("video.uploading", "This video is still being uploaded."),
+        VideoState::Failed => ("video.failed", "This video cannot be played."),
+        _ => (
+            "video.processing",
+            "This video is being made ready. Try again in a moment.",
+        ),
+    };
+    let failure = Failure::new(Kind::Conflict, code, detail);
+    if row.state == VideoState::Processing {
+        failure.after(1)
+    } else {
+        failure
+    }
+}
+
+/// Someone saw 10 seconds or 30 %.
+#[utoipa::path(post, path = "/videos/{id}/views", tag = "videos",
+    params(("id" = VideoId, Path)), request_body = ViewReport, responses((status = 204)))]
+pub(crate) async fn report_view(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    Json(report): Json<ViewReport>,
+) -> Result<StatusCode> {
+    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
+    let duration = row.duration.unwrap_or(0) as f64 / 1e6;
+    let enough = report.watched >= (duration * 0.3).min(10.0);
+    if !row.state.plays() || !report.watched.is_finite() || !enough {
+        let detail = "A view counts after 10 seconds or 30 % of the video.";
+        return Err(Failure::field("watched", "view.too-short", detail).into());
+    }
+    let viewer = match caller.viewer.user_id() {
+        Some(id) => id.to_string(),
+        None => virga_app::hash_token(&format!("view {}", caller.network()))[..32].to_owned(),
+    };
+    state.views.note(ViewMark {
+        video: id,
+        viewer,
+        at: state.app.clock.now(),
+    });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The original, for its owner, as a download.
+#[utoipa::path(get, path = "/videos/{id}/source", tag = "videos",
+    params(("id" = VideoId, Path)), responses((status = 200), (status = 206), (status = 404)))]
+pub(crate) async fn source(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
+    let key = row
+        .source_key
+        .as_deref()
+        .ok_or_else(|| Failure::not_found("file"))?;
+    let key = MediaKey::parse(key).map_err(Failure::internal)?;
+    let size = row.source_size;
+    let etag = format!("\"{}\"", &virga_app::hash_token(key.as_str())[..20]);
+    let (status, from, length) = match range::read(&headers, size, &etag) {
+        Asked::Whole => (StatusCode::OK, 0, size),
+        Asked::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
+        Asked::Unsatisfiable => {
+            let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
+        }
+    };
+    let bytes = state
+        .app
+        .store
+        .stream(&key, from..from + length)
+        .await
+        .map_err(Failure::from)?;
+    let mut response = (
+        status,
+        [
+            (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (header::CONTENT_LENGTH, length.to_string()),
+            (
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{id}\""),
+            ),
+            (header::CACHE_CONTROL, "private, no-store".to_owned()),
+            (header::ACCEPT_RANGES, "bytes".to_owned()),
+            (header::ETAG, etag),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+            (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
+        ],
+        Body::from_stream(bytes),
+    )
+        .into_response();
+    if status == StatusCode::PARTIAL_CONTENT {
+        let text = format!("bytes {from}-{}/{size}", from + length - 1);
+        let value = HeaderValue::from_str(&text).map_err(Failure::internal)?;
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    Ok(response)
+}

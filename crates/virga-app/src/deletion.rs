@@ -1,0 +1,118 @@
+//! Deleting a video: the row says so first, the presentation is withdrawn, an undo window passes,
+//! then the purge removes every object under `v/{video}/` and closes the record last.
+
+use virga_core::{
+    Failure, Kind, Result, VideoId,
+    job::{JobKind, LEASE},
+    upload::UploadState,
+};
+use virga_db::{DbError, JobRow, VideoRow, jobs, uploads, videos};
+use virga_objects::MediaKey;
+
+use crate::{App, fail};
+
+/// How far a purge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// Objects are gone; look again once every lease has ended.
+    LookAgain,
+    /// All is gone, rows included.
+    Closed,
+}
+
+const SWEPT: &str = r#"{"swept":true}"#;
+
+impl App {
+    /// Deletes a video; `forever` skips the undo window. Answers the row as it is then.
+    pub async fn delete_video(&self, row: &VideoRow, forever: bool) -> Result<VideoRow> {
+        let now = self.clock.now();
+        let purge_at = if forever {
+            now
+        } else {
+            now.plus(self.policy.undo_window)
+        };
+        let tx = self.db.begin().await?;
+        let fresh = videos::mark_deleted(&tx, row.id, now, purge_at).await?;
+        if fresh {
+            jobs::enqueue(&tx, JobKind::Purge, row.id, purge_at, now).await?;
+            videos::settle(&tx, row.id, now).await?;
+        } else if forever {
+            videos::set_purge_at(&tx, row.id, now).await?;
+            jobs::hurry_purge(&tx, row.id, now).await?;
+        }
+        tx.commit().await.map_err(DbError::from)?;
+        self.wake_all();
+        self.publish(row.id).await?;
+        crate::find_video(self, row.id).await
+    }
+
+    /// Takes a deletion back while its window is open.
+    pub async fn restore_video(&self, id: VideoId) -> Result<VideoRow> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        if !videos::restore(&tx, id, now).await? {
+            let detail = "This video is not deleted, or the time to restore it is over.";
+            return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
+        }
+        jobs::cancel_purge(&tx, id).await?;
+        videos::settle(&tx, id, now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.wake_all();
+        self.publish(id).await?;
+        crate::find_video(self, id).await
+    }
+
+    /// One step of a purge job. The second comes a lease length after the first, so that a worker
+    /// that lost its job cannot leave an object behind.
+    pub async fn purge(&self, job: &JobRow) -> Result<Purge> {
+        let id = job.video;
+        if videos::find(self.db.read(), id)
+            .await?
+            .is_some_and(|row| row.deleted_at.is_none())
+        {
+            return Ok(Purge::Closed);
+        }
+        self.fence(id).await?;
+        fail::point("purge.fenced");
+        self.store.delete_prefix(&MediaKey::prefix(id)).await?;
+        fail::point("purge.swept");
+        if job.payload == SWEPT {
+            self.close_purge(job).await?;
+            return Ok(Purge::Closed);
+        }
+        jobs::set_payload(self.db.write(), job.id, job.fence, SWEPT).await?;
+        let again = self.clock.now().plus(LEASE);
+        jobs::requeue(self.db.write(), job, None, again, false).await?;
+        Ok(Purge::LookAgain)
+    }
+
+    async fn fence(&self, id: VideoId) -> Result<()> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        jobs::fence_video(&tx, id, now).await?;
+        let rows = uploads::of_video(&tx, id).await?;
+        for row in &rows {
+            for from in [
+                UploadState::Created,
+                UploadState::Uploading,
+                UploadState::Completing,
+            ] {
+                uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
+            }
+        }
+        tx.commit().await.map_err(DbError::from)?;
+        for row in &rows {
+            self.sessions.abort(row.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn close_purge(&self, job: &JobRow) -> Result<()> {
+        let tx = self.db.begin().await?;
+        if jobs::finish(&tx, job.id, job.fence, self.clock.now()).await? {
+            videos::remove(&tx, job.video).await?;
+            tx.commit().await.map_err(DbError::from)?;
+        }
+        Ok(())
+    }
+}

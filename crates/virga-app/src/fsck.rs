@@ -1,0 +1,302 @@
+//! Compares rows with objects. Read-only unless asked to repair; safe to run on a live site, since
+//! what is younger than a day is left alone and every repair is what the site itself would do.
+
+use futures_util::{StreamExt, TryStreamExt};
+use serde::Serialize;
+use std::{collections::HashSet, fmt, time::Duration};
+use virga_core::{Result, VideoId, presentation::Presentation, video::VideoState};
+use virga_db::{TrackBytes, TrackRow, VideoRow, jobs, tracks, uploads, videos};
+use virga_media::TrackTable;
+use virga_objects::{KeyPrefix, MediaKey, ObjectError};
+
+use crate::App;
+
+/// Younger than this may belong to work that is under way.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// A lease that ended this long ago should have been taken up.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
+const PAGE: u64 = 200;
+const SMALL_OBJECT: u64 = 16 << 20;
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// No row points at it.
+    OrphanObject,
+    /// A row points at an object that is not there.
+    DanglingRow,
+    /// A multipart session of no open upload.
+    UnreferencedMultipart,
+    /// An object has not the size that rows say.
+    WrongSize,
+    /// The published object is not what rows say.
+    StalePresentation,
+    /// A lease ended long ago and nobody took the job up.
+    StuckJob,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind.
+    pub class: Class,
+    /// Object key, upload or job.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+    /// Whether it was put right.
+    pub repaired: bool,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let class = serde_json::to_value(self.class).unwrap_or_default();
+        let class = class.as_str().unwrap_or_default();
+        let state = if self.repaired { "repaired" } else { "found" };
+        write!(f, "{state} {class}: {}: {}", self.subject, self.detail)
+    }
+}
+
+/// What `fsck` saw.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Videos looked at.
+    pub videos: u64,
+    /// Objects looked at.
+    pub objects: u64,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Nothing is wrong any more.
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|finding| finding.repaired)
+    }
+
+    fn add(&mut self, class: Class, subject: impl fmt::Display, detail: String, repaired: bool) {
+        self.findings.push(Finding {
+            class,
+            subject: subject.to_string(),
+            detail,
+            repaired,
+        });
+    }
+}
+
+impl App {
+    /// Looks at everything; with `repair` puts right what can be put right without guessing.
+    pub async fn fsck(&self, repair: bool) -> Result<Report> {
+        let mut report = Report::default();
+        let mut after = String::new();
+        loop {
+            let rows = videos::ids_after(self.db.read(), &after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.id.to_string();
+            for row in &rows {
+                self.check_video(row, repair, &mut report).await?;
+            }
+        }
+        self.check_strangers(repair, &mut report).await?;
+        self.check_sessions(repair, &mut report).await?;
+        self.check_jobs(&mut report).await?;
+        Ok(report)
+    }
+
+    async fn check_video(&self, row: &VideoRow, repair: bool, report: &mut Report) -> Result<()> {
+        report.videos += 1;
+        let tracks = tracks::of_video(self.db.read(), row.id).await?;
+        let wanted = referenced(row, &tracks);
+        if row.state != VideoState::Deleted {
+            self.check_sizes(row, &tracks, &wanted, report).await?;
+            self.check_presentation(row, repair, report).await?;
+        }
+        let mut listed = self.store.list(&MediaKey::prefix(row.id));
+        while let Some(object) = listed.try_next().await? {
+            report.objects += 1;
+            let old = object.stat.modified < self.clock.now().minus(GRACE);
+            if old && !wanted.contains(object.key.as_str()) && row.state != VideoState::Deleted {
+                self.orphan(&object.key, repair, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn orphan(&self, key: &MediaKey, repair: bool, report: &mut Report) -> Result<()> {
+        if repair {
+            self.store.delete(key).await?;
+        }
+        report.add(
+            Class::OrphanObject,
+            key,
+            "no row points at it".to_owned(),
+            repair,
+        );
+        Ok(())
+    }
+
+    async fn check_sizes(
+        &self,
+        row: &VideoRow,
+        tracks: &[TrackRow],
+        wanted: &HashSet<String>,
+        report: &mut Report,
+    ) -> Result<()> {
+        let mut sizes: Vec<(&str, u64)> = Vec::new();
+        if let Some(source) = &row.source_key {
+            sizes.push((source, row.source_size));
+        }
+        for track in tracks {
+            if let TrackBytes::Object(object) = &track.bytes
+                && let Some(table) = self.table(&track.table_key).await?
+            {
+                sizes.push((object, table.object_len()));
+            }
+        }
+        for text in wanted {
+            let key = MediaKey::parse(text).map_err(ObjectError::from)?;
+            match self.store.stat(&key).await {
+                Ok(stat) => {
+                    let right = sizes
+                        .iter()
+                        .find(|(name, _)| name == text)
+                        .map(|(_, size)| *size);
+                    if let Some(right) = right.filter(|right| *right != stat.size) {
+                        let detail = format!("{} bytes, {right} expected", stat.size);
+                        report.add(Class::WrongSize, text, detail, false);
+                    }
+                }
+                Err(ObjectError::NotFound(_)) if *text == presentation_key(row.id) => {}
+                Err(ObjectError::NotFound(_)) => {
+                    let detail = format!("video {} needs it and it is gone", row.id);
+                    report.add(Class::DanglingRow, text, detail, false);
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn table(&self, key: &str) -> Result<Option<TrackTable>> {
+        let key = MediaKey::parse(key).map_err(ObjectError::from)?;
+        match self.store.read_all(&key, SMALL_OBJECT).await {
+            Ok(bytes) => Ok(TrackTable::from_json(&bytes).ok()),
+            Err(ObjectError::NotFound(_)) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn check_presentation(
+        &self,
+        row: &VideoRow,
+        repair: bool,
+        report: &mut Report,
+    ) -> Result<()> {
+        if row.presentation_version == 0 {
+            return Ok(());
+        }
+        let key = MediaKey::presentation(row.id);
+        let found = match self.store.read_all(&key, SMALL_OBJECT).await {
+            Ok(bytes) => serde_json::from_slice::<Presentation>(&bytes).ok(),
+            Err(ObjectError::NotFound(_)) => None,
+            Err(other) => return Err(other.into()),
+        };
+        let rows_say = self.presentation(row.id).await?;
+        if found == rows_say {
+            return Ok(());
+        }
+        if repair {
+            virga_db::videos::unpublish(self.db.write(), row.id).await?;
+            self.publish(row.id).await?;
+        }
+        let detail = match found {
+            Some(found) => {
+                let (has, right) = (found.version, row.presentation_version);
+                format!("the object says version {has}, rows say {right}")
+            }
+            None => "it is missing or cannot be read".to_owned(),
+        };
+        report.add(Class::StalePresentation, &key, detail, repair);
+        Ok(())
+    }
+
+    /// Objects of videos that have no row.
+    async fn check_strangers(&self, repair: bool, report: &mut Report) -> Result<()> {
+        let mut listed = self.store.list(&KeyPrefix::all());
+        let mut known: Option<(VideoId, bool)> = None;
+        while let Some(object) = listed.try_next().await? {
+            let id = object.key.video().map_err(ObjectError::from)?;
+            let exists = match known {
+                Some((last, exists)) if last == id => exists,
+                _ => videos::find(self.db.read(), id).await?.is_some(),
+            };
+            known = Some((id, exists));
+            if !exists {
+                report.objects += 1;
+                if object.stat.modified < self.clock.now().minus(GRACE) {
+                    self.orphan(&object.key, repair, report).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_sessions(&self, repair: bool, report: &mut Report) -> Result<()> {
+        let mut sessions = self.sessions.list_sessions();
+        while let Some(session) = sessions.next().await {
+            let session = session?;
+            let row = uploads::find(self.db.read(), session.id).await?;
+            let open = row.is_some_and(|row| row.state.is_open());
+            if !open && session.touched < self.clock.now().minus(GRACE) {
+                if repair {
+                    self.sessions.abort(session.id).await?;
+                }
+                let detail = "no open upload has it".to_owned();
+                report.add(Class::UnreferencedMultipart, session.id, detail, repair);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_jobs(&self, report: &mut Report) -> Result<()> {
+        let before = self.clock.now().minus(STUCK_AFTER);
+        for job in jobs::stuck(self.db.read(), before).await? {
+            let detail = format!(
+                "{} of video {}: its lease ended at {} and no worker took it up; is a dispatcher running?",
+                job.kind, job.video, job.lease_until
+            );
+            report.add(Class::StuckJob, job.id, detail, false);
+        }
+        Ok(())
+    }
+}
+
+fn presentation_key(id: VideoId) -> String {
+    MediaKey::presentation(id).to_string()
+}
+
+/// Keys that rows of a video point at.
+fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<String> {
+    let mut keys: HashSet<String> = [&row.source_key, &row.poster_key, &row.fallback_key]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    if row.presentation_version > 0 {
+        keys.insert(presentation_key(row.id));
+    }
+    for track in tracks {
+        keys.insert(track.table_key.clone());
+        match &track.bytes {
+            TrackBytes::Object(object) => {
+                keys.insert(object.clone());
+            }
+            TrackBytes::Source { source, samples } => {
+                keys.insert(source.clone());
+                keys.insert(samples.clone());
+            }
+        }
+    }
+    keys
+}

@@ -1,0 +1,88 @@
+//! Use cases that more than one role runs: everything between a handler or a job on one side and
+//! rows and objects on the other. Each commits rows in one transaction; objects come first on the
+//! way in and rows first on the way out.
+
+mod access;
+mod deletion;
+mod fsck;
+mod publication;
+mod retry;
+mod site;
+mod sweep;
+mod upload;
+
+pub use access::{find_video, require};
+pub use deletion::Purge;
+pub use fsck::{Class, Finding, Report};
+pub use site::{SetupLink, hash_token};
+pub use upload::{NewUploadRequest, Opened};
+pub use virga_objects::fail;
+
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
+use virga_core::{SharedClock, SharedEntropy};
+use virga_db::Db;
+use virga_objects::{SharedSessions, SharedStore};
+
+/// How long an upload that is left alone lives.
+pub const UPLOAD_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Bounds that an operator sets.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Largest file, bytes.
+    pub upload_max: u64,
+    /// Bytes that one account may keep.
+    pub quota_per_user: u64,
+    /// Share of the disk, in thousandths, that uploads leave free.
+    pub keep_free_permille: u64,
+    /// How long a deleted video can be restored.
+    pub undo_window: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            upload_max: 100 << 30,
+            quota_per_user: 1 << 40,
+            keep_free_permille: 50,
+            undo_window: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+/// Wakes those who would otherwise find out by polling. Only a shortcut: polling is the truth.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// A job was enqueued.
+    pub jobs: Notify,
+    /// The feed grew.
+    pub changes: Notify,
+}
+
+/// What use cases work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Rows.
+    pub db: Db,
+    /// Objects.
+    pub store: SharedStore,
+    /// Uploads in progress.
+    pub sessions: SharedSessions,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub entropy: SharedEntropy,
+    /// Bounds.
+    pub policy: Arc<Policy>,
+    /// Shortcuts within the process.
+    pub wake: Arc<Wake>,
+}
+
+impl App {
+    /// After a commit that enqueued a job or appended to the feed.
+    pub fn wake_all(&self) {
+        self.wake.jobs.notify_waiters();
+        self.wake.changes.notify_waiters();
+    }
+}

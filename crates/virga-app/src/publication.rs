@@ -1,0 +1,96 @@
+//! Writing the presentation object: derived from rows only, under a lease per video, again until
+//! the object carries the version that the row has.
+
+use std::time::Duration;
+use virga_core::{
+    Failure, Kind, Result, VideoId,
+    presentation::{Presentation, PresentedTrack, TrackBody},
+};
+use virga_db::{TrackBytes, TrackKind, TrackRow, VideoRow, tracks, videos};
+use virga_objects::MediaKey;
+
+use crate::App;
+
+const LEASE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl App {
+    /// Makes the published object match the rows. Runs in the process that made the change, right
+    /// after its commit; the sweeper finishes what a crash left.
+    pub async fn publish(&self, id: VideoId) -> Result<()> {
+        let deadline = self.clock.now().plus(LEASE * 2);
+        loop {
+            let Some(row) = videos::find(self.db.read(), id).await? else {
+                return Ok(());
+            };
+            if row.published_version >= row.presentation_version {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            if videos::lease_publish(self.db.write(), id, now, now.plus(LEASE)).await? {
+                self.write_presentation(id).await?;
+            } else if now > deadline {
+                let detail = "This video is being published. Try again in a moment.";
+                return Err(Failure::new(Kind::Unavailable, "publishing", detail).after(1));
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// The document that a video's rows say; `None` where there is no video.
+    pub async fn presentation(&self, id: VideoId) -> Result<Option<Presentation>> {
+        let Some(row) = videos::find(self.db.read(), id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(present(
+            &row,
+            tracks::of_video(self.db.read(), id).await?,
+        )))
+    }
+
+    async fn write_presentation(&self, id: VideoId) -> Result<()> {
+        while let Some(document) = self.presentation(id).await? {
+            let bytes = serde_json::to_vec(&document).map_err(Failure::internal)?;
+            self.store
+                .put(&MediaKey::presentation(id), bytes.into())
+                .await?;
+            crate::fail::point("publish.after-write");
+            if videos::note_published(self.db.write(), id, document.version).await? {
+                self.wake.changes.notify_waiters();
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The document that a video's rows say.
+fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
+    let (videos, audio): (Vec<_>, Vec<_>) = tracks
+        .into_iter()
+        .partition(|track| track.kind == TrackKind::Video);
+    Presentation {
+        version: row.presentation_version,
+        video: row.id,
+        epoch: row.epoch,
+        visibility: row.visibility,
+        withdrawn: row.deleted_at.is_some(),
+        videos: videos.into_iter().map(presented).collect(),
+        audio: audio.into_iter().map(presented).next(),
+        poster: row.poster_key.clone(),
+        fallback: row.fallback_key.clone(),
+    }
+}
+
+fn presented(track: TrackRow) -> PresentedTrack {
+    let body = match track.bytes {
+        TrackBytes::Object(object) => TrackBody::Object { object },
+        TrackBytes::Source { source, samples } => TrackBody::Source { source, samples },
+    };
+    PresentedTrack {
+        name: track.name,
+        table: track.table_key,
+        body,
+    }
+}

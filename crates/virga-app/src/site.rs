@@ -1,0 +1,124 @@
+//! The site itself: its name, who may register, and the one-time link to its first administrator.
+
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use virga_core::{
+    Failure, Kind, Result, Timestamp,
+    keys::hex,
+    wire::{Registration, Site},
+};
+use virga_db::{DbError, accounts, settings};
+
+use crate::App;
+
+const LIFE: Duration = Duration::from_secs(3600);
+const DEFAULT_NAME: &str = "Virga";
+
+/// A fresh one-time token, in clear once.
+#[derive(Clone)]
+pub struct SetupLink(String);
+
+impl SetupLink {
+    /// The path to open.
+    pub fn path(&self) -> String {
+        format!("/setup?token={}", self.0)
+    }
+}
+
+impl std::fmt::Debug for SetupLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SetupLink")
+    }
+}
+
+/// How tokens are stored: SHA-256, hexadecimal.
+pub fn hash_token(token: &str) -> String {
+    hex(&Sha256::digest(token.as_bytes()))
+}
+
+impl App {
+    /// What every page needs to know. `registration` is the configured default.
+    pub async fn site(&self, registration: Registration) -> Result<Site> {
+        let db = self.db.read();
+        let name = settings::get(db, settings::SITE_NAME).await?;
+        let registration = match settings::get(db, settings::REGISTRATION).await?.as_deref() {
+            Some("open") => Registration::Open,
+            Some("closed") => Registration::Closed,
+            _ => registration,
+        };
+        Ok(Site {
+            name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
+            registration,
+            needs_setup: !accounts::any_admin(db).await?,
+            upload_max: self.policy.upload_max,
+            undo_seconds: self.policy.undo_window.as_secs(),
+        })
+    }
+
+    /// A link for the first administrator, where there is none yet. It ends on first use or after
+    /// an hour, and a new one ends the one before.
+    pub async fn offer_setup(&self) -> Result<Option<SetupLink>> {
+        if accounts::any_admin(self.db.read()).await? {
+            return Ok(None);
+        }
+        let token = hex(&self.entropy.bytes::<24>());
+        let ends = self.clock.now().plus(LIFE);
+        let value = format!("{} {}", hash_token(&token), ends.0);
+        settings::set(self.db.write(), settings::SETUP_TOKEN, &value).await?;
+        Ok(Some(SetupLink(token)))
+    }
+
+    /// Makes the account the first administrator and names the site. Of two who hold the link at
+    /// once, one is told that it is used up.
+    pub async fn set_up(
+        &self,
+        token: &str,
+        admin: &accounts::UserRow,
+        site_name: &str,
+        registration: Registration,
+    ) -> Result<()> {
+        let refused = || {
+            let detail = "This link is used up or too old. Start Virga again for a new one.";
+            Failure::new(Kind::Forbidden, "setup.link", detail)
+        };
+        let tx = self.db.begin().await?;
+        let value = settings::get(&tx, settings::SETUP_TOKEN)
+            .await?
+            .ok_or_else(refused)?;
+        let (hash, ends) = value.split_once(' ').ok_or_else(refused)?;
+        let ends = Timestamp(ends.parse().map_err(|_| refused())?);
+        let given = hash_token(token);
+        if given != hash || self.clock.now() >= ends || accounts::any_admin(&tx).await? {
+            return Err(refused());
+        }
+        if !settings::take(&tx, settings::SETUP_TOKEN, &value).await? {
+            return Err(refused());
+        }
+        accounts::insert(&tx, admin).await.map_err(name_taken)?;
+        settings::set(&tx, settings::SITE_NAME, site_name).await?;
+        settings::set(&tx, settings::REGISTRATION, registration.as_str()).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        Ok(())
+    }
+}
+
+/// A taken name, in words.
+pub(crate) fn name_taken(error: DbError) -> Failure {
+    match error {
+        DbError::Duplicate(_) => {
+            let mut failure = Failure::new(Kind::Conflict, "name.taken", "This name is taken.");
+            failure.field = Some("name");
+            failure
+        }
+        other => Failure::from(other),
+    }
+}
+
+impl App {
+    /// Adds an account.
+    pub async fn add_account(&self, row: &accounts::UserRow) -> Result<()> {
+        accounts::insert(self.db.write(), row)
+            .await
+            .map_err(name_taken)
+    }
+}

@@ -1,0 +1,60 @@
+//! The sweeper: brings to an end what nobody else will. Every step is idempotent and small; the
+//! dispatcher runs it every half minute and at start.
+
+use std::time::Duration;
+use virga_core::{Result, upload::UploadState};
+use virga_db::{UploadRow, accounts, changes, uploads, videos, views};
+
+use crate::{App, UPLOAD_LIFE};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A session unused for this long ends.
+pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
+const BATCH: u64 = 100;
+
+impl App {
+    /// One round.
+    pub async fn sweep(&self) -> Result<()> {
+        let now = self.clock.now();
+        for upload in uploads::stale(self.db.read(), now, BATCH).await? {
+            if let Err(error) = self.sweep_upload(&upload).await {
+                tracing::warn!(%error, upload.id = %upload.id, "sweeping an upload failed");
+            }
+        }
+        for id in videos::unpublished(self.db.read(), BATCH).await? {
+            if let Err(error) = self.publish(id).await {
+                tracing::warn!(%error, video.id = %id, "publishing failed");
+            }
+        }
+        accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
+        changes::sweep(self.db.write(), now.minus(DAY)).await?;
+        views::sweep(self.db.write(), now).await?;
+        self.store.remove_leftovers(now.minus(DAY)).await?;
+        Ok(())
+    }
+
+    /// A completion whose worker died is done again; an upload left alone ends, unless the store
+    /// took a part of it lately.
+    async fn sweep_upload(&self, row: &UploadRow) -> Result<()> {
+        if row.state == UploadState::Completing {
+            self.complete_upload(row.id).await?;
+            return Ok(());
+        }
+        let newest = self
+            .sessions
+            .list_parts(row.id)
+            .await
+            .ok()
+            .and_then(|held| held.newest);
+        let lives_until = newest.map(|at| at.plus(UPLOAD_LIFE));
+        match lives_until.filter(|until| *until > self.clock.now()) {
+            Some(until) => {
+                uploads::touch(self.db.write(), row.id, until).await?;
+            }
+            None => {
+                self.expire_upload(row).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! The upload ledger: `created → uploading → completing → stored | failed | expired`. Rows say who
+//! may; the store's own session says what is there.
+
+use std::time::Duration;
+use virga_core::{
+    Failure, Kind, Result, UploadId, UserId, VideoId,
+    job::JobKind,
+    permission::{Action, Viewer, sign_in},
+    text,
+    upload::{UploadState, part_size},
+};
+use virga_db::{DbError, Tx, UploadRow, VideoRow, jobs, uploads, videos};
+use virga_objects::{MediaKey, ObjectError};
+
+use crate::{App, UPLOAD_LIFE, access, fail};
+
+const COMPLETION_LEASE: Duration = Duration::from_secs(60);
+const FINGERPRINT_MAX: usize = 128;
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub struct NewUploadRequest {
+    /// The draft to fill.
+    pub video: VideoId,
+    /// As the client calls it.
+    pub file_name: String,
+    /// Bytes.
+    pub size: u64,
+    /// As the client says.
+    pub content_type: String,
+    /// How the client knows the file again.
+    pub fingerprint: String,
+}
+
+/// Whether an upload was there already.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// The same file, still open.
+    Existing(UploadRow),
+    /// A new one.
+    New(UploadRow),
+}
+
+impl App {
+    /// Reserves room and opens an upload, or finds the open one of the same file.
+    pub async fn open_upload(&self, viewer: &Viewer, ask: NewUploadRequest) -> Result<Opened> {
+        let user = viewer.user_id().ok_or_else(sign_in)?;
+        let video = access::require(self, viewer, ask.video, Action::Edit).await?;
+        validate(&ask, self.policy.upload_max)?;
+        if let Some(open) = uploads::open_of_video(self.db.read(), video.id).await? {
+            return same_file(open, &ask);
+        }
+        if video.source_key.is_some() {
+            let detail = "This video has its file already. Make a new video for another file.";
+            return Err(Failure::new(Kind::Conflict, "video.has-source", detail));
+        }
+        self.check_room(ask.size).await?;
+        let now = self.clock.now();
+        let id = UploadId::random(&*self.entropy);
+        let key = MediaKey::source(video.id, id);
+        let row = UploadRow {
+            id,
+            video: video.id,
+            user,
+            file_name: text::file_name(&ask.file_name),
+            size: ask.size,
+            fingerprint: ask.fingerprint.clone(),
+            state: UploadState::Created,
+            part_size: part_size(ask.size),
+            object_key: key.to_string(),
+            expires_at: now.plus(UPLOAD_LIFE),
+            lease_until: virga_core::Timestamp(0),
+        };
+        let content_type: String = ask.content_type.chars().take(200).collect();
+        let tx = self.db.begin().await?;
+        self.check_quota(&tx, user, ask.size).await?;
+        match uploads::insert(&tx, &row, &content_type, now).await {
+            Err(DbError::Duplicate(_)) => {
+                drop(tx);
+                let open = uploads::open_of_video(self.db.read(), video.id).await?;
+                return same_file(open.ok_or_else(|| Failure::not_found("upload"))?, &ask);
+            }
+            other => other?,
+        }
+        videos::settle(&tx, video.id, now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.sessions
+            .create(id, &key, row.size, row.part_size)
+            .await?;
+        self.wake.changes.notify_waiters();
+        Ok(Opened::New(row))
+    }
+
+    /// Refuses below the share of the disk that is kept free.
+    async fn check_room(&self, size: u64) -> Result<()> {
+        let room = self.store.free_space().await?;
+        let keep = room.total / 1000 * self.policy.keep_free_permille;
+        if room.available.saturating_sub(keep) < size {
+            return Err(Failure::from(ObjectError::NoRoom));
+        }
+        Ok(())
+    }
+
+    async fn check_quota(&self, tx: &Tx, user: UserId, size: u64) -> Result<()> {
+        let used = self.used_bytes_in(tx, user).await?;
+        if used.saturating_add(size) > self.policy.quota_per_user {
+            let left = self.policy.quota_per_user.saturating_sub(used);
+            let detail = format!("This file has {size} bytes and you have {left} left.");
+            return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));
+        }
+        Ok(())
+    }
+
+    async fn used_bytes_in(&self, tx: &Tx, user: UserId) -> Result<u64> {
+        Ok(videos::stored_bytes(tx, user).await? + uploads::reserved(tx, user).await?)
+    }
+
+    /// Bytes that an account's sources and open uploads take.
+    pub async fn used_bytes(&self, user: UserId) -> Result<u64> {
+        let db = self.db.read();
+        Ok(videos::stored_bytes(db, user).await? + uploads::reserved(db, user).await?)
+    }
+
+    /// The viewer's own upload.
+    pub async fn find_upload(&self, viewer: &Viewer, id: UploadId) -> Result<UploadRow> {
+        let user = viewer.user_id().ok_or_else(sign_in)?;
+        let row = uploads::find(self.db.read(), id)
+            .await?
+            .filter(|row| row.user == user || viewer.is_admin())
+            .ok_or_else(|| Failure::not_found("upload"))?;
+        Ok(row)
+    }
+
+    /// Parts were asked for: moves it to `uploading` and its end away.
+    pub async fn touch_upload(&self, row: &UploadRow) -> Result<()> {
+        let expires = self.clock.now().plus(UPLOAD_LIFE);
+        if uploads::touch(self.db.write(), row.id, expires).await? {
+            Ok(())
+        } else {
+            Err(closed())
+        }
+    }
+
+    /// Makes the parts the video's source and enqueues the probe. Idempotent: client, and sweeper
+    /// after a crash, call the same.
+    pub async fn complete_upload(&self, id: UploadId) -> Result<UploadRow> {
+        let row = self.upload_row(id).await?;
+        if row.state == UploadState::Stored {
+            return Ok(row);
+        }
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        if !uploads::lease_completion(&tx, id, now, now.plus(COMPLETION_LEASE)).await? {
+            drop(tx);
+            let row = self.upload_row(id).await?;
+            return match row.state {
+                UploadState::Stored => Ok(row),
+                UploadState::Completing => Err(Failure::from(ObjectError::Busy)),
+                _ => Err(closed()),
+            };
+        }
+        videos::settle(&tx, row.video, now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.wake.changes.notify_waiters();
+        fail::point("complete.leased");
+        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
+        match self
+            .sessions
+            .complete(id, &key, row.size, row.part_size)
+            .await
+        {
+            Ok(()) => self.store_source(&row).await,
+            Err(error) => {
+                let lost = matches!(error, ObjectError::LostParts);
+                let to = if lost {
+                    UploadState::Failed
+                } else {
+                    UploadState::Uploading
+                };
+                self.leave_completing(&row, to, &error.to_string()).await?;
+                Err(Failure::from(error))
+            }
+        }
+    }
+
+    async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
+        fail::point("complete.before-rows");
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        let (from, to) = (UploadState::Completing, UploadState::Stored);
+        if uploads::advance(&tx, row.id, from, to, None).await? {
+            videos::set_source(&tx, row.video, &row.object_key, row.size).await?;
+            jobs::enqueue(&tx, JobKind::Probe, row.video, now, now).await?;
+            videos::settle(&tx, row.video, now).await?;
+        }
+        tx.commit().await.map_err(DbError::from)?;
+        fail::point("complete.after-rows");
+        self.wake_all();
+        self.upload_row(row.id).await
+    }
+
+    async fn leave_completing(&self, row: &UploadRow, to: UploadState, why: &str) -> Result<()> {
+        let tx = self.db.begin().await?;
+        uploads::advance(&tx, row.id, UploadState::Completing, to, Some(why)).await?;
+        videos::settle(&tx, row.video, self.clock.now()).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.wake.changes.notify_waiters();
+        Ok(())
+    }
+
+    /// Cancels an upload and drops its parts. Fine if it is over already.
+    pub async fn cancel_upload(&self, row: &UploadRow) -> Result<()> {
+        if row.state == UploadState::Stored {
+            return Err(closed());
+        }
+        self.expire_upload(row).await?;
+        Ok(())
+    }
+
+    /// Moves it to `expired`, then drops its parts; whether this call moved it.
+    pub(crate) async fn expire_upload(&self, row: &UploadRow) -> Result<bool> {
+        let tx = self.db.begin().await?;
+        let mut moved = false;
+        for from in [UploadState::Created, UploadState::Uploading] {
+            moved |= uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
+        }
+        videos::settle(&tx, row.video, self.clock.now()).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        if moved {
+            self.sessions.abort(row.id).await?;
+            self.wake.changes.notify_waiters();
+        }
+        Ok(moved)
+    }
+
+    async fn upload_row(&self, id: UploadId) -> Result<UploadRow> {
+        uploads::find(self.db.read(), id)
+            .await?
+            .ok_or_else(|| Failure::not_found("upload"))
+    }
+
+    /// Whether a video may still get a file.
+    pub fn awaits_file(row: &VideoRow) -> bool {
+        row.source_key.is_none() && row.deleted_at.is_none()
+    }
+}
+
+fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {
+    if ask.size == 0 {
+        return Err(Failure::field(
+            "size",
+            "upload.empty",
+            "This file is empty.",
+        ));
+    }
+    if ask.size > max {
+        let detail = format!(
+            "This file has {} bytes; at most {max} are taken here.",
+            ask.size
+        );
+        return Err(Failure::new(Kind::TooLarge, "upload.too-large", detail));
+    }
+    let length = ask.fingerprint.chars().count();
+    if length == 0 || length > FINGERPRINT_MAX {
+        let detail = "A fingerprint has 1 to 128 characters.";
+        return Err(Failure::field("fingerprint", "field.length", detail));
+    }
+    Ok(())
+}
+
+fn same_file(open: UploadRow, ask: &NewUploadRequest) -> Result<Opened> {
+    if open.fingerprint == ask.fingerprint && open.size == ask.size {
+        return Ok(Opened::Existing(open));
+    }
+    let detail = "Another file is being uploaded to this video. Cancel that upload first.";
+    Err(Failure::new(Kind::Conflict, "upload.other-file", detail))
+}
+
+fn closed() -> Failure {
+    let detail = "This upload is over: it was completed, cancelled, or left alone too long.";
+    Failure::new(Kind::Conflict, "upload.closed", detail)
+}

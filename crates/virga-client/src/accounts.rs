@@ -1,0 +1,64 @@
+//! Accounts, sessions, the site, and the feed between roles.
+
+use std::time::Duration;
+
+use http::Method;
+use virga_core::wire::{Changes, Credentials, Me, PasswordChange, Session, Setup, Site, User};
+
+use crate::{ApiCaller, Result, call::encode};
+
+/// The API holds the poll up to 25 s.
+const POLL_LIMIT: Duration = Duration::from_secs(45);
+
+impl ApiCaller {
+    /// `GET /site`.
+    pub async fn site(&self) -> Result<Site> {
+        self.get("/site").await
+    }
+
+    /// `POST /setup`: the first administrator, signed in.
+    pub async fn set_up(&self, setup: &Setup) -> Result<Session> {
+        self.exchange(Method::POST, "/setup", setup).await
+    }
+
+    /// `POST /users`: a new account, signed in.
+    pub async fn register(&self, credentials: &Credentials) -> Result<Session> {
+        self.exchange(Method::POST, "/users", credentials).await
+    }
+
+    /// `POST /sessions`.
+    pub async fn sign_in(&self, credentials: &Credentials) -> Result<Session> {
+        self.exchange(Method::POST, "/sessions", credentials).await
+    }
+
+    /// `DELETE /sessions/current`.
+    pub async fn sign_out(&self) -> Result<()> {
+        self.act(Method::DELETE, "/sessions/current").await
+    }
+
+    /// `DELETE /sessions`: every session of the account, this one included.
+    pub async fn sign_out_everywhere(&self) -> Result<()> {
+        self.act(Method::DELETE, "/sessions").await
+    }
+
+    /// `PUT /users/me/password`.
+    pub async fn change_password(&self, change: &PasswordChange) -> Result<()> {
+        self.tell(Method::PUT, "/users/me/password", change).await
+    }
+
+    /// `GET /users/me`.
+    pub async fn me(&self) -> Result<Me> {
+        self.get("/users/me").await
+    }
+
+    /// `GET /users/{name}`.
+    pub async fn user(&self, name: &str) -> Result<User> {
+        self.get(&format!("/users/{}", encode(name))).await
+    }
+
+    /// `GET /internal/v1/changes`: waits up to 25 s for something after `cursor`.
+    pub async fn changes(&self, cursor: &str) -> Result<Changes> {
+        let path = format!("/internal/v1/changes?after={}", encode(cursor));
+        self.internal(&path, POLL_LIMIT).await
+    }
+}

@@ -1,0 +1,113 @@
+//! The catalogue: videos, lists, playback, views.
+
+use std::fmt::Write;
+
+use http::Method;
+use virga_core::{
+    VideoId,
+    wire::{NewVideo, Page, Playback, Sort, Video, VideoPatch, ViewReport},
+};
+
+use crate::{ApiCaller, Result, call::encode};
+
+/// What of a list of videos is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct VideoQuery {
+    /// Order.
+    pub sort: Sort,
+    /// Words to search for.
+    pub q: Option<String>,
+    /// The next page of an earlier answer.
+    pub cursor: Option<String>,
+    /// Entries a page; the API's own default where absent.
+    pub limit: Option<u32>,
+}
+
+impl VideoQuery {
+    fn to_query(&self) -> String {
+        let sort = match self.sort {
+            Sort::New => "new",
+            Sort::Popular => "popular",
+        };
+        let mut query = format!("?sort={sort}");
+        let pairs = [
+            ("q", self.q.clone()),
+            ("cursor", self.cursor.clone()),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+        ];
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                let _ = write!(query, "&{name}={}", encode(&value));
+            }
+        }
+        query
+    }
+}
+
+impl ApiCaller {
+    /// `GET /videos`: public ones that play.
+    pub async fn videos(&self, query: &VideoQuery) -> Result<Page<Video>> {
+        self.get(&format!("/videos{}", query.to_query())).await
+    }
+
+    /// `GET /users/{name}/videos`: public ones of one account.
+    pub async fn user_videos(&self, name: &str, query: &VideoQuery) -> Result<Page<Video>> {
+        let path = format!("/users/{}/videos{}", encode(name), query.to_query());
+        self.get(&path).await
+    }
+
+    /// `GET /users/me/videos`: the viewer's own, in every state.
+    pub async fn my_videos(&self, query: &VideoQuery) -> Result<Page<Video>> {
+        self.get(&format!("/users/me/videos{}", query.to_query()))
+            .await
+    }
+
+    /// `GET /videos/{id}`.
+    pub async fn video(&self, id: VideoId) -> Result<Video> {
+        self.get(&format!("/videos/{id}")).await
+    }
+
+    /// `POST /videos`: a draft.
+    pub async fn create_video(&self, video: &NewVideo) -> Result<Video> {
+        self.exchange(Method::POST, "/videos", video).await
+    }
+
+    /// `PATCH /videos/{id}`.
+    pub async fn edit_video(&self, id: VideoId, patch: &VideoPatch) -> Result<Video> {
+        self.exchange(Method::PATCH, &format!("/videos/{id}"), patch)
+            .await
+    }
+
+    /// `DELETE /videos/{id}`: can be restored for a while.
+    pub async fn delete_video(&self, id: VideoId) -> Result<()> {
+        self.act(Method::DELETE, &format!("/videos/{id}")).await
+    }
+
+    /// `DELETE /videos/{id}?now=true`: for ever.
+    pub async fn purge_video(&self, id: VideoId) -> Result<()> {
+        self.act(Method::DELETE, &format!("/videos/{id}?now=true"))
+            .await
+    }
+
+    /// `POST /videos/{id}/restore`.
+    pub async fn restore_video(&self, id: VideoId) -> Result<()> {
+        self.act(Method::POST, &format!("/videos/{id}/restore"))
+            .await
+    }
+
+    /// `POST /videos/{id}/retry`: failed work once more.
+    pub async fn retry_video(&self, id: VideoId) -> Result<()> {
+        self.act(Method::POST, &format!("/videos/{id}/retry")).await
+    }
+
+    /// `GET /videos/{id}/playback`; 409 before anything plays.
+    pub async fn playback(&self, id: VideoId) -> Result<Playback> {
+        self.get(&format!("/videos/{id}/playback")).await
+    }
+
+    /// `POST /videos/{id}/views`.
+    pub async fn report_view(&self, id: VideoId, report: &ViewReport) -> Result<()> {
+        self.tell(Method::POST, &format!("/videos/{id}/views"), report)
+            .await
+    }
+}

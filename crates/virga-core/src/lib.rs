@@ -1,0 +1,23 @@
+//! The words of the domain, shared by every role: ids, states, permissions, grants, wire types.
+//!
+//! Pure: no async runtime, no HTTP framework, no SQL, no object store. What is said here once is
+//! said nowhere else.
+
+mod clock;
+mod entropy;
+mod failure;
+mod id;
+pub mod job;
+pub mod keys;
+pub mod paths;
+pub mod permission;
+pub mod presentation;
+pub mod text;
+pub mod upload;
+pub mod video;
+pub mod wire;
+
+pub use clock::{Clock, FakeClock, SharedClock, SystemClock, Timestamp};
+pub use entropy::{Entropy, OsEntropy, SharedEntropy};
+pub use failure::{Failure, Kind, Result};
+pub use id::{CommentId, InvalidId, UploadId, UserId, VideoId};

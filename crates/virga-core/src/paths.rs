@@ -1,0 +1,60 @@
+//! The public path table: which role answers which path. `virga serve` and the balancer's
+//! configuration both read it; it stands nowhere else.
+
+/// A role with a public or private port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// Pages.
+    Web,
+    /// Control plane.
+    Api,
+    /// Data plane.
+    Stream,
+    /// Workers.
+    Dispatcher,
+}
+
+/// Path prefixes of the public origin, first match wins; all else is `Web`.
+pub const PUBLIC: &[(&str, RoleName)] = &[
+    ("/api/", RoleName::Api),
+    ("/media/", RoleName::Stream),
+    ("/up/", RoleName::Stream),
+    ("/tus/", RoleName::Stream),
+];
+
+/// Never routed from outside.
+pub const INTERNAL: &str = "/internal/";
+
+/// Prefix of the API.
+pub const API: &str = "/api/v1";
+
+/// The role that answers a path of the public origin; `None` for what is never routed from outside.
+pub fn role_of(path: &str) -> Option<RoleName> {
+    if path.starts_with(INTERNAL) {
+        return None;
+    }
+    let found = PUBLIC.iter().find(|(prefix, _)| path.starts_with(prefix));
+    Some(found.map_or(RoleName::Web, |(_, role)| *role))
+}
+
+impl RoleName {
+    /// As in commands and the balancer's services.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Api => "api",
+            Self::Stream => "stream",
+            Self::Dispatcher => "dispatcher",
+        }
+    }
+
+    /// The port when nothing else is said.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Web => 8080,
+            Self::Api => 9000,
+            Self::Stream => 9001,
+            Self::Dispatcher => 9002,
+        }
+    }
+}

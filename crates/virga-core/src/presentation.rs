@@ -1,0 +1,58 @@
+//! What is published for a video now: one small JSON object in the store, derived from rows only.
+//! The data plane reads nothing else to answer a player.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{VideoId, video::Visibility};
+
+/// The published document. Keys are object keys, never URLs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presentation {
+    /// The row's `presentation_version` at which this was written.
+    pub version: i64,
+    /// The video.
+    pub video: VideoId,
+    /// Part of every grant's MAC; a new epoch revokes all grants at once.
+    pub epoch: i64,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// A deleted video's presentation stays as a tombstone until purge.
+    pub withdrawn: bool,
+    /// Video tracks in the order a player should see them.
+    pub videos: Vec<PresentedTrack>,
+    /// The one audio track that all renditions share.
+    pub audio: Option<PresentedTrack>,
+    /// Key of the poster picture.
+    pub poster: Option<String>,
+    /// Key of the one-file MP4 for players without scripts.
+    pub fallback: Option<String>,
+}
+
+/// One track that plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresentedTrack {
+    /// Names the track in URLs; stays the same when its bytes move from the source to an object.
+    pub name: String,
+    /// Key of its `TrackTable`.
+    pub table: String,
+    /// Where the bytes of its segments are.
+    pub body: TrackBody,
+}
+
+/// Where a track's segments come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub enum TrackBody {
+    /// Packaged per request from the source's own samples.
+    Source {
+        /// Key of the source.
+        source: String,
+        /// Key of the sample blocks.
+        samples: String,
+    },
+    /// Ranges of one CMAF object.
+    Object {
+        /// Key of the track object.
+        object: String,
+    },
+}

@@ -1,0 +1,111 @@
+//! What people type: names, titles, comments. Cleaned and bounded in one place.
+
+use crate::Failure;
+
+/// Longest title, in characters.
+pub const TITLE_MAX: usize = 200;
+/// Longest description, in characters.
+pub const DESCRIPTION_MAX: usize = 10_000;
+/// Longest comment, in characters.
+pub const COMMENT_MAX: usize = 4_000;
+/// Longest account name, in characters.
+pub const NAME_MAX: usize = 32;
+/// Shortest password, in characters.
+pub const PASSWORD_MIN: usize = 8;
+/// Longest password, in bytes: hashing more would only cost us.
+pub const PASSWORD_MAX: usize = 1024;
+
+/// Control characters other than line breaks never carry meaning in what people write here.
+fn clean(text: &str, keep_lines: bool) -> String {
+    let kept: String = text
+        .replace("\r\n", "\n")
+        .chars()
+        .filter(|c| !c.is_control() || (keep_lines && *c == '\n'))
+        .collect();
+    kept.trim().to_owned()
+}
+
+fn bounded(
+    field: &'static str,
+    text: String,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<String, Failure> {
+    let length = text.chars().count();
+    if range.contains(&length) {
+        return Ok(text);
+    }
+    let detail = if length < *range.start() {
+        format!("{field} must not be empty.")
+    } else {
+        format!(
+            "{field} has {length} characters; at most {} are allowed.",
+            range.end()
+        )
+    };
+    Err(Failure::field(field, "field.length", detail))
+}
+
+/// A title: one line, 1 to 200 characters.
+pub fn title(text: &str) -> Result<String, Failure> {
+    bounded("title", clean(text, false), 1..=TITLE_MAX)
+}
+
+/// A description: lines, up to 10,000 characters.
+pub fn description(text: &str) -> Result<String, Failure> {
+    bounded("description", clean(text, true), 0..=DESCRIPTION_MAX)
+}
+
+/// A comment: lines, 1 to 4,000 characters.
+pub fn comment(text: &str) -> Result<String, Failure> {
+    bounded("text", clean(text, true), 1..=COMMENT_MAX)
+}
+
+/// An account name: 2 to 32 letters, digits, `_`, `-` or `.` of any script; it stands in URLs.
+pub fn account_name(text: &str) -> Result<String, Failure> {
+    let length = text.chars().count();
+    let fine = (2..=NAME_MAX).contains(&length)
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && text.chars().any(char::is_alphanumeric)
+        && fold_name(text) != "me";
+    if fine {
+        Ok(text.to_owned())
+    } else {
+        Err(Failure::field(
+            "name",
+            "name.invalid",
+            "A name has 2 to 32 letters or digits; - _ and . may stand between them.",
+        ))
+    }
+}
+
+/// A new password: 8 characters to 1,024 bytes.
+pub fn new_password(text: &str) -> Result<&str, Failure> {
+    if text.len() > PASSWORD_MAX {
+        Err(Failure::field(
+            "password",
+            "password.too-long",
+            "A password has at most 1,024 bytes.",
+        ))
+    } else if text.chars().count() < PASSWORD_MIN {
+        Err(Failure::field(
+            "password",
+            "password.too-short",
+            "A password has at least 8 characters.",
+        ))
+    } else {
+        Ok(text)
+    }
+}
+
+/// How names compare: two that differ only by case are the same account.
+pub fn fold_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// A client's file name: kept to show to its owner, never used as a path or key.
+pub fn file_name(text: &str) -> String {
+    let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
+    clean(last, false).chars().take(200).collect()
+}

@@ -1,0 +1,83 @@
+//! An upload: its state machine, its limits and how a size is cut into parts.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::video::word_enum;
+
+word_enum! {
+    /// Each step is a compare-and-set on the row.
+    UploadState {
+        /// Reserved; no part was asked for yet.
+        Created = "created",
+        /// Parts may come.
+        Uploading = "uploading",
+        /// Someone is completing it, under a lease.
+        Completing = "completing",
+        /// Whole in the store.
+        Stored = "stored",
+        /// Wrong size, or the store lost parts.
+        Failed = "failed",
+        /// Cancelled, or left alone too long.
+        Expired = "expired",
+    }
+}
+
+impl UploadState {
+    /// Whether it holds the video's one place for an open upload.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Created | Self::Uploading | Self::Completing)
+    }
+}
+
+const MIB: u64 = 1024 * 1024;
+/// Stores take no more parts than this in one multipart session.
+pub const MAX_PARTS: u64 = 10_000;
+
+/// Part size for a file: 8 MiB, more where 9,000 parts would not do.
+pub fn part_size(size: u64) -> u64 {
+    (8 * MIB).max(size.div_ceil(9_000).next_multiple_of(MIB))
+}
+
+/// One part of a file that is cut at `part_size`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartSpan {
+    /// First byte in the file.
+    pub offset: u64,
+    /// Bytes; never 0.
+    pub size: u64,
+}
+
+/// Where part `number` (from 1) lies; `None` when the file has no such part.
+pub fn part_span(number: u32, size: u64, part_size: u64) -> Option<PartSpan> {
+    let offset = u64::from(number.checked_sub(1)?).checked_mul(part_size)?;
+    (offset < size).then(|| PartSpan {
+        offset,
+        size: part_size.min(size - offset),
+    })
+}
+
+/// How many parts a file has.
+pub fn part_count(size: u64, part_size: u64) -> u32 {
+    u32::try_from(size.div_ceil(part_size.max(1))).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_tile_the_file() {
+        for size in [1, 8 * MIB, 8 * MIB + 1, 200 * 1024 * MIB] {
+            let part = part_size(size);
+            let count = part_count(size, part);
+            assert!(u64::from(count) <= MAX_PARTS);
+            let sum: u64 = (1..=count)
+                .map(|n| part_span(n, size, part).unwrap().size)
+                .sum();
+            assert_eq!(sum, size);
+            assert_eq!(part_span(count + 1, size, part), None);
+            assert_eq!(part_span(0, size, part), None);
+        }
+    }
+}

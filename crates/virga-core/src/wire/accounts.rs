@@ -1,0 +1,140 @@
+//! Accounts and sessions.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Timestamp, UserId, permission::Role};
+
+/// `POST /users`, `POST /sessions`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct Credentials {
+    /// Account name.
+    pub name: String,
+    /// Password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({:?})", self.name)
+    }
+}
+
+/// `PUT /users/me/password`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChange {
+    /// The present one.
+    pub current: String,
+    /// The new one.
+    pub new: String,
+}
+
+impl std::fmt::Debug for PasswordChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordChange")
+    }
+}
+
+/// An answer to `POST /sessions` and `POST /users`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// For `Authorization: Bearer`. The page's cookie holds the same.
+    pub token: String,
+    /// Ends then at the latest.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// Whose.
+    pub user: Me,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.user.name)
+    }
+}
+
+/// The signed-in account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// Id.
+    pub id: UserId,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Since.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Bytes that its sources and open uploads take.
+    pub used_bytes: u64,
+    /// Bytes that it may take.
+    pub quota_bytes: u64,
+}
+
+/// An account as others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Since.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Public videos that play.
+    pub videos: u64,
+}
+
+/// `POST /setup`: the first visitor with the one-time token becomes administrator.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct Setup {
+    /// From the link that the first start printed.
+    pub token: String,
+    /// The administrator's name.
+    pub name: String,
+    /// The administrator's password.
+    pub password: String,
+    /// The site's name.
+    pub site_name: String,
+    /// Whether anyone may register.
+    pub registration: Registration,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Setup({:?})", self.name)
+    }
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Anyone.
+    Open,
+    /// Nobody; an administrator adds accounts.
+    Closed,
+}
+
+impl Registration {
+    /// The word in rows and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// `GET /site`: what every page needs to know of the site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Who may register.
+    pub registration: Registration,
+    /// No administrator yet: the one-time link is open.
+    pub needs_setup: bool,
+    /// Largest file taken, bytes.
+    pub upload_max: u64,
+    /// How long a deleted video can be restored, seconds.
+    pub undo_seconds: u64,
+}

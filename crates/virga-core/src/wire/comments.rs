@@ -1,0 +1,35 @@
+//! Comments.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{CommentId, Timestamp};
+
+/// `POST` and `PATCH` of a comment.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewComment {
+    /// 1 to 4,000 characters.
+    pub text: String,
+}
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comment {
+    /// Id.
+    pub id: CommentId,
+    /// Name of its author.
+    pub author: String,
+    /// Text.
+    pub text: String,
+    /// Written.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Last edited.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// Whether the asking viewer wrote it.
+    pub editable: bool,
+    /// Whether the asking viewer may delete it.
+    pub deletable: bool,
+}

@@ -1,0 +1,81 @@
+//! What changes: events for browsers, and the feed between roles.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{VideoId, video::VideoState};
+
+/// A server-sent event's payload; the event's name is the variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// A video's state changed.
+    State {
+        /// Video.
+        id: VideoId,
+        /// New state.
+        state: VideoState,
+        /// Why nothing plays.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
+    /// Its open work moved on.
+    Progress {
+        /// Video.
+        id: VideoId,
+        /// 0 to 1.
+        progress: f64,
+    },
+    /// What plays changed.
+    Presentation {
+        /// Video.
+        id: VideoId,
+        /// The new version.
+        version: i64,
+    },
+}
+
+impl Event {
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State { .. } => "state",
+            Self::Progress { .. } => "progress",
+            Self::Presentation { .. } => "presentation",
+        }
+    }
+}
+
+/// Whether older presentations may still be used after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// More plays: what one holds may be used until the newer one is there.
+    Add,
+    /// Less may be seen: anything older must be refused.
+    Restrict,
+    /// Only the state moved; nothing published changed.
+    State,
+}
+
+/// One line of the feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The video.
+    pub video: VideoId,
+    /// Its presentation version after the change.
+    pub version: i64,
+    /// What it means for readers.
+    pub effect: Effect,
+}
+
+/// `GET /internal/v1/changes?after=CURSOR`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Ask with this next.
+    pub cursor: String,
+    /// The cursor was unknown or too old: forget known versions, re-read at next use.
+    pub resync: bool,
+    /// In order.
+    pub changes: Vec<Change>,
+}

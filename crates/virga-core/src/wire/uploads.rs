@@ -1,0 +1,92 @@
+//! Uploads and parts.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+use crate::{Timestamp, UploadId, VideoId, upload::UploadState};
+
+/// `POST /uploads`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewUpload {
+    /// The draft that it fills.
+    pub video_id: VideoId,
+    /// Shown to its owner, never used as a path.
+    pub file_name: String,
+    /// Bytes; at least 1.
+    pub size: u64,
+    /// As the browser says; the content decides.
+    #[serde(default)]
+    pub content_type: String,
+    /// Opaque, at most 128 characters: how the client knows the same file again.
+    pub fingerprint: String,
+}
+
+/// An open upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Upload {
+    /// Id.
+    pub id: UploadId,
+    /// The video that it fills.
+    pub video_id: VideoId,
+    /// As given.
+    pub file_name: String,
+    /// Bytes.
+    pub size: u64,
+    /// As given.
+    pub fingerprint: String,
+    /// Where it stands.
+    pub state: UploadState,
+    /// Bytes that the store holds in whole parts.
+    pub held: u64,
+    /// How parts are sent.
+    pub mode: UploadMode,
+    /// Bytes of every part but the last.
+    pub part_size: u64,
+    /// Left alone, it ends then.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// How parts are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadMode {
+    /// `PUT` each part to a signed address.
+    Multipart,
+}
+
+/// `POST /uploads/{id}/parts/sign`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PartNumbers {
+    /// From 1; at most 100 in one request.
+    pub numbers: Vec<u32>,
+}
+
+/// Where and how to send one part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedPart {
+    /// From 1.
+    pub number: u32,
+    /// Absolute path, or full URL of a bucket.
+    pub url: String,
+    /// `PUT`.
+    pub method: String,
+    /// To send as they are.
+    pub headers: BTreeMap<String, String>,
+    /// Ends then.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// A part that the store holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldPart {
+    /// From 1.
+    pub number: u32,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes, hexadecimal, where the store knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}

@@ -1,0 +1,131 @@
+//! Videos, playback and lists.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Timestamp, VideoId,
+    video::{VideoState, Visibility},
+};
+
+/// `POST /videos`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewVideo {
+    /// 1 to 200 characters.
+    pub title: String,
+    /// Up to 10,000 characters.
+    #[serde(default)]
+    pub description: String,
+    /// Default: public.
+    #[serde(default = "public")]
+    pub visibility: Visibility,
+}
+
+fn public() -> Visibility {
+    Visibility::Public
+}
+
+/// `PATCH /videos/{id}`: absent fields stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct VideoPatch {
+    /// 1 to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Up to 10,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}
+
+/// A video.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Video {
+    /// Id.
+    pub id: VideoId,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Where it stands.
+    pub state: VideoState,
+    /// Why nothing plays, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What went wrong beside what plays: rungs that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Share of the open work that is done, 0 to 1; while the state is processing or playable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    /// Name of its owner.
+    pub owner: String,
+    /// Whether the asking viewer may change it.
+    pub editable: bool,
+    /// Seconds, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// Width as shown, pixels, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height as shown, pixels, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Path of the poster, with a grant where one is needed; once it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster: Option<String>,
+    /// Views.
+    pub views: u64,
+    /// Comments.
+    pub comments: u64,
+    /// Created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// First became playable.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// When a deleted video goes for ever.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge_at: Option<Timestamp>,
+    /// Grows with each change of what plays or who may.
+    pub presentation_version: i64,
+}
+
+/// `GET /videos/{id}/playback`. Absolute paths, or full URLs of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Playback {
+    /// Multivariant playlist.
+    pub hls: String,
+    /// One MP4 file; null until it stands.
+    pub fallback: Option<String>,
+    /// Picture; null until it stands.
+    pub poster: Option<String>,
+    /// When these addresses end; null for public videos.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// The presentation that they belong to.
+    pub version: i64,
+}
+
+/// Order of a list of videos.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sort {
+    /// Newest first.
+    #[default]
+    New,
+    /// Most viewed first.
+    Popular,
+}
+
+/// `POST /videos/{id}/views`: the player saw 10 seconds or 30 %.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ViewReport {
+    /// Seconds watched.
+    pub watched: f64,
+}

@@ -1,0 +1,223 @@
+//! Accounts and their sessions.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, sea_query::Expr,
+};
+use std::collections::HashMap;
+use virga_core::{Timestamp, UserId, permission::Role, text::fold_name};
+
+use crate::{
+    Result,
+    entity::{session, user},
+    rows::{id, word},
+};
+
+/// An account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// Id.
+    pub id: UserId,
+    /// Name as chosen.
+    pub name: String,
+    /// argon2id in PHC form.
+    pub password_hash: String,
+    /// Role.
+    pub role: Role,
+    /// Since.
+    pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for UserRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserRow({} {:?})", self.id, self.name)
+    }
+}
+
+impl TryFrom<user::Model> for UserRow {
+    type Error = crate::DbError;
+
+    fn try_from(row: user::Model) -> Result<Self> {
+        Ok(Self {
+            id: id("users", "id", &row.id)?,
+            role: word("users", "role", &row.role, Role::parse)?,
+            name: row.name,
+            password_hash: row.password_hash,
+            created_at: Timestamp(row.created_at),
+        })
+    }
+}
+
+/// Adds an account; `Duplicate` where the name is taken, whatever its case.
+pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
+    let model = user::ActiveModel {
+        id: Set(row.id.to_string()),
+        name: Set(row.name.clone()),
+        name_folded: Set(fold_name(&row.name)),
+        password_hash: Set(row.password_hash.clone()),
+        role: Set(row.role.as_str().to_owned()),
+        created_at: Set(row.created_at.0),
+    };
+    user::Entity::insert(model)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// By name, whatever its case.
+pub async fn by_name(c: &impl ConnectionTrait, name: &str) -> Result<Option<UserRow>> {
+    let found = user::Entity::find()
+        .filter(user::Column::NameFolded.eq(fold_name(name)))
+        .one(c)
+        .await?;
+    found.map(TryInto::try_into).transpose()
+}
+
+/// By id.
+pub async fn by_id(c: &impl ConnectionTrait, id: UserId) -> Result<Option<UserRow>> {
+    let found = user::Entity::find_by_id(id.to_string()).one(c).await?;
+    found.map(TryInto::try_into).transpose()
+}
+
+/// All accounts, by name.
+pub async fn list(c: &impl ConnectionTrait) -> Result<Vec<UserRow>> {
+    let rows = user::Entity::find()
+        .order_by_asc(user::Column::NameFolded)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Names of several accounts.
+pub async fn names(
+    c: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, String>> {
+    let mut ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = user::Entity::find()
+        .filter(user::Column::Id.is_in(ids))
+        .all(c)
+        .await?;
+    rows.into_iter()
+        .map(|row| Ok((id("users", "id", &row.id)?, row.name)))
+        .collect()
+}
+
+/// Whether the site has an administrator.
+pub async fn any_admin(c: &impl ConnectionTrait) -> Result<bool> {
+    let count = user::Entity::find()
+        .filter(user::Column::Role.eq(Role::Admin.as_str()))
+        .count(c)
+        .await?;
+    Ok(count > 0)
+}
+
+/// A new password.
+pub async fn set_password(c: &impl ConnectionTrait, id: UserId, hash: &str) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::PasswordHash, Expr::value(hash))
+        .filter(user::Column::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// A session with its account.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Account.
+    pub user: UserRow,
+    /// Ends then at the latest.
+    pub expires_at: Timestamp,
+    /// Last used, within a few minutes.
+    pub seen_at: Timestamp,
+}
+
+/// Starts a session.
+pub async fn start_session(
+    c: &impl ConnectionTrait,
+    token_hash: &str,
+    user: UserId,
+    now: Timestamp,
+    expires: Timestamp,
+) -> Result<()> {
+    let model = session::ActiveModel {
+        token_hash: Set(token_hash.to_owned()),
+        user_id: Set(user.to_string()),
+        created_at: Set(now.0),
+        seen_at: Set(now.0),
+        expires_at: Set(expires.0),
+    };
+    session::Entity::insert(model)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// The live session of a token.
+pub async fn session(
+    c: &impl ConnectionTrait,
+    token_hash: &str,
+    now: Timestamp,
+) -> Result<Option<SessionRow>> {
+    let found = session::Entity::find_by_id(token_hash).one(c).await?;
+    let Some(row) = found.filter(|row| row.expires_at > now.0) else {
+        return Ok(None);
+    };
+    let user = by_id(c, id("sessions", "user_id", &row.user_id)?).await?;
+    Ok(user.map(|user| SessionRow {
+        user,
+        expires_at: Timestamp(row.expires_at),
+        seen_at: Timestamp(row.seen_at),
+    }))
+}
+
+/// Notes that a session is in use.
+pub async fn touch_session(
+    c: &impl ConnectionTrait,
+    token_hash: &str,
+    now: Timestamp,
+) -> Result<()> {
+    session::Entity::update_many()
+        .col_expr(session::Column::SeenAt, Expr::value(now.0))
+        .filter(session::Column::TokenHash.eq(token_hash))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Ends one session.
+pub async fn end_session(c: &impl ConnectionTrait, token_hash: &str) -> Result<()> {
+    session::Entity::delete_by_id(token_hash).exec(c).await?;
+    Ok(())
+}
+
+/// Ends all sessions of an account.
+pub async fn end_sessions(c: &impl ConnectionTrait, user: UserId) -> Result<()> {
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Forgets sessions that ended, and those unused since `idle`.
+pub async fn sweep_sessions(
+    c: &impl ConnectionTrait,
+    now: Timestamp,
+    idle: Timestamp,
+) -> Result<u64> {
+    let ended = session::Column::ExpiresAt
+        .lte(now.0)
+        .or(session::Column::SeenAt.lt(idle.0));
+    Ok(session::Entity::delete_many()
+        .filter(ended)
+        .exec(c)
+        .await?
+        .rows_affected)
+}

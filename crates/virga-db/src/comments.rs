@@ -1,0 +1,142 @@
+//! Comments, newest first, paged by time and id.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
+};
+use virga_core::{CommentId, Timestamp, UserId, VideoId};
+
+use crate::{
+    Result,
+    entity::{comment, video},
+    rows::id,
+};
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommentRow {
+    /// Id.
+    pub id: CommentId,
+    /// Under which video.
+    pub video: VideoId,
+    /// Who wrote it.
+    pub author: UserId,
+    /// Text.
+    pub text: String,
+    /// Written.
+    pub created_at: Timestamp,
+    /// Last edited.
+    pub edited_at: Option<Timestamp>,
+}
+
+impl TryFrom<comment::Model> for CommentRow {
+    type Error = crate::DbError;
+
+    fn try_from(row: comment::Model) -> Result<Self> {
+        Ok(Self {
+            id: id("comments", "id", &row.id)?,
+            video: id("comments", "video_id", &row.video_id)?,
+            author: id("comments", "author_id", &row.author_id)?,
+            text: row.text,
+            created_at: Timestamp(row.created_at),
+            edited_at: row.edited_at.map(Timestamp),
+        })
+    }
+}
+
+/// Adds one and counts it. Run in a transaction.
+pub async fn insert(tx: &impl ConnectionTrait, row: &CommentRow) -> Result<()> {
+    let model = comment::ActiveModel {
+        id: Set(row.id.to_string()),
+        video_id: Set(row.video.to_string()),
+        author_id: Set(row.author.to_string()),
+        text: Set(row.text.clone()),
+        created_at: Set(row.created_at.0),
+        edited_at: Set(None),
+    };
+    comment::Entity::insert(model)
+        .exec_without_returning(tx)
+        .await?;
+    count(tx, row.video, 1).await
+}
+
+async fn count(tx: &impl ConnectionTrait, video: VideoId, by: i64) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(
+            video::Column::Comments,
+            Expr::col(video::Column::Comments).add(by),
+        )
+        .filter(video::Column::Id.eq(video.to_string()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// By id, under its video.
+pub async fn find(
+    c: &impl ConnectionTrait,
+    video: VideoId,
+    comment: CommentId,
+) -> Result<Option<CommentRow>> {
+    let found = comment::Entity::find_by_id(comment.to_string())
+        .filter(comment::Column::VideoId.eq(video.to_string()))
+        .one(c)
+        .await?;
+    found.map(TryInto::try_into).transpose()
+}
+
+/// A page, newest first, after the entry with this time and id.
+pub async fn page(
+    c: &impl ConnectionTrait,
+    video: VideoId,
+    after: Option<&(i64, String)>,
+    limit: u64,
+) -> Result<Vec<CommentRow>> {
+    let mut query = comment::Entity::find().filter(comment::Column::VideoId.eq(video.to_string()));
+    if let Some((at, id)) = after {
+        query = query.filter(
+            Condition::any()
+                .add(comment::Column::CreatedAt.lt(*at))
+                .add(
+                    Condition::all()
+                        .add(comment::Column::CreatedAt.eq(*at))
+                        .add(comment::Column::Id.lt(id.as_str())),
+                ),
+        );
+    }
+    let rows = query
+        .order_by_desc(comment::Column::CreatedAt)
+        .order_by_desc(comment::Column::Id)
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// New text.
+pub async fn edit(
+    c: &impl ConnectionTrait,
+    comment: CommentId,
+    text: &str,
+    now: Timestamp,
+) -> Result<()> {
+    comment::Entity::update_many()
+        .col_expr(comment::Column::Text, Expr::value(text))
+        .col_expr(comment::Column::EditedAt, Expr::value(now.0))
+        .filter(comment::Column::Id.eq(comment.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Removes one and counts it off. Run in a transaction.
+pub async fn delete(tx: &impl ConnectionTrait, video: VideoId, comment: CommentId) -> Result<()> {
+    let removed = comment::Entity::delete_by_id(comment.to_string())
+        .exec(tx)
+        .await?;
+    if removed.rows_affected == 1 {
+        count(tx, video, -1).await
+    } else {
+        Ok(())
+    }
+}

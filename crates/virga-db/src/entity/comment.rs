@@ -1,0 +1,23 @@
+//! Comments.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `comments`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "comments")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub video_id: String,
+    pub author_id: String,
+    #[sea_orm(column_type = "Text")]
+    pub text: String,
+    pub created_at: i64,
+    pub edited_at: Option<i64>,
+}
+
+/// None: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,35 @@
+//! Jobs. `open_key` is `kind/video` while queued or leased and null after: one open job a kind and video.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `jobs`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "jobs")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub kind: String,
+    pub video_id: String,
+    #[sea_orm(unique)]
+    pub open_key: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub payload: String,
+    pub state: String,
+    pub priority: i32,
+    pub attempts: i32,
+    pub run_at: i64,
+    pub lease_until: i64,
+    pub fence: i64,
+    pub worker: String,
+    pub progress: i32,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error: Option<String>,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+/// None: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

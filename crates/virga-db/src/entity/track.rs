@@ -1,0 +1,26 @@
+//! What plays of a video: one row a track.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `tracks`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tracks")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub video_id: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub name: String,
+    pub kind: String,
+    pub position: i32,
+    pub height: i32,
+    pub table_key: String,
+    pub object_key: Option<String>,
+    pub samples_key: Option<String>,
+    pub source_key: Option<String>,
+}
+
+/// None: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

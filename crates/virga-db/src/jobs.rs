@@ -1,0 +1,327 @@
+//! Job rows: enqueue in the caller's transaction, claim under a lease, heartbeat, finish by fence.
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, ExprTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+};
+use virga_core::{
+    Timestamp, VideoId,
+    job::{JobKind, LEASE},
+};
+
+use crate::{Db, JobRow, Result, entity::job};
+
+use job::Column as C;
+
+fn open_key(kind: JobKind, video: VideoId) -> String {
+    format!("{kind}/{video}")
+}
+
+/// Adds a job unless one of its kind is open for the video.
+pub async fn enqueue(
+    tx: &impl ConnectionTrait,
+    kind: JobKind,
+    video: VideoId,
+    run_at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let model = job::ActiveModel {
+        id: NotSet,
+        kind: Set(kind.as_str().to_owned()),
+        video_id: Set(video.to_string()),
+        open_key: Set(Some(open_key(kind, video))),
+        payload: Set("{}".to_owned()),
+        state: Set("queued".to_owned()),
+        priority: Set(kind.priority()),
+        attempts: Set(0),
+        run_at: Set(run_at.0),
+        lease_until: Set(0),
+        fence: Set(0),
+        worker: Set(String::new()),
+        progress: Set(0),
+        error: Set(None),
+        created_at: Set(now.0),
+        updated_at: Set(now.0),
+    };
+    let open = OnConflict::column(C::OpenKey)
+        .do_nothing_on([C::Id])
+        .to_owned();
+    job::Entity::insert(model)
+        .on_conflict(open)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// What a worker will take.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Who asks.
+    pub worker: &'a str,
+    /// The kinds it has room for.
+    pub kinds: &'a [JobKind],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Leases the most urgent due job. A job whose worker died is due again when its lease ended; one
+/// that used up its tries is failed here, with its reason, and not handed out.
+pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
+    let tx = db.begin().await?;
+    let now = claim.now;
+    let due = Condition::any()
+        .add(C::State.eq("queued").and(C::RunAt.lte(now.0)))
+        .add(C::State.eq("leased").and(C::LeaseUntil.lte(now.0)));
+    let mut query = job::Entity::find()
+        .filter(due)
+        .filter(C::Kind.is_in(claim.kinds.iter().map(|kind| kind.as_str())))
+        .order_by_desc(C::Priority)
+        .order_by_asc(C::RunAt)
+        .order_by_asc(C::Id)
+        .limit(1);
+    if tx.get_database_backend() != DatabaseBackend::Sqlite {
+        query = query.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let Some(row) = query.one(&tx).await? else {
+        return Ok(None);
+    };
+    let mut row = JobRow::try_from(row)?;
+    if row.attempts >= row.kind.max_attempts() {
+        let error = row
+            .error
+            .unwrap_or_else(|| "its worker died each time".to_owned());
+        let error = format!("given up after {} tries: {error}", row.attempts);
+        close(&tx, row.id, row.fence, "failed", Some(&error), now).await?;
+        super::videos::settle(&tx, row.video, now).await?;
+        tx.commit().await?;
+        return Ok(None);
+    }
+    row.attempts += 1;
+    row.fence += 1;
+    row.lease_until = now.plus(LEASE);
+    job::Entity::update_many()
+        .col_expr(C::State, Expr::value("leased"))
+        .col_expr(C::Attempts, Expr::value(row.attempts))
+        .col_expr(C::Fence, Expr::value(row.fence))
+        .col_expr(C::LeaseUntil, Expr::value(row.lease_until.0))
+        .col_expr(C::Worker, Expr::value(claim.worker))
+        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .filter(C::Id.eq(row.id))
+        .exec(&tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Some(row))
+}
+
+/// Says that the worker lives; `false`: it lost the job and must stop.
+pub async fn heartbeat(
+    c: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    progress: i32,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = job::Entity::update_many()
+        .col_expr(C::LeaseUntil, Expr::value(now.plus(LEASE).0))
+        .col_expr(C::Progress, Expr::value(progress))
+        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .filter(C::Id.eq(id))
+        .filter(C::Fence.eq(fence))
+        .filter(C::State.eq("leased"))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+async fn close(
+    c: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    state: &str,
+    error: Option<&str>,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = job::Entity::update_many()
+        .col_expr(C::State, Expr::value(state))
+        .col_expr(C::OpenKey, Expr::value(None::<String>))
+        .col_expr(C::Error, Expr::value(error.map(str::to_owned)))
+        .col_expr(
+            C::Progress,
+            Expr::value(if state == "done" { 1000 } else { 0 }),
+        )
+        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .filter(C::Id.eq(id))
+        .filter(C::Fence.eq(fence))
+        .filter(C::State.is_in(["leased", "queued"]))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Its result is in. `false`: the worker lost the job, nothing of its result may be kept.
+pub async fn finish(
+    tx: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    close(tx, id, fence, "done", None, now).await
+}
+
+/// Given up, with the reason.
+pub async fn fail(
+    tx: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    error: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    close(tx, id, fence, "failed", Some(error), now).await
+}
+
+/// Back into the queue for another try at `run_at`. `counted`: whether this try counts.
+pub async fn requeue(
+    c: &impl ConnectionTrait,
+    job: &JobRow,
+    error: Option<&str>,
+    run_at: Timestamp,
+    counted: bool,
+) -> Result<bool> {
+    let changed = job::Entity::update_many()
+        .col_expr(C::State, Expr::value("queued"))
+        .col_expr(C::RunAt, Expr::value(run_at.0))
+        .col_expr(
+            C::Attempts,
+            Expr::value(if counted {
+                job.attempts
+            } else {
+                job.attempts - 1
+            }),
+        )
+        .col_expr(C::Error, Expr::value(error.map(str::to_owned)))
+        .filter(C::Id.eq(job.id))
+        .filter(C::Fence.eq(job.fence))
+        .filter(C::State.eq("leased"))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Notes what the next try needs to know, JSON.
+pub async fn set_payload(
+    c: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    payload: &str,
+) -> Result<bool> {
+    let changed = job::Entity::update_many()
+        .col_expr(C::Payload, Expr::value(payload))
+        .filter(C::Id.eq(id))
+        .filter(C::Fence.eq(fence))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Closes all open jobs of a video but purge; whoever runs one loses its lease at once.
+pub async fn fence_video(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<u64> {
+    let changed = job::Entity::update_many()
+        .col_expr(C::State, Expr::value("failed"))
+        .col_expr(C::OpenKey, Expr::value(None::<String>))
+        .col_expr(C::Fence, Expr::col(C::Fence).add(1))
+        .col_expr(C::Error, Expr::value("the video was deleted"))
+        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::Kind.ne(JobKind::Purge.as_str()))
+        .filter(C::State.is_in(["queued", "leased"]))
+        .exec(tx)
+        .await?;
+    Ok(changed.rows_affected)
+}
+
+/// Takes an open purge back.
+pub async fn cancel_purge(tx: &impl ConnectionTrait, video: VideoId) -> Result<()> {
+    job::Entity::delete_many()
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::Kind.eq(JobKind::Purge.as_str()))
+        .filter(C::State.eq("queued"))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Makes a queued purge due now.
+pub async fn hurry_purge(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<()> {
+    job::Entity::update_many()
+        .col_expr(C::RunAt, Expr::value(now.0))
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::Kind.eq(JobKind::Purge.as_str()))
+        .filter(C::State.eq("queued"))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// All jobs of a video, oldest first.
+pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<JobRow>> {
+    let rows = job::Entity::find()
+        .filter(C::VideoId.eq(video.to_string()))
+        .order_by_asc(C::Id)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// One job.
+pub async fn find(c: &impl ConnectionTrait, id: i64) -> Result<Option<JobRow>> {
+    job::Entity::find_by_id(id)
+        .one(c)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// Forgets closed jobs of a video but purge.
+pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
+    job::Entity::delete_many()
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::Kind.ne(JobKind::Purge.as_str()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Leases that ended longer than `grace` ago and were not taken up: nobody works.
+pub async fn stuck(c: &impl ConnectionTrait, before: Timestamp) -> Result<Vec<JobRow>> {
+    let rows = job::Entity::find()
+        .filter(C::State.eq("leased"))
+        .filter(C::LeaseUntil.lt(before.0))
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// How many jobs are queued or leased.
+pub async fn open_count(c: &impl ConnectionTrait) -> Result<u64> {
+    Ok(job::Entity::find()
+        .filter(C::State.is_in(["queued", "leased"]))
+        .count(c)
+        .await?)
+}
+
+/// Whether work that shapes the video is open.
+pub async fn any_open(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
+    let kinds = JobKind::ALL
+        .iter()
+        .filter(|kind| kind.shapes_the_video())
+        .map(|kind| kind.as_str());
+    let count = job::Entity::find()
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::State.is_in(["queued", "leased"]))
+        .filter(C::Kind.is_in(kinds))
+        .count(c)
+        .await?;
+    Ok(count > 0)
+}

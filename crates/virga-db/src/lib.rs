@@ -1,0 +1,24 @@
+//! All SQL. Entities and migrations are written once for SQLite, MariaDB/MySQL and PostgreSQL;
+//! each aggregate has one file of functions that take a connection or a transaction, so that a use
+//! case decides what commits together. Rows become typed values here; an impossible row is an
+//! error, not a guess.
+
+pub mod accounts;
+pub mod changes;
+pub mod comments;
+mod connect;
+mod entity;
+mod error;
+pub mod jobs;
+mod migration;
+mod rows;
+pub mod settings;
+pub mod tracks;
+pub mod uploads;
+pub mod videos;
+pub mod views;
+
+pub use connect::{Db, Tx};
+pub use error::{DbError, Result};
+pub use rows::{JobRow, TrackBytes, TrackKind, TrackRow, UploadRow, VideoRow};
+pub use sea_orm::ConnectionTrait;

@@ -1,0 +1,323 @@
+//! Rows as typed values.
+
+use virga_core::{
+    Timestamp, UploadId, UserId, VideoId,
+    job::{JobKind, JobState},
+    permission::VideoFacts,
+    upload::UploadState,
+    video::{VideoState, Visibility},
+};
+
+use crate::{DbError, Result, entity};
+
+/// Parses a column's text, or says which row cannot be.
+pub(crate) fn word<T>(
+    table: &'static str,
+    column: &'static str,
+    value: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T> {
+    parse(value).ok_or_else(|| DbError::Corrupt {
+        table,
+        column,
+        value: value.to_owned(),
+    })
+}
+
+/// Parses an id column.
+pub(crate) fn id<T: std::str::FromStr>(
+    table: &'static str,
+    column: &'static str,
+    value: &str,
+) -> Result<T> {
+    word(table, column, value, |text| text.parse().ok())
+}
+
+/// A size or count: never negative in a row.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A size or count on its way into a row.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoRow {
+    /// Id.
+    pub id: VideoId,
+    /// Owner.
+    pub owner: UserId,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Where it stands.
+    pub state: VideoState,
+    /// Why nothing plays.
+    pub failure: Option<String>,
+    /// Created.
+    pub created_at: Timestamp,
+    /// First playable.
+    pub published_at: Option<Timestamp>,
+    /// Deleted by its owner.
+    pub deleted_at: Option<Timestamp>,
+    /// Goes for ever then.
+    pub purge_at: Option<Timestamp>,
+    /// In every grant; a new one revokes them.
+    pub epoch: i64,
+    /// Grows with each change of what plays or who may.
+    pub presentation_version: i64,
+    /// The version that the object in the store carries.
+    pub published_version: i64,
+    /// Counted views.
+    pub views: u64,
+    /// Comments.
+    pub comments: u64,
+    /// The original's object key, once stored.
+    pub source_key: Option<String>,
+    /// Its bytes.
+    pub source_size: u64,
+    /// Microseconds.
+    pub duration: Option<i64>,
+    /// As shown, pixels.
+    pub width: Option<u32>,
+    /// As shown, pixels.
+    pub height: Option<u32>,
+    /// Poster's object key.
+    pub poster_key: Option<String>,
+    /// One-file MP4's object key.
+    pub fallback_key: Option<String>,
+}
+
+impl VideoRow {
+    /// What `authorize` looks at.
+    pub fn facts(&self) -> VideoFacts {
+        VideoFacts {
+            owner: self.owner,
+            visibility: self.visibility,
+            state: self.state,
+        }
+    }
+}
+
+impl TryFrom<entity::video::Model> for VideoRow {
+    type Error = DbError;
+
+    fn try_from(row: entity::video::Model) -> Result<Self> {
+        const TABLE: &str = "videos";
+        Ok(Self {
+            id: id(TABLE, "id", &row.id)?,
+            owner: id(TABLE, "owner_id", &row.owner_id)?,
+            visibility: word(TABLE, "visibility", &row.visibility, Visibility::parse)?,
+            state: word(TABLE, "state", &row.state, VideoState::parse)?,
+            title: row.title,
+            description: row.description,
+            failure: row.failure,
+            created_at: Timestamp(row.created_at),
+            published_at: row.published_at.map(Timestamp),
+            deleted_at: row.deleted_at.map(Timestamp),
+            purge_at: row.purge_at.map(Timestamp),
+            epoch: row.epoch,
+            presentation_version: row.presentation_version,
+            published_version: row.published_version,
+            views: unsigned(row.views),
+            comments: unsigned(row.comments),
+            source_key: row.source_key,
+            source_size: unsigned(row.source_size),
+            duration: row.duration,
+            width: row.width.and_then(|value| u32::try_from(value).ok()),
+            height: row.height.and_then(|value| u32::try_from(value).ok()),
+            poster_key: row.poster_key,
+            fallback_key: row.fallback_key,
+        })
+    }
+}
+
+/// An upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    /// Id; also the multipart session's.
+    pub id: UploadId,
+    /// The video it fills.
+    pub video: VideoId,
+    /// Who uploads.
+    pub user: UserId,
+    /// As the client says.
+    pub file_name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Opaque.
+    pub fingerprint: String,
+    /// Where it stands.
+    pub state: UploadState,
+    /// Bytes of every part but the last.
+    pub part_size: u64,
+    /// Where the whole goes.
+    pub object_key: String,
+    /// Left alone, it ends then.
+    pub expires_at: Timestamp,
+    /// While completing: who does it lives until then.
+    pub lease_until: Timestamp,
+}
+
+impl TryFrom<entity::upload::Model> for UploadRow {
+    type Error = DbError;
+
+    fn try_from(row: entity::upload::Model) -> Result<Self> {
+        const TABLE: &str = "uploads";
+        Ok(Self {
+            id: id(TABLE, "id", &row.id)?,
+            video: id(TABLE, "video_id", &row.video_id)?,
+            user: id(TABLE, "user_id", &row.user_id)?,
+            state: word(TABLE, "state", &row.state, UploadState::parse)?,
+            file_name: row.file_name,
+            size: unsigned(row.size),
+            fingerprint: row.fingerprint,
+            part_size: unsigned(row.part_size),
+            object_key: row.object_key,
+            expires_at: Timestamp(row.expires_at),
+            lease_until: Timestamp(row.lease_until),
+        })
+    }
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRow {
+    /// Id.
+    pub id: i64,
+    /// What it does.
+    pub kind: JobKind,
+    /// To which video.
+    pub video: VideoId,
+    /// What else it needs to know, JSON.
+    pub payload: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// Tries so far, this one included.
+    pub attempts: i32,
+    /// Grows with each claim; results carry it.
+    pub fence: i64,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// Its worker lives until then.
+    pub lease_until: Timestamp,
+    /// Thousandths done.
+    pub progress: i32,
+    /// Why it failed last.
+    pub error: Option<String>,
+    /// Last touched.
+    pub updated_at: Timestamp,
+}
+
+impl TryFrom<entity::job::Model> for JobRow {
+    type Error = DbError;
+
+    fn try_from(row: entity::job::Model) -> Result<Self> {
+        const TABLE: &str = "jobs";
+        Ok(Self {
+            id: row.id,
+            kind: word(TABLE, "kind", &row.kind, JobKind::parse)?,
+            video: id(TABLE, "video_id", &row.video_id)?,
+            state: word(TABLE, "state", &row.state, JobState::parse)?,
+            payload: row.payload,
+            attempts: row.attempts,
+            fence: row.fence,
+            run_at: Timestamp(row.run_at),
+            lease_until: Timestamp(row.lease_until),
+            progress: row.progress,
+            error: row.error,
+            updated_at: Timestamp(row.updated_at),
+        })
+    }
+}
+
+/// What kind of track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackKind {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+}
+
+impl TrackKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+        }
+    }
+}
+
+/// Where a track's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrackBytes {
+    /// In the source, by sample blocks.
+    Source {
+        /// The source's key.
+        source: String,
+        /// The sample blocks' key.
+        samples: String,
+    },
+    /// In a CMAF object of its own.
+    Object(String),
+}
+
+/// One track that plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackRow {
+    /// The video.
+    pub video: VideoId,
+    /// Its name in URLs.
+    pub name: String,
+    /// Pictures or sound.
+    pub kind: TrackKind,
+    /// Order for players.
+    pub position: i32,
+    /// Pixels of the short side; 0 for sound.
+    pub height: u32,
+    /// Key of its `TrackTable`.
+    pub table_key: String,
+    /// Where its bytes are.
+    pub bytes: TrackBytes,
+}
+
+impl TryFrom<entity::track::Model> for TrackRow {
+    type Error = DbError;
+
+    fn try_from(row: entity::track::Model) -> Result<Self> {
+        const TABLE: &str = "tracks";
+        let kind = word(TABLE, "kind", &row.kind, |text| match text {
+            "video" => Some(TrackKind::Video),
+            "audio" => Some(TrackKind::Audio),
+            _ => None,
+        })?;
+        let bytes = match (row.object_key, row.source_key, row.samples_key) {
+            (Some(object), _, _) => TrackBytes::Object(object),
+            (None, Some(source), Some(samples)) => TrackBytes::Source { source, samples },
+            _ => {
+                let value = format!("{}/{}", row.video_id, row.name);
+                return Err(DbError::Corrupt {
+                    table: TABLE,
+                    column: "object_key",
+                    value,
+                });
+            }
+        };
+        Ok(Self {
+            video: id(TABLE, "video_id", &row.video_id)?,
+            name: row.name,
+            kind,
+            position: row.position,
+            height: u32::try_from(row.height).unwrap_or(0),
+            table_key: row.table_key,
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Settings made in pages, and the one-time setup token.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
+};
+
+use crate::{Result, entity::setting};
+
+/// The site's name.
+pub const SITE_NAME: &str = "site.name";
+/// Who may register.
+pub const REGISTRATION: &str = "accounts.registration";
+/// SHA-256 of the one-time token and when it ends: `hash expiry-micros`.
+pub const SETUP_TOKEN: &str = "setup.token";
+
+/// A setting's value.
+pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>> {
+    Ok(setting::Entity::find_by_id(name)
+        .one(c)
+        .await?
+        .map(|row| row.value))
+}
+
+/// Sets or replaces a setting.
+pub async fn set(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<()> {
+    let model = setting::ActiveModel {
+        name: Set(name.to_owned()),
+        value: Set(value.to_owned()),
+    };
+    let replace = OnConflict::column(setting::Column::Name)
+        .update_column(setting::Column::Value)
+        .to_owned();
+    setting::Entity::insert(model)
+        .on_conflict(replace)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// Removes a setting that has exactly this value; whether it had. Of two who try, one is told yes.
+pub async fn take(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<bool> {
+    let removed = setting::Entity::delete_many()
+        .filter(setting::Column::Name.eq(name))
+        .filter(setting::Column::Value.eq(value))
+        .exec(c)
+        .await?;
+    Ok(removed.rows_affected == 1)
+}

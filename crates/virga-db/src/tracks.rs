@@ -1,0 +1,77 @@
+//! What plays of a video.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, sea_query::OnConflict,
+};
+use virga_core::VideoId;
+
+use crate::{Result, TrackBytes, TrackRow, entity::track};
+
+use track::Column as C;
+
+/// All tracks of a video in the order players should see them.
+pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<TrackRow>> {
+    let rows = track::Entity::find()
+        .filter(track::Column::VideoId.eq(video.to_string()))
+        .order_by_asc(track::Column::Position)
+        .order_by_asc(track::Column::Name)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Whether something of the video plays.
+pub async fn any(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
+    let count = track::Entity::find()
+        .filter(track::Column::VideoId.eq(video.to_string()))
+        .filter(track::Column::Kind.eq("video"))
+        .count(c)
+        .await?;
+    Ok(count > 0)
+}
+
+/// Adds a track or replaces the one of the same name.
+pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
+    let (object, source, samples) = match &row.bytes {
+        TrackBytes::Object(object) => (Some(object.clone()), None, None),
+        TrackBytes::Source { source, samples } => {
+            (None, Some(source.clone()), Some(samples.clone()))
+        }
+    };
+    let model = track::ActiveModel {
+        video_id: Set(row.video.to_string()),
+        name: Set(row.name.clone()),
+        kind: Set(row.kind.as_str().to_owned()),
+        position: Set(row.position),
+        height: Set(i32::try_from(row.height).unwrap_or(i32::MAX)),
+        table_key: Set(row.table_key.clone()),
+        object_key: Set(object),
+        samples_key: Set(samples),
+        source_key: Set(source),
+    };
+    let replace = OnConflict::columns([C::VideoId, C::Name])
+        .update_columns([
+            C::Position,
+            C::Height,
+            C::TableKey,
+            C::ObjectKey,
+            C::SamplesKey,
+            C::SourceKey,
+        ])
+        .to_owned();
+    track::Entity::insert(model)
+        .on_conflict(replace)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// Removes all tracks of a video.
+pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
+    track::Entity::delete_many()
+        .filter(track::Column::VideoId.eq(video.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}

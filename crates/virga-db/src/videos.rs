@@ -1,0 +1,496 @@
+//! Videos: the catalogue, and the two counters that everything published hangs on
+//! (`presentation_version`, `epoch`).
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, LikeExpr},
+};
+use virga_core::{
+    Timestamp, UserId, VideoId,
+    upload::UploadState,
+    video::{StateFacts, VideoState, Visibility},
+    wire::{Effect, Sort},
+};
+
+use crate::{
+    Result, VideoRow, changes,
+    entity::{comment, video, view_mark},
+    jobs,
+    rows::signed,
+    tracks, uploads,
+};
+
+use video::Column as C;
+
+/// A draft to add.
+#[derive(Clone, Debug)]
+pub struct NewVideoRow {
+    /// Id.
+    pub id: VideoId,
+    /// Owner.
+    pub owner: UserId,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Who may see it.
+    pub visibility: Visibility,
+}
+
+fn searchable(title: &str) -> String {
+    title.to_lowercase()
+}
+
+/// Adds a draft.
+pub async fn insert(c: &impl ConnectionTrait, new: &NewVideoRow, now: Timestamp) -> Result<()> {
+    let model = video::ActiveModel {
+        id: Set(new.id.to_string()),
+        owner_id: Set(new.owner.to_string()),
+        title: Set(new.title.clone()),
+        search: Set(searchable(&new.title)),
+        description: Set(new.description.clone()),
+        visibility: Set(new.visibility.as_str().to_owned()),
+        state: Set(VideoState::Draft.as_str().to_owned()),
+        created_at: Set(now.0),
+        epoch: Set(1),
+        presentation_version: Set(0),
+        published_version: Set(0),
+        publish_lease: Set(0),
+        views: Set(0),
+        comments: Set(0),
+        source_size: Set(0),
+        ..Default::default()
+    };
+    video::Entity::insert(model)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// By id.
+pub async fn find(c: &impl ConnectionTrait, id: VideoId) -> Result<Option<VideoRow>> {
+    let found = video::Entity::find_by_id(id.to_string()).one(c).await?;
+    found.map(TryInto::try_into).transpose()
+}
+
+/// Several by id, in no order.
+pub async fn find_many(c: &impl ConnectionTrait, ids: &[VideoId]) -> Result<Vec<VideoRow>> {
+    let ids = ids.iter().map(ToString::to_string);
+    let rows = video::Entity::find()
+        .filter(C::Id.is_in(ids))
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// New words.
+pub async fn describe(
+    c: &impl ConnectionTrait,
+    id: VideoId,
+    title: &str,
+    description: &str,
+) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::Title, Expr::value(title))
+        .col_expr(C::Search, Expr::value(searchable(title)))
+        .col_expr(C::Description, Expr::value(description))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Who may see it from now on. Narrowing takes a new epoch, so that every grant given out ends.
+pub async fn set_visibility(
+    tx: &impl ConnectionTrait,
+    row: &VideoRow,
+    to: Visibility,
+    now: Timestamp,
+) -> Result<()> {
+    let narrower = rank(to) > rank(row.visibility);
+    video::Entity::update_many()
+        .col_expr(C::Visibility, Expr::value(to.as_str()))
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(i64::from(narrower)))
+        .filter(C::Id.eq(row.id.to_string()))
+        .exec(tx)
+        .await?;
+    bump(
+        tx,
+        row.id,
+        if narrower {
+            Effect::Restrict
+        } else {
+            Effect::Add
+        },
+        now,
+    )
+    .await
+}
+
+fn rank(visibility: Visibility) -> u8 {
+    match visibility {
+        Visibility::Public => 0,
+        Visibility::Unlisted => 1,
+        Visibility::Private => 2,
+    }
+}
+
+/// What plays or who may changed: a new presentation version, and a line in the feed.
+pub async fn bump(
+    tx: &impl ConnectionTrait,
+    id: VideoId,
+    effect: Effect,
+    now: Timestamp,
+) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(
+            C::PresentationVersion,
+            Expr::col(C::PresentationVersion).add(1),
+        )
+        .filter(C::Id.eq(id.to_string()))
+        .exec(tx)
+        .await?;
+    if let Some(row) = find(tx, id).await? {
+        changes::append(tx, id, row.presentation_version, effect, now).await?;
+    }
+    Ok(())
+}
+
+/// Brings `state` in line with the rows it follows from, and tells the feed where it moved. Call
+/// it in every transaction that touches uploads, jobs or tracks of the video.
+pub async fn settle(tx: &impl ConnectionTrait, id: VideoId, now: Timestamp) -> Result<()> {
+    let Some(row) = find(tx, id).await? else {
+        return Ok(());
+    };
+    let upload = uploads::open_of_video(tx, id)
+        .await?
+        .map(|upload| upload.state);
+    let state = VideoState::derive(StateFacts {
+        deleted: row.deleted_at.is_some(),
+        plays: tracks::any(tx, id).await?,
+        open_jobs: jobs::any_open(tx, id).await?,
+        stored: row.source_key.is_some(),
+        completing: upload == Some(UploadState::Completing),
+        receiving: upload.is_some(),
+    });
+    if state == row.state {
+        return Ok(());
+    }
+    let mut update = video::Entity::update_many().col_expr(C::State, Expr::value(state.as_str()));
+    if state.plays() && row.published_at.is_none() {
+        update = update.col_expr(C::PublishedAt, Expr::value(now.0));
+    }
+    update.filter(C::Id.eq(id.to_string())).exec(tx).await?;
+    changes::append(tx, id, row.presentation_version, Effect::State, now).await
+}
+
+/// The source is whole in the store.
+pub async fn set_source(
+    tx: &impl ConnectionTrait,
+    id: VideoId,
+    key: &str,
+    size: u64,
+) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::SourceKey, Expr::value(key))
+        .col_expr(C::SourceSize, Expr::value(signed(size)))
+        .col_expr(C::Failure, Expr::value(None::<String>))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// What the probe found: microseconds, and pixels as shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Microseconds.
+    pub duration: i64,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// Notes what the probe found.
+pub async fn set_shape(tx: &impl ConnectionTrait, id: VideoId, shape: Shape) -> Result<()> {
+    let pixels = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    video::Entity::update_many()
+        .col_expr(C::Duration, Expr::value(shape.duration))
+        .col_expr(C::Width, Expr::value(pixels(shape.width)))
+        .col_expr(C::Height, Expr::value(pixels(shape.height)))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Why nothing plays, in words; `None` takes it back.
+pub async fn set_failure(
+    tx: &impl ConnectionTrait,
+    id: VideoId,
+    failure: Option<&str>,
+) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::Failure, Expr::value(failure.map(str::to_owned)))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The poster stands.
+pub async fn set_poster(tx: &impl ConnectionTrait, id: VideoId, key: &str) -> Result<()> {
+    set_key(tx, id, C::PosterKey, key).await
+}
+
+/// The one-file MP4 stands.
+pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &str) -> Result<()> {
+    set_key(tx, id, C::FallbackKey, key).await
+}
+
+async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &str) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(column, Expr::value(key))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Marks as deleted, with a new epoch; `false` when it was already.
+pub async fn mark_deleted(
+    tx: &impl ConnectionTrait,
+    id: VideoId,
+    now: Timestamp,
+    purge_at: Timestamp,
+) -> Result<bool> {
+    let changed = video::Entity::update_many()
+        .col_expr(C::DeletedAt, Expr::value(now.0))
+        .col_expr(C::PurgeAt, Expr::value(purge_at.0))
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::DeletedAt.is_null())
+        .exec(tx)
+        .await?;
+    if changed.rows_affected == 1 {
+        bump(tx, id, Effect::Restrict, now).await?;
+    }
+    Ok(changed.rows_affected == 1)
+}
+
+/// Moves the end of the undo window.
+pub async fn set_purge_at(tx: &impl ConnectionTrait, id: VideoId, at: Timestamp) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::PurgeAt, Expr::value(at.0))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::DeletedAt.is_not_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Takes a deletion back while its window is open; whether it was.
+pub async fn restore(tx: &impl ConnectionTrait, id: VideoId, now: Timestamp) -> Result<bool> {
+    let changed = video::Entity::update_many()
+        .col_expr(C::DeletedAt, Expr::value(None::<i64>))
+        .col_expr(C::PurgeAt, Expr::value(None::<i64>))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::DeletedAt.is_not_null())
+        .filter(C::PurgeAt.gt(now.0))
+        .exec(tx)
+        .await?;
+    if changed.rows_affected == 1 {
+        bump(tx, id, Effect::Add, now).await?;
+    }
+    Ok(changed.rows_affected == 1)
+}
+
+/// Removes a video with all its rows but the purge's own job.
+pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
+    tracks::remove(tx, id).await?;
+    uploads::remove(tx, id).await?;
+    jobs::remove(tx, id).await?;
+    let text = id.to_string();
+    comment::Entity::delete_many()
+        .filter(comment::Column::VideoId.eq(&text))
+        .exec(tx)
+        .await?;
+    view_mark::Entity::delete_many()
+        .filter(view_mark::Column::VideoId.eq(&text))
+        .exec(tx)
+        .await?;
+    video::Entity::delete_by_id(text).exec(tx).await?;
+    Ok(())
+}
+
+/// Takes the right to write the presentation object until `lease`.
+pub async fn lease_publish(
+    c: &impl ConnectionTrait,
+    id: VideoId,
+    now: Timestamp,
+    lease: Timestamp,
+) -> Result<bool> {
+    let changed = video::Entity::update_many()
+        .col_expr(C::PublishLease, Expr::value(lease.0))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::PublishLease.lte(now.0))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// The object in the store carries `version`; gives the lease back. `false`: the rows moved on
+/// meanwhile, so write again.
+pub async fn note_published(
+    c: &impl ConnectionTrait,
+    id: VideoId,
+    version: i64,
+) -> Result<bool> {
+    let changed = video::Entity::update_many()
+        .col_expr(C::PublishedVersion, Expr::value(version))
+        .col_expr(C::PublishLease, Expr::value(0))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::PresentationVersion.eq(version))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Makes the published object count as out of date.
+pub async fn unpublish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::PublishedVersion, Expr::value(0))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Videos whose published object is behind their rows.
+pub async fn unpublished(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<VideoId>> {
+    let rows = video::Entity::find()
+        .filter(Expr::col(C::PublishedVersion).lt(Expr::col(C::PresentationVersion)))
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter()
+        .map(|row| crate::rows::id("videos", "id", &row.id))
+        .collect()
+}
+
+/// Which videos a list shows.
+#[derive(Clone, Debug)]
+pub struct Listing<'a> {
+    /// Of one owner.
+    pub owner: Option<UserId>,
+    /// All states and visibilities (the owner's own list), or only public ones that play.
+    pub everything: bool,
+    /// Order.
+    pub sort: Sort,
+    /// Words in the title.
+    pub query: Option<&'a str>,
+    /// The last entry seen: sort value and id.
+    pub after: Option<(i64, String)>,
+    /// Entries.
+    pub limit: u64,
+}
+
+/// A list's order: the column and how a row reads in it.
+fn order(listing: &Listing<'_>) -> C {
+    match (listing.everything, listing.sort) {
+        (true, _) => C::CreatedAt,
+        (false, Sort::New) => C::PublishedAt,
+        (false, Sort::Popular) => C::Views,
+    }
+}
+
+/// The cursor that goes on after a row.
+pub fn cursor(listing: &Listing<'_>, row: &VideoRow) -> (i64, String) {
+    let value = match order(listing) {
+        C::CreatedAt => row.created_at.0,
+        C::Views => signed(row.views),
+        _ => row.published_at.map_or(0, |at| at.0),
+    };
+    (value, row.id.to_string())
+}
+
+fn listed(listing: &Listing<'_>) -> Select<video::Entity> {
+    let mut query = video::Entity::find();
+    if let Some(owner) = listing.owner {
+        query = query.filter(C::OwnerId.eq(owner.to_string()));
+    }
+    if !listing.everything {
+        query = query
+            .filter(C::Visibility.eq(Visibility::Public.as_str()))
+            .filter(C::State.is_in([VideoState::Playable.as_str(), VideoState::Ready.as_str()]));
+    }
+    for word in listing.query.unwrap_or_default().split_whitespace().take(8) {
+        let escaped: String = searchable(word)
+            .chars()
+            .flat_map(|c| {
+                matches!(c, '%' | '_' | '!')
+                    .then_some('!')
+                    .into_iter()
+                    .chain([c])
+            })
+            .collect();
+        query = query.filter(C::Search.like(LikeExpr::new(format!("%{escaped}%")).escape('!')));
+    }
+    query
+}
+
+/// A page of a list.
+pub async fn list(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<Vec<VideoRow>> {
+    let column = order(listing);
+    let mut query = listed(listing);
+    if let Some((value, id)) = &listing.after {
+        query = query.filter(
+            Condition::any().add(column.lt(*value)).add(
+                Condition::all()
+                    .add(column.eq(*value))
+                    .add(C::Id.lt(id.as_str())),
+            ),
+        );
+    }
+    let rows = query
+        .order_by_desc(column)
+        .order_by_desc(C::Id)
+        .limit(listing.limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// How many videos a list shows in all.
+pub async fn count(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<u64> {
+    Ok(listed(listing).count(c).await?)
+}
+
+/// Bytes of the sources of an account.
+pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
+    let sum: Option<i64> = video::Entity::find()
+        .select_only()
+        .column_as(
+            Expr::cust("CAST(COALESCE(SUM(source_size), 0) AS BIGINT)"),
+            "sum",
+        )
+        .filter(C::OwnerId.eq(owner.to_string()))
+        .into_tuple()
+        .one(c)
+        .await?;
+    Ok(crate::rows::unsigned(sum.unwrap_or(0)))
+}
+
+/// All ids after one, for `fsck`.
+pub async fn ids_after(c: &impl ConnectionTrait, after: &str, limit: u64) -> Result<Vec<VideoRow>> {
+    let rows = video::Entity::find()
+        .filter(C::Id.gt(after))
+        .order_by_asc(C::Id)
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}

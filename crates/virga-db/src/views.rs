@@ -1,0 +1,72 @@
+//! Views, once a viewer and hour, written in batches.
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
+use std::collections::HashMap;
+use virga_core::{Timestamp, VideoId};
+
+use crate::{
+    Result,
+    entity::{video, view_mark},
+    rows::signed,
+};
+
+const HOUR: i64 = 3_600_000_000;
+
+/// Someone watched. `viewer` is an opaque key of account or address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ViewMark {
+    /// What.
+    pub video: VideoId,
+    /// Who.
+    pub viewer: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Counts those that are new in their hour. Run in a transaction.
+pub async fn record(tx: &impl ConnectionTrait, marks: &[ViewMark]) -> Result<()> {
+    let mut counted: HashMap<VideoId, u64> = HashMap::new();
+    for mark in marks {
+        let model = view_mark::ActiveModel {
+            video_id: Set(mark.video.to_string()),
+            viewer: Set(mark.viewer.clone()),
+            hour: Set(mark.at.0.div_euclid(HOUR)),
+        };
+        let key = [
+            view_mark::Column::VideoId,
+            view_mark::Column::Viewer,
+            view_mark::Column::Hour,
+        ];
+        let known = OnConflict::columns(key).do_nothing_on(key).to_owned();
+        let added = view_mark::Entity::insert(model)
+            .on_conflict(known)
+            .exec_without_returning(tx)
+            .await?;
+        *counted.entry(mark.video).or_default() += added;
+    }
+    for (id, count) in counted.into_iter().filter(|(_, count)| *count > 0) {
+        video::Entity::update_many()
+            .col_expr(
+                video::Column::Views,
+                Expr::col(video::Column::Views).add(signed(count)),
+            )
+            .filter(video::Column::Id.eq(id.to_string()))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Forgets marks of hours that are over.
+pub async fn sweep(c: &impl ConnectionTrait, now: Timestamp) -> Result<u64> {
+    let over = view_mark::Column::Hour.lt(now.0.div_euclid(HOUR) - 1);
+    Ok(view_mark::Entity::delete_many()
+        .filter(over)
+        .exec(c)
+        .await?
+        .rows_affected)
+}

@@ -1,0 +1,133 @@
+//! The only place that starts processes. ffmpeg reads one fixed scratch name with one demuxer named
+//! by our own look at the file, and no word of a client ever stands in its arguments.
+
+mod codecs;
+mod encode;
+mod filters;
+mod launcher;
+mod picture;
+mod probe;
+mod process;
+mod words;
+
+pub use launcher::{Launcher, launch};
+
+pub(crate) use encode::{Encode, encode, most_bytes, sound_alone};
+pub(crate) use picture::picture;
+pub(crate) use probe::{Probed, probe};
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use virga_media::Container;
+
+use crate::{
+    DispatcherConfig,
+    outcome::JobError,
+    work::{Lease, Work},
+};
+
+/// The one name by which ffmpeg knows its input.
+pub(crate) const INPUT: &str = "in";
+
+/// What every start of ffmpeg on one input needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) launcher: &'a Launcher,
+    pub(crate) config: &'a DispatcherConfig,
+    pub(crate) lease: &'a Lease,
+    /// Holds [`INPUT`]; outputs appear here.
+    pub(crate) folder: &'a Path,
+    pub(crate) container: Container,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(work: &Work<'a>, folder: &'a Path, container: Container) -> Self {
+        Self {
+            launcher: &work.dispatcher.launcher,
+            config: work.config(),
+            lease: work.lease,
+            folder,
+            container,
+        }
+    }
+
+    /// What stands before the outputs. `seek`: where to begin, at the key frame before it.
+    fn input(&self, seek: Option<Duration>, key_frames_only: bool) -> Arguments {
+        let mut arguments = Arguments::default();
+        arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
+        arguments.words("-progress pipe:1 -stats_period 1");
+        self.guard(&mut arguments);
+        if key_frames_only {
+            arguments.words("-skip_frame nokey");
+        }
+        if let Some(seek) = seek {
+            arguments.words("-noaccurate_seek");
+            arguments.pair("-ss", format!("{:.3}", seek.as_secs_f64()));
+        }
+        if self.config.threads > 0 {
+            arguments.pair("-threads", self.config.threads);
+        }
+        arguments.pair("-i", INPUT);
+        arguments
+    }
+
+    /// What keeps a hostile input within its own file and within bounds.
+    fn guard(&self, arguments: &mut Arguments) {
+        let demuxer = self.container.demuxer();
+        arguments.pair("-protocol_whitelist", "file,pipe");
+        arguments.pair("-format_whitelist", demuxer);
+        arguments.pair("-codec_whitelist", codecs::whitelist());
+        arguments.pair("-max_pixels", self.config.limits.max_pixels);
+        arguments.pair("-f", demuxer);
+    }
+}
+
+/// Arguments being put together. Only numbers and words of this program go in.
+#[derive(Clone, Debug, Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn words(&mut self, words: &str) {
+        self.0.extend(words.split(' ').map(OsString::from));
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over numbers and fresh text"
+    )]
+    fn pair(&mut self, name: &str, value: impl ToString) {
+        self.0.push(name.into());
+        self.0.push(value.to_string().into());
+    }
+
+    fn last(mut self, name: &str) -> Self {
+        self.0.push(name.into());
+        self
+    }
+
+    fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+/// How long an encode of `media` may take in all.
+fn deadline(media: Duration) -> Duration {
+    /// Where the length is not known.
+    const UNKNOWN: Duration = Duration::from_secs(6 * 3600);
+    if media.is_zero() {
+        UNKNOWN
+    } else {
+        Duration::from_secs(60) + media * 20
+    }
+}
+
+/// Microseconds of media as a span.
+pub(crate) fn span(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
+fn damaged() -> JobError {
+    JobError::Fail(
+        "The file is damaged, or it holds no picture that can be decoded here.".to_owned(),
+    )
+}

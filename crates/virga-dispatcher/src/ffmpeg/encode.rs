@@ -1,0 +1,140 @@
+//! Encoding rungs and sound: one decode pass, one progressive MP4 each in scratch.
+
+use std::path::PathBuf;
+
+use virga_media::Rung;
+
+use super::{
+    Arguments, Probed, Session, deadline, filters,
+    process::{self, Bounds},
+    span,
+};
+use crate::outcome::JobError;
+
+/// Bits a second of the sound.
+pub(crate) const SOUND_RATE: u64 = 128_000;
+
+/// What to encode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encode<'a> {
+    pub(crate) rungs: &'a [Rung],
+    /// Whether the sound is encoded along.
+    pub(crate) sound: bool,
+}
+
+/// Where the results are.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    /// One a rung, in order.
+    pub(crate) rungs: Vec<PathBuf>,
+    pub(crate) sound: Option<PathBuf>,
+}
+
+const SOUND_FILE: &str = "sound.mp4";
+
+/// Bytes that an encode may come to: caps held throughout, and some air.
+pub(crate) fn most_bytes(rungs: &[Rung], duration_micros: i64) -> u64 {
+    let bits: u64 = rungs
+        .iter()
+        .map(|rung| u64::from(rung.maxrate))
+        .sum::<u64>()
+        + SOUND_RATE;
+    let millis = u64::try_from(duration_micros / 1000).unwrap_or(0);
+    (bits / 8000).saturating_mul(millis) / 10 * 11 + (64 << 20)
+}
+
+/// Encodes rungs, and the sound where asked, in one pass over the input.
+pub(crate) async fn encode(
+    session: &Session<'_>,
+    probed: &Probed,
+    what: Encode<'_>,
+) -> Result<Encoded, JobError> {
+    let mut arguments = session.input(None, false);
+    arguments.pair("-filter_complex", probed.picture.graph(what.rungs));
+    let mut rungs = Vec::new();
+    for (index, rung) in what.rungs.iter().enumerate() {
+        let name = format!("rung{index}.mp4");
+        rungs.push(session.folder.join(&name));
+        arguments.append(picture_output(session, probed, rung, index).last(&name));
+    }
+    let sound = probed.sound.filter(|_| what.sound);
+    if let Some(stream) = sound {
+        let late = probed.late_micros;
+        arguments.append(sound_output(stream, late, probed).last(SOUND_FILE));
+    }
+    run(session, arguments, probed, what.rungs).await?;
+    Ok(Encoded {
+        rungs,
+        sound: sound.map(|_| session.folder.join(SOUND_FILE)),
+    })
+}
+
+/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment.
+pub(crate) async fn sound_alone(
+    session: &Session<'_>,
+    probed: &Probed,
+    late: i64,
+) -> Result<Option<PathBuf>, JobError> {
+    let Some(stream) = probed.sound else {
+        return Ok(None);
+    };
+    let mut arguments = session.input(None, false);
+    arguments.append(sound_output(stream, late, probed).last(SOUND_FILE));
+    run(session, arguments, probed, &[]).await?;
+    Ok(Some(session.folder.join(SOUND_FILE)))
+}
+
+async fn run(
+    session: &Session<'_>,
+    arguments: Arguments,
+    probed: &Probed,
+    rungs: &[Rung],
+) -> Result<(), JobError> {
+    let media = span(probed.shape.duration_micros);
+    let longest = if media.is_zero() {
+        i64::try_from(session.config.limits.max_duration_seconds * 1_000_000).unwrap_or(i64::MAX)
+    } else {
+        probed.shape.duration_micros.saturating_mul(2)
+    };
+    let bounds = Bounds {
+        deadline: deadline(media),
+        file: most_bytes(rungs, longest),
+    };
+    process::encode(session, arguments, bounds, media).await
+}
+
+/// One rung: capped constant quality, a key frame at every second second of the same clock.
+fn picture_output(session: &Session<'_>, probed: &Probed, rung: &Rung, index: usize) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.pair("-map", format!("[v{index}]"));
+    arguments.words("-c:v libx264 -preset veryfast -profile:v high -pix_fmt yuv420p");
+    arguments.pair("-crf", rung.crf);
+    arguments.pair("-maxrate", rung.maxrate);
+    arguments.pair("-bufsize", rung.bufsize);
+    arguments.pair("-force_key_frames", "expr:gte(t,n_forced*2)");
+    arguments.words("-sc_threshold 0 -x264-params open-gop=0");
+    arguments.words("-fps_mode vfr -enc_time_base 1:90000 -video_track_timescale 90000");
+    if let Some(rate) = probed.picture.told_rate() {
+        arguments.pair("-r", rate);
+    }
+    if session.config.threads > 0 {
+        arguments.pair("-threads", session.config.threads);
+    }
+    finish(session.config.limits.max_duration_seconds, &mut arguments);
+    arguments
+}
+
+fn sound_output(stream: usize, late: i64, probed: &Probed) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.pair("-map", format!("0:{stream}"));
+    arguments.pair("-af", filters::sound(late, probed.shape.duration_micros));
+    arguments.words("-c:a aac -ac 2 -ar 48000");
+    arguments.pair("-b:a", SOUND_RATE);
+    arguments.words("-map_metadata -1 -map_chapters -1 -f mp4");
+    arguments
+}
+
+fn finish(most_seconds: u64, arguments: &mut Arguments) {
+    arguments.pair("-t", most_seconds);
+    arguments.words("-map_metadata -1 -map_chapters -1 -f mp4");
+}

@@ -1,0 +1,156 @@
+//! Filter chains: what brings any picture to progressive, square, 8-bit, standard-light frames of a
+//! rung's size, and any sound onto the picture's timeline.
+
+use std::fmt::Write as _;
+
+use virga_media::Rung;
+
+/// Frames a second that rungs have at most.
+const MOST_FRAMES: f64 = 60.0;
+
+/// How a picture's values stand for light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Light {
+    /// As screens show it.
+    Standard,
+    /// HDR, perceptual quantiser (SMPTE ST 2084).
+    Pq,
+    /// HDR, hybrid log-gamma (ARIB STD-B67).
+    Hlg,
+}
+
+impl Light {
+    pub(super) fn of(transfer: Option<&str>) -> Self {
+        match transfer {
+            Some("smpte2084") => Self::Pq,
+            Some("arib-std-b67") => Self::Hlg,
+            _ => Self::Standard,
+        }
+    }
+}
+
+/// The stream to show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Picture {
+    pub(super) stream: usize,
+    pub(super) interlaced: bool,
+    pub(super) light: Light,
+    /// On average; 0 where unknown.
+    pub(super) frame_rate: f64,
+    /// Its nominal rate is none that an encoder should be told.
+    pub(super) odd_rate: bool,
+}
+
+impl Picture {
+    /// Before the picture is scaled: once for all rungs.
+    fn prepare(&self) -> String {
+        let mut chain = String::new();
+        if self.interlaced {
+            chain.push_str("bwdif=deint=interlaced,");
+        }
+        if self.frame_rate > MOST_FRAMES * 1.01 {
+            let _ = write!(chain, "fps={MOST_FRAMES},");
+        }
+        chain
+    }
+
+    /// To a size, and to standard light; scaled first, as tone mapping is costly.
+    fn shape(&self, width: u32, height: u32, range: &str, format: &str) -> String {
+        let scale = format!("scale={width}:{height}");
+        let transfer = match self.light {
+            Light::Standard => {
+                return format!("{scale}:out_range={range},setsar=1,format={format}");
+            }
+            Light::Pq => "smpte2084",
+            Light::Hlg => "arib-std-b67",
+        };
+        format!(
+            "{scale},setsar=1,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100,\
+             format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
+             zscale=t=bt709:m=bt709:r={range},format={format}"
+        )
+    }
+
+    /// The graph of one decode for all rungs, whose outputs are `[v0]`, `[v1]`, ….
+    pub(super) fn graph(&self, rungs: &[Rung]) -> String {
+        let mut graph = format!("[0:{}]{}", self.stream, self.prepare());
+        let _ = write!(graph, "split={}", rungs.len());
+        for index in 0..rungs.len() {
+            let _ = write!(graph, "[s{index}]");
+        }
+        for (index, rung) in rungs.iter().enumerate() {
+            let shape = self.shape(rung.width, rung.height, "tv", "yuv420p");
+            let _ = write!(graph, ";[s{index}]{shape}[v{index}]");
+        }
+        graph
+    }
+
+    /// The chain of a still picture: the most telling of `of` frames.
+    pub(super) fn still(&self, width: u32, height: u32, of: u32) -> String {
+        let prepare = if self.interlaced {
+            "bwdif=deint=interlaced,"
+        } else {
+            ""
+        };
+        let shape = self.shape(width, height, "pc", "yuvj420p");
+        format!("{prepare}thumbnail={of},{shape}")
+    }
+
+    /// The rate that the encoder is told, where it should not believe the file.
+    pub(super) fn told_rate(&self) -> Option<f64> {
+        self.odd_rate.then_some(MOST_FRAMES)
+    }
+}
+
+/// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the
+/// file's earliest moment; holes become silence; not shorter than the picture.
+pub(super) fn sound(late: i64, picture_micros: i64) -> String {
+    let mut chain = String::new();
+    if late > 0 {
+        let at = format!("{}.{:06}", late / 1_000_000, late % 1_000_000);
+        let _ = write!(chain, "atrim=start={at},asetpts=PTS-{at}/TB,");
+    }
+    chain.push_str("aresample=async=1:first_pts=0");
+    if picture_micros > 0 {
+        let _ = write!(chain, ",apad=whole_dur={picture_micros}us");
+    }
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_picture_trims_the_sound() {
+        assert_eq!(sound(0, 0), "aresample=async=1:first_pts=0");
+        assert_eq!(
+            sound(1_040_000, 2_000_000),
+            "atrim=start=1.040000,asetpts=PTS-1.040000/TB,aresample=async=1:first_pts=0,\
+             apad=whole_dur=2000000us"
+        );
+    }
+
+    #[test]
+    fn only_what_needs_it_is_deinterlaced_slowed_or_mapped() {
+        let plain = Picture {
+            stream: 0,
+            interlaced: false,
+            light: Light::Standard,
+            frame_rate: 60.0,
+            odd_rate: false,
+        };
+        let rungs = [];
+        assert_eq!(plain.graph(&rungs), "[0:0]split=0");
+        let hard = Picture {
+            interlaced: true,
+            light: Light::Pq,
+            frame_rate: 120.0,
+            ..plain
+        };
+        assert!(hard.graph(&rungs).contains("bwdif"));
+        assert!(hard.graph(&rungs).contains("fps=60,"));
+        assert!(hard.still(640, 360, 8).contains("tonemap"));
+        assert!(!plain.still(640, 360, 8).contains("tonemap"));
+    }
+}

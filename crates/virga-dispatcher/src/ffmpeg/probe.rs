@@ -1,0 +1,272 @@
+//! What ffprobe says of a file.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use virga_media::{NotInstant, SourceShape};
+
+use super::{
+    Arguments, INPUT, Session, codecs, damaged,
+    filters::{Light, Picture},
+    process::{Bounds, ask},
+};
+use crate::outcome::JobError;
+
+/// Reading heads takes no longer than this.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A file as the encoder will see it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Probed {
+    pub(crate) shape: SourceShape,
+    /// Streams of picture and sound, cover pictures not counted.
+    pub(crate) streams: usize,
+    pub(super) picture: Picture,
+    /// The stream to hear.
+    pub(super) sound: Option<usize>,
+    /// When the first frame is shown after the file's earliest moment, microseconds.
+    pub(crate) late_micros: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Format {
+    start_time: Option<String>,
+    duration: Option<String>,
+    bit_rate: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Stream {
+    index: usize,
+    codec_type: String,
+    codec_name: String,
+    width: u32,
+    height: u32,
+    sample_aspect_ratio: Option<String>,
+    field_order: Option<String>,
+    color_transfer: Option<String>,
+    avg_frame_rate: Option<String>,
+    r_frame_rate: Option<String>,
+    start_time: Option<String>,
+    duration: Option<String>,
+    bit_rate: Option<String>,
+    channels: u32,
+    disposition: Disposition,
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Disposition {
+    default: u8,
+    attached_pic: u8,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,width,\
+    height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
+    duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_side_data=rotation";
+
+/// Asks ffprobe about the session's input.
+pub(crate) async fn probe(session: &Session<'_>) -> Result<Probed, JobError> {
+    let mut arguments = Arguments::default();
+    arguments.words("-hide_banner -loglevel error");
+    session.guard(&mut arguments);
+    arguments.words("-print_format json=compact=1");
+    arguments.pair("-show_entries", ENTRIES);
+    arguments.pair("-i", INPUT);
+    let bounds = Bounds {
+        deadline: DEADLINE,
+        file: 0,
+    };
+    let answer = ask(session, arguments, bounds).await?;
+    let answer: Answer = serde_json::from_slice(&answer)
+        .map_err(|error| JobError::Retry(format!("ffprobe's answer: {error}")))?;
+    read(&answer)
+}
+
+fn read(answer: &Answer) -> Result<Probed, JobError> {
+    let pictures = of_kind(answer, "video");
+    let pictures = pictures.filter(|stream| stream.disposition.attached_pic == 0);
+    let mut pictures: Vec<&Stream> = pictures.collect();
+    let sounds: Vec<&Stream> = of_kind(answer, "audio").collect();
+    let streams = pictures.len() + sounds.len();
+    pictures.sort_by_key(|stream| std::cmp::Reverse(stream.disposition.default));
+    let video = *pictures.first().ok_or(NotInstant::NoVideo)?;
+    if !codecs::is_picture(&video.codec_name) {
+        let known = !video.codec_name.is_empty() && video.codec_name != "unknown";
+        let name = if known {
+            &video.codec_name
+        } else {
+            "an unknown coding"
+        };
+        return Err(JobError::Fail(format!(
+            "Its picture is in {name}, which is not taken here."
+        )));
+    }
+    if video.width == 0 || video.height == 0 {
+        return Err(damaged());
+    }
+    let audible = |stream: &&&Stream| codecs::is_sound(&stream.codec_name) && stream.channels > 0;
+    let sound = sounds
+        .iter()
+        .filter(audible)
+        .max_by_key(|stream| (stream.disposition.default, std::cmp::Reverse(stream.index)))
+        .map(|stream| stream.index);
+    let begins = micros(answer.format.start_time.as_deref()).unwrap_or(0);
+    let late = micros(video.start_time.as_deref()).map_or(0, |start| start - begins);
+    let shape = shape(answer, video, sound.is_some(), late);
+    let interlaced = matches!(
+        video.field_order.as_deref(),
+        Some("tt" | "bb" | "tb" | "bt")
+    );
+    let picture = Picture {
+        stream: video.index,
+        interlaced,
+        light: Light::of(video.color_transfer.as_deref()),
+        frame_rate: shape.frame_rate,
+        odd_rate: rate(video.r_frame_rate.as_deref()) > 121.0,
+    };
+    Ok(Probed {
+        shape,
+        streams,
+        picture,
+        sound,
+        late_micros: late.max(0),
+    })
+}
+
+fn of_kind<'a>(answer: &'a Answer, kind: &'a str) -> impl Iterator<Item = &'a Stream> {
+    answer
+        .streams
+        .iter()
+        .filter(move |stream| stream.codec_type == kind)
+}
+
+fn shape(answer: &Answer, video: &Stream, has_audio: bool, late: i64) -> SourceShape {
+    let (width, height) = shown_size(video);
+    let whole = micros(answer.format.duration.as_deref()).map(|whole| whole - late.max(0));
+    let duration = micros(video.duration.as_deref()).or(whole).unwrap_or(0);
+    let average = rate(video.avg_frame_rate.as_deref());
+    let frame_rate = if average > 0.0 && average < 1000.0 {
+        average
+    } else {
+        let nominal = rate(video.r_frame_rate.as_deref());
+        if nominal < 1000.0 { nominal } else { 0.0 }
+    };
+    let bits = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
+    SourceShape {
+        width,
+        height,
+        frame_rate,
+        duration_micros: duration.max(0),
+        video_bitrate: bits(&video.bit_rate)
+            .or_else(|| bits(&answer.format.bit_rate))
+            .unwrap_or(0),
+        instant_bitrate: None,
+        has_audio,
+    }
+}
+
+/// In square pixels and after rotation.
+fn shown_size(video: &Stream) -> (u32, u32) {
+    let aspect = video.sample_aspect_ratio.as_deref().and_then(|text| {
+        let (across, down) = text.split_once(':')?;
+        let (across, down) = (across.parse::<u64>().ok()?, down.parse::<u64>().ok()?);
+        // Stranger shapes than 1:8 are mistakes.
+        (across > 0 && down > 0 && across / 8 <= down && down / 8 <= across)
+            .then_some((across, down))
+    });
+    let (across, down) = aspect.unwrap_or((1, 1));
+    let wide = (u64::from(video.width) * across + down / 2) / down;
+    let width = u32::try_from(wide).unwrap_or(u32::MAX).max(1);
+    let turn = video.side_data_list.iter().find_map(|side| side.rotation);
+    let quarter = turn.is_some_and(|turn| (turn.abs() % 180.0 - 90.0).abs() < 45.0);
+    if quarter {
+        (video.height, width)
+    } else {
+        (width, video.height)
+    }
+}
+
+/// Seconds with a fraction, as microseconds.
+fn micros(text: Option<&str>) -> Option<i64> {
+    let seconds: f64 = text?.parse().ok()?;
+    let duration = Duration::try_from_secs_f64(seconds.abs()).ok()?;
+    let micros = i64::try_from(duration.as_micros()).ok()?;
+    Some(if seconds < 0.0 { -micros } else { micros })
+}
+
+/// A fraction, 0 where it is none.
+fn rate(text: Option<&str>) -> f64 {
+    let parsed = text.and_then(|text| {
+        let (over, under) = text.split_once('/')?;
+        let (over, under) = (over.parse::<f64>().ok()?, under.parse::<f64>().ok()?);
+        (under > 0.0).then_some(over / under)
+    });
+    parsed.unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(json: &str) -> Answer {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn size_follows_aspect_and_rotation() {
+        let video = |aspect: &str, turn: f64| Stream {
+            width: 720,
+            height: 576,
+            sample_aspect_ratio: Some(aspect.to_owned()),
+            side_data_list: vec![SideData {
+                rotation: Some(turn),
+            }],
+            ..Stream::default()
+        };
+        assert_eq!(shown_size(&video("64:45", 0.0)), (1024, 576));
+        assert_eq!(shown_size(&video("1:1", -90.0)), (576, 720));
+        assert_eq!(shown_size(&video("1:1", 180.0)), (720, 576));
+        assert_eq!(shown_size(&video("0:1", 0.0)), (720, 576));
+        assert_eq!(shown_size(&video("100000:1", 0.0)), (720, 576));
+    }
+
+    #[test]
+    fn a_file_with_only_sound_or_a_cover_is_no_video() {
+        let cover = r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"mp3","channels":2},
+            {"index":1,"codec_type":"video","codec_name":"mjpeg","width":9,"height":9,
+             "disposition":{"default":0,"attached_pic":1}}],"format":{}}"#;
+        let error = read(&answer(cover)).unwrap_err();
+        assert_eq!(error.to_string(), "The file holds no video.");
+    }
+
+    #[test]
+    fn a_late_picture_and_the_first_known_sound_are_found() {
+        let json = r#"{"streams":[
+            {"index":0,"codec_type":"audio","codec_name":"unknown","channels":2},
+            {"index":1,"codec_type":"audio","codec_name":"ac3","channels":6},
+            {"index":2,"codec_type":"video","codec_name":"mpeg2video","width":720,"height":576,
+             "start_time":"1.440000","avg_frame_rate":"25/1","field_order":"tt"}],
+            "format":{"start_time":"1.400000","duration":"10.0"}}"#;
+        let probed = read(&answer(json)).unwrap();
+        assert_eq!(probed.sound, Some(1));
+        assert_eq!(probed.late_micros, 40_000);
+        assert_eq!(probed.shape.duration_micros, 9_960_000);
+        assert!(probed.picture.interlaced);
+    }
+}

@@ -1,0 +1,297 @@
+//! One run of ffmpeg or ffprobe: started through the launcher in a process group of its own, watched,
+//! and killed as a group when told to, when it stalls, or when its time is over.
+
+use std::{
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{Arguments, Session, launcher::Limits, words};
+use crate::outcome::JobError;
+
+/// How much of what it complains about is kept.
+const COMPLAINTS: usize = 64 * 1024;
+/// The longest answer of ffprobe.
+const ANSWER: u64 = 1 << 20;
+
+/// Bounds of one run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// From start to end.
+    pub(super) deadline: Duration,
+    /// Largest file written, bytes.
+    pub(super) file: u64,
+}
+
+/// A started process. Dropped, its whole group is killed.
+struct Process {
+    child: Child,
+    group: Option<Pid>,
+}
+
+impl Process {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the dispatcher's ffmpeg module is where processes are started"
+    )]
+    fn start(
+        session: &Session<'_>,
+        program: &Path,
+        arguments: Arguments,
+        bounds: Bounds,
+    ) -> Result<Self, JobError> {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        let limits = Limits {
+            memory: session.config.limits.memory,
+            cpu: bounds.deadline.as_secs().saturating_mul(cores),
+            file: bounds.file,
+        };
+        tracing::debug!(program = %program.display(), ?arguments, "starting");
+        let launcher = session.launcher;
+        let child = Command::new(&launcher.program)
+            .args(&launcher.arguments)
+            .args(limits.arguments(std::process::id()))
+            .arg(program)
+            .args(arguments.0)
+            .current_dir(session.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        Ok(Self { child, group })
+    }
+
+    fn kill(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Gone already is fine.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Kills it and waits until it is gone, so that nothing writes to scratch any more.
+    async fn end(mut self) {
+        self.kill();
+        let _ = self.child.wait().await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What became of a process that ended by itself.
+struct Ended {
+    status: ExitStatus,
+    complaints: String,
+    answer: Vec<u8>,
+}
+
+/// Encodes: what it writes to its output is progress.
+pub(super) async fn encode(
+    session: &Session<'_>,
+    arguments: Arguments,
+    bounds: Bounds,
+    media: Duration,
+) -> Result<(), JobError> {
+    let mut process = Process::start(session, &session.config.ffmpeg, arguments, bounds)?;
+    let out = process.child.stdout.take();
+    let err = process.child.stderr.take();
+    let stall = session.config.limits.stall();
+    let watched = async {
+        let (moved, complaints) =
+            tokio::join!(progress(session, out, stall, media), complaints(err));
+        moved.map(|()| (Vec::new(), complaints))
+    };
+    let ended = supervise(session, process, watched, bounds).await?;
+    if ended.status.success() {
+        Ok(())
+    } else {
+        Err(words::explain(ended.status, &ended.complaints))
+    }
+}
+
+/// Asks: answers what it writes to its output.
+pub(super) async fn ask(
+    session: &Session<'_>,
+    arguments: Arguments,
+    bounds: Bounds,
+) -> Result<Vec<u8>, JobError> {
+    let mut process = Process::start(session, &session.config.ffprobe, arguments, bounds)?;
+    let out = process.child.stdout.take();
+    let err = process.child.stderr.take();
+    let watched = async {
+        let answer = async {
+            let mut answer = Vec::new();
+            if let Some(out) = out {
+                out.take(ANSWER).read_to_end(&mut answer).await?;
+            }
+            Ok::<_, JobError>(answer)
+        };
+        let (answer, complaints) = tokio::join!(answer, complaints(err));
+        answer.map(|answer| (answer, complaints))
+    };
+    let ended = supervise(session, process, watched, bounds).await?;
+    if ended.status.success() {
+        Ok(ended.answer)
+    } else {
+        Err(words::explain(ended.status, &ended.complaints))
+    }
+}
+
+async fn supervise(
+    session: &Session<'_>,
+    mut process: Process,
+    watched: impl Future<Output = Result<(Vec<u8>, String), JobError>>,
+    bounds: Bounds,
+) -> Result<Ended, JobError> {
+    let (halt, child) = (&session.lease.halt, &mut process.child);
+    let whole = async {
+        let (answer, complaints) = watched.await?;
+        let status = child.wait().await?;
+        Ok(Ended {
+            status,
+            complaints,
+            answer,
+        })
+    };
+    let ended = tokio::select! {
+        ended = timeout(bounds.deadline, whole) => ended.unwrap_or_else(|_| {
+            Err(JobError::Fail(
+                "Encoding it takes far longer than it should.".to_owned(),
+            ))
+        }),
+        () = halt.cancelled() => Err(JobError::Interrupted),
+    };
+    if ended.is_err() {
+        process.end().await;
+    } else {
+        // It is gone; its number may be someone else's by now.
+        process.group = None;
+    }
+    ended
+}
+
+/// Follows `-progress` to its end; an error if nothing moves for `stall`.
+async fn progress(
+    session: &Session<'_>,
+    out: Option<impl AsyncRead + Unpin>,
+    stall: Duration,
+    media: Duration,
+) -> Result<(), JobError> {
+    let Some(out) = out else { return Ok(()) };
+    let mut lines = BufReader::new(out).lines();
+    let mut seen = Seen::default();
+    loop {
+        let moved = async {
+            while let Some(line) = lines.next_line().await? {
+                if seen.take(&line) {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, JobError>(false)
+        };
+        match timeout(stall, moved).await {
+            Err(_) => {
+                let seconds = stall.as_secs();
+                let why = format!("the encoder made no progress for {seconds} seconds");
+                return Err(JobError::Retry(why));
+            }
+            Ok(Ok(false)) => return Ok(()),
+            Ok(Ok(true)) => {
+                virga_app::fail::point("job.mid-ffmpeg");
+                session.lease.report(seen.permille(media));
+            }
+            Ok(Err(error)) => return Err(error),
+        }
+    }
+}
+
+/// What the last report said.
+#[derive(Debug, Default)]
+struct Seen {
+    micros: u64,
+    frames: u64,
+}
+
+impl Seen {
+    /// Takes a `name=value` line; whether it shows that something moved.
+    fn take(&mut self, line: &str) -> bool {
+        let Some((name, value)) = line.split_once('=') else {
+            return false;
+        };
+        let Ok(value) = value.trim().parse::<u64>() else {
+            return false;
+        };
+        let last = match name {
+            "out_time_us" => &mut self.micros,
+            "frame" => &mut self.frames,
+            _ => return false,
+        };
+        std::mem::replace(last, value) != value
+    }
+
+    /// Thousandths of `media`, short of the last few that packaging takes.
+    fn permille(&self, media: Duration) -> i32 {
+        let whole = media.as_micros().max(1);
+        let done = u128::from(self.micros) * 1000 / whole;
+        i32::try_from(done.min(970)).unwrap_or(0)
+    }
+}
+
+/// The last of what it complains about.
+async fn complaints(err: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut err) = err else {
+        return String::new();
+    };
+    let mut kept = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = err.read(&mut buffer).await {
+        kept.extend_from_slice(&buffer[..read]);
+        if kept.len() > COMPLAINTS {
+            kept.drain(..kept.len() - COMPLAINTS);
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read_off_the_report() {
+        let mut seen = Seen::default();
+        assert!(!seen.take("out_time_us=N/A"));
+        assert!(seen.take("frame=12"));
+        assert!(seen.take("out_time_us=1500000"));
+        assert!(!seen.take("out_time_us=1500000"), "nothing moved");
+        assert!(!seen.take("progress=continue"));
+        assert_eq!(seen.permille(Duration::from_secs(3)), 500);
+        assert_eq!(seen.permille(Duration::ZERO), 970);
+    }
+
+    #[tokio::test]
+    async fn complaints_are_bounded_and_the_last_are_kept() {
+        let mut noise = vec![b'x'; 3 * COMPLAINTS];
+        noise.extend_from_slice(b"the end");
+        let kept = complaints(Some(&noise[..])).await;
+        assert_eq!(kept.len(), COMPLAINTS);
+        assert!(kept.ends_with("the end"));
+    }
+}

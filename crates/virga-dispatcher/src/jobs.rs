@@ -1,0 +1,48 @@
+//! What each kind of job does.
+
+mod encoding;
+mod fallback;
+mod first_rung;
+mod ladder;
+mod limits;
+mod package;
+mod poster;
+mod probe;
+
+use virga_app::Purge;
+use virga_core::job::JobKind;
+use virga_db::jobs;
+
+use crate::{
+    outcome::{Done, JobError, Outcome},
+    work::Work,
+};
+
+/// Does one try of a job.
+pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
+    match work.job.kind {
+        JobKind::Probe => probe::run(&work).await,
+        JobKind::Package => package::run(&work).await,
+        JobKind::FirstRung => Box::pin(first_rung::run(&work)).await,
+        JobKind::Ladder => Box::pin(ladder::run(&work)).await,
+        JobKind::Poster => poster::run(&work).await,
+        JobKind::Fallback => fallback::run(&work).await,
+        JobKind::Publish => publish(&work).await,
+        JobKind::Purge => purge(&work).await,
+    }
+}
+
+async fn publish(work: &Work<'_>) -> Result<Done, JobError> {
+    work.app().publish(work.video()).await?;
+    Ok(Outcome::default().into())
+}
+
+async fn purge(work: &Work<'_>) -> Result<Done, JobError> {
+    let app = work.app();
+    if app.purge(work.job).await? == Purge::Closed {
+        // Where the video was restored meanwhile the job is still open.
+        let (id, fence, now) = (work.job.id, work.job.fence, app.clock.now());
+        jobs::finish(app.db.write(), id, fence, now).await?;
+    }
+    Ok(Done::Settled)
+}

@@ -1,0 +1,153 @@
+//! What the jobs that run ffmpeg share: the source under its fixed name in scratch, what it is, and
+//! how an encoded file becomes a track.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::task::spawn_blocking;
+use virga_db::{TrackRow, VideoRow};
+use virga_media::{
+    Movie, NotInstant, Rung, SourceShape, TrackTable, first_shown, ladder, plan_audio, plan_video,
+    shape,
+};
+use virga_objects::MediaKey;
+
+use crate::{
+    ffmpeg::{self, INPUT, Probed, Session},
+    media::{Media, Source, index_own},
+    outcome::JobError,
+    pack::Packed,
+    scratch::{self, Scratch},
+    work::Work,
+};
+
+/// A source ready to be decoded.
+#[derive(Debug)]
+pub(super) struct Ready {
+    scratch: Scratch,
+    pub(super) source: Source,
+    pub(super) probed: Probed,
+}
+
+impl Ready {
+    /// Brings the source to scratch and asks ffprobe what it is.
+    pub(super) async fn open(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
+        let key = Work::source(row)?;
+        let source = Source::inspect(&work.app().store, &key).await?;
+        Self::of(work, &key, source).await
+    }
+
+    pub(super) async fn of(
+        work: &Work<'_>,
+        key: &MediaKey,
+        source: Source,
+    ) -> Result<Self, JobError> {
+        let store = &work.app().store;
+        scratch::prepare(&work.dispatcher.scratch)?;
+        let (_, total) = scratch::disk(&work.dispatcher.scratch)?;
+        // On the store's own disk the source is a hard link.
+        let linked = store.free_space().await?.total == total;
+        let need = if linked { 0 } else { source.media.len };
+        let scratch = Scratch::open(work, need)?;
+        store.link_to(key, &scratch.path(INPUT)).await?;
+        let session = Session::new(work, scratch.folder(), source.container);
+        let probed = ffmpeg::probe(&session).await?;
+        Ok(Self {
+            scratch,
+            source,
+            probed,
+        })
+    }
+
+    pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> Session<'a> {
+        Session::new(work, self.scratch.folder(), self.source.container)
+    }
+
+    /// The shape that decides the ladder.
+    pub(super) fn shape(&self) -> Result<SourceShape, JobError> {
+        match (&self.source.movie, self.source.instant) {
+            (Some(movie), Some(_)) => Ok(shape(movie).ok_or(NotInstant::NoVideo)?),
+            _ => Ok(self.probed.shape.clone()),
+        }
+    }
+
+    pub(super) fn ladder(&self, work: &Work<'_>) -> Result<Vec<Rung>, JobError> {
+        Ok(ladder(&self.shape()?, work.config().max_height))
+    }
+
+    /// Whether the disk has room for these rungs, in scratch and as objects.
+    pub(super) fn require(&self, work: &Work<'_>, rungs: &[Rung]) -> Result<(), JobError> {
+        let need = ffmpeg::most_bytes(rungs, self.probed.shape.duration_micros);
+        scratch::require(work, need.saturating_mul(2))
+    }
+}
+
+/// A file that the encoder wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) media: Media,
+    pub(super) movie: Arc<Movie>,
+}
+
+impl Written {
+    pub(super) async fn open(path: &Path) -> Result<Self, JobError> {
+        let media = Media::scratch(path)?;
+        let movie = Arc::new(index_own(&media).await?);
+        Ok(Self { media, movie })
+    }
+
+    /// When the first frame is shown on the clock of the encode, microseconds.
+    pub(super) fn first_shown(&self) -> i64 {
+        self.movie
+            .video()
+            .map_or(0, |track| first_shown(&self.movie, track))
+    }
+
+    /// Makes a video track of it.
+    pub(super) async fn put_picture(
+        &self,
+        work: &Work<'_>,
+        name: String,
+    ) -> Result<(TrackRow, TrackTable), JobError> {
+        let track = self
+            .movie
+            .video()
+            .filter(|track| !self.movie.tracks[*track].samples.is_empty());
+        let track = track.ok_or_else(|| {
+            JobError::Fail("Its picture cannot be decoded: no frame came out.".to_owned())
+        })?;
+        let movie = Arc::clone(&self.movie);
+        let planned = spawn_blocking(move || plan_video(&movie, track)).await??;
+        let table = planned.table.clone();
+        let row = Packed::encoded(name, planned)
+            .put(work, &self.media)
+            .await?;
+        Ok((row, table))
+    }
+
+    /// The track to hear, if it holds any sound.
+    pub(super) fn audible(&self) -> Option<usize> {
+        self.movie
+            .audio()
+            .filter(|track| !self.movie.tracks[*track].samples.is_empty())
+    }
+
+    /// Makes an audio track of it whose moment `origin` is 0, cut near the picture's segments.
+    pub(super) async fn put_sound(
+        &self,
+        work: &Work<'_>,
+        name: String,
+        origin: i64,
+        picture: &TrackTable,
+    ) -> Result<Option<TrackRow>, JobError> {
+        let Some(track) = self.audible() else {
+            return Ok(None);
+        };
+        let starts: Vec<i64> = (1..picture.segments())
+            .map(|n| picture.start_micros(n))
+            .collect();
+        let movie = Arc::clone(&self.movie);
+        let planned = spawn_blocking(move || plan_audio(&movie, track, origin, &starts)).await??;
+        let packed = Packed::encoded(name, planned);
+        Ok(Some(packed.put(work, &self.media).await?))
+    }
+}

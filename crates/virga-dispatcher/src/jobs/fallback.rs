@@ -1,0 +1,104 @@
+//! `fallback.mp4`: one picture and one sound track copied into a plain MP4, without the source's
+//! metadata.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
+use virga_objects::MediaKey;
+
+use super::encoding::Written;
+use crate::{
+    media::{Media, Source},
+    outcome::{Done, JobError, Outcome},
+    pack::pieces,
+    work::Work,
+};
+
+/// A track to copy.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    pub(super) media: Media,
+    pub(super) movie: Arc<Movie>,
+    pub(super) track: usize,
+    /// The moment of its file that is 0 in the result.
+    pub(super) origin: i64,
+}
+
+impl Input {
+    /// An encoded rung.
+    pub(super) fn picture(written: &Written) -> Result<Self, JobError> {
+        let track = written
+            .movie
+            .video()
+            .ok_or(virga_media::NotInstant::NoVideo)?;
+        Ok(Self {
+            media: written.media.clone(),
+            movie: Arc::clone(&written.movie),
+            track,
+            origin: written.first_shown(),
+        })
+    }
+}
+
+/// Where no rung is made: the source's own tracks.
+pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    let row = work.row().await?;
+    let key = Work::source(&row)?;
+    let source = Source::inspect(&work.app().store, &key).await?;
+    let (Some(movie), Some(tracks)) = (source.movie, source.instant) else {
+        // Its rungs bring one.
+        return Ok(Outcome::default().into());
+    };
+    let origin = first_shown(&movie, tracks.video);
+    let input = |track| Input {
+        media: source.media.clone(),
+        movie: Arc::clone(&movie),
+        track,
+        origin,
+    };
+    let key = write(work, input(tracks.video), tracks.audio.map(input)).await?;
+    Ok(Outcome {
+        fallback: Some(key),
+        ..Outcome::default()
+    }
+    .into())
+}
+
+/// Writes the file; answers its key.
+pub(super) async fn write(
+    work: &Work<'_>,
+    picture: Input,
+    sound: Option<Input>,
+) -> Result<MediaKey, JobError> {
+    let inputs: Arc<[Input]> = std::iter::once(picture).chain(sound).collect();
+    let laid = Arc::clone(&inputs);
+    let file = spawn_blocking(move || {
+        let inputs: Vec<FallbackInput<'_>> = laid
+            .iter()
+            .map(|input| FallbackInput {
+                movie: &input.movie,
+                track: input.track,
+                origin_micros: input.origin,
+            })
+            .collect();
+        fallback_mp4(&inputs)
+    })
+    .await??;
+    let key = MediaKey::fallback(work.video(), work.job.id, work.attempt());
+    let mut writer = work.app().store.writer(&key).await?;
+    writer.write(file.head.into()).await?;
+    for piece in file.pieces {
+        work.check()?;
+        let media = &inputs[piece.input].media;
+        media
+            .copy(pieces(piece.offset, piece.len), &mut *writer)
+            .await?;
+    }
+    let written = writer.commit().await?;
+    if written != file.len {
+        let why = format!("fallback.mp4 has {written} bytes and not {}", file.len);
+        return Err(JobError::Retry(why));
+    }
+    Ok(key)
+}

@@ -1,0 +1,112 @@
+//! The lowest rung alone, so that something small plays soon; the sound where the source's own does
+//! not play; and `fallback.mp4` out of both.
+
+use virga_core::job::JobKind;
+use virga_db::videos::Shape;
+use virga_media::first_shown;
+
+use super::{
+    encoding::{Ready, Written},
+    fallback::{self, Input},
+};
+use crate::{
+    ffmpeg::{Encode, encode, sound_alone},
+    outcome::{Done, JobError, Outcome},
+    work::Work,
+};
+
+/// Sound further off than this from the picture is encoded again, from the right moment.
+const TOLERANCE: i64 = 20_000;
+
+pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    let row = work.row().await?;
+    let ready = Ready::open(work, &row).await?;
+    let rungs = ready.ladder(work)?;
+    let Some(rung) = rungs.first() else {
+        let next = vec![JobKind::Fallback];
+        return Ok(Outcome {
+            next,
+            ..Outcome::default()
+        }
+        .into());
+    };
+    let lowest = std::slice::from_ref(rung);
+    ready.require(work, lowest)?;
+    let own_sound = ready.source.instant.is_some();
+    let session = ready.session(work);
+    let what = Encode {
+        rungs: lowest,
+        sound: !own_sound,
+    };
+    let encoded = encode(&session, &ready.probed, what).await?;
+    let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
+    let picture = Written::open(path).await?;
+    let job = work.job.id;
+    let (track, table) = picture
+        .put_picture(work, format!("{}-{job}", rung.name))
+        .await?;
+    let mut tracks = vec![track];
+    let mut sound = None;
+    if let Some(path) = encoded.sound {
+        let (written, origin) = aligned(work, &ready, &picture, &path).await?;
+        let name = format!("audio-{job}");
+        tracks.extend(written.put_sound(work, name, origin, &table).await?);
+        sound = written.audible().map(|track| Input {
+            media: written.media,
+            movie: written.movie,
+            track,
+            origin,
+        });
+    } else if own_sound {
+        sound = source_sound(&ready);
+    }
+    let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
+    let shape = ready.shape()?;
+    Ok(Outcome {
+        tracks,
+        shape: (!own_sound).then(|| Shape {
+            duration: table.duration_micros(),
+            width: shape.width,
+            height: shape.height,
+        }),
+        fallback: Some(fallback),
+        next: (rungs.len() > 1)
+            .then_some(JobKind::Ladder)
+            .into_iter()
+            .collect(),
+        ..Outcome::default()
+    }
+    .into())
+}
+
+/// The sound, and the moment of its file that is the first frame's. Where the first decoded frame was
+/// not the one that the file announced, the sound is encoded again to begin with it.
+async fn aligned(
+    work: &Work<'_>,
+    ready: &Ready,
+    picture: &Written,
+    path: &std::path::Path,
+) -> Result<(Written, i64), JobError> {
+    let first = picture.first_shown();
+    let off = first - ready.probed.late_micros;
+    if off.abs() <= TOLERANCE {
+        return Ok((Written::open(path).await?, off));
+    }
+    tracing::debug!(off, "encoding the sound again, from the first frame");
+    let session = ready.session(work);
+    let again = sound_alone(&session, &ready.probed, first.max(0)).await?;
+    let path = again.ok_or(JobError::Interrupted)?;
+    Ok((Written::open(&path).await?, first.min(0)))
+}
+
+/// The source's own sound.
+fn source_sound(ready: &Ready) -> Option<Input> {
+    let movie = ready.source.movie.clone()?;
+    let instant = ready.source.instant?;
+    Some(Input {
+        media: ready.source.media.clone(),
+        track: instant.audio?,
+        origin: first_shown(&movie, instant.video),
+        movie,
+    })
+}

@@ -1,0 +1,55 @@
+//! All rungs but the lowest, in one decode pass; they are added together.
+
+use virga_db::tracks;
+use virga_media::Rung;
+
+use super::encoding::{Ready, Written};
+use crate::{
+    ffmpeg::{Encode, encode},
+    outcome::{Done, JobError, Outcome},
+    work::Work,
+};
+
+pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    let row = work.row().await?;
+    let ready = Ready::open(work, &row).await?;
+    let rungs = missing(work, ready.ladder(work)?).await?;
+    if rungs.is_empty() {
+        return Ok(Outcome::default().into());
+    }
+    ready.require(work, &rungs)?;
+    let session = ready.session(work);
+    let what = Encode {
+        rungs: &rungs,
+        sound: false,
+    };
+    let encoded = encode(&session, &ready.probed, what).await?;
+    let mut tracks = Vec::new();
+    for (rung, path) in rungs.iter().zip(&encoded.rungs) {
+        let name = format!("{}-{}", rung.name, work.job.id);
+        let written = Written::open(path).await?;
+        tracks.push(written.put_picture(work, name).await?.0);
+        // As an object it stands; scratch need not hold it twice.
+        std::fs::remove_file(path)?;
+    }
+    Ok(Outcome {
+        tracks,
+        ..Outcome::default()
+    }
+    .into())
+}
+
+/// The rungs above the lowest that do not stand yet.
+async fn missing(work: &Work<'_>, rungs: Vec<Rung>) -> Result<Vec<Rung>, JobError> {
+    let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+    let stands = |rung: &Rung| {
+        tracks.iter().any(|track| {
+            track
+                .name
+                .rsplit_once('-')
+                .is_some_and(|(name, _)| name == rung.name)
+        })
+    };
+    let above = rungs.into_iter().skip(1);
+    Ok(above.filter(|rung| !stands(rung)).collect())
+}

@@ -1,0 +1,112 @@
+//! How large a video may be.
+
+use virga_media::SourceShape;
+
+use crate::{DispatcherConfig, outcome::JobError};
+
+const LONG_SIDE: u32 = 8192;
+const SHORT_SIDE: u32 = 4320;
+const STREAMS: usize = 8;
+const FRAME_RATE: f64 = 240.0;
+
+/// Refuses what is beyond the limits. `streams`: tracks of picture and sound.
+pub(super) fn check(
+    config: &DispatcherConfig,
+    shape: &SourceShape,
+    streams: usize,
+) -> Result<(), JobError> {
+    let (width, height) = (shape.width, shape.height);
+    if width.max(height) > LONG_SIDE || width.min(height) > SHORT_SIDE {
+        return refuse(format!(
+            "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken \
+             here."
+        ));
+    }
+    let most = config.limits.max_duration_seconds;
+    let seconds = u64::try_from(shape.duration_micros / 1_000_000).unwrap_or(0);
+    if seconds > most {
+        let (is, most) = (seconds.div_ceil(60), most / 60);
+        return refuse(format!(
+            "It is {is} minutes long. At most {most} minutes are taken here."
+        ));
+    }
+    if streams > STREAMS {
+        return refuse(format!(
+            "It has {streams} tracks of picture and sound. At most {STREAMS} are taken here."
+        ));
+    }
+    // The average of a very short file says little.
+    if shape.frame_rate > FRAME_RATE && seconds > 1 {
+        return refuse(format!(
+            "It has {:.0} frames a second. At most {FRAME_RATE:.0} are taken here.",
+            shape.frame_rate
+        ));
+    }
+    Ok(())
+}
+
+fn refuse(why: String) -> Result<(), JobError> {
+    Err(JobError::Fail(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape() -> SourceShape {
+        SourceShape {
+            width: 4320,
+            height: 8192,
+            frame_rate: 240.0,
+            duration_micros: 12 * 3600 * 1_000_000,
+            video_bitrate: 0,
+            instant_bitrate: None,
+            has_audio: true,
+        }
+    }
+
+    #[test]
+    fn each_limit_is_named_in_its_refusal() {
+        let config = DispatcherConfig::default();
+        assert!(check(&config, &shape(), 8).is_ok());
+        let cases = [
+            (
+                SourceShape {
+                    width: 4322,
+                    ..shape()
+                },
+                1,
+                "pixels",
+            ),
+            (
+                SourceShape {
+                    height: 8194,
+                    ..shape()
+                },
+                1,
+                "pixels",
+            ),
+            (
+                SourceShape {
+                    duration_micros: 12 * 3600 * 1_000_000 + 1_000_000,
+                    ..shape()
+                },
+                1,
+                "minutes",
+            ),
+            (shape(), 9, "tracks"),
+            (
+                SourceShape {
+                    frame_rate: 1000.0,
+                    ..shape()
+                },
+                1,
+                "frames",
+            ),
+        ];
+        for (shape, streams, word) in cases {
+            let error = check(&config, &shape, streams).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

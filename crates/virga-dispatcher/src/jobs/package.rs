@@ -1,0 +1,58 @@
+//! One CMAF object per source track, by the packager that makes segments per request: the same
+//! bytes, read once out of the interleaved source instead of at each request.
+
+use virga_db::{TrackBytes, TrackRow, tracks};
+use virga_media::TrackTable;
+use virga_objects::MediaKey;
+
+use crate::{
+    media::Media,
+    outcome::{Done, JobError, Outcome},
+    pack::{Blocks, Packed, Rank},
+    work::Work,
+};
+
+/// Tables are small: some bytes a segment.
+const TABLE: u64 = 16 << 20;
+
+pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    let rows = tracks::of_video(work.app().db.read(), work.video()).await?;
+    let todo: Vec<(&TrackRow, &String, &String)> = rows
+        .iter()
+        .filter_map(|row| match &row.bytes {
+            TrackBytes::Source { source, samples } => Some((row, source, samples)),
+            TrackBytes::Object(_) => None,
+        })
+        .collect();
+    let mut packed = Vec::new();
+    for (done, (row, source, samples)) in todo.iter().enumerate() {
+        packed.push(package(work, row, source, samples).await?);
+        let permille = 1000 * (done + 1) / todo.len();
+        work.lease.report(i32::try_from(permille).unwrap_or(1000));
+    }
+    Ok(Outcome {
+        tracks: packed,
+        ..Outcome::default()
+    }
+    .into())
+}
+
+async fn package(
+    work: &Work<'_>,
+    row: &TrackRow,
+    source: &str,
+    samples: &str,
+) -> Result<TrackRow, JobError> {
+    let store = &work.app().store;
+    let media = Media::stored(store, &MediaKey::parse(source)?).await?;
+    let table = store
+        .read_all(&MediaKey::parse(&row.table_key)?, TABLE)
+        .await?;
+    let packed = Packed {
+        name: row.name.clone(),
+        rank: Rank::Source,
+        table: TrackTable::from_json(&table)?,
+        blocks: Blocks::Stored(MediaKey::parse(samples)?),
+    };
+    packed.put(work, &media).await
+}

@@ -1,0 +1,94 @@
+//! Looks at the source by ranged reads. What browsers play as it is, is published at once; the rest
+//! is handed to the encoder; what is no video is refused in words.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use virga_core::job::JobKind;
+use virga_db::videos::Shape;
+use virga_media::{InstantTracks, Movie, NotInstant, TrackKind, ladder, plan, shape};
+use virga_objects::MediaKey;
+
+use super::{encoding::Ready, limits};
+use crate::{
+    media::Source,
+    outcome::{Done, JobError, Outcome},
+    pack::put_jit,
+    work::Work,
+};
+
+pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    let row = work.row().await?;
+    let key = Work::source(&row)?;
+    let source = Source::inspect(&work.app().store, &key).await?;
+    match (&source.movie, source.instant) {
+        (Some(movie), Some(tracks)) => publish(work, &key, movie, tracks).await,
+        _ => hand_on(work, &key, source).await,
+    }
+}
+
+/// Publishes the source's own tracks.
+async fn publish(
+    work: &Work<'_>,
+    key: &MediaKey,
+    movie: &Arc<Movie>,
+    tracks: InstantTracks,
+) -> Result<Done, JobError> {
+    let shape = shape(movie).ok_or(NotInstant::NoVideo)?;
+    let streams = movie
+        .tracks
+        .iter()
+        .filter(|track| track.kind != TrackKind::Other);
+    limits::check(work.config(), &shape, streams.count())?;
+    let planned = Arc::clone(movie);
+    let plan = spawn_blocking(move || plan(&planned, &tracks)).await??;
+    let duration = plan.video.table.duration_micros();
+    let job = work.job.id;
+    let video = put_jit(work, key, format!("src-{job}"), plan.video);
+    let tracks = match plan.audio {
+        Some(audio) => {
+            let audio = put_jit(work, key, format!("audio-{job}"), audio);
+            let (video, audio) = tokio::try_join!(video, audio)?;
+            vec![video, audio]
+        }
+        None => vec![video.await?],
+    };
+    let rung = if ladder(&shape, work.config().max_height).is_empty() {
+        JobKind::Fallback
+    } else {
+        JobKind::FirstRung
+    };
+    Ok(Outcome {
+        tracks,
+        shape: Some(Shape {
+            duration,
+            width: shape.width,
+            height: shape.height,
+        }),
+        next: vec![JobKind::Poster, JobKind::Package, rung],
+        ..Outcome::default()
+    }
+    .into())
+}
+
+/// Leaves to the encoder what it can read.
+async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done, JobError> {
+    let ready = Ready::of(work, key, source).await?;
+    let shape = &ready.probed.shape;
+    limits::check(work.config(), shape, ready.probed.streams)?;
+    if ready.ladder(work)?.is_empty() {
+        return Err(JobError::Fail(
+            "Its picture is too small to be shown.".to_owned(),
+        ));
+    }
+    Ok(Outcome {
+        shape: Some(Shape {
+            duration: shape.duration_micros,
+            width: shape.width,
+            height: shape.height,
+        }),
+        next: vec![JobKind::FirstRung, JobKind::Poster],
+        ..Outcome::default()
+    }
+    .into())
+}

@@ -1,0 +1,67 @@
+//! How many jobs of which weight run at once. What makes a video playable in milliseconds never
+//! waits behind what takes minutes.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use virga_core::job::JobKind;
+
+use crate::DispatcherConfig;
+
+/// Probes and publications at once.
+const QUICK: usize = 2;
+
+/// A kind's weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Quick,
+    Light,
+    Heavy,
+}
+
+impl Lane {
+    pub(crate) fn of(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Probe | JobKind::Publish => Self::Quick,
+            kind if kind.is_heavy() => Self::Heavy,
+            _ => Self::Light,
+        }
+    }
+}
+
+/// Room for jobs.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    quick: Arc<Semaphore>,
+    light: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+}
+
+impl Lanes {
+    pub(crate) fn new(config: &DispatcherConfig) -> Self {
+        Self {
+            quick: Arc::new(Semaphore::new(QUICK)),
+            light: Arc::new(Semaphore::new(config.light_jobs)),
+            heavy: Arc::new(Semaphore::new(config.heavy_jobs)),
+        }
+    }
+
+    fn of(&self, lane: Lane) -> &Arc<Semaphore> {
+        match lane {
+            Lane::Quick => &self.quick,
+            Lane::Light => &self.light,
+            Lane::Heavy => &self.heavy,
+        }
+    }
+
+    /// The kinds that there is room for.
+    pub(crate) fn open(&self) -> Vec<JobKind> {
+        let open = |kind: &JobKind| self.of(Lane::of(*kind)).available_permits() > 0;
+        JobKind::ALL.iter().copied().filter(open).collect()
+    }
+
+    /// Takes a place; only the lease loop does, so what was open stays open until then.
+    pub(crate) fn enter(&self, kind: JobKind) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.of(Lane::of(kind))).try_acquire_owned().ok()
+    }
+}

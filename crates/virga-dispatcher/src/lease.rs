@@ -1,0 +1,180 @@
+//! The lease loop: claims jobs it has room for, keeps their leases alive, and writes how they end.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use virga_app::fail;
+use virga_core::job::{HEARTBEAT, LEASE};
+use virga_db::{
+    DbError, JobRow,
+    jobs::{self, Claim},
+};
+
+use crate::{
+    Dispatcher,
+    jobs::perform,
+    lanes::{Lane, Lanes},
+    outcome::{Done, JobError},
+    work::{Lease, Work},
+};
+
+mod ending;
+
+/// How often it looks without being woken.
+const POLL: Duration = Duration::from_secs(1);
+/// What a job gets to end by itself once told to.
+const GRACE: Duration = Duration::from_secs(3);
+/// What short jobs get to finish when the process is told to stop.
+const FINISH: Duration = Duration::from_secs(3);
+
+/// Runs jobs until `stop`, then gives back what runs.
+pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
+    let lanes = Lanes::new(&dispatcher.config);
+    let tasks = TaskTracker::new();
+    let freed = Arc::new(Notify::new());
+    while !stop.is_cancelled() {
+        let mut woken = pin!(dispatcher.app.wake.jobs.notified());
+        woken.as_mut().enable();
+        while let Some((job, place)) = claim(dispatcher, &lanes).await {
+            let held = Held {
+                dispatcher: dispatcher.clone(),
+                job,
+                stop: stop.clone(),
+                freed: Arc::clone(&freed),
+            };
+            tasks.spawn(held.run(place));
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = woken => {}
+            () = freed.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn claim(dispatcher: &Dispatcher, lanes: &Lanes) -> Option<(JobRow, OwnedSemaphorePermit)> {
+    let kinds = lanes.open();
+    if kinds.is_empty() {
+        return None;
+    }
+    let claim = Claim {
+        worker: &dispatcher.worker,
+        kinds: &kinds,
+        now: dispatcher.app.clock.now(),
+    };
+    match jobs::claim(&dispatcher.app.db, claim).await {
+        Ok(job) => job.and_then(|job| lanes.enter(job.kind).map(|place| (job, place))),
+        Err(error) => {
+            tracing::warn!(%error, "claiming a job failed");
+            None
+        }
+    }
+}
+
+/// Why a job is told to end before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// Someone else has it, or it is closed.
+    Lost,
+    /// The process stops.
+    Stop,
+}
+
+/// A job under lease.
+struct Held {
+    dispatcher: Dispatcher,
+    job: JobRow,
+    stop: CancellationToken,
+    freed: Arc<Notify>,
+}
+
+impl Held {
+    async fn run(self, place: OwnedSemaphorePermit) {
+        fail::point("job.claimed");
+        let began = Instant::now();
+        let lease = Lease::default();
+        let (ended, told) = self.work(&lease).await;
+        let (kind, video) = (self.job.kind, self.job.video);
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &ended {
+            Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
+            Err(JobError::Interrupted) => {
+                tracing::info!(job = self.job.id, %kind, %video, ?told, "job interrupted");
+            }
+            Err(error) => {
+                tracing::warn!(job = self.job.id, %kind, %video, millis, %error, "job failed");
+            }
+        }
+        if let Err(error) = self.end(ended, told).await {
+            // The lease ends by itself and someone takes the job up again.
+            tracing::warn!(job = self.job.id, %kind, %video, %error, "writing a job's end failed");
+        }
+        drop(place);
+        self.freed.notify_one();
+    }
+
+    /// Does the work while the lease holds.
+    async fn work(&self, lease: &Lease) -> (Result<Done, JobError>, Option<Told>) {
+        let work = Work {
+            dispatcher: &self.dispatcher,
+            job: &self.job,
+            lease,
+        };
+        let mut working = Box::pin(perform(work));
+        let told = tokio::select! {
+            biased;
+            ended = &mut working => return (ended, None),
+            told = self.hold(lease) => told,
+        };
+        lease.halt.cancel();
+        let ended = timeout(GRACE, working).await;
+        (ended.unwrap_or(Err(JobError::Interrupted)), Some(told))
+    }
+
+    /// Keeps the lease alive; returns when the job must end.
+    async fn hold(&self, lease: &Lease) -> Told {
+        tokio::select! {
+            () = self.beat(lease) => Told::Lost,
+            () = self.stopping() => Told::Stop,
+        }
+    }
+
+    async fn stopping(&self) {
+        self.stop.cancelled().await;
+        if Lane::of(self.job.kind) != Lane::Heavy {
+            tokio::time::sleep(FINISH).await;
+        }
+    }
+
+    async fn beat(&self, lease: &Lease) {
+        let mut ticks = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = Instant::now();
+        loop {
+            ticks.tick().await;
+            match self.beat_once(lease).await {
+                Ok(true) => last = Instant::now(),
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(job = self.job.id, %error, "a heartbeat failed");
+                    if last.elapsed() >= LEASE {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn beat_once(&self, lease: &Lease) -> Result<bool, DbError> {
+        let app = &self.dispatcher.app;
+        let (id, fence) = (self.job.id, self.job.fence);
+        jobs::heartbeat(app.db.write(), id, fence, lease.progress(), app.clock.now()).await
+    }
+}

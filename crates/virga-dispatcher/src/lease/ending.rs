@@ -1,0 +1,143 @@
+//! Writing how a job ended, each way in one transaction and by fence.
+
+use std::time::Duration;
+
+use virga_app::fail;
+use virga_core::job::JobKind;
+use virga_db::{DbError, jobs, tracks, videos};
+
+use super::{Held, Told};
+use crate::{
+    outcome::{Done, JobError, Outcome},
+    work,
+};
+
+/// A job that waits for room looks again after this.
+const ROOM_PAUSE: Duration = Duration::from_secs(30);
+/// The first pause before another try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// How long to wait before the next try.
+fn pause(attempts: i32) -> Duration {
+    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(10);
+    LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(doublings))
+}
+
+impl Held {
+    pub(super) async fn end(
+        &self,
+        ended: Result<Done, JobError>,
+        told: Option<Told>,
+    ) -> Result<(), DbError> {
+        match (ended, told) {
+            (Ok(Done::Settled), _) => {
+                self.dispatcher.app.wake_all();
+                Ok(())
+            }
+            (Ok(Done::Written(outcome)), _) => self.commit(&outcome).await,
+            (Err(_), Some(Told::Lost)) | (Err(JobError::Interrupted), None) => {
+                self.drop_objects().await;
+                Ok(())
+            }
+            (Err(JobError::Fail(why)), _) => self.give_up(&why).await,
+            (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
+            (Err(JobError::NoRoom(why)), None) => {
+                self.give_back(Some(&why), ROOM_PAUSE, false).await
+            }
+            (Err(error), None) => {
+                let why = error.to_string();
+                if self.job.attempts >= self.job.kind.max_attempts() {
+                    self.give_up(&why).await
+                } else {
+                    let pause = pause(self.job.attempts);
+                    self.give_back(Some(&why), pause, true).await
+                }
+            }
+        }
+    }
+
+    /// The job's end and all that it made known, or nothing of it.
+    async fn commit(&self, outcome: &Outcome) -> Result<(), DbError> {
+        fail::point("job.objects-written");
+        let app = &self.dispatcher.app;
+        let now = app.clock.now();
+        let tx = app.db.begin().await?;
+        if !jobs::finish(&tx, self.job.id, self.job.fence, now).await? {
+            tx.rollback().await?;
+            tracing::info!(job = self.job.id, "the job was lost; its result is dropped");
+            self.drop_objects().await;
+            return Ok(());
+        }
+        outcome.write(&tx, self.job.video, now).await?;
+        tx.commit().await?;
+        app.wake.jobs.notify_waiters();
+        if outcome.presents()
+            && let Err(error) = app.publish(self.job.video).await
+        {
+            // The sweeper finishes it.
+            tracing::warn!(video = %self.job.video, %error, "publishing failed");
+        }
+        app.wake_all();
+        Ok(())
+    }
+
+    /// Failed for good, with the reason; the source is kept.
+    async fn give_up(&self, why: &str) -> Result<(), DbError> {
+        let app = &self.dispatcher.app;
+        let (job, now) = (&self.job, app.clock.now());
+        let tx = app.db.begin().await?;
+        let mine = jobs::fail(&tx, job.id, job.fence, why, now).await?;
+        if mine {
+            let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
+            if decides && !tracks::any(&tx, job.video).await? {
+                videos::set_failure(&tx, job.video, Some(why)).await?;
+            }
+            videos::settle(&tx, job.video, now).await?;
+        }
+        tx.commit().await?;
+        if mine {
+            self.drop_objects().await;
+            app.wake_all();
+        }
+        Ok(())
+    }
+
+    /// Back into the queue.
+    async fn give_back(
+        &self,
+        why: Option<&str>,
+        pause: Duration,
+        counted: bool,
+    ) -> Result<(), DbError> {
+        let app = &self.dispatcher.app;
+        let run_at = app.clock.now().plus(pause);
+        let why = why.or(self.job.error.as_deref());
+        let mine = jobs::requeue(app.db.write(), &self.job, why, run_at, counted).await?;
+        if mine {
+            self.drop_objects().await;
+        }
+        Ok(())
+    }
+
+    /// Removes what this try wrote. Called only when no row can point at it.
+    async fn drop_objects(&self) {
+        let app = &self.dispatcher.app;
+        let prefix = work::prefix(&self.job);
+        if let Err(error) = app.store.delete_prefix(&prefix).await {
+            tracing::warn!(%prefix, %error, "removing a dropped attempt's objects failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_end_at_five_minutes() {
+        let seconds: Vec<u64> = (1..=8).map(|n| pause(n).as_secs()).collect();
+        assert_eq!(seconds, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(pause(i32::MAX), LONGEST_PAUSE);
+    }
+}

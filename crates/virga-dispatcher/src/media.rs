@@ -1,0 +1,194 @@
+//! Media bytes in the store or on scratch, read the same way, and what they are.
+
+use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::task::spawn_blocking;
+use virga_media::{
+    Container, InstantTracks, MediaError, MoovLocator, Movie, NotInstant, SNIFF_LEN, Step, instant,
+    sniff,
+};
+use virga_objects::{MediaKey, ObjectWriter, Piece, SharedStore};
+
+use crate::outcome::JobError;
+
+/// Bytes in one read.
+const STEP: u64 = 1 << 20;
+
+/// One media file.
+#[derive(Clone, Debug)]
+pub(crate) struct Media {
+    pub(crate) len: u64,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Store(SharedStore, MediaKey),
+    Scratch(Arc<File>),
+}
+
+impl Media {
+    pub(crate) async fn stored(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
+        let len = store.stat(key).await?.size;
+        let place = Place::Store(Arc::clone(store), key.clone());
+        Ok(Self { len, place })
+    }
+
+    pub(crate) fn scratch(path: &Path) -> Result<Self, JobError> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let place = Place::Scratch(Arc::new(file));
+        Ok(Self { len, place })
+    }
+
+    /// A range as it is; `len` is bounded by the caller.
+    pub(crate) async fn read(&self, offset: u64, len: u64) -> Result<Bytes, JobError> {
+        match &self.place {
+            Place::Store(store, key) if len <= virga_objects::READ_LIMIT => {
+                Ok(store.read(key, offset..offset + len).await?)
+            }
+            Place::Store(store, key) => {
+                let mut all = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+                let mut stream = store.stream(key, offset..offset + len).await?;
+                while let Some(bytes) = stream.next().await {
+                    all.extend_from_slice(&bytes?);
+                }
+                Ok(all.into())
+            }
+            Place::Scratch(file) => read_at(file, offset, len).await,
+        }
+    }
+
+    /// Appends ranges to an object, one after another, a bounded piece at a time.
+    pub(crate) async fn copy(
+        &self,
+        pieces: Vec<Piece>,
+        to: &mut dyn ObjectWriter,
+    ) -> Result<(), JobError> {
+        match &self.place {
+            Place::Store(store, key) => {
+                let mut stream = store.read_pieces(key, pieces).await?;
+                while let Some(bytes) = stream.next().await {
+                    to.write(bytes?).await?;
+                }
+            }
+            Place::Scratch(file) => {
+                for (offset, len) in pieces {
+                    let end = offset + u64::from(len);
+                    let mut at = offset;
+                    while at < end {
+                        let step = STEP.min(end - at);
+                        to.write(read_at(file, at, step).await?).await?;
+                        at += step;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn read_at(file: &Arc<File>, offset: u64, len: u64) -> Result<Bytes, JobError> {
+    let file = Arc::clone(file);
+    let read = spawn_blocking(move || {
+        let mut buffer = vec![0; usize::try_from(len).unwrap_or(0)];
+        file.read_exact_at(&mut buffer, offset).map(|()| buffer)
+    });
+    Ok(read.await??.into())
+}
+
+/// What a source is, by ranged reads alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) media: Media,
+    pub(crate) container: Container,
+    /// Its index, where this program can read it.
+    pub(crate) movie: Option<Arc<Movie>>,
+    /// The tracks that browsers play as they are.
+    pub(crate) instant: Option<InstantTracks>,
+}
+
+impl Source {
+    /// Looks at a source. Refuses what no encoder can mend.
+    pub(crate) async fn inspect(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
+        let media = Media::stored(store, key).await?;
+        let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
+        let container = sniff(&head)?;
+        let mut source = Self {
+            media,
+            container,
+            movie: None,
+            instant: None,
+        };
+        if container != Container::Mp4 {
+            return Ok(source);
+        }
+        let movie = match index(&source.media, &head).await {
+            Ok(movie) => movie,
+            Err(IndexError::Job(error)) => return Err(error),
+            // Cut off, or never finished: nothing reads that.
+            Err(IndexError::Media(error @ (MediaError::Truncated | MediaError::NoMoov))) => {
+                return Err(error.into());
+            }
+            // Beyond our own reader; ffmpeg may know it.
+            Err(IndexError::Media(_)) => return Ok(source),
+        };
+        if movie.truncated {
+            return Err(NotInstant::Truncated.into());
+        }
+        match instant(&movie) {
+            Ok(tracks) => source.instant = Some(tracks),
+            Err(
+                error @ (NotInstant::NoVideo
+                | NotInstant::Truncated
+                | NotInstant::External
+                | NotInstant::Encrypted),
+            ) => return Err(error.into()),
+            Err(_) => {}
+        }
+        source.movie = Some(Arc::new(movie));
+        Ok(source)
+    }
+}
+
+/// The index of a file that our own encoder wrote.
+pub(crate) async fn index_own(media: &Media) -> Result<Movie, JobError> {
+    let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
+    index(media, &head).await.map_err(|error| match error {
+        IndexError::Job(error) => error,
+        IndexError::Media(error) => JobError::Retry(format!("the encoder's output: {error}")),
+    })
+}
+
+enum IndexError {
+    Job(JobError),
+    Media(MediaError),
+}
+
+impl<E: Into<JobError>> From<E> for IndexError {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+async fn index(media: &Media, head: &[u8]) -> Result<Movie, IndexError> {
+    let mut locator = MoovLocator::new(media.len);
+    let (offset, len) = loop {
+        match locator.step().map_err(IndexError::Media)? {
+            Step::Read { offset: 0, len } if len <= head.len() as u64 => locator.feed(head),
+            Step::Read { offset, len } => locator.feed(&media.read(offset, len).await?),
+            Step::Found { offset, len } => break (offset, len),
+        }
+    };
+    let end = usize::try_from(offset + len).unwrap_or(usize::MAX);
+    let moov = match head.get(usize::try_from(offset).unwrap_or(usize::MAX)..end) {
+        Some(held) => Bytes::copy_from_slice(held),
+        None => media.read(offset, len).await?,
+    };
+    let file_size = media.len;
+    spawn_blocking(move || Movie::parse(&moov, file_size))
+        .await?
+        .map_err(IndexError::Media)
+}

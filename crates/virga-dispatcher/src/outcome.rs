@@ -1,0 +1,157 @@
+//! How a job ends. Each `?` in a job becomes one of these by its error's type: bad media fails at
+//! once, a store or database that does not answer is tried again.
+
+use virga_core::{Failure, Timestamp, VideoId, job::JobKind, wire::Effect};
+use virga_db::{DbError, TrackRow, Tx, jobs, tracks, videos};
+use virga_media::{MediaError, NotInstant, Refusal};
+use virga_objects::{InvalidKey, MediaKey, ObjectError};
+
+/// Why a job did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    /// Worth another try.
+    #[error("{0}")]
+    Retry(String),
+    /// No try will change it; in words that a person understands.
+    #[error("{0}")]
+    Fail(String),
+    /// The scratch disk has too little room now.
+    #[error("{0}")]
+    NoRoom(String),
+    /// Told to stop: the lease was lost, or the process ends.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What a job's end hands to the lease loop.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// To be written by fence, with the job's own end.
+    Written(Box<Outcome>),
+    /// The job has brought its rows in order itself.
+    Settled,
+}
+
+/// Rows to write. Their objects stand already.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) tracks: Vec<TrackRow>,
+    pub(crate) shape: Option<videos::Shape>,
+    pub(crate) poster: Option<MediaKey>,
+    pub(crate) fallback: Option<MediaKey>,
+    /// Jobs to enqueue.
+    pub(crate) next: Vec<JobKind>,
+}
+
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Self {
+        Self::Written(Box::new(outcome))
+    }
+}
+
+impl Outcome {
+    /// Whether the presentation changes.
+    pub(crate) fn presents(&self) -> bool {
+        !self.tracks.is_empty() || self.poster.is_some() || self.fallback.is_some()
+    }
+
+    pub(crate) async fn write(
+        &self,
+        tx: &Tx,
+        video: VideoId,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        for track in &self.tracks {
+            tracks::put(tx, track).await?;
+        }
+        if let Some(shape) = self.shape {
+            videos::set_shape(tx, video, shape).await?;
+        }
+        if let Some(key) = &self.poster {
+            videos::set_poster(tx, video, key.as_str()).await?;
+        }
+        if let Some(key) = &self.fallback {
+            videos::set_fallback(tx, video, key.as_str()).await?;
+        }
+        if self.tracks.iter().any(|track| track.height > 0) {
+            videos::set_failure(tx, video, None).await?;
+        }
+        if self.presents() {
+            videos::bump(tx, video, Effect::Add, now).await?;
+        }
+        for kind in &self.next {
+            jobs::enqueue(tx, *kind, video, now, now).await?;
+        }
+        videos::settle(tx, video, now).await
+    }
+}
+
+/// An error with its causes in one line, for logs and job rows.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<DbError> for JobError {
+    fn from(error: DbError) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+impl From<ObjectError> for JobError {
+    fn from(error: ObjectError) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+impl From<Failure> for JobError {
+    fn from(error: Failure) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+impl From<std::io::Error> for JobError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+/// A task that did not end: it panicked, or the runtime ends.
+impl From<tokio::task::JoinError> for JobError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+/// A key in a row that is none: no try will change it.
+impl From<InvalidKey> for JobError {
+    fn from(error: InvalidKey) -> Self {
+        Self::Fail(chain(&error))
+    }
+}
+
+impl From<MediaError> for JobError {
+    fn from(error: MediaError) -> Self {
+        Self::Fail(error.to_string())
+    }
+}
+
+impl From<Refusal> for JobError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Fail(refusal.to_string())
+    }
+}
+
+impl From<NotInstant> for JobError {
+    fn from(reason: NotInstant) -> Self {
+        Self::Fail(reason.to_string())
+    }
+}

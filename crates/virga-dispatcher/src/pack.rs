@@ -1,0 +1,172 @@
+//! Writing tracks into the store: tables, sample blocks, CMAF objects. The object of a source track
+//! and of a rung come from the same packager as segments packaged per request.
+
+use bytes::Bytes;
+use virga_db::{TrackBytes, TrackKind, TrackRow};
+use virga_media::{PlannedTrack, TrackTable, segment};
+use virga_objects::{MediaKey, ObjectWriter, Piece};
+
+use crate::{media::Media, outcome::JobError, work::Work};
+
+/// Where a track stands among those of its size: what is encoded comes before the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    Encoded = 0,
+    Source = 1,
+}
+
+/// A planned track that is served from the source: its table and sample blocks are written.
+pub(crate) async fn put_jit(
+    work: &Work<'_>,
+    source: &MediaKey,
+    name: String,
+    planned: PlannedTrack,
+) -> Result<TrackRow, JobError> {
+    let store = &work.app().store;
+    let (table_key, samples_key) = (work.table_key(&name)?, work.samples_key(&name)?);
+    let row = TrackRow {
+        bytes: TrackBytes::Source {
+            source: source.to_string(),
+            samples: samples_key.to_string(),
+        },
+        ..row(work, name, Rank::Source, &planned.table, &table_key)
+    };
+    let table = Bytes::from(planned.table.to_json());
+    tokio::try_join!(
+        store.put(&samples_key, planned.samples.into()),
+        store.put(&table_key, table),
+    )?;
+    Ok(row)
+}
+
+/// Where a track's sample blocks are.
+#[derive(Clone, Debug)]
+pub(crate) enum Blocks {
+    /// Just planned.
+    Held(Bytes),
+    /// In an object.
+    Stored(MediaKey),
+}
+
+impl Blocks {
+    async fn read(&self, work: &Work<'_>, offset: u64, len: u64) -> Result<Bytes, JobError> {
+        match self {
+            Self::Stored(key) => Ok(work.app().store.read(key, offset..offset + len).await?),
+            Self::Held(bytes) => {
+                let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
+                let range = at(offset)..at(offset + len);
+                if range.start <= range.end && range.end <= bytes.len() {
+                    Ok(bytes.slice(range))
+                } else {
+                    Err(JobError::Fail("a block lies outside its plan".to_owned()))
+                }
+            }
+        }
+    }
+}
+
+/// A track to be made an object of.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    pub(crate) name: String,
+    pub(crate) rank: Rank,
+    pub(crate) table: TrackTable,
+    pub(crate) blocks: Blocks,
+}
+
+impl Packed {
+    /// An encoded track.
+    pub(crate) fn encoded(name: String, planned: PlannedTrack) -> Self {
+        Self {
+            name,
+            rank: Rank::Encoded,
+            table: planned.table,
+            blocks: Blocks::Held(planned.samples.into()),
+        }
+    }
+
+    /// Writes the CMAF object out of `media` and then the table that says where its segments are.
+    pub(crate) async fn put(self, work: &Work<'_>, media: &Media) -> Result<TrackRow, JobError> {
+        let store = &work.app().store;
+        let object_key = work.track_key(&self.name)?;
+        let mut writer = store.writer(&object_key).await?;
+        self.write(work, media, &mut *writer).await?;
+        let written = writer.commit().await?;
+        if written != self.table.object_len() {
+            let want = self.table.object_len();
+            let why = format!("the track object has {written} bytes and not {want}");
+            return Err(JobError::Retry(why));
+        }
+        let table_key = work.table_key(&self.name)?;
+        let row = TrackRow {
+            bytes: TrackBytes::Object(object_key.to_string()),
+            ..row(work, self.name, self.rank, &self.table, &table_key)
+        };
+        store
+            .put(&table_key, self.table.stored().to_json().into())
+            .await?;
+        Ok(row)
+    }
+
+    async fn write(
+        &self,
+        work: &Work<'_>,
+        media: &Media,
+        to: &mut dyn ObjectWriter,
+    ) -> Result<(), JobError> {
+        let table = &self.table;
+        to.write(Bytes::copy_from_slice(&table.init)).await?;
+        for n in 0..table.segments() {
+            work.check()?;
+            let (offset, len) = table
+                .sample_block_range(n)
+                .ok_or_else(|| JobError::Fail("the track's plan has no blocks".to_owned()))?;
+            let block = self.blocks.read(work, offset, len).await?;
+            let layout = segment(table, n, &block)?;
+            to.write(layout.head.into()).await?;
+            media.copy(layout.body, to).await?;
+            if n == 0 {
+                virga_app::fail::point("package.mid");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The row of a track, its bytes to be filled in. Video tracks stand in rising size.
+fn row(
+    work: &Work<'_>,
+    name: String,
+    rank: Rank,
+    table: &TrackTable,
+    table_key: &MediaKey,
+) -> TrackRow {
+    let height = table.width.min(table.height);
+    let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
+    let (kind, position) = match table.kind {
+        virga_media::TrackKind::Video => (TrackKind::Video, twice.saturating_add(rank as i32)),
+        _ => (TrackKind::Audio, 0),
+    };
+    TrackRow {
+        video: work.video(),
+        name,
+        kind,
+        position,
+        height,
+        table_key: table_key.to_string(),
+        bytes: TrackBytes::Object(String::new()),
+    }
+}
+
+/// A range of a file as pieces of what one piece can say.
+pub(crate) fn pieces(offset: u64, len: u64) -> Vec<Piece> {
+    const MOST: u32 = 1 << 30;
+    let mut pieces = Vec::new();
+    let mut at = offset;
+    while at < offset + len {
+        let piece = u32::try_from(offset + len - at).unwrap_or(MOST).min(MOST);
+        pieces.push((at, piece));
+        at += u64::from(piece);
+    }
+    pieces
+}

@@ -1,0 +1,102 @@
+//! Work in progress on the local disk: one folder a try, made fresh and removed at its end.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use virga_core::{Timestamp, job::JobState};
+use virga_db::{JobRow, jobs};
+
+use crate::{Dispatcher, outcome::JobError, work::Work};
+
+/// A try's folder; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    /// Makes the folder, if the disk has room for `need` bytes.
+    pub(crate) fn open(work: &Work<'_>, need: u64) -> Result<Self, JobError> {
+        let root = &work.dispatcher.scratch;
+        prepare(root)?;
+        require(work, need)?;
+        let folder = root.join(format!("{}-{}", work.job.id, work.attempt()));
+        if let Err(error) = fs::remove_dir_all(&folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
+        fs::create_dir(&folder)?;
+        Ok(Self { folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(%error, folder = %self.folder.display(), "scratch not removed");
+        }
+    }
+}
+
+/// Whether the disk has room for `need` bytes more, and the reserve.
+pub(crate) fn require(work: &Work<'_>, need: u64) -> Result<(), JobError> {
+    let (free, _) = disk(&work.dispatcher.scratch)?;
+    let reserve = work.config().limits.scratch_reserve;
+    if free >= need.saturating_add(reserve) {
+        return Ok(());
+    }
+    let (need, free) = (need.div_ceil(1 << 20), free >> 20);
+    Err(JobError::NoRoom(format!(
+        "the scratch disk has {free} MiB left and this job needs {need} MiB"
+    )))
+}
+
+/// Makes the folder of all tries.
+pub(crate) fn prepare(root: &Path) -> io::Result<()> {
+    fs::create_dir_all(root)
+}
+
+/// Free and total bytes of the disk of `folder`.
+pub(crate) fn disk(folder: &Path) -> io::Result<(u64, u64)> {
+    let stat = rustix::fs::statvfs(folder)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok((bytes(stat.f_bavail), bytes(stat.f_blocks)))
+}
+
+/// Removes what dead workers left: folders of tries that nobody holds.
+pub(crate) async fn clean(dispatcher: &Dispatcher) -> Result<(), JobError> {
+    let now = dispatcher.app.clock.now();
+    for entry in fs::read_dir(&dispatcher.scratch)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some((job, fence)) = name.to_str().and_then(parse) else {
+            continue;
+        };
+        let row = jobs::find(dispatcher.app.db.read(), job).await?;
+        if !row.is_some_and(|row| holds(&row, fence, now)) {
+            tracing::info!(folder = %entry.path().display(), "removing stale scratch");
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn parse(name: &str) -> Option<(i64, i64)> {
+    let (job, fence) = name.split_once('-')?;
+    Some((job.parse().ok()?, fence.parse().ok()?))
+}
+
+fn holds(row: &JobRow, fence: i64, now: Timestamp) -> bool {
+    row.state == JobState::Leased && row.fence == fence && row.lease_until > now
+}

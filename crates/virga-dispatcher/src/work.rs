@@ -1,0 +1,105 @@
+//! What a job is handed: its row, the dispatcher's parts, and its lease.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use virga_app::App;
+use virga_core::VideoId;
+use virga_db::{JobRow, VideoRow, videos};
+use virga_objects::{InvalidKey, KeyPrefix, MediaKey};
+
+use crate::{Dispatcher, DispatcherConfig, outcome::JobError};
+
+/// A worker's hold on a job.
+#[derive(Debug, Default)]
+pub(crate) struct Lease {
+    /// Cancelled when the job must end now.
+    pub(crate) halt: CancellationToken,
+    /// Thousandths done.
+    progress: AtomicI32,
+}
+
+impl Lease {
+    pub(crate) fn progress(&self) -> i32 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn report(&self, permille: i32) {
+        self.progress
+            .store(permille.clamp(0, 1000), Ordering::Relaxed);
+    }
+}
+
+/// One try of one job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) dispatcher: &'a Dispatcher,
+    pub(crate) job: &'a JobRow,
+    pub(crate) lease: &'a Lease,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn app(&self) -> &'a App {
+        &self.dispatcher.app
+    }
+
+    pub(crate) fn config(&self) -> &'a DispatcherConfig {
+        &self.dispatcher.config
+    }
+
+    pub(crate) fn video(&self) -> VideoId {
+        self.job.video
+    }
+
+    /// The number in object keys and scratch names. The fence, not the count of tries: a try that
+    /// is given back does not count, and its successor must not meet its objects.
+    pub(crate) fn attempt(&self) -> i32 {
+        attempt(self.job)
+    }
+
+    /// Ends the job here if it must end.
+    pub(crate) fn check(&self) -> Result<(), JobError> {
+        if self.lease.halt.is_cancelled() {
+            Err(JobError::Interrupted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The video's row; gone or going: nothing is left to do.
+    pub(crate) async fn row(&self) -> Result<VideoRow, JobError> {
+        videos::find(self.app().db.read(), self.video())
+            .await?
+            .ok_or(JobError::Interrupted)
+    }
+
+    /// The source's key.
+    pub(crate) fn source(row: &VideoRow) -> Result<MediaKey, JobError> {
+        let key = row
+            .source_key
+            .as_deref()
+            .ok_or_else(|| JobError::Fail("This video has no file.".to_owned()))?;
+        Ok(MediaKey::parse(key)?)
+    }
+
+    pub(crate) fn table_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {
+        MediaKey::table(self.video(), self.job.id, self.attempt(), track)
+    }
+
+    pub(crate) fn samples_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {
+        MediaKey::samples(self.video(), self.job.id, self.attempt(), track)
+    }
+
+    pub(crate) fn track_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {
+        MediaKey::track(self.video(), self.job.id, self.attempt(), track)
+    }
+}
+
+fn attempt(job: &JobRow) -> i32 {
+    i32::try_from(job.fence).unwrap_or(i32::MAX)
+}
+
+/// Everything that this try wrote.
+pub(crate) fn prefix(job: &JobRow) -> KeyPrefix {
+    MediaKey::attempt_prefix(job.video, job.id, attempt(job))
+}

@@ -1,0 +1,97 @@
+//! Extractors that answer problem details where axum's own would answer plain text.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection},
+    response::{IntoResponse, Response},
+};
+use http::request::Parts;
+use serde::{Serialize, de::DeserializeOwned};
+use virga_core::{Failure, Kind};
+
+use crate::Error;
+
+/// A JSON body, in or out.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+/// A form body.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<T>(pub T);
+
+/// Path parameters. A parameter that does not parse is a thing that does not exist: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+/// Query parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+fn body_failure(status: http::StatusCode, text: String) -> Error {
+    let kind = match status.as_u16() {
+        413 => Kind::TooLarge,
+        415 => Kind::UnsupportedMedia,
+        422 => Kind::Invalid,
+        _ => Kind::Malformed,
+    };
+    Error(Failure::new(kind, "body.invalid", text))
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        axum::Json::<T>::from_request(request, state)
+            .await
+            .map(|axum::Json(value)| Self(value))
+            .map_err(|refused: rejection::JsonRejection| {
+                body_failure(refused.status(), refused.body_text())
+            })
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        axum::Form::<T>::from_request(request, state)
+            .await
+            .map(|axum::Form(value)| Self(value))
+            .map_err(|refused: rejection::FormRejection| {
+                body_failure(refused.status(), refused.body_text())
+            })
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Error(Failure::not_found("thing at this address")))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        axum::extract::Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|refused| {
+                Error(Failure::new(
+                    Kind::Malformed,
+                    "query.invalid",
+                    refused.body_text(),
+                ))
+            })
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}

@@ -1,0 +1,17 @@
+//! HTTP kit shared by the roles: problem details, extractors, who calls, same-origin check, limits,
+//! the listener's layers, serve and drain. Knows no route, no SQL and no object store.
+
+mod error;
+mod extract;
+
+pub mod cookie;
+pub mod layers;
+pub mod limit;
+pub mod origin;
+pub mod paging;
+pub mod range;
+pub mod serve;
+pub mod viewer;
+
+pub use error::{Error, Result, problem};
+pub use extract::{Form, Json, Path, Query};

@@ -1,0 +1,86 @@
+//! Same-origin check for unsafe methods: what keeps another site's page from using the cookie.
+
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Method, Uri, header, uri::Authority};
+use virga_core::{Failure, Kind};
+
+use crate::{Error, viewer::Presented};
+
+/// The site's origin as configured; `None`: the request's own `Host` decides.
+#[derive(Clone, Debug, Default)]
+pub struct SiteOrigin(pub Option<Uri>);
+
+impl SiteOrigin {
+    /// Whether pages are served over https.
+    pub fn is_https(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|uri| uri.scheme_str() == Some("https"))
+    }
+
+    fn matches(&self, origin: &str, request: &Request) -> bool {
+        let Ok(origin) = origin.parse::<Uri>() else {
+            return false;
+        };
+        let Some(authority) = origin.authority() else {
+            return false;
+        };
+        match &self.0 {
+            Some(site) => {
+                site.scheme() == origin.scheme()
+                    && site
+                        .authority()
+                        .is_some_and(|own| same(own, authority, origin.scheme_str()))
+            }
+            None => host(request).is_some_and(|own| same(&own, authority, origin.scheme_str())),
+        }
+    }
+}
+
+fn same(own: &Authority, other: &Authority, scheme: Option<&str>) -> bool {
+    let default = if scheme == Some("https") { 443 } else { 80 };
+    own.host().eq_ignore_ascii_case(other.host())
+        && own.port_u16().unwrap_or(default) == other.port_u16().unwrap_or(default)
+}
+
+fn host(request: &Request) -> Option<Authority> {
+    request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok())
+        .or_else(|| request.uri().authority().cloned())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// An `Origin`, where present on an unsafe method, must be the site's; it (or
+/// `Sec-Fetch-Site: same-origin`) is required where the request carries the cookie.
+pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
+    if matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let fine = match text(headers, "origin") {
+        Some(origin) => site.matches(origin, &request),
+        None => match Presented::read(headers) {
+            Presented::Cookie(_) => text(headers, "sec-fetch-site") == Some("same-origin"),
+            Presented::Bearer(_) | Presented::Nothing => true,
+        },
+    };
+    if fine {
+        next.run(request).await
+    } else {
+        let detail = "This request did not come from this site's own pages.";
+        Error(Failure::new(Kind::Forbidden, "origin", detail)).into_response()
+    }
+}

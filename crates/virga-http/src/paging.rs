@@ -1,0 +1,51 @@
+//! Cursors: opaque to clients, the sort key of the last entry to us.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use virga_core::{Failure, Kind};
+
+/// Entries of a page when nothing is said.
+pub const DEFAULT_LIMIT: u64 = 24;
+/// Entries of a page at most.
+pub const MAX_LIMIT: u64 = 100;
+
+/// `?cursor=&limit=`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PageQuery {
+    /// From the page before.
+    pub cursor: Option<String>,
+    /// Entries wanted.
+    pub limit: Option<u64>,
+}
+
+impl PageQuery {
+    /// Entries wanted, within bounds.
+    pub fn limit(&self) -> u64 {
+        self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+    }
+
+    /// The key to go on after.
+    pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Failure> {
+        self.cursor
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(decode)
+            .transpose()
+    }
+}
+
+/// A sort key as a cursor.
+pub fn encode<K: Serialize>(key: &K) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+}
+
+fn decode<K: DeserializeOwned>(text: &str) -> Result<K, Failure> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    serde_json::from_slice(&bytes).map_err(|_| {
+        Failure::new(
+            Kind::Malformed,
+            "cursor.invalid",
+            "This cursor is not from this list.",
+        )
+    })
+}

@@ -1,0 +1,144 @@
+//! Who calls: the network address, and the session token that was presented.
+
+use axum::extract::Request;
+use http::{HeaderMap, header};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::cookie;
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The viewer's address: the peer, or what a configured proxy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address(pub IpAddr);
+
+impl Address {
+    /// What the address counts as for limits: an IPv6 host is its /64.
+    pub fn bucket(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => {
+                let masked = u128::from(address) & !u128::from(u64::MAX);
+                IpAddr::V6(masked.into())
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        }
+    }
+
+    /// The address of a request that came through a listener; unspecified where none is known.
+    pub fn of(request: &Request) -> Self {
+        request
+            .extensions()
+            .get::<Self>()
+            .copied()
+            .unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    }
+}
+
+/// The nearest address that is not one of our own proxies, read from the right of
+/// `X-Forwarded-For`. Without configured proxies the header is never believed.
+pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Address {
+    let trusted = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
+    let mut nearest = peer.ip().to_canonical();
+    if !trusted(&nearest) {
+        return Address(nearest);
+    }
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    for hop in forwarded.iter().rev() {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
+        nearest = address.to_canonical();
+        if !trusted(&nearest) {
+            break;
+        }
+    }
+    Address(nearest)
+}
+
+/// A session token as presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// None.
+    Nothing,
+    /// `Authorization: Bearer`: cannot be forged across sites.
+    Bearer(String),
+    /// The cookie: the browser sends it by itself, so unsafe methods need the site's origin.
+    Cookie(String),
+}
+
+impl Presented {
+    /// Reads it off the headers; a bearer wins.
+    pub fn read(headers: &HeaderMap) -> Self {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim().to_owned());
+        if let Some(token) = bearer {
+            return Self::Bearer(token);
+        }
+        cookie::read(headers, cookie::SECURE_NAME)
+            .or_else(|| cookie::read(headers, cookie::PLAIN_NAME))
+            .map_or(Self::Nothing, |token| Self::Cookie(token.to_owned()))
+    }
+
+    /// The token.
+    pub fn token(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Bearer(token) | Self::Cookie(token) => Some(token),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        [(
+            http::HeaderName::from_static("x-forwarded-for"),
+            value.parse().unwrap(),
+        )]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_our_proxies_only() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        let from = |peer: &str, forwarded: &str, proxies: &[IpNet]| {
+            resolve(
+                SocketAddr::new(peer.parse().unwrap(), 1),
+                &headers(forwarded),
+                proxies,
+            )
+            .0
+            .to_string()
+        };
+        assert_eq!(from("203.0.113.9", "1.1.1.1", &proxies), "203.0.113.9");
+        assert_eq!(
+            from("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", &proxies),
+            "198.51.100.7"
+        );
+        assert_eq!(from("10.0.0.1", "nonsense", &proxies), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", "1.1.1.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_ipv6_host_counts_as_its_64() {
+        let bucket = |text: &str| Address(text.parse().unwrap()).bucket();
+        assert_eq!(bucket("2001:db8::1"), bucket("2001:db8::ffff"));
+        assert_ne!(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"));
+        assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
+    }
+}

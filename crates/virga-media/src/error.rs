@@ -1,0 +1,43 @@
+//! Why media bytes could not be used, each as a sentence a person understands.
+
+/// What is wrong with a file, an index or a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// The file ends before the box or sample it announces.
+    #[error("The file is cut off: it ends before its contents do.")]
+    Truncated,
+    /// No `moov` box at the top level: a recording that was never finished, or not an MP4.
+    #[error("The file has no index (moov), as after a recording that was not finished.")]
+    NoMoov,
+    /// Bytes that contradict their own format.
+    #[error("The file is damaged: {what}.")]
+    Malformed {
+        /// What contradicts, in a few words.
+        what: &'static str,
+    },
+    /// More than the fixed limits allow.
+    #[error("The file is beyond what can be handled: {what}.")]
+    TooLarge {
+        /// Which limit, in a few words.
+        what: &'static str,
+    },
+    /// Well-formed, but of a kind that is not handled here.
+    #[error("The file uses a feature that is not supported: {what}.")]
+    Unsupported {
+        /// Which feature, in a few words.
+        what: &'static str,
+    },
+}
+
+impl MediaError {
+    /// The stable name of this kind of error, for rows, logs and the API.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Truncated => "media_truncated",
+            Self::NoMoov => "media_no_index",
+            Self::Malformed { .. } => "media_malformed",
+            Self::TooLarge { .. } => "media_too_large",
+            Self::Unsupported { .. } => "media_unsupported",
+        }
+    }
+}

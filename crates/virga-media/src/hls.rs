@@ -1,0 +1,216 @@
+//! HLS playlists (RFC 8216bis), generated as text from track tables.
+
+use std::fmt::Write as _;
+
+use crate::table::TrackTable;
+
+/// One entry of the ladder in a multivariant playlist.
+#[derive(Debug, Clone, Copy)]
+pub struct VideoVariant<'a> {
+    /// Where its media playlist is, as the player will ask for it.
+    pub uri: &'a str,
+    /// Its track.
+    pub table: &'a TrackTable,
+}
+
+/// The sound that all variants share.
+#[derive(Debug, Clone, Copy)]
+pub struct AudioRendition<'a> {
+    /// Where its media playlist is.
+    pub uri: &'a str,
+    /// What a player's menu calls it.
+    pub name: &'a str,
+    /// Its track.
+    pub table: &'a TrackTable,
+}
+
+/// How a media playlist names its init segment and segments.
+#[derive(Clone, Copy)]
+pub enum Addressing<'a> {
+    /// One URL for the init segment and one for each segment.
+    Each {
+        /// The init segment's.
+        init: &'a str,
+        /// The URL of segment `n`, from 0.
+        segment: &'a dyn Fn(usize) -> String,
+    },
+    /// Byte ranges of one URL, the CMAF track object.
+    Ranges {
+        /// The object's URL.
+        uri: &'a str,
+        /// Write the URL once, as the variable `u`: a signed one would fill the playlist. Needs
+        /// players that know `EXT-X-DEFINE`.
+        define: bool,
+    },
+}
+
+impl std::fmt::Debug for Addressing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Each { init, .. } => f.debug_struct("Each").field("init", init).finish(),
+            // A signed URL is a key: it stays out of logs.
+            Self::Ranges { define, .. } => {
+                f.debug_struct("Ranges").field("define", define).finish()
+            }
+        }
+    }
+}
+
+/// The multivariant playlist. Variants keep the caller's order; players begin with the first.
+pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'_>>) -> String {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n");
+    if videos.iter().all(|video| video.table.independent) {
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    if let Some(audio) = audio {
+        let _ = write!(
+            text,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\",DEFAULT=YES,AUTOSELECT=YES",
+            quoted(audio.name)
+        );
+        if let Some(language) = &audio.table.language {
+            let _ = write!(text, ",LANGUAGE=\"{}\"", quoted(language));
+        }
+        if audio.table.channels > 0 {
+            let _ = write!(text, ",CHANNELS=\"{}\"", audio.table.channels);
+        }
+        let _ = writeln!(text, ",URI=\"{}\"", quoted(audio.uri));
+    }
+    for video in videos {
+        write_variant(&mut text, video, audio);
+    }
+    text
+}
+
+fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&AudioRendition<'_>>) {
+    let table = video.table;
+    let sound = |of: fn(&TrackTable) -> u64| audio.map_or(0, |audio| of(audio.table));
+    let peak = table
+        .bandwidth_peak
+        .saturating_add(sound(|table| table.bandwidth_peak));
+    let average = table
+        .bandwidth_average
+        .saturating_add(sound(|table| table.bandwidth_average));
+    let mut codecs = quoted(&table.codec);
+    if let Some(audio) = audio {
+        codecs.push(',');
+        codecs.push_str(&quoted(&audio.table.codec));
+    }
+    let _ = write!(
+        text,
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{codecs}\"",
+        peak.max(1),
+        average.max(1),
+    );
+    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    if table.frame_rate > 0.0 {
+        let _ = write!(text, ",FRAME-RATE={:.3}", table.frame_rate);
+    }
+    if audio.is_some() {
+        text.push_str(",AUDIO=\"audio\"");
+    }
+    let _ = writeln!(text, "\n{}", line(video.uri));
+}
+
+/// The media playlist of one track: complete (VOD), each duration exact to the microsecond with no
+/// drift over the whole.
+pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String {
+    let mut text = String::with_capacity(256 + table.segments() * 64);
+    let ends = table.durations.iter().scan(0_u64, |end, ticks| {
+        *end += u64::from(*ticks);
+        Some(*end)
+    });
+    let micros: Vec<u64> = ends
+        .map(|ticks| to_micros(ticks, table.timescale))
+        .collect();
+    let starts = std::iter::once(0).chain(micros.iter().copied());
+    let spans: Vec<u64> = micros
+        .iter()
+        .zip(starts)
+        .map(|(end, start)| end - start)
+        .collect();
+    let longest = spans.iter().copied().max().unwrap_or(0);
+    let define = matches!(addressing, Addressing::Ranges { define: true, .. });
+    let _ = writeln!(
+        text,
+        "#EXTM3U\n#EXT-X-VERSION:{}",
+        if define { 8 } else { 7 }
+    );
+    // Each duration, rounded to the nearest second, must not exceed the target.
+    let _ = writeln!(
+        text,
+        "#EXT-X-TARGETDURATION:{}",
+        ((longest + 500_000) / 1_000_000).max(1)
+    );
+    text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    if table.independent {
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    let mut at = table.init.len() as u64;
+    match addressing {
+        Addressing::Each { init, .. } => {
+            let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", quoted(init));
+        }
+        Addressing::Ranges { uri, define } => {
+            if *define {
+                let _ = writeln!(text, "#EXT-X-DEFINE:NAME=\"u\",VALUE=\"{}\"", quoted(uri));
+            }
+            let uri = if *define {
+                "{$u}".to_owned()
+            } else {
+                quoted(uri)
+            };
+            let _ = writeln!(text, "#EXT-X-MAP:URI=\"{uri}\",BYTERANGE=\"{at}@0\"");
+        }
+    }
+    for (n, (span, length)) in spans.iter().zip(&table.lengths).enumerate() {
+        let _ = writeln!(
+            text,
+            "#EXTINF:{}.{:06},",
+            span / 1_000_000,
+            span % 1_000_000
+        );
+        match addressing {
+            Addressing::Each { segment, .. } => {
+                let _ = writeln!(text, "{}", line(&segment(n)));
+            }
+            Addressing::Ranges { uri, define } => {
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{at}");
+                let _ = writeln!(
+                    text,
+                    "{}",
+                    if *define {
+                        "{$u}".to_owned()
+                    } else {
+                        line(uri)
+                    }
+                );
+            }
+        }
+        at += u64::from(*length);
+    }
+    text.push_str("#EXT-X-ENDLIST\n");
+    text
+}
+
+fn to_micros(ticks: u64, timescale: u32) -> u64 {
+    let micros =
+        (u128::from(ticks) * 1_000_000 + u128::from(timescale / 2)) / u128::from(timescale.max(1));
+    u64::try_from(micros).unwrap_or(u64::MAX)
+}
+
+/// A quoted string may hold no quote and no line break: names and URIs must not write tags.
+fn quoted(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() && *c != '"')
+        .collect()
+}
+
+/// A URI line holds no line break and does not begin a tag.
+fn line(uri: &str) -> String {
+    uri.chars()
+        .filter(|c| !c.is_control())
+        .collect::<String>()
+        .trim_start_matches('#')
+        .to_owned()
+}

@@ -1,0 +1,245 @@
+//! May browsers play this file's own tracks as they are? If so it is published without encoding.
+
+use thiserror::Error;
+
+use crate::codec::{Aac, Avc, Codec};
+use crate::movie::{Movie, Track};
+use crate::plan::first_shown;
+use crate::time::to_micros;
+
+/// Key frames may be this far apart, the end included: seeking and starting stay quick.
+const MAX_KEY_FRAME_GAP: i64 = 12_000_000;
+/// A later start than this would leave a hole at the beginning that players stumble over.
+const MAX_LATE_START: i64 = 50_000;
+/// AAC and Opus priming stay below this; more is a trim whose sound must not be given out.
+const MAX_PRIMING: i64 = 250_000;
+/// How much of the end an edit may leave out before it is a trim: padding and rounding.
+const MAX_HIDDEN_END: i64 = 500_000;
+/// Sound that ends earlier than this before the picture would stall players.
+const MAX_EARLY_END: i64 = 1_000_000;
+/// One sample of sound this long is a hole written as a duration.
+const MAX_SOUND_SAMPLE: i64 = 500_000;
+/// H.264 level 5.2.
+const MAX_LEVEL: u8 = 52;
+
+/// The tracks that [`plan`](crate::plan) packages, by index in [`Movie::tracks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstantTracks {
+    /// The picture.
+    pub video: usize,
+    /// The sound, where there is any.
+    pub audio: Option<usize>,
+}
+
+/// Why a file must be encoded first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+pub enum NotInstant {
+    /// No picture at all: such a file is not a video.
+    #[error("The file holds no video.")]
+    NoVideo,
+    /// Its samples lie in fragments.
+    #[error("The file is fragmented.")]
+    Fragmented,
+    /// Samples lie past the end of the file: it was cut off.
+    #[error("The file is cut off: it ends before its contents do.")]
+    Truncated,
+    /// Samples lie in another file.
+    #[error("The file only points to media elsewhere.")]
+    External,
+    /// Locked with a key.
+    #[error("The file is encrypted.")]
+    Encrypted,
+    /// A video coding other than H.264.
+    #[error("Its picture is not in H.264.")]
+    VideoCodec,
+    /// H.264 of a profile or level that not all browsers decode.
+    #[error("Its H.264 profile or level is not played by all browsers.")]
+    VideoProfile,
+    /// More than 8 bits or other than 4:2:0.
+    #[error("Its picture has more than 8 bits or finer colour than browsers play.")]
+    VideoDepth,
+    /// Fields instead of frames.
+    #[error("Its picture is interlaced.")]
+    Interlaced,
+    /// Several sample descriptions, or parameter sets between the samples.
+    #[error("Its picture changes its coding on the way.")]
+    ChangingParameters,
+    /// A mirrored or skewed picture.
+    #[error("Its picture is mirrored or skewed.")]
+    Matrix,
+    /// Several stretches or another speed.
+    #[error("It was edited without being saved anew.")]
+    Edited,
+    /// Its beginning or end is hidden by an edit.
+    #[error("Its beginning or end was trimmed without being saved anew.")]
+    Trimmed,
+    /// The first sample cannot be decoded by itself.
+    #[error("It does not begin with a key frame.")]
+    NoLeadingKeyFrame,
+    /// Key frames over 12 seconds apart.
+    #[error("Its key frames are too far apart.")]
+    SparseKeyFrames,
+    /// The picture begins late.
+    #[error("Its picture begins later than its sound.")]
+    LateVideo,
+    /// The sound begins late.
+    #[error("Its sound begins later than its picture.")]
+    LateAudio,
+    /// The sound ends early or has holes.
+    #[error("Its sound has holes or ends before its picture.")]
+    AudioGaps,
+    /// A sound coding other than AAC-LC, HE-AAC or Opus.
+    #[error("Its sound is not in AAC or Opus.")]
+    AudioCodec,
+}
+
+impl NotInstant {
+    /// The stable name of this reason.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoVideo => "no_video",
+            Self::Fragmented => "fragmented",
+            Self::Truncated => "truncated",
+            Self::External => "external_media",
+            Self::Encrypted => "encrypted",
+            Self::VideoCodec => "video_codec",
+            Self::VideoProfile => "video_profile",
+            Self::VideoDepth => "video_depth",
+            Self::Interlaced => "interlaced",
+            Self::ChangingParameters => "changing_parameters",
+            Self::Matrix => "matrix",
+            Self::Edited => "edited",
+            Self::Trimmed => "trimmed",
+            Self::NoLeadingKeyFrame => "no_leading_key_frame",
+            Self::SparseKeyFrames => "sparse_key_frames",
+            Self::LateVideo => "late_video",
+            Self::LateAudio => "late_audio",
+            Self::AudioGaps => "audio_gaps",
+            Self::AudioCodec => "audio_codec",
+        }
+    }
+}
+
+/// Names the tracks to package as they are, or the first reason against it.
+pub fn instant(movie: &Movie) -> Result<InstantTracks, NotInstant> {
+    let video = movie.video().ok_or(NotInstant::NoVideo)?;
+    let audio = movie.audio();
+    if movie.fragmented {
+        return Err(NotInstant::Fragmented);
+    }
+    check_picture(movie, &movie.tracks[video])?;
+    let origin = first_shown(movie, video);
+    if let Some(audio) = audio {
+        check_sound(&movie.tracks[audio], &movie.tracks[video], origin)?;
+    }
+    if movie.truncated {
+        return Err(NotInstant::Truncated);
+    }
+    Ok(InstantTracks { video, audio })
+}
+
+fn check_picture(movie: &Movie, track: &Track) -> Result<(), NotInstant> {
+    check_common(track)?;
+    match &track.codec {
+        Codec::Avc(avc) => check_avc(avc)?,
+        Codec::Encrypted => return Err(NotInstant::Encrypted),
+        _ => return Err(NotInstant::VideoCodec),
+    }
+    let extent = track.samples.extent();
+    let micros = |ticks| to_micros(ticks, track.timescale);
+    if track.samples.is_empty() || track.width == 0 || track.height == 0 {
+        return Err(NotInstant::NoVideo);
+    }
+    if track.rotation.is_none() || !movie.upright {
+        return Err(NotInstant::Matrix);
+    }
+    if track.edit.media_start > extent.first || hides_end(track) {
+        return Err(NotInstant::Trimmed);
+    }
+    if !extent.starts_with_sync {
+        return Err(NotInstant::NoLeadingKeyFrame);
+    }
+    if micros(extent.longest_gop) > MAX_KEY_FRAME_GAP {
+        return Err(NotInstant::SparseKeyFrames);
+    }
+    if track.edit.leading_empty_micros > MAX_LATE_START {
+        return Err(NotInstant::LateVideo);
+    }
+    Ok(())
+}
+
+fn check_avc(avc: &Avc) -> Result<(), NotInstant> {
+    if avc.in_band {
+        return Err(NotInstant::ChangingParameters);
+    }
+    if avc.bit_depth != 8 || avc.chroma_format != 1 {
+        return Err(NotInstant::VideoDepth);
+    }
+    if !matches!(avc.profile, 66 | 77 | 100) || avc.level > MAX_LEVEL {
+        return Err(NotInstant::VideoProfile);
+    }
+    if avc.interlaced {
+        Err(NotInstant::Interlaced)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), NotInstant> {
+    check_common(track)?;
+    match &track.codec {
+        Codec::Aac(Aac {
+            object_type: 2 | 5 | 29,
+            channel_configuration: 1..=7,
+            ..
+        })
+        | Codec::Opus => {}
+        Codec::Encrypted => return Err(NotInstant::Encrypted),
+        _ => return Err(NotInstant::AudioCodec),
+    }
+    let extent = track.samples.extent();
+    let micros = |ticks| to_micros(ticks, track.timescale);
+    if track.samples.is_empty() || micros(extent.longest_sample.into()) > MAX_SOUND_SAMPLE {
+        return Err(NotInstant::AudioGaps);
+    }
+    if micros(track.edit.media_start - extent.first) > MAX_PRIMING || hides_end(track) {
+        return Err(NotInstant::Trimmed);
+    }
+    let shown = track.edit.leading_empty_micros - micros(track.edit.media_start) - origin;
+    let starts = shown + micros(extent.first);
+    if starts > MAX_LATE_START {
+        return Err(NotInstant::LateAudio);
+    }
+    if starts < -MAX_PRIMING {
+        return Err(NotInstant::LateVideo);
+    }
+    let picture = video.samples.extent();
+    let picture_ends = to_micros(picture.end - picture.first, video.timescale);
+    if picture_ends - (shown + micros(extent.end)) > MAX_EARLY_END {
+        return Err(NotInstant::AudioGaps);
+    }
+    Ok(())
+}
+
+fn check_common(track: &Track) -> Result<(), NotInstant> {
+    if track.external {
+        return Err(NotInstant::External);
+    }
+    if track.descriptions != 1 {
+        return Err(NotInstant::ChangingParameters);
+    }
+    if track.edit.complex {
+        Err(NotInstant::Edited)
+    } else {
+        Ok(())
+    }
+}
+
+fn hides_end(track: &Track) -> bool {
+    let media_end = to_micros(track.samples.extent().end, track.timescale);
+    let start = to_micros(track.edit.media_start, track.timescale);
+    track
+        .edit
+        .length_micros
+        .is_some_and(|shown| media_end - (start + shown) > MAX_HIDDEN_END)
+}

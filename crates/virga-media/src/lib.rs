@@ -1,0 +1,37 @@
+//! Media bytes without I/O: what a file is, where its samples lie, how they become CMAF segments,
+//! playlists and the fallback MP4, and which rungs a ladder has.
+//!
+//! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`]; read it with
+//! [`Movie::parse`]; ask [`instant`] whether browsers play it as it is; then [`plan`] it into
+//! [`TrackTable`]s. [`segment`] builds any one segment from its table and one small block of the
+//! samples object; the packaging job and the just-in-time path both call it, so their bytes are equal.
+//! Nothing here reads, waits, or knows ids and URLs.
+
+mod block;
+mod bmff;
+mod codec;
+mod error;
+mod hls;
+mod instant;
+mod ladder;
+mod locate;
+mod movie;
+mod mp4;
+mod packager;
+mod plan;
+mod sniff;
+mod table;
+mod time;
+
+pub use codec::{Aac, Avc, Codec};
+pub use error::MediaError;
+pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
+pub use instant::{InstantTracks, NotInstant, instant};
+pub use ladder::{Rung, SourceShape, ladder, shape};
+pub use locate::{MAX_MOOV, MoovLocator, Step};
+pub use movie::{Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind};
+pub use mp4::{FallbackInput, FallbackMp4, Piece, fallback_mp4};
+pub use packager::{SegmentLayout, segment};
+pub use plan::{Plan, PlannedTrack, first_shown, plan, plan_audio, plan_video};
+pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
+pub use table::TrackTable;

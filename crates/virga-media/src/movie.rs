@@ -1,0 +1,207 @@
+//! `moov` read into tracks: what each holds, how it is edited, and where its samples lie.
+
+mod edit;
+mod samples;
+mod stbl;
+mod stsd;
+mod trak;
+
+use crate::MediaError;
+use crate::bmff::{Cursor, boxes};
+use crate::codec::Codec;
+use crate::locate::MAX_MOOV;
+use crate::time;
+
+pub use edit::Edit;
+pub use samples::{Extent, MAX_SAMPLES, Sample, SampleTable, Samples};
+pub(crate) use stbl::Sizes;
+
+/// More tracks than any camera or editor writes.
+const MAX_TRACKS: usize = 64;
+/// The unit matrix of `tkhd` and `mvhd` (16.16 and 2.30 fixed point).
+pub(crate) const UNIT_MATRIX: [i32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+
+/// The index of one MP4 or `QuickTime` file.
+#[derive(Debug, Clone)]
+pub struct Movie {
+    /// The tracks in file order.
+    pub tracks: Vec<Track>,
+    /// The samples lie in movie fragments, which are not indexed here: the tables are empty.
+    pub fragmented: bool,
+    /// Some sample reaches past the end of the file.
+    pub truncated: bool,
+    /// Ticks a second of `mvhd`, in which edit lengths are written.
+    pub timescale: u32,
+    /// Length by `mvhd`, in microseconds.
+    pub duration_micros: i64,
+    /// Whether the whole movie is shown without a turn of its own (`mvhd` matrix).
+    pub upright: bool,
+}
+
+/// What a track holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrackKind {
+    /// Moving pictures.
+    Video,
+    /// Sound.
+    Audio,
+    /// Anything else: subtitles, timecode, camera metadata.
+    Other,
+}
+
+/// One track.
+#[derive(Debug, Clone)]
+pub struct Track {
+    /// The track's id in its file.
+    pub id: u32,
+    /// Whether the file wants it presented.
+    pub enabled: bool,
+    /// What it holds.
+    pub kind: TrackKind,
+    /// The coding, as far as this crate tells codings apart.
+    pub codec: Codec,
+    /// How many sample descriptions it switches between; 1 in nearly every file.
+    pub descriptions: usize,
+    /// Whether its samples lie in another file.
+    pub external: bool,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// Length by `mdhd` in ticks.
+    pub duration: u64,
+    /// ISO 639-2 code, absent where undetermined.
+    pub language: Option<String>,
+    /// Width in pixels as shown, before rotation.
+    pub width: u32,
+    /// Height in pixels as shown, before rotation.
+    pub height: u32,
+    /// The matrix of `tkhd`.
+    pub matrix: [i32; 9],
+    /// Clockwise turn in degrees, 0, 90, 180 or 270; `None` for mirrored or skewed pictures.
+    pub rotation: Option<u16>,
+    /// A clean sample entry box for an init segment: header and coding only, no private boxes.
+    pub sample_entry: Vec<u8>,
+    /// Channels, 0 for video.
+    pub channels: u16,
+    /// Sampling rate in Hz, 0 for video.
+    pub sample_rate: u32,
+    /// The edit list.
+    pub edit: Edit,
+    /// The sample table; empty where [`Codec::is_packaged`] is false.
+    pub samples: SampleTable,
+}
+
+impl Movie {
+    /// Reads a whole `moov` box, header included. Every count is checked against the bytes there are.
+    pub fn parse(moov: &[u8], file_size: u64) -> Result<Self, MediaError> {
+        if moov.len() as u64 > MAX_MOOV {
+            return Err(MediaError::TooLarge {
+                what: "its index is over 256 MiB",
+            });
+        }
+        let root = boxes(moov).next().ok_or(MediaError::NoMoov)??;
+        if &root.kind != b"moov" {
+            return Err(MediaError::NoMoov);
+        }
+        let mut movie = Self {
+            tracks: Vec::new(),
+            fragmented: false,
+            truncated: false,
+            timescale: 0,
+            duration_micros: 0,
+            upright: true,
+        };
+        let mut traks = Vec::new();
+        for child in boxes(root.body) {
+            let child = child?;
+            match &child.kind {
+                b"mvhd" => movie.read_header(child.body)?,
+                b"mvex" => movie.fragmented = true,
+                b"cmov" => {
+                    return Err(MediaError::Unsupported {
+                        what: "a compressed index",
+                    });
+                }
+                b"trak" if traks.len() == MAX_TRACKS => {
+                    return Err(MediaError::TooLarge {
+                        what: "it has over 64 tracks",
+                    });
+                }
+                b"trak" => traks.push(child.body),
+                _ => {}
+            }
+        }
+        if movie.timescale == 0 {
+            return Err(MediaError::Malformed {
+                what: "the movie header (mvhd) is missing",
+            });
+        }
+        let mut budget = MAX_SAMPLES * 2;
+        for trak in traks {
+            let track = trak::parse(trak, movie.timescale)?;
+            // Tables of one repeated size cost no bytes in the file, so their sum is bounded too.
+            budget = budget
+                .checked_sub(track.samples.len())
+                .ok_or(MediaError::TooLarge {
+                    what: "it has too many samples",
+                })?;
+            movie.truncated |= track.samples.extent().file_end > file_size;
+            movie.tracks.push(track);
+        }
+        Ok(movie)
+    }
+
+    /// The track to show: the first enabled video track that is not a still cover picture.
+    pub fn video(&self) -> Option<usize> {
+        self.first(TrackKind::Video)
+    }
+
+    /// The track to hear: the first enabled one.
+    pub fn audio(&self) -> Option<usize> {
+        self.first(TrackKind::Audio)
+    }
+
+    fn first(&self, kind: TrackKind) -> Option<usize> {
+        let of_kind = |track: &&Track| track.kind == kind && !track.codec.is_still_picture();
+        let enabled = |track: &Track| of_kind(&track) && track.enabled;
+        self.tracks
+            .iter()
+            .position(enabled)
+            .or_else(|| self.tracks.iter().position(|track| of_kind(&track)))
+    }
+
+    fn read_header(&mut self, body: &[u8]) -> Result<(), MediaError> {
+        let mut cursor = Cursor::new(body, "the movie header (mvhd)");
+        let (version, _) = cursor.full()?;
+        let (timescale, duration) = read_scale(&mut cursor, version)?;
+        self.timescale = timescale;
+        self.duration_micros =
+            i64::try_from(duration).map_or(0, |ticks| time::to_micros(ticks, timescale));
+        cursor.take(16)?;
+        self.upright = read_matrix(&mut cursor)?[..5] == UNIT_MATRIX[..5];
+        Ok(())
+    }
+}
+
+/// Creation and change time (skipped), timescale and duration, as `mvhd` and `mdhd` share them.
+fn read_scale(cursor: &mut Cursor<'_>, version: u8) -> Result<(u32, u64), MediaError> {
+    cursor.take(if version == 1 { 16 } else { 8 })?;
+    let timescale = cursor.u32()?;
+    let duration = if version == 1 {
+        cursor.u64()?
+    } else {
+        u64::from(cursor.u32()?)
+    };
+    if timescale == 0 {
+        return Err(cursor.malformed());
+    }
+    Ok((timescale, duration))
+}
+
+fn read_matrix(cursor: &mut Cursor<'_>) -> Result<[i32; 9], MediaError> {
+    let mut matrix = [0; 9];
+    for cell in &mut matrix {
+        *cell = cursor.i32()?;
+    }
+    Ok(matrix)
+}

@@ -1,0 +1,269 @@
+//! Cuts tracks into segments: at key frames for the picture, at the nearest sample for the sound,
+//! all on one timeline whose 0 is the first shown frame.
+
+mod cut;
+
+use crate::MediaError;
+use crate::block::{Block, BlockSample};
+use crate::instant::InstantTracks;
+use crate::movie::{Movie, Track, TrackKind};
+use crate::packager::{init_segment, segment_head};
+use crate::table::TrackTable;
+use crate::time;
+
+use cut::Cuts;
+
+/// How the tracks of one file are served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The picture.
+    pub video: PlannedTrack,
+    /// The sound.
+    pub audio: Option<PlannedTrack>,
+}
+
+/// One track cut into segments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedTrack {
+    /// What players and playlists need.
+    pub table: TrackTable,
+    /// The samples object: one block a segment, at [`TrackTable::sample_block_range`].
+    pub samples: Vec<u8>,
+}
+
+/// Plans a file whose own tracks are served as they are.
+pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<Plan, MediaError> {
+    let video = plan_video(movie, tracks.video)?;
+    let origin = first_shown(movie, tracks.video);
+    let starts: Vec<i64> = (1..video.table.segments())
+        .map(|n| video.table.start_micros(n))
+        .collect();
+    let audio = tracks
+        .audio
+        .map(|audio| plan_audio(movie, audio, origin, &starts))
+        .transpose()?;
+    Ok(Plan { video, audio })
+}
+
+/// When the track's first sample is shown on its own file's timeline, in microseconds. For a video
+/// track this is the moment that becomes 0, and what sound from the same timeline is moved by.
+pub fn first_shown(movie: &Movie, track: usize) -> i64 {
+    movie.tracks.get(track).map_or(0, |track| {
+        let media = track.samples.extent().first - track.edit.media_start;
+        track.edit.leading_empty_micros + time::to_micros(media, track.timescale)
+    })
+}
+
+/// Plans one video track: segments of about 1, 2, 2, then 4 s, cut at sync samples. Its first shown
+/// frame becomes 0.
+pub fn plan_video(movie: &Movie, track: usize) -> Result<PlannedTrack, MediaError> {
+    let track = packageable(movie, track, TrackKind::Video)?;
+    let shift = track.samples.extent().first;
+    let cuts = cut::at_key_frames(track, shift);
+    encode(track, shift, &cuts)
+}
+
+/// Plans one audio track. `origin_micros` is the moment of the file's own timeline that is 0 in the
+/// presentation ([`first_shown`] of its video track; 0 for a file of sound encoded to begin with
+/// the first frame). Segments begin near `starts_micros` (rising, without the 0 of the first) and
+/// every 4 s after the last of them.
+pub fn plan_audio(
+    movie: &Movie,
+    track: usize,
+    origin_micros: i64,
+    starts_micros: &[i64],
+) -> Result<PlannedTrack, MediaError> {
+    let track = packageable(movie, track, TrackKind::Audio)?;
+    let shift = shift(track, origin_micros);
+    let cuts = cut::near(track, shift, starts_micros);
+    encode(track, shift, &cuts)
+}
+
+/// What to subtract from a composition time in ticks to get the presentation time in ticks.
+pub(crate) fn shift(track: &Track, origin_micros: i64) -> i64 {
+    let shown = track
+        .edit
+        .leading_empty_micros
+        .saturating_sub(origin_micros);
+    track
+        .edit
+        .media_start
+        .saturating_sub(time::from_micros(shown, track.timescale))
+}
+
+pub(crate) fn packageable(
+    movie: &Movie,
+    track: usize,
+    kind: TrackKind,
+) -> Result<&Track, MediaError> {
+    let no_track = MediaError::Unsupported {
+        what: "it has no such track",
+    };
+    let track = movie.tracks.get(track).ok_or(no_track)?;
+    if track.kind != kind || !track.codec.is_packaged() || track.descriptions != 1 {
+        return Err(MediaError::Unsupported {
+            what: "this track's coding",
+        });
+    }
+    if track.samples.is_empty() {
+        return Err(MediaError::Unsupported {
+            what: "a track without samples",
+        });
+    }
+    Ok(track)
+}
+
+/// Builds the table and the samples object in one pass over the samples.
+fn encode(track: &Track, shift: i64, cuts: &Cuts) -> Result<PlannedTrack, MediaError> {
+    let mut built = Built::new(track.kind);
+    let mut block = Block::default();
+    let mut begins = 0;
+    let mut starts = cuts.samples.iter().copied().skip(1).peekable();
+    for (index, sample) in track.samples.iter().enumerate() {
+        if starts.next_if(|start| *start as usize == index).is_some() {
+            built.close(&std::mem::take(&mut block))?;
+        }
+        if block.samples.is_empty() {
+            // Decode times are never negative: they count from 0.
+            block.decode_time = sample.dts.cast_unsigned();
+            begins = sample.pts();
+        }
+        built.independent &= sample.pts() >= begins;
+        let cts =
+            i32::try_from(i64::from(sample.cts) - shift).map_err(|_| MediaError::Unsupported {
+                what: "its composition offsets",
+            })?;
+        let sync = sample.sync || track.kind == TrackKind::Audio;
+        let packed = BlockSample {
+            size: sample.size,
+            duration: sample.duration,
+            cts,
+            sync,
+        };
+        block.push(packed, sample.offset)?;
+    }
+    built.close(&block)?;
+    built.finish(track, cuts)
+}
+
+struct Built {
+    kind: TrackKind,
+    lengths: Vec<u32>,
+    blocks: Vec<u32>,
+    samples: Vec<u8>,
+    independent: bool,
+}
+
+impl Built {
+    fn new(kind: TrackKind) -> Self {
+        Self {
+            kind,
+            lengths: Vec::new(),
+            blocks: Vec::new(),
+            samples: Vec::new(),
+            independent: true,
+        }
+    }
+
+    fn close(&mut self, block: &Block) -> Result<(), MediaError> {
+        const TOO_LARGE: MediaError = MediaError::TooLarge {
+            what: "a segment is over 4 GiB",
+        };
+        let sequence = u32::try_from(self.lengths.len() + 1).unwrap_or(u32::MAX);
+        let head = segment_head(block, self.kind, sequence)?;
+        let length = head.len() as u64 + block.body_len();
+        self.lengths
+            .push(u32::try_from(length).map_err(|_| TOO_LARGE)?);
+        let before = self.samples.len();
+        block.encode(&mut self.samples);
+        let encoded = self.samples.len() - before;
+        self.blocks
+            .push(u32::try_from(encoded).map_err(|_| TOO_LARGE)?);
+        Ok(())
+    }
+
+    fn finish(self, track: &Track, cuts: &Cuts) -> Result<PlannedTrack, MediaError> {
+        let durations = cuts.durations()?;
+        let video = track.kind == TrackKind::Video;
+        let turned = matches!(track.rotation, Some(90 | 270));
+        let (width, height) = match (video, turned) {
+            (false, _) => (0, 0),
+            (true, false) => (track.width, track.height),
+            (true, true) => (track.height, track.width),
+        };
+        let bandwidth = Bandwidth::of(&durations, &self.lengths, track.timescale);
+        let table = TrackTable {
+            kind: track.kind,
+            codec: track.codec.rfc6381(),
+            timescale: track.timescale,
+            width,
+            height,
+            frame_rate: if video { frame_rate(track) } else { 0.0 },
+            channels: if video { 0 } else { track.channels },
+            language: track.language.clone(),
+            bandwidth_peak: bandwidth.peak,
+            bandwidth_average: bandwidth.average,
+            init: init_segment(track),
+            durations,
+            lengths: self.lengths,
+            independent: self.independent,
+            sample_blocks: Some(self.blocks),
+        };
+        Ok(PlannedTrack {
+            table,
+            samples: self.samples,
+        })
+    }
+}
+
+/// Samples a second on average, to a thousandth.
+pub(crate) fn frame_rate(track: &Track) -> f64 {
+    let extent = track.samples.extent();
+    let ticks = u128::try_from(extent.end - extent.first)
+        .unwrap_or(0)
+        .max(1);
+    let samples = track.samples.len() as u128;
+    let thousandths = (samples * 1000 * u128::from(track.timescale) + ticks / 2) / ticks;
+    f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1000.0
+}
+
+struct Bandwidth {
+    peak: u64,
+    average: u64,
+}
+
+impl Bandwidth {
+    /// RFC 8216bis 4.4.6.2: the peak is over any neighbouring segments that together last between
+    /// half and one and a half target durations; shorter single ones are not counted alone.
+    fn of(durations: &[u32], lengths: &[u32], timescale: u32) -> Self {
+        let longest = durations.iter().copied().max().unwrap_or(0);
+        let mut peak = 0;
+        let (mut first, mut ticks, mut bytes) = (0, 0_u64, 0_u64);
+        for (duration, length) in durations.iter().zip(lengths) {
+            ticks += u64::from(*duration);
+            bytes += u64::from(*length);
+            let half = u64::from(longest) / 2;
+            while ticks - u64::from(durations[first]) >= half.max(1) {
+                ticks -= u64::from(durations[first]);
+                bytes -= u64::from(lengths[first]);
+                first += 1;
+            }
+            if ticks >= half.max(1) {
+                peak = peak.max(rate(bytes, ticks, timescale));
+            }
+        }
+        let all = durations.iter().map(|ticks| u64::from(*ticks)).sum();
+        let bytes = lengths.iter().map(|bytes| u64::from(*bytes)).sum();
+        let average = rate(bytes, all, timescale);
+        Self {
+            peak: peak.max(average),
+            average,
+        }
+    }
+}
+
+/// Bits a second.
+pub(crate) fn rate(bytes: u64, ticks: u64, timescale: u32) -> u64 {
+    let bits = u128::from(bytes) * 8 * u128::from(timescale);
+    u64::try_from(bits / u128::from(ticks.max(1))).unwrap_or(u64::MAX)
+}

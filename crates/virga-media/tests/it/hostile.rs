@@ -1,0 +1,141 @@
+//! Bytes from strangers: any answer is right but a panic or unbounded work.
+
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use virga_media::{
+    FallbackInput, Movie, Plan, PlannedTrack, fallback_mp4, first_shown, instant, plan, plan_audio,
+    plan_video, segment, shape, sniff,
+};
+
+use crate::clips::{Clip, SAFE, index};
+
+/// An index with every table this crate reads, and its file's length.
+fn seed() -> &'static (Vec<u8>, u64, Plan) {
+    static SEED: OnceLock<(Vec<u8>, u64, Plan)> = OnceLock::new();
+    SEED.get_or_init(|| {
+        let clip = Clip::with_sound(6, &format!("{SAFE} -bf 2 -vsync vfr"), "seed.mp4");
+        let at = clip
+            .bytes
+            .windows(4)
+            .rposition(|name| name == b"moov")
+            .unwrap()
+            - 4;
+        let movie = clip.movie();
+        let plan = plan(&movie, &instant(&movie).unwrap()).unwrap();
+        (clip.bytes[at..].to_vec(), clip.bytes.len() as u64, plan)
+    })
+}
+
+/// Everything that a parsed index is put through.
+fn use_fully(movie: &Movie) {
+    let _ = shape(movie);
+    if let Ok(tracks) = instant(movie)
+        && let Ok(plan) = plan(movie, &tracks)
+    {
+        assert_layouts(&plan.video);
+        plan.audio.iter().for_each(assert_layouts);
+    }
+    for track in 0..movie.tracks.len() {
+        let origin = first_shown(movie, track);
+        for planned in [
+            plan_video(movie, track),
+            plan_audio(movie, track, origin, &[1, 2_000_000]),
+        ] {
+            planned.iter().for_each(assert_layouts);
+        }
+        let _ = fallback_mp4(&[FallbackInput {
+            movie,
+            track,
+            origin_micros: origin,
+        }]);
+    }
+}
+
+/// Head and body of every segment are as long as the table says.
+fn assert_layouts(planned: &PlannedTrack) {
+    let table = &planned.table;
+    for n in 0..table.segments() {
+        let (offset, len) = table.sample_block_range(n).unwrap();
+        let start = usize::try_from(offset).unwrap();
+        let block = &planned.samples[start..start + usize::try_from(len).unwrap()];
+        let layout = segment(table, n, block).unwrap();
+        let body: u64 = layout.body.iter().map(|(_, len)| u64::from(*len)).sum();
+        assert_eq!(layout.head.len() as u64 + body, u64::from(table.lengths[n]));
+    }
+}
+
+/// Places to write over, each with one of the values that break parsers.
+fn damage(len: usize) -> impl Strategy<Value = Vec<(usize, u32, bool)>> {
+    let value = prop_oneof![
+        Just(0),
+        Just(1),
+        Just(u32::MAX),
+        Just(0x7fff_ffff),
+        Just(0x8000_0000),
+        any::<u32>(),
+    ];
+    prop::collection::vec((0..len, value, any::<bool>()), 1..6)
+}
+
+fn damaged(bytes: &[u8], places: &[(usize, u32, bool)]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for (at, value, word) in places {
+        let [first, ..] = value.to_be_bytes();
+        match bytes.get_mut(*at..at + 4) {
+            Some(four) if *word => four.copy_from_slice(&value.to_be_bytes()),
+            _ => bytes[*at] = first,
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn a_damaged_index_never_panics(places in damage(seed().0.len()), cut in any::<Option<u16>>()) {
+        let (moov, file_size, _) = seed();
+        let mut bytes = damaged(moov, &places);
+        bytes.truncate(cut.map_or(bytes.len(), usize::from));
+        if let Ok(movie) = Movie::parse(&bytes, *file_size) {
+            use_fully(&movie);
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_never_panics(n in 0_usize..4, places in damage(200), cut in 0_usize..400) {
+        let planned = &seed().2.video;
+        let n = n % planned.table.segments();
+        let (offset, len) = planned.table.sample_block_range(n).unwrap();
+        let start = usize::try_from(offset).unwrap();
+        let block = &planned.samples[start..start + usize::try_from(len).unwrap()];
+        let places: Vec<_> = places.into_iter().map(|(at, v, w)| (at % block.len(), v, w)).collect();
+        let mut bytes = damaged(block, &places);
+        bytes.truncate(cut);
+        if let Ok(layout) = segment(&planned.table, n, &bytes) {
+            let body: u64 = layout.body.iter().map(|(_, len)| u64::from(*len)).sum();
+            let total = layout.head.len() as u64 + body;
+            prop_assert_eq!(total, u64::from(planned.table.lengths[n]));
+        }
+    }
+
+    #[test]
+    fn any_bytes_may_be_sniffed_and_walked(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = sniff(&bytes);
+        if let Ok(movie) = index(&bytes) {
+            use_fully(&movie);
+        }
+    }
+}
+
+#[test]
+fn a_block_of_another_segment_is_refused() {
+    let planned = &seed().2.video;
+    let (offset, len) = planned.table.sample_block_range(1).unwrap();
+    let start = usize::try_from(offset).unwrap();
+    let block = &planned.samples[start..start + usize::try_from(len).unwrap()];
+    assert!(segment(&planned.table, 0, block).is_err());
+    assert!(segment(&planned.table, 0, &[]).is_err());
+    assert!(segment(&planned.table, 999, block).is_err());
+}

@@ -1,0 +1,166 @@
+//! Which files may be played as they are, and the reason given for each that may not.
+
+use virga_media::{MediaError, NotInstant, Refusal, instant, sniff};
+
+use crate::clips::{Clip, PICTURE, SAFE, SOUND, index};
+
+fn reason(clip: &Clip) -> NotInstant {
+    instant(&clip.movie()).expect_err("must be encoded first")
+}
+
+#[test]
+fn picture_codings_beyond_browsers_are_named() {
+    let x264 = "-c:v libx264 -preset ultrafast -g 25";
+    let hevc = "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=error";
+    let clip = Clip::silent(1, hevc, "hevc.mp4");
+    assert_eq!(reason(&clip), NotInstant::VideoCodec);
+    assert!(
+        clip.movie().tracks[0]
+            .codec
+            .rfc6381()
+            .starts_with("hvc1.1.6.")
+    );
+    for (format, name) in [("yuv420p10le", "ten.mp4"), ("yuv444p", "full.mp4")] {
+        let clip = Clip::silent(1, &format!("{x264} -pix_fmt {format}"), name);
+        assert_eq!(reason(&clip), NotInstant::VideoDepth);
+    }
+    let fields = format!("{x264} -pix_fmt yuv420p -flags +ilme+ildct");
+    assert_eq!(
+        reason(&Clip::silent(1, &fields, "fields.mp4")),
+        NotInstant::Interlaced
+    );
+    assert_eq!(
+        reason(&Clip::silent(1, "-c:v mpeg4", "mpeg4.mp4")),
+        NotInstant::VideoCodec
+    );
+}
+
+#[test]
+fn sound_that_browsers_do_not_play_is_named() {
+    let mp3 = Clip::with_sound(1, &format!("{SAFE} -c:a libmp3lame"), "mp3.mp4");
+    assert_eq!(reason(&mp3), NotInstant::AudioCodec);
+    let pcm = Clip::with_sound(1, &format!("{SAFE} -c:a pcm_s16le"), "pcm.mov");
+    assert_eq!(reason(&pcm), NotInstant::AudioCodec);
+}
+
+#[test]
+fn key_frames_too_far_apart_need_an_encode() {
+    let options = format!("{SAFE} -g 400 -sc_threshold 0");
+    assert_eq!(
+        reason(&Clip::silent(13, &options, "long.mp4")),
+        NotInstant::SparseKeyFrames
+    );
+}
+
+#[test]
+fn late_or_short_sound_needs_an_encode() {
+    let late = Clip::make(&format!(
+        "-f lavfi -i {PICTURE} -itsoffset 0.7 -f lavfi -i {SOUND} -t 3 {SAFE} late.mp4"
+    ));
+    assert_eq!(reason(&late), NotInstant::LateAudio);
+    let short = Clip::make(&format!(
+        "-f lavfi -t 4 -i {PICTURE} -f lavfi -t 1 -i {SOUND} {SAFE} short.mp4"
+    ));
+    assert_eq!(reason(&short), NotInstant::AudioGaps);
+    let dark = Clip::make(&format!(
+        "-itsoffset 0.7 -f lavfi -i {PICTURE} -f lavfi -i {SOUND} -t 3 {SAFE} -vsync vfr dark.mp4"
+    ));
+    assert_eq!(reason(&dark), NotInstant::LateVideo);
+}
+
+#[test]
+fn a_fragmented_file_is_told_apart() {
+    let options = format!("{SAFE} -movflags +frag_keyframe+empty_moov");
+    let clip = Clip::with_sound(2, &options, "fragments.mp4");
+    assert!(clip.movie().fragmented);
+    assert_eq!(reason(&clip), NotInstant::Fragmented);
+}
+
+#[test]
+fn a_file_of_sound_only_has_no_video() {
+    let clip = Clip::make(&format!("-f lavfi -i {SOUND} -t 1 -c:a aac sound.m4a"));
+    assert_eq!(reason(&clip), NotInstant::NoVideo);
+}
+
+#[test]
+fn a_trim_by_edit_list_is_not_given_out() {
+    // Copying from between key frames leaves hidden frames before the edit.
+    let clip = Clip::silent(6, &format!("{SAFE} -g 75"), "source.mp4");
+    let name = "-nostdin -ss 4 -i source.mp4 -c copy trimmed.mp4";
+    let trimmed = clip.ffmpeg(name, "trimmed.mp4");
+    let movie = index(&trimmed).unwrap();
+    assert!(movie.tracks[0].edit.media_start > movie.tracks[0].samples.extent().first);
+    assert_eq!(instant(&movie), Err(NotInstant::Trimmed));
+}
+
+#[test]
+fn cut_off_files_are_called_cut_off() {
+    let front = Clip::with_sound(3, &format!("{SAFE} -movflags +faststart"), "front.mp4");
+    let half = &front.bytes[..front.bytes.len() / 2];
+    let movie = index(half).unwrap();
+    assert!(movie.truncated);
+    assert_eq!(instant(&movie), Err(NotInstant::Truncated));
+    let end = Clip::with_sound(3, SAFE, "end.mp4");
+    assert_eq!(
+        index(&end.bytes[..end.bytes.len() / 2]).unwrap_err(),
+        MediaError::Truncated
+    );
+    let without_index = &end.bytes[..end.bytes.len() - moov_len(&end.bytes)];
+    assert_eq!(index(without_index).unwrap_err(), MediaError::NoMoov);
+    assert_eq!(index(&[]).unwrap_err(), MediaError::NoMoov);
+    assert_eq!(sniff(&[]), Err(Refusal::Empty));
+}
+
+fn moov_len(file: &[u8]) -> usize {
+    let at = file.windows(4).rposition(|name| name == b"moov").unwrap() - 4;
+    file.len() - at
+}
+
+#[test]
+fn forged_counts_are_refused_before_they_cost_memory() {
+    let clip = Clip::silent(1, SAFE, "forged.mp4");
+    for (table, what) in [
+        (b"stsz", 8),
+        (b"stts", 4),
+        (b"stsc", 4),
+        (b"stco", 4),
+        (b"stss", 4),
+    ] {
+        let mut file = clip.bytes.clone();
+        let at = file.windows(4).rposition(|name| name == table).unwrap() + 4 + what;
+        file[at..at + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+        let error = index(&file).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                MediaError::Malformed { .. } | MediaError::TooLarge { .. }
+            ),
+            "{error}"
+        );
+    }
+    // One size for four thousand million samples costs no bytes at all.
+    let mut file = clip.bytes.clone();
+    let at = file.windows(4).rposition(|name| name == b"stsz").unwrap() + 8;
+    file[at..at + 8].copy_from_slice(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]);
+    assert!(matches!(
+        index(&file).unwrap_err(),
+        MediaError::TooLarge { .. }
+    ));
+}
+
+#[test]
+fn an_index_behind_a_64_bit_mdat_or_a_box_to_the_end_is_found() {
+    let clip = Clip::silent(1, SAFE, "plain.mp4");
+    let moov = moov_len(&clip.bytes);
+    let moov = &clip.bytes[clip.bytes.len() - moov..];
+    let mut wide = vec![0, 0, 0, 1];
+    wide.extend_from_slice(b"mdat");
+    wide.extend_from_slice(&100_016_u64.to_be_bytes());
+    wide.resize(100_016, 0);
+    wide.extend_from_slice(moov);
+    assert_eq!(index(&wide).unwrap().tracks.len(), 1);
+    let mut open = vec![0, 0, 0, 0];
+    open.extend_from_slice(b"mdat");
+    open.resize(100_000, 0);
+    assert_eq!(index(&open).unwrap_err(), MediaError::NoMoov);
+}

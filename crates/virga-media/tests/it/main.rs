@@ -1,0 +1,13 @@
+//! The crate at its edge: real files made by ffmpeg, packaged, and decoded again.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod clips;
+mod fallback;
+mod hostile;
+mod instant;
+mod ladder;
+mod packaging;
+mod playlists;
+mod sniffing;
+mod tables;

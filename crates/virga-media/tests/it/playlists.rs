@@ -1,0 +1,160 @@
+//! Playlists as an independent parser reads them.
+
+use m3u8_rs::{MasterPlaylist, MediaPlaylist};
+use virga_media::{
+    Addressing, AudioRendition, Plan, TrackTable, VideoVariant, instant, media_playlist,
+    multivariant, plan,
+};
+
+use crate::clips::{Clip, OPEN, SAFE};
+
+fn planned(options: &str) -> Plan {
+    let clip = Clip::with_sound(10, options, "clip.mp4");
+    let movie = clip.movie();
+    plan(&movie, &instant(&movie).unwrap()).unwrap()
+}
+
+fn media(text: &str) -> MediaPlaylist {
+    m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn virtual_segments_carry_exact_durations() {
+    let plan = planned(SAFE);
+    let table = &plan.video.table;
+    let text = media_playlist(
+        table,
+        &Addressing::Each {
+            init: "init.mp4",
+            segment: &|n| format!("{n}.m4s"),
+        },
+    );
+    let list = media(&text);
+    assert!(list.end_list && list.independent_segments);
+    assert_eq!(list.version, Some(7));
+    assert_eq!(list.playlist_type, Some(m3u8_rs::MediaPlaylistType::Vod));
+    assert_eq!(list.segments.len(), table.segments());
+    assert_eq!(list.segments[0].map.as_ref().unwrap().uri, "init.mp4");
+    assert_eq!(list.target_duration, 4);
+    let mut micros = 0.0;
+    for (n, segment) in list.segments.iter().enumerate() {
+        assert_eq!(segment.uri, format!("{n}.m4s"));
+        assert!(segment.duration.round() <= 4.0);
+        micros += f64::from(segment.duration);
+    }
+    assert!((micros - 10.0).abs() < 1e-4, "{micros}");
+}
+
+#[test]
+fn byte_ranges_tile_the_track_object() {
+    let plan = planned(SAFE);
+    let table = &plan.audio.unwrap().table;
+    for define in [false, true] {
+        let text = media_playlist(
+            table,
+            &Addressing::Ranges {
+                uri: "https://b/o?sig=1",
+                define,
+            },
+        );
+        let list = media(&text);
+        let map = list.segments[0]
+            .map
+            .as_ref()
+            .unwrap()
+            .byte_range
+            .as_ref()
+            .unwrap();
+        assert_eq!((map.offset, map.length), (Some(0), table.init.len() as u64));
+        for (n, segment) in list.segments.iter().enumerate() {
+            let range = segment.byte_range.as_ref().unwrap();
+            assert_eq!(
+                (range.offset.unwrap(), range.length),
+                table.byte_range(n).unwrap()
+            );
+            assert_eq!(
+                segment.uri,
+                if define { "{$u}" } else { "https://b/o?sig=1" }
+            );
+        }
+        assert_eq!(
+            text.matches("https://b/o").count(),
+            if define { 1 } else { table.segments() + 1 }
+        );
+    }
+}
+
+fn master(plan: &Plan, name: &str) -> MasterPlaylist {
+    let audio = plan.audio.as_ref().map(|audio| AudioRendition {
+        uri: "audio.m3u8",
+        name,
+        table: &audio.table,
+    });
+    let video = VideoVariant {
+        uri: "video.m3u8",
+        table: &plan.video.table,
+    };
+    let text = multivariant(&[video], audio.as_ref());
+    m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn the_multivariant_playlist_says_what_a_player_must_know() {
+    let plan = planned(SAFE);
+    let list = master(&plan, "Sound");
+    let variant = &list.variants[0];
+    let audio = &plan.audio.as_ref().unwrap().table;
+    assert!(list.independent_segments);
+    assert_eq!(variant.uri, "video.m3u8");
+    assert_eq!(
+        variant.bandwidth,
+        plan.video.table.bandwidth_peak + audio.bandwidth_peak
+    );
+    assert!(variant.average_bandwidth.unwrap() <= variant.bandwidth);
+    let codecs = format!("{},mp4a.40.2", plan.video.table.codec);
+    assert_eq!(variant.codecs.as_deref(), Some(codecs.as_str()));
+    let size = variant.resolution.unwrap();
+    assert_eq!((size.width, size.height), (320, 180));
+    assert!((variant.frame_rate.unwrap() - 25.0).abs() < 0.001);
+    assert_eq!(variant.audio.as_deref(), Some("audio"));
+    let rendition = &list.alternatives[0];
+    assert_eq!(rendition.uri.as_deref(), Some("audio.m3u8"));
+    assert_eq!(rendition.name, "Sound");
+}
+
+#[test]
+fn an_open_gop_takes_the_promise_back_and_names_cannot_write_tags() {
+    let plan = planned(OPEN);
+    let list = master(&plan, "a\",URI=\"evil\"\n#EXT-X-ENDLIST");
+    assert!(!list.independent_segments);
+    assert_eq!(list.alternatives.len(), 1);
+    assert_eq!(list.alternatives[0].uri.as_deref(), Some("audio.m3u8"));
+}
+
+#[test]
+fn durations_do_not_drift_over_a_long_film() {
+    let plan = planned(SAFE);
+    let durations = vec![120_120; 1800];
+    let lengths = vec![1_000_000; 1800];
+    let long = TrackTable {
+        timescale: 30_000,
+        durations,
+        lengths,
+        ..plan.video.table
+    }
+    .stored();
+    let text = media_playlist(
+        &long,
+        &Addressing::Ranges {
+            uri: "o",
+            define: false,
+        },
+    );
+    let micros: u64 = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(','))
+        .map(|seconds| seconds.replace('.', "").parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(micros, 7_207_200_000);
+    assert_eq!(long.duration_micros(), 7_207_200_000);
+}

@@ -1,0 +1,103 @@
+//! Making a session an object: one rename under the exclusive lock, whatever the file's size.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::Arc,
+};
+
+use tokio::time::{Instant, sleep};
+use virga_core::{
+    UploadId,
+    upload::{part_count, part_span},
+};
+
+use super::{
+    DiskOptions, blocking,
+    durable::{place, sync_dir, try_lock},
+    part::RETRY,
+    session::{self, DATA, Plan, failed, folder},
+};
+use crate::{ObjectError, Result, fail};
+
+/// Completes the session, waiting for parts in flight.
+pub(super) async fn run(
+    root: Arc<Path>,
+    options: DiskOptions,
+    id: UploadId,
+    plan: Plan,
+) -> Result<()> {
+    let until = Instant::now() + options.complete_wait;
+    loop {
+        let (root, plan) = (Arc::clone(&root), plan.clone());
+        if blocking(move || attempt(&root, id, &plan)).await? {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(ObjectError::Busy);
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Answers `false` while parts are in flight.
+fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
+    let folder = folder(root, id);
+    let data = match File::open(folder.join(DATA)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return completed_before(root, id, plan);
+        }
+        data => data.map_err(failed)?,
+    };
+    if !try_lock(&data, true)? {
+        return Ok(false);
+    }
+    if !session::is_current(root, id, &data)? {
+        return completed_before(root, id, plan);
+    }
+    if session::plan(root, id)? != *plan {
+        return Err(ObjectError::Conflict(
+            "the session is open for another file",
+        ));
+    }
+    check_parts(root, id, plan)?;
+    if data.metadata().map_err(failed)?.len() != plan.total {
+        return Err(ObjectError::LostParts);
+    }
+    data.sync_all().map_err(failed)?;
+    fail::point("complete.before-rename");
+    place(root, &folder.join(DATA), &root.join(plan.key.as_str()))
+        .map_err(|error| ObjectError::io("name an object", error))?;
+    sync_dir(&folder).map_err(failed)?;
+    fail::point("complete.after-rename");
+    session::remove(root, id)?;
+    Ok(true)
+}
+
+fn check_parts(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
+    let held = session::held(root, id, plan)?;
+    let mut held = held.parts.iter().peekable();
+    let missing: Vec<u32> = (1..=part_count(plan.total, plan.part_size))
+        .filter(|number| {
+            let size = part_span(*number, plan.total, plan.part_size).map(|span| span.size);
+            held.next_if(|part| part.number == *number && Some(part.size) == size)
+                .is_none()
+        })
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(ObjectError::PartsMissing(missing))
+    }
+}
+
+/// The session's data is gone: either this was done before, or the parts are lost.
+fn completed_before(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
+    let size = fs::metadata(root.join(plan.key.as_str())).map(|metadata| metadata.len());
+    if !matches!(size, Ok(size) if size == plan.total) {
+        return Err(ObjectError::LostParts);
+    }
+    session::remove(root, id)?;
+    Ok(true)
+}

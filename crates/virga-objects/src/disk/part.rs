@@ -1,0 +1,245 @@
+//! Taking one part in. Bytes go to their place in the sparse file while the next ones arrive and
+//! are hashed on the way; the marker is written last, when they are on the disk.
+//!
+//! Every step on the disk is a short hop to a blocking thread: a slow sender holds a lock, never a
+//! thread.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    num::NonZeroU64,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+use virga_core::{
+    UploadId,
+    keys::hex,
+    upload::{PartSpan, part_span},
+    wire::HeldPart,
+};
+
+use super::{
+    DiskOptions, blocking,
+    durable::{sync_dir, try_lock},
+    session::{self, DATA, failed, folder, in_session},
+};
+use crate::{Incoming, ObjectError, Result, fail};
+
+/// How markers end.
+pub(super) const MARKER: &str = ".part";
+/// Bytes gathered before a hop to the disk.
+const BATCH: usize = 1024 * 1024;
+/// How often a lock that another holds is tried again.
+pub(super) const RETRY: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Reads `number size sha256`.
+pub(super) fn read_marker(text: &str) -> Option<HeldPart> {
+    let mut words = text.strip_suffix('\n')?.split(' ');
+    let part = HeldPart {
+        number: words.next()?.parse().ok()?,
+        size: words.next()?.parse().ok()?,
+        sha256: words.next().filter(|sha| sha.len() == 64).map(Into::into),
+    };
+    (part.sha256.is_some() && words.next().is_none()).then_some(part)
+}
+
+/// A part being written, with its locks; dropping it gives them back.
+struct OpenPart {
+    folder: PathBuf,
+    id: UploadId,
+    number: u32,
+    span: PartSpan,
+    data: File,
+    _lock: File,
+    hash: Sha256,
+    written: u64,
+}
+
+/// Opens a part for writing and takes away its old marker; `None` while another writes it.
+fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option<OpenPart>> {
+    let plan = session::plan(root, id)?;
+    if part_span(number, plan.total, plan.part_size) != Some(span) {
+        return Err(ObjectError::WrongPart);
+    }
+    let folder = folder(root, id);
+    let data = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(folder.join(DATA));
+    let data = in_session(id, data)?;
+    if !try_lock(&data, false)? {
+        return Err(ObjectError::Conflict("the upload is being completed"));
+    }
+    // The lock is worth something only if complete has not renamed the file before we had it.
+    if !session::is_current(root, id, &data)? {
+        return Err(ObjectError::NoSession(id.to_string()));
+    }
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join(format!("{number}.lock")));
+    let lock = in_session(id, lock)?;
+    if !try_lock(&lock, true)? {
+        return Ok(None);
+    }
+    match fs::remove_file(folder.join(format!("{number}{MARKER}"))) {
+        Ok(()) => sync_dir(&folder).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    Ok(Some(OpenPart {
+        folder,
+        id,
+        number,
+        span,
+        data,
+        _lock: lock,
+        hash: Sha256::new(),
+        written: 0,
+    }))
+}
+
+impl OpenPart {
+    fn write(mut self, batch: &[Bytes]) -> Result<Self> {
+        for bytes in batch {
+            self.hash.update(bytes);
+            if let Err(error) = self
+                .data
+                .write_all_at(bytes, self.span.offset + self.written)
+            {
+                let error = ObjectError::io("write a part", error);
+                self.give_back();
+                return Err(error);
+            }
+            self.written += bytes.len() as u64;
+        }
+        self.start_writing_out(batch.iter().map(|bytes| bytes.len() as u64).sum());
+        fail::point("part.mid");
+        Ok(self)
+    }
+
+    /// Has the system write the last batch out while the next is hashed. The advice means "start
+    /// writing, then forget what is clean": what was just written is dirty and stays cached.
+    fn start_writing_out(&self, last: u64) {
+        // Without a length it would mean the rest of the file.
+        if let Some(length) = NonZeroU64::new(last) {
+            let from = self.span.offset + self.written - last;
+            let advice = rustix::fs::Advice::DontNeed;
+            let _ = rustix::fs::fadvise(&self.data, from, Some(length), advice);
+        }
+    }
+
+    /// Frees the blocks of a part that found no room, so that what is held can still be completed.
+    fn give_back(&self) {
+        use rustix::fs::FallocateFlags;
+        let _ = rustix::fs::fallocate(
+            &self.data,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            self.span.offset,
+            self.span.size,
+        );
+        // A journal gives blocks back only when it commits.
+        let _ = self.data.sync_all();
+    }
+
+    /// Syncs the bytes, then says that they are held.
+    fn finish(self) -> Result<String> {
+        if let Err(error) = self.data.sync_data() {
+            self.give_back();
+            return Err(ObjectError::io("sync a part", error));
+        }
+        fail::point("part.before-marker");
+        let sha256 = hex(&self.hash.clone().finalize());
+        let text = format!("{} {} {sha256}\n", self.number, self.span.size);
+        let fresh = self.folder.join(format!("{}.new", self.number));
+        let mut file = in_session(self.id, File::create(&fresh))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|error| ObjectError::io("mark a part", error))?;
+        let marker = self.folder.join(format!("{}{MARKER}", self.number));
+        in_session(self.id, fs::rename(&fresh, marker))?;
+        in_session(self.id, sync_dir(&self.folder))?;
+        Ok(sha256)
+    }
+}
+
+/// Waits for the lock, takes the body in, marks the part.
+pub(super) async fn put(
+    root: Arc<Path>,
+    options: DiskOptions,
+    id: UploadId,
+    number: u32,
+    span: PartSpan,
+    mut body: Incoming<'_>,
+) -> Result<String> {
+    let until = Instant::now() + options.part_wait;
+    let part = loop {
+        let root = Arc::clone(&root);
+        if let Some(part) = blocking(move || open(&root, id, number, span)).await? {
+            break part;
+        }
+        if Instant::now() >= until {
+            return Err(ObjectError::Conflict("the same part is being sent"));
+        }
+        sleep(RETRY).await;
+    };
+    let mut state = Writing::Idle(Box::new(part));
+    let (mut batch, mut gathered, mut got) = (Vec::new(), 0, 0);
+    loop {
+        let next = timeout(options.stall, body.next()).await;
+        let Some(bytes) = next.map_err(|_| ObjectError::Stalled)? else {
+            break;
+        };
+        let bytes = bytes.map_err(ObjectError::Body)?;
+        got += bytes.len() as u64;
+        if got > span.size {
+            return Err(ObjectError::BodyLong { want: span.size });
+        }
+        gathered += bytes.len();
+        batch.push(bytes);
+        if gathered >= BATCH {
+            state = state.write(std::mem::take(&mut batch)).await?;
+            gathered = 0;
+        }
+    }
+    if got < span.size {
+        return Err(ObjectError::BodyShort {
+            got,
+            want: span.size,
+        });
+    }
+    let part = state.write(batch).await?.idle().await?;
+    blocking(move || part.finish()).await
+}
+
+/// One batch is on its way to the disk while the next is gathered.
+enum Writing {
+    Idle(Box<OpenPart>),
+    Busy(JoinHandle<Result<OpenPart>>),
+}
+
+impl Writing {
+    async fn idle(self) -> Result<OpenPart> {
+        match self {
+            Self::Idle(part) => Ok(*part),
+            Self::Busy(hop) => hop.await.map_err(|error| failed(io::Error::other(error)))?,
+        }
+    }
+
+    async fn write(self, batch: Vec<Bytes>) -> Result<Self> {
+        let part = self.idle().await?;
+        Ok(Self::Busy(tokio::task::spawn_blocking(move || {
+            part.write(&batch)
+        })))
+    }
+}

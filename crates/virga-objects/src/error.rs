@@ -1,0 +1,177 @@
+//! What can go wrong in a store, by meaning.
+
+use std::{error::Error as StdError, io};
+
+use virga_core::{Failure, Kind};
+
+use crate::InvalidKey;
+
+/// Result of every call of this crate.
+pub type Result<T, E = ObjectError> = std::result::Result<T, E>;
+
+/// Why a store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is no such object.
+    #[error("there is no object {0}")]
+    NotFound(String),
+    /// The disk or the account is full (`ENOSPC`, `EDQUOT`, `EFBIG`).
+    #[error("the store has no room left")]
+    NoRoom,
+    /// The text is no object key.
+    #[error(transparent)]
+    InvalidKey(#[from] InvalidKey),
+    /// The range reaches beyond the object's end.
+    #[error("the object has {size} bytes only")]
+    OutOfRange {
+        /// Bytes that the object has.
+        size: u64,
+    },
+    /// More was asked for in one piece than is read into memory.
+    #[error("more than {limit} bytes in one read")]
+    TooLarge {
+        /// The most.
+        limit: u64,
+    },
+    /// There is no such multipart session.
+    #[error("there is no multipart session {0}")]
+    NoSession(String),
+    /// Someone else writes this part or completes this session now, or the session differs.
+    #[error("someone else is at it: {0}")]
+    Conflict(&'static str),
+    /// Parts were still in flight when the wait ended. Try again.
+    #[error("parts are still coming in")]
+    Busy,
+    /// This is not a part of the file as the session was made.
+    #[error("the file has no such part")]
+    WrongPart,
+    /// Parts that the file needs are not held.
+    #[error("{} parts are missing, the first is {:?}", .0.len(), .0.first())]
+    PartsMissing(Vec<u32>),
+    /// The session is gone and no whole object stands in its place.
+    #[error("the store lost the parts")]
+    LostParts,
+    /// The sender sent fewer bytes than declared.
+    #[error("the body ended after {got} of {want} bytes")]
+    BodyShort {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes declared.
+        want: u64,
+    },
+    /// The sender sent more bytes than declared.
+    #[error("the body is longer than the declared {want} bytes")]
+    BodyLong {
+        /// Bytes declared.
+        want: u64,
+    },
+    /// No byte came for too long.
+    #[error("the sender fell silent")]
+    Stalled,
+    /// The sender's body broke off.
+    #[error("the sender's body broke off")]
+    Body(#[source] Box<dyn StdError + Send + Sync>),
+    /// Anything else that the system says.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ObjectError {
+    /// Sorts a system error by meaning.
+    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::NoRoom,
+            _ => Self::Io { doing, source },
+        }
+    }
+
+    /// As [`Self::io`], with a missing file read as a missing object.
+    pub(crate) fn of_object(key: &str, doing: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound(key.into()),
+            _ => Self::io(doing, source),
+        }
+    }
+
+    /// Whether it says that the object does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound(_))
+    }
+}
+
+impl From<ObjectError> for Failure {
+    fn from(error: ObjectError) -> Self {
+        let (kind, code, detail) = match &error {
+            ObjectError::NoRoom => (
+                Kind::NoRoom,
+                "storage.full",
+                "The site has no room left for this. Its administrator has to make some.",
+            ),
+            ObjectError::Conflict(_) => (
+                Kind::Conflict,
+                "upload.conflict",
+                "This part or this upload is being worked on by another request.",
+            ),
+            ObjectError::Busy => (
+                Kind::Unavailable,
+                "upload.busy",
+                "Parts of this upload are still coming in. Try again in a moment.",
+            ),
+            ObjectError::NoSession(_) => (
+                Kind::Conflict,
+                "upload.closed",
+                "This upload takes no more parts: it is complete, cancelled or expired.",
+            ),
+            ObjectError::WrongPart => (
+                Kind::Invalid,
+                "upload.wrong-part",
+                "The file of this upload has no such part.",
+            ),
+            ObjectError::PartsMissing(_) => (
+                Kind::Conflict,
+                "upload.part-missing",
+                "Not all parts have arrived. Send the missing ones and complete again.",
+            ),
+            ObjectError::LostParts => (
+                Kind::Conflict,
+                "upload.lost-parts",
+                "The parts of this upload are no longer there. Upload the file again.",
+            ),
+            ObjectError::BodyLong { .. } => (
+                Kind::TooLarge,
+                "upload.part-too-large",
+                "More bytes came than this part has.",
+            ),
+            ObjectError::BodyShort { .. } => (
+                Kind::Invalid,
+                "upload.part-too-small",
+                "Fewer bytes came than this part has.",
+            ),
+            ObjectError::Stalled | ObjectError::Body(_) => (
+                Kind::Malformed,
+                "upload.part-broken",
+                "The part broke off on its way. Send it again.",
+            ),
+            ObjectError::NotFound(_)
+            | ObjectError::InvalidKey(_)
+            | ObjectError::OutOfRange { .. }
+            | ObjectError::TooLarge { .. }
+            | ObjectError::Io { .. } => return Self::internal(error),
+        };
+        let failure = Self::new(kind, code, detail);
+        let failure = if kind == Kind::Unavailable {
+            failure.after(5)
+        } else {
+            failure
+        };
+        failure.caused_by(error)
+    }
+}

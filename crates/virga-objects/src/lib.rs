@@ -1,0 +1,21 @@
+//! Objects: keys, the media store, multipart sessions.
+//!
+//! An object appears whole or not at all, and once a call has answered it survives a power cut.
+//! [`MediaStore`] and [`MultipartSessions`] say what every kind of store must do; [`DiskStore`] does
+//! it in a local folder. The conformance suite in `tests/it` takes any of them.
+
+mod disk;
+mod error;
+pub mod fail;
+mod key;
+mod multipart;
+mod store;
+
+pub use disk::{DiskOptions, DiskStore};
+pub use error::{ObjectError, Result};
+pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};
+pub use multipart::{HeldParts, Incoming, MultipartSessions, Session, SharedSessions};
+pub use store::{
+    ByteStream, FreeSpace, Listed, Listing, MediaStore, ObjectStat, ObjectWriter, Piece,
+    READ_LIMIT, SharedStore,
+};

@@ -1,0 +1,61 @@
+//! Why an answer could not be made, with the one case apart that is worth a second look: an object
+//! that a newer presentation no longer names.
+
+use virga_core::Failure;
+use virga_media::MediaError;
+use virga_objects::{InvalidKey, ObjectError};
+
+/// A failed step on the way to an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// An object that the presentation names is not there.
+    #[error("there is no object {0}")]
+    Gone(String),
+    /// Anything else, already in its final words.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<ObjectError> for Fault {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::NotFound(key) => Self::Gone(key),
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<MediaError> for Fault {
+    fn from(error: MediaError) -> Self {
+        Self::Failed(Failure::internal(error))
+    }
+}
+
+impl From<InvalidKey> for Fault {
+    fn from(error: InvalidKey) -> Self {
+        Self::Failed(Failure::internal(error))
+    }
+}
+
+impl Fault {
+    /// As those read it who waited for another's attempt.
+    pub(crate) fn shared(fault: &Self) -> Self {
+        match fault {
+            Self::Gone(key) => Self::Gone(key.clone()),
+            Self::Failed(failure) => {
+                let mut again = Failure::new(failure.kind, failure.code, failure.detail.clone());
+                again.retry_after = failure.retry_after;
+                Self::Failed(again.caused_by(failure.to_string()))
+            }
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Failed(failure) => failure,
+            gone @ Fault::Gone(_) => Self::internal(gone),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The data plane: upload parts in, playlists, segments and pictures out. Reads objects only.
+//!
+//! What may be seen is decided from the published presentation of a video and the grant in the
+//! path; how fresh a presentation must be follows from the feed of changes (`Presentations`).
+
+mod address;
+mod answer;
+mod body;
+mod config;
+mod fault;
+mod follow;
+mod media;
+mod parts;
+mod presentations;
+mod router;
+mod segments;
+mod state;
+mod tables;
+
+pub use config::StreamConfig;
+pub use presentations::Presentations;
+pub use router::router;
+pub use state::StreamState;

@@ -1,0 +1,254 @@
+//! `GET /media/…`: what a player asks for.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::HeaderMap;
+use virga_core::{
+    Failure, Kind, keys,
+    presentation::{Presentation, PresentedTrack},
+    video::Visibility,
+};
+use virga_media::{
+    Addressing, AudioRendition, TrackTable, VideoVariant, media_playlist, multivariant,
+};
+use virga_objects::{ByteStream, CacheLifetime, MediaKey};
+
+use crate::{
+    StreamState,
+    address::{Address, What},
+    answer::{Representation, Wanted, etag},
+    fault::Fault,
+    segments::SegmentName,
+    tables::find,
+};
+
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+
+/// Answers any media address.
+pub(crate) async fn get(
+    State(state): State<StreamState>,
+    request: Request,
+) -> virga_http::Result<Response> {
+    let address = Address::parse(request.uri().path()).ok_or_else(not_there)?;
+    let found = state.presentations.get(address.video).await?;
+    match answer(&state, &address, found, request.headers()).await {
+        // The presentation that is held names an object that is gone: there must be a newer one.
+        Err(Fault::Gone(key)) => {
+            tracing::debug!(key, "an object is gone, reading the presentation again");
+            let found = state.presentations.get_anew(address.video).await?;
+            let again = answer(&state, &address, found, request.headers()).await;
+            Ok(again.map_err(Failure::from)?)
+        }
+        answered => Ok(answered.map_err(Failure::from)?),
+    }
+}
+
+fn not_there() -> Failure {
+    Failure::not_found("media")
+}
+
+async fn answer(
+    state: &StreamState,
+    address: &Address,
+    presentation: Option<Arc<Presentation>>,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let presentation = presentation.ok_or_else(not_there)?;
+    authorize(state, address, &presentation)?;
+    let request = Asked {
+        state,
+        private: presentation.visibility != Visibility::Public,
+        headers,
+    };
+    let track = |name: &str| find(&presentation, name).ok_or_else(not_there);
+    match &address.what {
+        What::Multivariant => request.multivariant(&presentation).await,
+        What::Playlist(name) => request.playlist(track(name)?).await,
+        What::Init(name) => request.init(track(name)?).await,
+        What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
+        What::Poster => request.object(presentation.poster.as_deref()).await,
+        What::Fallback => request.object(presentation.fallback.as_deref()).await,
+    }
+}
+
+/// Public videos open at any address; all others only under a valid grant.
+fn authorize(
+    state: &StreamState,
+    address: &Address,
+    presentation: &Presentation,
+) -> Result<(), Failure> {
+    if presentation.visibility == Visibility::Public {
+        return Ok(());
+    }
+    let grant = address.grant.as_deref().unwrap_or_default();
+    let (epoch, now) = (presentation.epoch, state.clock.now());
+    keys::check_grant(&state.keys, grant, address.video, epoch, now)
+        .map_err(|bad| Failure::new(Kind::Forbidden, "media.no-grant", bad.to_string()))
+}
+
+/// One permitted request.
+struct Asked<'a> {
+    state: &'a StreamState,
+    private: bool,
+    headers: &'a HeaderMap,
+}
+
+impl Asked<'_> {
+    fn representation(
+        &self,
+        content_type: &'static str,
+        cache: CacheLifetime,
+        etag: String,
+        length: u64,
+    ) -> Representation {
+        Representation {
+            content_type,
+            etag,
+            cache,
+            private: self.private,
+            cdn_max_age: self.state.cdn_max_age,
+            length,
+        }
+    }
+
+    /// Bytes in memory.
+    fn small(&self, content_type: &'static str, cache: CacheLifetime, bytes: Bytes) -> Response {
+        let length = bytes.len() as u64;
+        let answer = self.representation(content_type, cache, etag(&[&bytes]), length);
+        match answer.wanted(self.headers) {
+            Wanted::Done(response) => response,
+            Wanted::Whole => answer.send(None, Body::from(bytes)),
+            Wanted::Part(first, count) => {
+                let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
+                let part = bytes.slice(at(first)..at(first + count));
+                answer.send(Some((first, count)), Body::from(part))
+            }
+        }
+    }
+
+    /// Bytes that are read as they go out.
+    async fn large<F>(
+        &self,
+        answer: Representation,
+        read: impl FnOnce(u64, u64) -> F,
+    ) -> Result<Response, Fault>
+    where
+        F: Future<Output = Result<ByteStream, Fault>>,
+    {
+        let (part, first, count) = match answer.wanted(self.headers) {
+            Wanted::Done(response) => return Ok(response),
+            Wanted::Whole => (None, 0, answer.length),
+            Wanted::Part(first, count) => (Some((first, count)), first, count),
+        };
+        let stream = read(first, count).await?;
+        let logged = stream.inspect(|item| {
+            if let Err(error) = item {
+                tracing::warn!(%error, "an answer broke off");
+            }
+        });
+        Ok(answer.send(part, Body::from_stream(logged)))
+    }
+
+    async fn multivariant(&self, presentation: &Presentation) -> Result<Response, Fault> {
+        let tables = &self.state.tables;
+        let mut videos = Vec::with_capacity(presentation.videos.len());
+        for track in &presentation.videos {
+            videos.push((playlist_of(track), tables.get(track).await?));
+        }
+        if videos.is_empty() {
+            return Err(not_there().into());
+        }
+        let audio = match &presentation.audio {
+            Some(track) => Some((playlist_of(track), tables.get(track).await?)),
+            None => None,
+        };
+        let variants: Vec<VideoVariant<'_>> = videos
+            .iter()
+            .map(|(uri, table)| VideoVariant { uri, table })
+            .collect();
+        let audio = audio.as_ref().map(|(uri, table)| AudioRendition {
+            uri,
+            name: table.language.as_deref().unwrap_or("main"),
+            table,
+        });
+        let text = multivariant(&variants, audio.as_ref());
+        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+    }
+
+    async fn playlist(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+        let table = self.state.tables.get(track).await?;
+        let addressing = Addressing::Each {
+            init: "init.mp4",
+            segment: &|n| format!("{n}.m4s"),
+        };
+        let text = media_playlist(&table, &addressing);
+        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+    }
+
+    async fn init(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+        let table = self.state.tables.get(track).await?;
+        let bytes = Bytes::copy_from_slice(&table.init);
+        Ok(self.small(media_type(&table), CacheLifetime::Immutable, bytes))
+    }
+
+    async fn segment(
+        &self,
+        address: &Address,
+        track: &PresentedTrack,
+        n: usize,
+    ) -> Result<Response, Fault> {
+        let table = self.state.tables.get(track).await?;
+        let (offset, length) = table.byte_range(n).ok_or_else(not_there)?;
+        // What decides the bytes whether they come from the source or the track object: both
+        // tables agree in all of this.
+        let place = [n as u64, offset, length].map(u64::to_be_bytes);
+        let tag = etag(&[&table.init, place.as_flattened()]);
+        let answer = self.representation(media_type(&table), CacheLifetime::Immutable, tag, length);
+        let name = SegmentName {
+            video: address.video,
+            track: track.name.clone(),
+            n,
+        };
+        self.large(answer, |first, count| {
+            self.state
+                .segments
+                .read(name, track, &table, (first, count))
+        })
+        .await
+    }
+
+    /// A whole object at an address behind which its key may change.
+    async fn object(&self, key: Option<&str>) -> Result<Response, Fault> {
+        let key = MediaKey::parse(key.ok_or_else(not_there)?)?;
+        let stat = self.state.store.stat(&key).await?;
+        let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
+        let answer = self.representation(
+            key.content_type(),
+            CacheLifetime::Revalidate,
+            tag,
+            stat.size,
+        );
+        self.large(answer, |first, count| async move {
+            Ok(self.state.store.stream(&key, first..first + count).await?)
+        })
+        .await
+    }
+}
+
+fn playlist_of(track: &PresentedTrack) -> String {
+    format!("{}/index.m3u8", track.name)
+}
+
+fn media_type(table: &TrackTable) -> &'static str {
+    match table.kind {
+        virga_media::TrackKind::Audio => "audio/mp4",
+        _ => "video/mp4",
+    }
+}

@@ -1,0 +1,134 @@
+//! `PUT /up/{upload}/{number}`: one part of an upload, permitted by the signature in its address.
+
+use axum::{
+    body::BodyDataStream,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, TryStreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use virga_core::{
+    Failure, Kind, Timestamp, UploadId,
+    keys::{BadSignature, PartTicket},
+    upload::PartSpan,
+};
+
+use crate::{StreamState, body::drain};
+
+/// The query of a part's address.
+#[derive(Debug, Deserialize)]
+struct Signed {
+    offset: u64,
+    size: u64,
+    total: u64,
+    exp: i64,
+    kid: String,
+    sig: String,
+}
+
+/// Takes a part in.
+pub(crate) async fn put(
+    State(state): State<StreamState>,
+    request: Request,
+) -> virga_http::Result<Response> {
+    let (head, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    let taken = take(&state, &head, &mut body).await;
+    // Who waits for "100 Continue" has sent nothing and hears the refusal as it is.
+    let waits = head.headers.contains_key(header::EXPECT);
+    if let Err(failure) = &taken
+        && failure.code != "upload.part-broken"
+        && !waits
+    {
+        drain(&mut body).await;
+    }
+    let sha256 = taken?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{sha256}\"")) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+async fn take(
+    state: &StreamState,
+    head: &http::request::Parts,
+    body: &mut BodyDataStream,
+) -> Result<String, Failure> {
+    let ticket = permitted(state, &head.uri)
+        .map_err(|bad| Failure::new(Kind::Forbidden, "upload.bad-signature", bad.to_string()))?;
+    check_length(&head.headers, ticket.span.size)?;
+    check_room(state, ticket.span.size).await?;
+    let incoming = body.map_err(Into::into).boxed();
+    let put = state
+        .sessions
+        .put_part(ticket.upload, ticket.number, ticket.span, incoming);
+    Ok(put.await?)
+}
+
+/// Reads the address; whatever is wrong with it reads the same.
+fn permitted(state: &StreamState, uri: &http::Uri) -> Result<PartTicket, BadSignature> {
+    let (upload, number) = uri
+        .path()
+        .strip_prefix("/up/")
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or(BadSignature)?;
+    let upload: UploadId = upload.parse().map_err(|_| BadSignature)?;
+    let number: u32 = number.parse().map_err(|_| BadSignature)?;
+    let axum::extract::Query(signed) =
+        axum::extract::Query::<Signed>::try_from_uri(uri).map_err(|_| BadSignature)?;
+    let ticket = PartTicket {
+        upload,
+        number,
+        span: PartSpan {
+            offset: signed.offset,
+            size: signed.size,
+        },
+        total: signed.total,
+        expires: Timestamp::from_seconds(signed.exp),
+    };
+    ticket.check(&state.keys, &signed.kid, &signed.sig, state.clock.now())?;
+    Ok(ticket)
+}
+
+fn check_length(headers: &HeaderMap, size: u64) -> Result<(), Failure> {
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let wrong = |kind, code, detail: String| Err(Failure::new(kind, code, detail));
+    match declared {
+        None => wrong(
+            Kind::Malformed,
+            "upload.length-required",
+            format!("Say how long the part is: Content-Length: {size}."),
+        ),
+        Some(length) if length > size => wrong(
+            Kind::TooLarge,
+            "upload.part-too-large",
+            format!("This part has {size} bytes, not {length}."),
+        ),
+        Some(length) if length < size => wrong(
+            Kind::Invalid,
+            "upload.part-too-small",
+            format!("This part has {size} bytes, not {length}."),
+        ),
+        Some(_) => Ok(()),
+    }
+}
+
+async fn check_room(state: &StreamState, size: u64) -> Result<(), Failure> {
+    let room = state.store.free_space().await?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a percentage of a disk needs no single bytes"
+    )]
+    let (left, total) = (
+        room.available.saturating_sub(size) as f64,
+        room.total as f64,
+    );
+    if left * 100.0 < total * state.keep_free {
+        return Err(virga_objects::ObjectError::NoRoom.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! What is published, as fresh as it must be.
+//!
+//! Versions only rise. From the feed of changes one knows, for some videos, the newest version and
+//! the version before which nothing may be shown any more. A held presentation serves as long as it
+//! is not older than that; without the feed it is read again every 30 s.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use moka::{
+    future::Cache,
+    ops::compute::{CompResult, Op},
+};
+use virga_core::{
+    Failure, SharedClock, Timestamp, VideoId,
+    presentation::Presentation,
+    wire::{Changes, Effect},
+};
+use virga_objects::{MediaKey, ObjectError, SharedStore};
+
+/// How long a presentation serves without the feed.
+const UNFED: Duration = Duration::from_secs(30);
+/// How long a known version is remembered: rows of the feed live no longer.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+/// Presentations held.
+const HELD: u64 = 4096;
+/// A presentation has some tracks; this is a hundred times more.
+const LIMIT: u64 = 1024 * 1024;
+
+/// What the feed said of a video.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    newest: i64,
+    least: i64,
+    heard: Timestamp,
+}
+
+/// One presentation and how it came.
+#[derive(Clone, Debug)]
+struct Held {
+    presentation: Arc<Presentation>,
+    read: Timestamp,
+    era: u64,
+}
+
+/// Presentations by video. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Presentations(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: SharedStore,
+    clock: SharedClock,
+    held: Cache<VideoId, Held>,
+    known: Mutex<Versions>,
+    fed: AtomicBool,
+    era: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Versions {
+    of: HashMap<VideoId, Known>,
+    sweep_at: usize,
+}
+
+impl Presentations {
+    /// Holds nothing and knows nothing yet.
+    pub fn new(store: SharedStore, clock: SharedClock) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            held: Cache::new(HELD),
+            known: Mutex::default(),
+            fed: AtomicBool::new(false),
+            era: AtomicU64::new(0),
+        }))
+    }
+
+    /// From now on nothing older than `version` is shown.
+    pub fn restrict(&self, video: VideoId, version: i64) {
+        self.hear(video, version, version);
+    }
+
+    /// There is a newer one; what is held may go on until it can be read.
+    pub fn add(&self, video: VideoId, version: i64) {
+        self.hear(video, version, i64::MIN);
+    }
+
+    /// Something may have been missed: read each anew at its next use.
+    pub fn resync(&self) {
+        self.0.era.fetch_add(1, Ordering::SeqCst);
+        self.versions().of.clear();
+    }
+
+    /// Takes in what the feed brought.
+    pub fn apply(&self, changes: &Changes) {
+        if changes.resync {
+            self.resync();
+        }
+        for change in &changes.changes {
+            match change.effect {
+                Effect::Restrict => self.restrict(change.video, change.version),
+                Effect::Add => self.add(change.video, change.version),
+                Effect::State => {}
+            }
+        }
+    }
+
+    /// Whether the feed is being followed.
+    pub fn is_fed(&self) -> bool {
+        self.0.fed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_fed(&self, fed: bool) {
+        self.0.fed.store(fed, Ordering::SeqCst);
+    }
+
+    fn versions(&self) -> MutexGuard<'_, Versions> {
+        // The map is whole after every statement, also after a panic elsewhere.
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, video: VideoId, newest: i64, least: i64) {
+        let heard = self.0.clock.now();
+        let mut versions = self.versions();
+        let known = versions.of.entry(video).or_insert(Known {
+            newest,
+            least,
+            heard,
+        });
+        known.newest = known.newest.max(newest);
+        known.least = known.least.max(least);
+        known.heard = heard;
+        if versions.of.len() > versions.sweep_at.max(1024) {
+            versions
+                .of
+                .retain(|_, known| heard.since(known.heard) < REMEMBERED);
+            versions.sweep_at = versions.of.len() * 2;
+        }
+    }
+
+    fn known(&self, video: VideoId) -> Option<Known> {
+        self.versions().of.get(&video).copied()
+    }
+
+    /// Whether a held one may serve without another look.
+    fn is_fresh(&self, held: &Held, known: Option<Known>) -> bool {
+        held.era == self.0.era.load(Ordering::SeqCst)
+            && known.is_none_or(|known| held.presentation.version >= known.newest)
+            && (self.is_fed() || self.0.clock.now().since(held.read) < UNFED)
+    }
+
+    /// The presentation of a video; `None` where nothing may be shown.
+    pub async fn get(&self, video: VideoId) -> Result<Option<Arc<Presentation>>, Failure> {
+        let held = self.0.held.get(&video).await;
+        let fresh = held.filter(|held| self.is_fresh(held, self.known(video)));
+        let presentation = match fresh {
+            Some(held) => Some(held.presentation),
+            None => self.read(video, false).await?,
+        };
+        Ok(self.permitted(video, presentation))
+    }
+
+    /// As [`Self::get`], reading anew: something that the held one names is gone.
+    pub(crate) async fn get_anew(
+        &self,
+        video: VideoId,
+    ) -> Result<Option<Arc<Presentation>>, Failure> {
+        let presentation = self.read(video, true).await?;
+        Ok(self.permitted(video, presentation))
+    }
+
+    fn permitted(
+        &self,
+        video: VideoId,
+        presentation: Option<Arc<Presentation>>,
+    ) -> Option<Arc<Presentation>> {
+        // Asked last: a restriction heard while the object was read holds as well.
+        let least = self.known(video).map_or(i64::MIN, |known| known.least);
+        presentation.filter(|found| !found.withdrawn && found.version >= least)
+    }
+
+    /// Reads the object, one reader per video at a time; the others take what the first found.
+    async fn read(&self, video: VideoId, anew: bool) -> Result<Option<Arc<Presentation>>, Failure> {
+        let asked = self.0.clock.now();
+        let result = self
+            .0
+            .held
+            .entry(video)
+            .and_try_compute_with(async |entry| {
+                let held = entry.map(moka::Entry::into_value);
+                if let Some(held) = &held
+                    && !anew
+                    && self.is_fresh(held, self.known(video))
+                {
+                    return Ok(Op::Nop);
+                }
+                self.fetch(video, held, asked).await
+            })
+            .await?;
+        Ok(match result {
+            CompResult::Inserted(entry)
+            | CompResult::ReplacedWith(entry)
+            | CompResult::Unchanged(entry) => Some(entry.into_value().presentation),
+            CompResult::Removed(_) | CompResult::StillNone(_) => None,
+        })
+    }
+
+    async fn fetch(
+        &self,
+        video: VideoId,
+        held: Option<Held>,
+        read: Timestamp,
+    ) -> Result<Op<Held>, Failure> {
+        let era = self.0.era.load(Ordering::SeqCst);
+        let found = match self.load(video).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Op::Remove),
+            Err(error) if held.is_some() => {
+                // The store is out of order; what is held may go on as far as it is permitted.
+                tracing::warn!(%video, %error, "cannot read a presentation again");
+                return Ok(Op::Nop);
+            }
+            Err(error) => return Err(error),
+        };
+        // An older object than the one held: a publisher that lost its lease wrote late.
+        let presentation = match held {
+            Some(held) if held.presentation.version > found.version => held.presentation,
+            _ => Arc::new(found),
+        };
+        Ok(Op::Put(Held {
+            presentation,
+            read,
+            era,
+        }))
+    }
+
+    async fn load(&self, video: VideoId) -> Result<Option<Presentation>, Failure> {
+        let key = MediaKey::presentation(video);
+        let text = match self.0.store.read_all(&key, LIMIT).await {
+            Ok(text) => text,
+            Err(ObjectError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let found: Presentation = serde_json::from_slice(&text).map_err(Failure::internal)?;
+        if found.video == video {
+            Ok(Some(found))
+        } else {
+            Err(Failure::internal("a presentation names another video"))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Track tables in memory: immutable objects, so kept as long as there is room.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use virga_core::presentation::{Presentation, PresentedTrack};
+use virga_media::TrackTable;
+use virga_objects::{MediaKey, SharedStore};
+
+use crate::fault::Fault;
+
+/// A table of a day of film has 22,000 segments and 0.5 MiB of JSON.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Tables by key.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    store: SharedStore,
+    held: Cache<MediaKey, Arc<TrackTable>>,
+}
+
+impl Tables {
+    pub(crate) fn new(store: SharedStore, room: u64) -> Self {
+        let weight = |_: &MediaKey, table: &Arc<TrackTable>| {
+            let bytes = 512 + table.init.len() + table.lengths.len() * 12;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self {
+            store,
+            held: Cache::builder().max_capacity(room).weigher(weight).build(),
+        }
+    }
+
+    /// The table of a track.
+    pub(crate) async fn get(&self, track: &PresentedTrack) -> Result<Arc<TrackTable>, Fault> {
+        let key = MediaKey::parse(&track.table)?;
+        let read = async {
+            let json = self.store.read_all(&key, LIMIT).await?;
+            Ok::<_, Fault>(Arc::new(TrackTable::from_json(&json)?))
+        };
+        self.held
+            .try_get_with(key.clone(), read)
+            .await
+            .map_err(|fault| Fault::shared(&fault))
+    }
+}
+
+/// The track of this name.
+pub(crate) fn find<'a>(presentation: &'a Presentation, name: &str) -> Option<&'a PresentedTrack> {
+    presentation
+        .videos
+        .iter()
+        .chain(&presentation.audio)
+        .find(|track| track.name == name)
+}

@@ -1,0 +1,177 @@
+//! A real clip, published from its source and from track objects.
+
+use std::{path::Path, process::Command};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use virga_core::{
+    presentation::{Presentation, PresentedTrack, TrackBody},
+    video::Visibility,
+};
+use virga_media::{MoovLocator, Movie, Plan, PlannedTrack, Step, instant, plan, segment};
+use virga_objects::{MediaKey, MediaStore};
+
+use crate::site::Site;
+
+pub(crate) struct Clip {
+    pub(crate) folder: TempDir,
+    pub(crate) bytes: Bytes,
+    pub(crate) plan: Plan,
+}
+
+impl Clip {
+    /// Eight seconds with sound, as a phone writes them: index last, B-frames.
+    pub(crate) fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        run(
+            folder.path(),
+            "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440 -t 8 \
+             -c:v libx264 -preset veryfast -bf 2 -g 25 -pix_fmt yuv420p -b:v 2M -c:a aac clip.mp4",
+        );
+        let bytes: Bytes = std::fs::read(folder.path().join("clip.mp4"))
+            .unwrap()
+            .into();
+        let movie = index(&bytes);
+        let plan = plan(&movie, &instant(&movie).unwrap()).unwrap();
+        Self {
+            folder,
+            bytes,
+            plan,
+        }
+    }
+
+    fn tracks(&self) -> [(&'static str, &PlannedTrack); 2] {
+        [
+            ("source", &self.plan.video),
+            ("audio", self.plan.audio.as_ref().unwrap()),
+        ]
+    }
+
+    /// Publishes it to be packaged just in time.
+    pub(crate) async fn publish_from_source(&self, site: &Site, version: i64) {
+        let source = MediaKey::source(site.video, site.upload);
+        site.store.put(&source, self.bytes.clone()).await.unwrap();
+        let mut tracks = Vec::new();
+        for (name, planned) in self.tracks() {
+            let table = MediaKey::table(site.video, 1, 1, name).unwrap();
+            let samples = MediaKey::samples(site.video, 1, 1, name).unwrap();
+            let json = planned.table.to_json();
+            site.store.put(&table, json.into()).await.unwrap();
+            let blocks = planned.samples.clone();
+            site.store.put(&samples, blocks.into()).await.unwrap();
+            let body = TrackBody::Source {
+                source: source.to_string(),
+                samples: samples.to_string(),
+            };
+            tracks.push(presented(name, &table, body));
+        }
+        site.publish(&presentation(site, version, tracks)).await;
+    }
+
+    /// Publishes it as track objects, as the packaging job writes them.
+    pub(crate) async fn publish_from_objects(&self, site: &Site, version: i64) {
+        let mut tracks = Vec::new();
+        for (name, planned) in self.tracks() {
+            let table = MediaKey::table(site.video, 2, 1, name).unwrap();
+            let object = MediaKey::track(site.video, 2, 1, name).unwrap();
+            let json = planned.table.clone().stored().to_json();
+            site.store.put(&table, json.into()).await.unwrap();
+            let bytes = self.track_object(planned);
+            site.store.put(&object, bytes.into()).await.unwrap();
+            let body = TrackBody::Object {
+                object: object.to_string(),
+            };
+            tracks.push(presented(name, &table, body));
+        }
+        site.publish(&presentation(site, version, tracks)).await;
+    }
+
+    fn track_object(&self, planned: &PlannedTrack) -> Vec<u8> {
+        let table = &planned.table;
+        let mut object = table.init.clone();
+        for n in 0..table.segments() {
+            let (offset, length) = table.sample_block_range(n).unwrap();
+            let layout = segment(table, n, cut(&planned.samples, offset, length)).unwrap();
+            object.extend_from_slice(&layout.head);
+            for (offset, length) in layout.body {
+                object.extend_from_slice(cut(&self.bytes, offset, length.into()));
+            }
+        }
+        object
+    }
+}
+
+fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
+    PresentedTrack {
+        name: name.to_owned(),
+        table: table.to_string(),
+        body,
+    }
+}
+
+fn presentation(site: &Site, version: i64, mut tracks: Vec<PresentedTrack>) -> Presentation {
+    Presentation {
+        version,
+        video: site.video,
+        epoch: 1,
+        visibility: Visibility::Public,
+        withdrawn: false,
+        audio: tracks.pop(),
+        videos: tracks,
+        poster: None,
+        fallback: Some(MediaKey::fallback(site.video, 3, 1).to_string()),
+    }
+}
+
+fn cut(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
+    let start = usize::try_from(offset).unwrap();
+    &bytes[start..start + usize::try_from(length).unwrap()]
+}
+
+fn index(file: &[u8]) -> Movie {
+    let mut locator = MoovLocator::new(file.len() as u64);
+    loop {
+        match locator.step().unwrap() {
+            Step::Read { offset, len } => locator.feed(cut(file, offset, len)),
+            Step::Found { offset, len } => {
+                return Movie::parse(cut(file, offset, len), file.len() as u64).unwrap();
+            }
+        }
+    }
+}
+
+/// Digest of every decoded frame of the picture.
+pub(crate) fn frames(folder: &Path, name: &str) -> Vec<String> {
+    let words = format!("-i {name} -map 0:v -vsync passthrough -f framemd5 -");
+    digests(&run(folder, &words))
+}
+
+/// Digest of every packet of sound, those of the encoder's priming too.
+pub(crate) fn packets(folder: &Path, name: &str) -> Vec<String> {
+    let words = format!("-ignore_editlist 1 -i {name} -map 0:a -c copy -f framemd5 -");
+    digests(&run(folder, &words))
+}
+
+fn digests(listing: &str) -> Vec<String> {
+    listing
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+        .collect()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clips of these tests come from ffmpeg"
+)]
+fn run(folder: &Path, words: &str) -> String {
+    let output = Command::new("ffmpeg")
+        .current_dir(folder)
+        .args(["-nostdin", "-v", "error"])
+        .args(words.split_whitespace())
+        .output()
+        .expect("ffmpeg is installed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,13 @@
+//! The data plane at its edge: its router over a real store, with real clips.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is wrong"
+)]
+
+mod clip;
+mod freshness;
+mod parts;
+mod playback;
+mod site;
+mod visibility;

@@ -1,0 +1,138 @@
+//! A data plane over a folder of its own, and how to ask it.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+use tower::ServiceExt;
+use virga_core::{
+    Clock, FakeClock, OsEntropy, SharedClock, UploadId, VideoId,
+    keys::{self, KeyRing},
+    presentation::Presentation,
+    video::Visibility,
+};
+use virga_objects::{DiskOptions, DiskStore, MediaKey, MediaStore};
+use virga_stream::{Presentations, StreamConfig, StreamState, router};
+
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) store: Arc<DiskStore>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) video: VideoId,
+    pub(crate) upload: UploadId,
+    pub(crate) presentations: Presentations,
+    router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        Self::with(StreamConfig::default(), 0.0).await
+    }
+
+    pub(crate) async fn with(config: StreamConfig, keep_free: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path(), DiskOptions::default()).await;
+        let store = Arc::new(store.unwrap());
+        let keys = Arc::new(KeyRing::generate(&OsEntropy));
+        let clock = Arc::new(FakeClock::new());
+        let state = StreamState::new(
+            &config,
+            keep_free,
+            Arc::clone(&store) as _,
+            Arc::clone(&store) as _,
+            Arc::clone(&keys),
+            Arc::clone(&clock) as SharedClock,
+        );
+        Self {
+            folder,
+            store,
+            keys,
+            clock,
+            video: VideoId::random(&OsEntropy),
+            upload: UploadId::random(&OsEntropy),
+            presentations: state.presentations().clone(),
+            router: router(state),
+        }
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = Request::get(path);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        self.ask(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// `/media/{video}/` and the rest.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("/media/{}/{rest}", self.video)
+    }
+
+    /// The same under a grant for this epoch.
+    pub(crate) fn granted(&self, epoch: i64, rest: &str) -> String {
+        let expires = keys::grant_expiry(self.clock.now(), std::time::Duration::ZERO);
+        let grant = keys::grant(&self.keys, self.video, epoch, expires);
+        format!("/media/g/{grant}/{}/{rest}", self.video)
+    }
+
+    /// A presentation in which only the poster stands, which shows the version.
+    pub(crate) async fn publish_poster(&self, version: i64, visibility: Visibility) {
+        let poster = MediaKey::poster(self.video, version, 1);
+        let picture = format!("version {version}");
+        self.store.put(&poster, picture.into()).await.unwrap();
+        self.publish(&Presentation {
+            version,
+            video: self.video,
+            epoch: 1,
+            visibility,
+            withdrawn: false,
+            videos: Vec::new(),
+            audio: None,
+            poster: Some(poster.to_string()),
+            fallback: None,
+        })
+        .await;
+    }
+
+    pub(crate) async fn publish(&self, presentation: &Presentation) {
+        let text = serde_json::to_vec(presentation).unwrap();
+        let key = MediaKey::presentation(self.video);
+        self.store.put(&key, text.into()).await.unwrap();
+    }
+}

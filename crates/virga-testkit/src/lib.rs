@@ -1,0 +1,18 @@
+//! Tests only: a site in a box (the real binary on a free port with its data in a temporary
+//! folder), people who use it over HTTP, and generated clips.
+
+mod clips;
+mod person;
+mod site;
+
+pub use clips::Clip;
+pub use person::{Answer, Person};
+pub use site::{Role, Site, SiteBuilder, free_port};
+
+/// SHA-256, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,303 @@
+//! Someone who uses a site over HTTP.
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The problem's code.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Demands a status.
+    ///
+    /// # Panics
+    /// Where it is another.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self
+    }
+}
+
+/// A client, signed in or not.
+#[derive(Clone, Debug)]
+pub struct Person {
+    base: String,
+    token: Option<String>,
+    http: reqwest::Client,
+}
+
+impl Person {
+    /// Someone without an account at this address.
+    ///
+    /// # Panics
+    /// Where no client can be made.
+    pub fn new(base: impl Into<String>) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self {
+            base: base.into(),
+            token: None,
+            http,
+        }
+    }
+
+    /// The session's token.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// The same client with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Registers and signs in.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn register(&self, name: &str) -> Self {
+        let ask = json!({"name": name, "password": format!("{name} has a password")});
+        let answer = self.post("/api/v1/users", ask).await.expect(201);
+        self.with_token(answer.json()["token"].as_str().unwrap_or_default())
+    }
+
+    /// A request to a path (or full URL) of the site.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.base)
+        };
+        let request = self.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request and reads the answer.
+    ///
+    /// # Panics
+    /// Where there is no answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+
+    /// Sends a request that may break off.
+    pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Answer {
+            status,
+            headers,
+            body: response.bytes().await?.to_vec(),
+        })
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` of JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body))
+            .await
+    }
+
+    /// `PATCH` of JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(&body))
+            .await
+    }
+
+    /// `PUT` of bytes.
+    pub async fn put(&self, path: &str, body: Vec<u8>) -> Answer {
+        self.send(self.request(Method::PUT, path).body(body)).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A draft; its id.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn draft(&self, title: &str, visibility: &str) -> String {
+        let ask = json!({"title": title, "visibility": visibility});
+        let answer = self.post("/api/v1/videos", ask).await.expect(201);
+        answer.json()["id"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Opens an upload for a file of `size` bytes.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn open_upload(&self, video: &str, size: usize) -> Value {
+        let ask = json!({"video_id": video, "file_name": "clip.mp4", "size": size,
+            "content_type": "video/mp4", "fingerprint": format!("clip.mp4/{size}/1")});
+        self.post("/api/v1/uploads", ask).await.expect(201).json()
+    }
+
+    /// The signed address of a part.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn part_url(&self, upload: &str, number: u32) -> String {
+        let path = format!("/api/v1/uploads/{upload}/parts/sign");
+        let signed = self
+            .post(&path, json!({"numbers": [number]}))
+            .await
+            .expect(200)
+            .json();
+        signed[0]["url"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends every part of a file, without completing.
+    ///
+    /// # Panics
+    /// Where a part is refused.
+    pub async fn send_parts(&self, upload: &Value, bytes: &[u8]) {
+        let id = upload["id"].as_str().unwrap_or_default();
+        let part = usize::try_from(upload["part_size"].as_u64().unwrap_or(1)).unwrap_or(1);
+        for (number, piece) in (1..).zip(bytes.chunks(part)) {
+            let url = self.part_url(id, number).await;
+            let _ = self.put(&url, piece.to_vec()).await.expect(204);
+        }
+    }
+
+    /// Uploads a file to a fresh draft and completes it; the video's id.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn upload(&self, title: &str, visibility: &str, bytes: &[u8]) -> String {
+        let video = self.draft(title, visibility).await;
+        let upload = self.open_upload(&video, bytes.len()).await;
+        self.send_parts(&upload, bytes).await;
+        let id = upload["id"].as_str().unwrap_or_default();
+        let _ = self
+            .post(&format!("/api/v1/uploads/{id}/complete"), json!({}))
+            .await
+            .expect(202);
+        video
+    }
+
+    /// Waits until a video is in one of these states; the video.
+    ///
+    /// # Panics
+    /// Where it does not get there in two minutes.
+    pub async fn wait_for(&self, video: &str, states: &[&str]) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let shown = self.get(&format!("/api/v1/videos/{video}")).await;
+            let state = shown.json()["state"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            if states.contains(&state.as_str()) {
+                return shown.json();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still {state:?}: {}",
+                shown.text()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a video is purged.
+    ///
+    /// # Panics
+    /// Where it is not in two minutes.
+    pub async fn wait_gone(&self, video: &str) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while self.get(&format!("/api/v1/videos/{video}")).await.status != StatusCode::NOT_FOUND {
+            assert!(Instant::now() < deadline, "the video is still there");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The playback answer of a video.
+    ///
+    /// # Panics
+    /// Where it does not play.
+    pub async fn playback(&self, video: &str) -> Value {
+        self.get(&format!("/api/v1/videos/{video}/playback"))
+            .await
+            .expect(200)
+            .json()
+    }
+
+    /// Every address that playing a video leads to: playlists, init segments, segments.
+    ///
+    /// # Panics
+    /// Where a playlist cannot be read.
+    pub async fn media_urls(&self, hls: &str) -> Vec<String> {
+        let mut urls = vec![hls.to_owned()];
+        let mut at = 0;
+        while let Some(url) = urls.get(at).cloned() {
+            at += 1;
+            if !url.contains(".m3u8") {
+                continue;
+            }
+            let text = self.get(&url).await.expect(200).text();
+            let folder = url
+                .rsplit_once('/')
+                .map_or("", |(folder, _)| folder)
+                .to_owned();
+            for line in text.lines() {
+                let uri = match line.split_once("URI=\"") {
+                    Some((_, rest)) => rest.split('"').next().unwrap_or_default(),
+                    None if line.starts_with('#') || line.is_empty() => continue,
+                    None => line,
+                };
+                let whole = if uri.starts_with('/') {
+                    uri.to_owned()
+                } else {
+                    format!("{folder}/{uri}")
+                };
+                if !urls.contains(&whole) {
+                    urls.push(whole);
+                }
+            }
+        }
+        urls
+    }
+}

@@ -1,0 +1,341 @@
+//! The real binary on a free port, its data in a temporary folder.
+
+use anyhow::{Context, bail};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::Person;
+
+/// A port that nobody listens on now.
+///
+/// # Panics
+/// Where the machine has none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A process of the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// All in one.
+    Serve,
+    /// Pages.
+    Web,
+    /// Control plane.
+    Api,
+    /// Data plane.
+    Stream,
+    /// Workers.
+    Dispatcher,
+}
+
+impl Role {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Web => "web",
+            Self::Api => "api",
+            Self::Stream => "stream",
+            Self::Dispatcher => "dispatcher",
+        }
+    }
+}
+
+/// How a site is started.
+#[derive(Clone, Debug)]
+pub struct SiteBuilder {
+    program: PathBuf,
+    environment: BTreeMap<String, String>,
+}
+
+impl SiteBuilder {
+    /// With a setting, by its environment name: `VIRGA_LIMITS__UPLOAD_MAX`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// An empty site, nothing started.
+    ///
+    /// # Panics
+    /// Where no temporary folder can be made.
+    pub fn build(self) -> Site {
+        Site {
+            data: tempfile::tempdir().expect("a temporary folder"),
+            builder: self,
+            running: BTreeMap::new(),
+            output: Arc::default(),
+        }
+    }
+
+    /// An empty site in one process.
+    pub fn start(self) -> Site {
+        let mut site = self.build();
+        site.start(Role::Serve);
+        site
+    }
+}
+
+/// A running process of the site.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    port: u16,
+}
+
+/// A site. Everything of it ends and goes when it is dropped.
+#[derive(Debug)]
+pub struct Site {
+    data: tempfile::TempDir,
+    builder: SiteBuilder,
+    running: BTreeMap<Role, Running>,
+    output: Arc<Mutex<String>>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Site {
+    /// A site of this program, with limits that do not get in a test's way.
+    pub fn of(program: impl Into<PathBuf>) -> SiteBuilder {
+        let environment = [
+            ("VIRGA_LIMITS__READS_PER_SECOND", "100000"),
+            ("VIRGA_LIMITS__WRITES_PER_SECOND", "100000"),
+            ("VIRGA_LIMITS__SIGN_UPS_PER_HOUR", "100000"),
+        ];
+        SiteBuilder {
+            program: program.into(),
+            environment: environment
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+        }
+    }
+
+    /// Starts a role on a free port and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it does not get ready; with its output.
+    pub fn start(&mut self, role: Role) {
+        if let Err(error) = self.try_start(role) {
+            panic!("{error:#}\n{}", self.output());
+        }
+    }
+
+    /// Starts a role and answers whether it got ready.
+    pub fn try_start(&mut self, role: Role) -> anyhow::Result<()> {
+        let port = self
+            .running
+            .get(&role)
+            .map_or_else(free_port, |running| running.port);
+        self.kill(role);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the program under test is a process"
+        )]
+        let mut command = Command::new(&self.builder.program);
+        command
+            .arg(role.command())
+            .arg("--data")
+            .arg(self.data())
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .envs(&self.builder.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().context("the program does not start")?;
+        self.collect(child.stdout.take().context("its output")?);
+        self.collect(child.stderr.take().context("its log")?);
+        self.running.insert(role, Running { child, port });
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_ready(role) {
+            let running = self.running.get_mut(&role).context("it was started")?;
+            if let Some(status) = running.child.try_wait()? {
+                bail!("{role:?} ended with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("{role:?} did not get ready");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn collect(&self, stream: impl std::io::Read + Send + 'static) {
+        let output = Arc::clone(&self.output);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if let Ok(mut output) = output.lock() {
+                    output.push_str(&line);
+                    output.push('\n');
+                }
+            }
+        });
+    }
+
+    fn is_ready(&self, role: Role) -> bool {
+        use std::io::{Read, Write};
+        let Some(running) = self.running.get(&role) else {
+            return false;
+        };
+        let Ok(mut socket) = std::net::TcpStream::connect(("127.0.0.1", running.port)) else {
+            return false;
+        };
+        let _ = socket.set_read_timeout(Some(Duration::from_secs(5)));
+        let ask = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        socket.write_all(ask.as_bytes()).is_ok()
+            && socket.read_to_string(&mut answer).is_ok()
+            && answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// Ends a role as a power cut would.
+    pub fn kill(&mut self, role: Role) {
+        if let Some(running) = self.running.get_mut(&role) {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
+    /// Waits until a role ended by itself.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn wait_ended(&mut self, role: Role) -> std::process::ExitStatus {
+        let output = Arc::clone(&self.output);
+        let running = self.running.get_mut(&role).expect("it was started");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = running.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            let log = || output.lock().map(|text| text.clone()).unwrap_or_default();
+            assert!(Instant::now() < deadline, "{role:?} did not end\n{}", log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks a role to stop, as a service manager would.
+    pub fn terminate(&mut self, role: Role) {
+        if let Some(running) = self.running.get(&role)
+            && let Ok(id) = i32::try_from(running.child.id())
+            && let Some(pid) = rustix::process::Pid::from_raw(id)
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.builder
+            .environment
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes another program for the next start.
+    pub fn use_program(&mut self, program: impl Into<PathBuf>) {
+        self.builder.program = program.into();
+    }
+
+    /// The port of a role.
+    ///
+    /// # Panics
+    /// Where it was never started.
+    pub fn port(&self, role: Role) -> u16 {
+        self.running.get(&role).expect("it was started").port
+    }
+
+    /// `http://127.0.0.1:PORT` of the one process.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port(Role::Serve))
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Every file of the object store, multipart sessions included.
+    ///
+    /// # Panics
+    /// Where the folder cannot be read.
+    pub fn objects(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.data().join("objects")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the store can be read").flatten() {
+                let path = entry.path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
+    /// What all processes printed so far.
+    pub fn output(&self) -> String {
+        self.output
+            .lock()
+            .map(|output| output.clone())
+            .unwrap_or_default()
+    }
+
+    /// The path of the one-time link to the first administrator.
+    pub fn setup_path(&self) -> Option<String> {
+        let output = self.output();
+        let at = output.find("/setup?token=")?;
+        Some(output[at..].split_whitespace().next()?.to_owned())
+    }
+
+    /// Runs a command of the program on this site's data: its exit code and output.
+    ///
+    /// # Panics
+    /// Where the program cannot be started.
+    pub fn run(&self, args: &[&str]) -> (i32, String) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the program under test is a process"
+        )]
+        let output = Command::new(&self.builder.program)
+            .args(args)
+            .arg("--data")
+            .arg(self.data())
+            .envs(&self.builder.environment)
+            .output()
+            .expect("the program starts");
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    /// Someone without an account.
+    pub fn stranger(&self) -> Person {
+        Person::new(self.url())
+    }
+
+    /// Someone with a fresh account.
+    ///
+    /// # Panics
+    /// Where registering fails.
+    pub async fn register(&self, name: &str) -> Person {
+        self.stranger().register(name).await
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for running in self.running.values_mut() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+}

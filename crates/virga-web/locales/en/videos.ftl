@@ -1,0 +1,144 @@
+# States and visibility
+state-draft = No file yet
+state-uploading = Uploading
+state-processing = Processing
+state-playable = Playable, getting better
+state-ready = Ready
+state-failed = Failed
+state-deleted = Deleted
+visibility-public = Public
+visibility-public-hint = Everyone; listed and searchable.
+visibility-unlisted = Unlisted
+visibility-unlisted-hint = Everyone who has the link; never listed.
+visibility-private = Private
+visibility-private-hint = Only you and administrators.
+
+# Upload
+upload-title = Upload
+upload-drop = Drop videos here
+upload-choose = Choose videos
+upload-limits = Up to { $size } a file. Camera files, MP4, MOV, MKV, WebM and most others.
+upload-into = The next file goes into “{ $title }”.
+upload-no-edition = This edition of the site was built without scripts. Uploading needs the full edition.
+upload-no-script = Uploading needs scripts. Please switch them on for this site.
+upload-open = Unfinished uploads
+upload-open-hint = Choose the same file again, and its upload goes on where it stopped.
+upload-again = Choose the same file to go on at { $percent } %
+upload-give-up = Give up
+upload-until = Kept until { $date }
+upload-list = Uploads of this visit
+upload-progress = Upload progress
+upload-pause = Pause
+upload-resume = Resume
+upload-watch = Open its page
+upload-waiting = Waiting
+upload-checking = Checking the file
+upload-paused = Paused
+upload-offline = Offline. Goes on by itself.
+upload-finishing = Finishing
+upload-sent = { $done } of { $total }
+upload-done = Uploaded
+upload-speed = { $speed }/s, { $time } left
+upload-percent = { $percent } %
+upload-saved = Saved
+upload-too-large = This file is larger than the site takes.
+upload-empty = This file is empty.
+upload-other-file = This is another file. Choose the one that you began with.
+upload-signed-out = You are signed out. Sign in in another tab, then resume.
+upload-failed = The upload stopped. Nothing sent is lost; resume when you like.
+upload-folder = Folders cannot be uploaded. Choose the files in them.
+
+# My videos
+mine-empty = You have no videos yet
+mine-choose = Choose a file
+mine-go-on = Go on uploading
+mine-purge = gone for ever on { $date }
+toast-deleted = “{ $title }” is deleted.
+toast-purged = The video is deleted for ever.
+toast-restored = The video is back.
+toast-retried = It is tried again.
+
+# Edit
+field-title = Title
+field-description = Description
+field-visibility = Who may see it
+edit-title = Edit video
+edit-delete = Delete
+edit-delete-hint = { $n ->
+    [0] A deleted video can be restored for a short while.
+    [one] A deleted video can be restored for one day.
+   *[other] A deleted video can be restored for { $shown } days.
+  }
+edit-forever = Delete for ever…
+edit-forever-hint = The video, its file and its comments are gone at once. This cannot be undone.
+edit-forever-go = Delete “{ $title }” for ever
+
+# Watch
+watch-no-script = A version for browsers without scripts is still being made.
+watch-better = A better version is ready
+watch-broken = Playback broke off.
+watch-again = Play again
+stage-draft = Its owner has not sent a file yet.
+stage-uploading = The file is on its way.
+stage-processing = This takes a moment. It plays here by itself as soon as it can.
+stage-starting = Starting
+stage-failed = This file cannot be played.
+stage-deleted = It can still be restored.
+views = { $n ->
+    [one] { $shown } view
+   *[other] { $shown } views
+  }
+videos = { $n ->
+    [one] { $shown } video
+   *[other] { $shown } videos
+  }
+
+# Comments
+comments = { $n ->
+    [0] Comments
+    [one] { $shown } comment
+   *[other] { $shown } comments
+  }
+comment-write = Write a comment
+comment-post = Post
+comment-sign-in = Sign in to comment
+comment-edited = edited
+comment-edit = Edit comment
+comment-more = More comments
+
+# Time
+date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+  } { $year }
+ago-now = just now
+ago-minutes = { $n ->
+    [one] 1 minute ago
+   *[other] { $shown } minutes ago
+  }
+ago-hours = { $n ->
+    [one] 1 hour ago
+   *[other] { $shown } hours ago
+  }
+ago-days = { $n ->
+    [one] 1 day ago
+   *[other] { $shown } days ago
+  }
+ago-months = { $n ->
+    [one] 1 month ago
+   *[other] { $shown } months ago
+  }
+ago-years = { $n ->
+    [one] 1 year ago
+   *[other] { $shown } years ago
+  }

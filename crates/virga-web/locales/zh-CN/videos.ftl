@@ -1,0 +1,122 @@
+# States and visibility
+state-draft = 尚无文件
+state-uploading = 上传中
+state-processing = 处理中
+state-playable = 可播放，清晰度提升中
+state-ready = 已就绪
+state-failed = 失败
+state-deleted = 已删除
+visibility-public = 公开
+visibility-public-hint = 所有人可看，会被列出和搜到。
+visibility-unlisted = 不列出
+visibility-unlisted-hint = 有链接的人可看，不会被列出。
+visibility-private = 私有
+visibility-private-hint = 只有你和管理员可看。
+
+# Upload
+upload-title = 上传
+upload-drop = 把视频拖到这里
+upload-choose = 选择视频
+upload-limits = 单个文件不超过 { $size }。支持相机文件、MP4、MOV、MKV、WebM 等多数格式。
+upload-into = 接下来的文件将用于“{ $title }”。
+upload-no-edition = 本站是不带脚本的版本，上传需要完整版本。
+upload-no-script = 上传需要脚本，请为本站启用脚本。
+upload-open = 未完成的上传
+upload-open-hint = 重新选择同一个文件，就会从中断处继续。
+upload-again = 选择同一文件，从 { $percent }% 继续
+upload-give-up = 放弃
+upload-until = 保留到{ $date }
+upload-list = 本次的上传
+upload-progress = 上传进度
+upload-pause = 暂停
+upload-resume = 继续
+upload-watch = 打开视频页
+upload-waiting = 等待中
+upload-checking = 正在核对文件
+upload-paused = 已暂停
+upload-offline = 网络已断开，恢复后会自动继续。
+upload-finishing = 即将完成
+upload-sent = { $done } / { $total }
+upload-done = 已上传
+upload-speed = { $speed }/秒，剩余 { $time }
+upload-percent = { $percent }%
+upload-saved = 已保存
+upload-too-large = 文件超过了本站的大小限制。
+upload-empty = 这个文件是空的。
+upload-other-file = 这是另一个文件，请选择当初的那个文件。
+upload-signed-out = 你已退出登录。请在另一个标签页登录，再点继续。
+upload-failed = 上传中断了，已发送的内容不会丢失，随时可以继续。
+upload-folder = 不能上传文件夹，请选择其中的文件。
+
+# My videos
+mine-empty = 你还没有视频
+mine-choose = 选择文件
+mine-go-on = 继续上传
+mine-purge = { $date }彻底删除
+toast-deleted = “{ $title }”已删除。
+toast-purged = 视频已彻底删除。
+toast-restored = 视频已恢复。
+toast-retried = 正在重试。
+
+# Edit
+field-title = 标题
+field-description = 简介
+field-visibility = 谁可以看
+edit-title = 编辑视频
+edit-delete = 删除
+edit-delete-hint = { $n ->
+    [0] 删除的视频在短时间内可以恢复。
+   *[other] 删除的视频在 { $shown } 天内可以恢复。
+  }
+edit-forever = 彻底删除…
+edit-forever-hint = 视频、原文件和评论会立即消失，无法撤销。
+edit-forever-go = 彻底删除“{ $title }”
+
+# Watch
+watch-no-script = 供无脚本浏览器播放的版本还在制作中。
+watch-better = 更清晰的版本已就绪
+watch-broken = 播放中断了。
+watch-again = 重新播放
+stage-draft = 作者还没有上传文件。
+stage-uploading = 文件正在上传。
+stage-processing = 请稍候，可以播放时会自动开始。
+stage-starting = 即将开始
+stage-failed = 这个文件无法播放。
+stage-deleted = 现在还可以恢复。
+views = { $n ->
+   *[other] { $shown }次观看
+  }
+videos = { $n ->
+   *[other] { $shown } 个视频
+  }
+
+# Comments
+comments = { $n ->
+    [0] 评论
+   *[other] { $shown } 条评论
+  }
+comment-write = 写评论
+comment-post = 发布
+comment-sign-in = 登录后评论
+comment-edited = 已编辑
+comment-edit = 编辑评论
+comment-more = 更多评论
+
+# Time
+date = { $year }年{ $month }月{ $day }日
+ago-now = 刚刚
+ago-minutes = { $n ->
+   *[other] { $shown } 分钟前
+  }
+ago-hours = { $n ->
+   *[other] { $shown } 小时前
+  }
+ago-days = { $n ->
+   *[other] { $shown } 天前
+  }
+ago-months = { $n ->
+   *[other] { $shown } 个月前
+  }
+ago-years = { $n ->
+   *[other] { $shown } 年前
+  }

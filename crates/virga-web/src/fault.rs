@@ -1,0 +1,107 @@
+//! Error pages: calm, in the viewer's language, with the request's id.
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderValue, StatusCode, header};
+use virga_client::ClientError;
+
+use crate::{
+    errors::{problem_text, status_text, status_title},
+    frame::Frame,
+    visit::Visit,
+};
+
+/// An answer that ends a handler early.
+#[derive(Debug)]
+pub(crate) struct Fault(Box<Response>);
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+impl From<Response> for Fault {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+/// The page for a status.
+#[derive(Template)]
+#[template(path = "fault.html")]
+pub(crate) struct FaultPage {
+    pub(crate) f: Frame,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    /// Offer to try this very page again.
+    pub(crate) back: bool,
+    /// Try again without being asked.
+    pub(crate) refresh: bool,
+    pub(crate) request_id: String,
+}
+
+impl FaultPage {
+    pub(crate) fn new(f: Frame, status: u16, text: Option<String>, request_id: &str) -> Self {
+        Self {
+            title: status_title(f.lang, status),
+            text: text.unwrap_or_else(|| status_text(f.lang, status)),
+            back: matches!(status, 429 | 500..),
+            refresh: status == 503,
+            request_id: request_id.to_owned(),
+            f,
+        }
+    }
+}
+
+impl Visit {
+    /// The page for a status, in its general words.
+    pub(crate) fn status(&self, status: StatusCode) -> Fault {
+        let page = FaultPage::new(self.frame.clone(), status.as_u16(), None, &self.request_id);
+        self.html(status, &page).into()
+    }
+
+    /// The page for a failed call. Where an account is wanted: to sign in and back.
+    pub(crate) fn fault(&self, error: &ClientError) -> Fault {
+        match error {
+            ClientError::Problem(problem) if problem.status == 401 => {
+                let mut answer = Redirect::to(&self.frame.sign_in_href()).into_response();
+                self.clear_cookie(&mut answer);
+                answer.into()
+            }
+            ClientError::Problem(problem) => {
+                let status = StatusCode::from_u16(problem.status)
+                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let text = problem_text(self.frame.lang, problem);
+                let (frame, id) = (self.frame.clone(), &self.request_id);
+                let page = FaultPage::new(frame, status.as_u16(), Some(text), id);
+                let mut answer = self.html(status, &page);
+                if let Some(seconds) = problem.retry_after {
+                    answer
+                        .headers_mut()
+                        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                answer.into()
+            }
+            ClientError::Unreachable(_) | ClientError::TimedOut => {
+                tracing::warn!(error = %causes(error), "the API cannot be reached");
+                self.status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            ClientError::Unreadable(..) => {
+                tracing::error!(error = %causes(error), "the API's answer cannot be read");
+                self.status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+}
+
+fn causes(error: &ClientError) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

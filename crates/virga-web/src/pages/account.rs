@@ -1,0 +1,162 @@
+//! Sign in, sign up, sign out, language.
+
+use askama::Template;
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use virga_client::ClientError;
+use virga_core::wire::Credentials;
+
+use crate::{
+    errors::FormErrors,
+    fault::Fault,
+    frame::{Frame, local, with_next},
+    locale::Lang,
+    visit::{Sent, Visit, language_cookie},
+};
+
+const FIELDS: [(&str, &str); 2] = [("name", "name"), ("password", "password")];
+
+/// Both forms: they differ in words.
+#[derive(Template)]
+#[template(path = "sign.html")]
+pub(crate) struct SignPage {
+    pub(crate) f: Frame,
+    /// Sign up, not in.
+    pub(crate) new: bool,
+    /// Sign up, and the site takes nobody.
+    pub(crate) closed: bool,
+    pub(crate) title: String,
+    pub(crate) name: String,
+    pub(crate) next: String,
+    pub(crate) other_href: String,
+    pub(crate) errors: FormErrors,
+}
+
+impl SignPage {
+    pub(crate) fn new(f: Frame, new: bool, next: &str) -> Self {
+        let (own, other) = if new {
+            ("sign-up", "/sign-in")
+        } else {
+            ("sign-in", "/sign-up")
+        };
+        Self {
+            new,
+            closed: new && !f.open,
+            title: f.t(own),
+            name: String::new(),
+            next: next.to_owned(),
+            other_href: with_next(other, next),
+            errors: FormErrors::default(),
+            f,
+        }
+    }
+}
+
+/// Where to go afterwards.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// The form as sent.
+#[derive(Deserialize)]
+pub(crate) struct SignForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /sign-in`.
+pub(crate) async fn sign_in(visit: Visit, Query(query): Query<Next>) -> Response {
+    form(&visit, false, &query)
+}
+
+/// `GET /sign-up`.
+pub(crate) async fn sign_up(visit: Visit, Query(query): Query<Next>) -> Response {
+    form(&visit, true, &query)
+}
+
+fn form(visit: &Visit, new: bool, query: &Next) -> Response {
+    let next = local(&query.next);
+    if visit.frame.me.is_some() {
+        return Redirect::to(next).into_response();
+    }
+    visit.ok(&SignPage::new(visit.frame.clone(), new, next))
+}
+
+/// `POST /sign-in`.
+pub(crate) async fn do_sign_in(Sent(visit, form): Sent<SignForm>) -> Result<Response, Fault> {
+    enter(visit, form, false).await
+}
+
+/// `POST /sign-up`.
+pub(crate) async fn do_sign_up(Sent(visit, form): Sent<SignForm>) -> Result<Response, Fault> {
+    enter(visit, form, true).await
+}
+
+async fn enter(visit: Visit, form: SignForm, new: bool) -> Result<Response, Fault> {
+    let next = local(&form.next);
+    let credentials = Credentials {
+        name: form.name.trim().to_owned(),
+        password: form.password,
+    };
+    let answer = if new {
+        visit.api.register(&credentials).await
+    } else {
+        visit.api.sign_in(&credentials).await
+    };
+    let error = match answer {
+        Ok(session) => return Ok(visit.signed_in(&session, next)),
+        Err(error) => error,
+    };
+    // A wrong password is 401 here and no reason to be sent to sign in.
+    let problem = match error {
+        ClientError::Problem(problem) if problem.status == 401 => *problem,
+        other => visit.refusal(other)?,
+    };
+    let mut page = SignPage::new(visit.frame.clone(), new, next);
+    page.name = credentials.name;
+    page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok(visit.html(status, &page))
+}
+
+/// `POST /sign-out`. The cookie goes even where the session was gone already.
+pub(crate) async fn do_sign_out(visit: Visit) -> Result<Response, Fault> {
+    match visit.api.sign_out().await {
+        Ok(()) => {}
+        Err(error) if error.status() == Some(401) => {}
+        Err(error) => return Err(visit.fault(&error)),
+    }
+    let mut answer = Redirect::to("/").into_response();
+    visit.clear_cookie(&mut answer);
+    Ok(answer)
+}
+
+/// The form in the footer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LanguageForm {
+    #[serde(default)]
+    lang: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /language`.
+pub(crate) async fn do_language(Sent(visit, form): Sent<LanguageForm>) -> Response {
+    let mut answer = Redirect::to(local(&form.next)).into_response();
+    let cookie = Lang::parse(&form.lang)
+        .and_then(|lang| language_cookie(lang, visit.state.origin.is_https()));
+    if let Some(cookie) = cookie {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
+}

@@ -1,0 +1,73 @@
+//! The comment forms under a video.
+
+use axum::{
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use virga_core::{CommentId, VideoId, wire::NewComment};
+
+use crate::{
+    errors::FormErrors,
+    fault::Fault,
+    pages::watch,
+    visit::{Sent, Visit},
+};
+
+/// The form as sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CommentForm {
+    #[serde(default)]
+    text: String,
+}
+
+/// `POST /v/{id}/comments`.
+pub(crate) async fn write(
+    Path(id): Path<String>,
+    Sent(visit, form): Sent<CommentForm>,
+) -> Result<Response, Fault> {
+    let id: VideoId = visit.id(&id)?;
+    let comment = NewComment { text: form.text };
+    match visit.api.write_comment(id, &comment).await {
+        Ok(written) => Ok(Redirect::to(&format!("/v/{id}#c-{}", written.id)).into_response()),
+        Err(error) => {
+            // The page again, with the words kept.
+            let problem = visit.refusal(error)?;
+            let mut page = watch::load(&visit, id, watch::Asked::default()).await?;
+            page.draft = comment.text;
+            page.errors = FormErrors::new(visit.frame.lang, &problem, &[("text", "text")]);
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            Ok(visit.html(status, &page))
+        }
+    }
+}
+
+/// `POST /v/{id}/comments/{comment}`.
+pub(crate) async fn edit(
+    Path((id, comment)): Path<(String, String)>,
+    Sent(visit, form): Sent<CommentForm>,
+) -> Result<Response, Fault> {
+    let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
+    visit
+        .api
+        .edit_comment(id, comment, &NewComment { text: form.text })
+        .await
+        .map_err(|error| visit.fault(&error))?;
+    Ok(Redirect::to(&format!("/v/{id}#c-{comment}")).into_response())
+}
+
+/// `POST /v/{id}/comments/{comment}/delete`.
+pub(crate) async fn delete(
+    visit: Visit,
+    Path((id, comment)): Path<(String, String)>,
+) -> Result<Response, Fault> {
+    let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
+    visit
+        .api
+        .delete_comment(id, comment)
+        .await
+        .map_err(|error| visit.fault(&error))?;
+    Ok(Redirect::to(&format!("/v/{id}#comments")).into_response())
+}

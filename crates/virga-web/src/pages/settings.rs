@@ -1,0 +1,104 @@
+//! `/settings`: password, language, sessions, room used.
+
+use askama::Template;
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use virga_core::wire::{Me, PasswordChange};
+
+use crate::{
+    errors::FormErrors,
+    fault::Fault,
+    frame::Frame,
+    show,
+    visit::{Sent, Visit},
+};
+
+/// The wire may name the new password as it does at sign-up.
+const FIELDS: [(&str, &str); 3] = [("current", "current"), ("new", "new"), ("new", "password")];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "settings.html")]
+pub(crate) struct SettingsPage {
+    pub(crate) f: Frame,
+    pub(crate) name: String,
+    pub(crate) quota: String,
+    pub(crate) used_percent: u64,
+    pub(crate) saved: bool,
+    pub(crate) errors: FormErrors,
+}
+
+impl SettingsPage {
+    pub(crate) fn new(f: Frame, me: &Me) -> Self {
+        Self {
+            name: me.name.clone(),
+            quota: show::quota(f.lang, me),
+            used_percent: me.used_bytes.min(me.quota_bytes).saturating_mul(100)
+                / me.quota_bytes.max(1),
+            saved: false,
+            errors: FormErrors::default(),
+            f,
+        }
+    }
+}
+
+/// After a change.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Done {
+    saved: Option<String>,
+}
+
+/// `GET /settings`.
+pub(crate) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
+    let mut page = SettingsPage::new(visit.frame.clone(), visit.me()?);
+    page.saved = done.saved.is_some();
+    Ok(visit.ok(&page))
+}
+
+/// The form as sent.
+#[derive(Deserialize)]
+pub(crate) struct PasswordForm {
+    #[serde(default)]
+    current: String,
+    #[serde(default)]
+    new: String,
+}
+
+/// `POST /settings/password`.
+pub(crate) async fn change_password(
+    Sent(visit, form): Sent<PasswordForm>,
+) -> Result<Response, Fault> {
+    let me = visit.me()?;
+    let change = PasswordChange {
+        current: form.current,
+        new: form.new,
+    };
+    match visit.api.change_password(&change).await {
+        Ok(()) => Ok(Redirect::to("/settings?saved=1").into_response()),
+        Err(error) => {
+            let problem = visit.refusal(error)?;
+            let mut page = SettingsPage::new(visit.frame.clone(), me);
+            page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            Ok(visit.html(status, &page))
+        }
+    }
+}
+
+/// `POST /settings/sign-out-everywhere`.
+pub(crate) async fn sign_out_everywhere(visit: Visit) -> Result<Response, Fault> {
+    visit.me()?;
+    visit
+        .api
+        .sign_out_everywhere()
+        .await
+        .map_err(|error| visit.fault(&error))?;
+    let mut answer = Redirect::to("/sign-in").into_response();
+    visit.clear_cookie(&mut answer);
+    Ok(answer)
+}

@@ -1,0 +1,295 @@
+//! `/v/{id}`: the player, or what stands in its place, and the comments.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query},
+    response::Response,
+};
+use serde::Deserialize;
+use virga_core::{
+    CommentId, Timestamp, VideoId,
+    video::{VideoState, Visibility},
+    wire::{Comment, Page, Playback, Video},
+};
+
+use crate::{
+    errors::FormErrors,
+    fault::Fault,
+    frame::{Frame, query_value},
+    locale::Lang,
+    pages::studio::{state_text, visibility_text},
+    show::{self, When},
+    visit::Visit,
+};
+
+const WATCH_STRINGS: [&str; 13] = [
+    "state-draft",
+    "state-uploading",
+    "state-processing",
+    "state-playable",
+    "state-ready",
+    "state-failed",
+    "state-deleted",
+    "stage-draft",
+    "stage-uploading",
+    "stage-processing",
+    "stage-failed",
+    "stage-deleted",
+    "stage-starting",
+];
+const COMMENT_STRINGS: [&str; 5] = [
+    "fault-ours",
+    "fault-busy",
+    "problem-sign-in",
+    "problem-field-length",
+    "problem-video-deleted",
+];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "watch.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a template asks, answered before"
+)]
+pub(crate) struct WatchPage {
+    pub(crate) f: Frame,
+    pub(crate) video: Video,
+    pub(crate) state: &'static str,
+    pub(crate) state_text: String,
+    pub(crate) strings: String,
+    pub(crate) comment_strings: String,
+    pub(crate) plays: bool,
+    pub(crate) unfinished: bool,
+    pub(crate) deleted: bool,
+    /// Search engines may list it.
+    pub(crate) listed: bool,
+    /// The player will be wanted soon: fetch it ahead.
+    pub(crate) hls_wanted: bool,
+    pub(crate) hls: Option<String>,
+    pub(crate) version: i64,
+    pub(crate) fallback: Option<String>,
+    pub(crate) poster: Option<String>,
+    pub(crate) duration: Option<f64>,
+    pub(crate) stage: Stage,
+    pub(crate) views: String,
+    pub(crate) when: When,
+    /// Said where not everyone may see it.
+    pub(crate) visibility: Option<String>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) description_line: String,
+    pub(crate) comment_count: String,
+    pub(crate) comments: Vec<CommentView>,
+    pub(crate) more_comments: Option<String>,
+    pub(crate) draft: String,
+    pub(crate) errors: FormErrors,
+}
+
+/// What stands where the player will be.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a template asks, answered before"
+)]
+pub(crate) struct Stage {
+    title: String,
+    text: String,
+    progress: String,
+    busy: bool,
+    retry: bool,
+    upload: bool,
+    resume: bool,
+    restore: bool,
+}
+
+impl Stage {
+    fn new(lang: Lang, video: &Video) -> Self {
+        let key = match video.state {
+            VideoState::Draft => "stage-draft",
+            VideoState::Uploading => "stage-uploading",
+            VideoState::Processing => "stage-processing",
+            VideoState::Failed => "stage-failed",
+            VideoState::Deleted => "stage-deleted",
+            VideoState::Playable | VideoState::Ready => return Self::default(),
+        };
+        let (state, mine) = (video.state, video.editable);
+        Self {
+            title: state_text(lang, state),
+            text: video.failure.clone().unwrap_or_else(|| lang.text(key)),
+            progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
+            busy: state == VideoState::Processing,
+            retry: mine && state == VideoState::Failed,
+            upload: mine && state == VideoState::Draft,
+            resume: mine && state == VideoState::Uploading,
+            restore: mine && state == VideoState::Deleted,
+        }
+    }
+}
+
+/// A comment as shown.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a template asks, answered before"
+)]
+pub(crate) struct CommentView {
+    id: String,
+    author: String,
+    text: String,
+    when: When,
+    edited: bool,
+    editable: bool,
+    deletable: bool,
+    /// Its form is open.
+    editing: bool,
+}
+
+impl WatchPage {
+    pub(crate) fn new(f: Frame, now: Timestamp, video: Video, playback: Option<Playback>) -> Self {
+        let lang = f.lang;
+        let state = video.state;
+        let playback = playback.filter(|_| state.plays());
+        let plays = playback.is_some();
+        let (hls, version) = playback
+            .as_ref()
+            .map_or((None, 0), |found| (Some(found.hls.clone()), found.version));
+        let (fallback, poster) =
+            playback.map_or((None, None), |found| (found.fallback, found.poster));
+        Self {
+            state: state.as_str(),
+            state_text: state_text(lang, state),
+            strings: f.strings(&WATCH_STRINGS),
+            comment_strings: f.strings(&COMMENT_STRINGS),
+            plays,
+            unfinished: state.is_unfinished(),
+            deleted: state == VideoState::Deleted,
+            listed: video.visibility == Visibility::Public && plays,
+            hls_wanted: plays || state.is_unfinished(),
+            hls,
+            version,
+            fallback,
+            poster,
+            duration: video.duration,
+            stage: Stage::new(lang, &video),
+            views: show::views(lang, video.views),
+            when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),
+            visibility: (video.visibility != Visibility::Public)
+                .then(|| visibility_text(lang, video.visibility)),
+            warnings: if video.editable {
+                video.warnings.clone()
+            } else {
+                Vec::new()
+            },
+            description_line: line(&video),
+            comment_count: lang.count(
+                "comments",
+                video.comments,
+                &show::count(lang, video.comments),
+            ),
+            comments: Vec::new(),
+            more_comments: None,
+            draft: String::new(),
+            errors: FormErrors::default(),
+            f,
+            video,
+        }
+    }
+
+    pub(crate) fn with_comments(
+        mut self,
+        now: Timestamp,
+        page: Page<Comment>,
+        editing: Option<CommentId>,
+    ) -> Self {
+        let lang = self.f.lang;
+        self.comments = page
+            .items
+            .into_iter()
+            .map(|comment| CommentView {
+                id: comment.id.to_string(),
+                when: When::new(lang, now, comment.created_at),
+                edited: comment.edited_at.is_some(),
+                editable: comment.editable,
+                deletable: comment.deletable,
+                editing: comment.editable && editing == Some(comment.id),
+                author: comment.author,
+                text: comment.text,
+            })
+            .collect();
+        self.more_comments = page
+            .next
+            .map(|next| format!("/v/{}?comments={}", self.video.id, query_value(&next)));
+        self
+    }
+}
+
+/// The description's first words, or the title, for `<meta name=description>`.
+fn line(video: &Video) -> String {
+    let words = video
+        .description
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let text = if words.is_empty() {
+        &video.title
+    } else {
+        &words
+    };
+    text.chars().take(160).collect()
+}
+
+/// Which comments, and which of them in its form.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    comments: Option<String>,
+    edit: Option<String>,
+}
+
+/// `GET /v/{id}`.
+pub(crate) async fn show(
+    visit: Visit,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let id: VideoId = visit.id(&id)?;
+    let page = load(&visit, id, asked).await?;
+    Ok(visit.ok(&page))
+}
+
+/// The page with everything that the API knows for it.
+pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<WatchPage, Fault> {
+    let video = visit
+        .api
+        .video(id)
+        .await
+        .map_err(|error| visit.fault(&error))?;
+    let editing = asked.edit.and_then(|id| id.parse().ok());
+    let deleted = video.state == VideoState::Deleted;
+    let (playback, comments) = tokio::join!(
+        async {
+            if video.state.plays() {
+                visit.api.playback(id).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        },
+        async {
+            if deleted {
+                Ok(None)
+            } else {
+                let cursor = asked.comments.as_deref();
+                visit.api.comments(id, cursor).await.map(Some)
+            }
+        }
+    );
+    // 409: it stopped playing between the two calls; the page then shows its state.
+    let playback = match playback {
+        Err(error) if error.status() == Some(409) => None,
+        other => other.map_err(|error| visit.fault(&error))?,
+    };
+    let comments = comments.map_err(|error| visit.fault(&error))?;
+    let page = WatchPage::new(visit.frame.clone(), visit.now, video, playback);
+    Ok(match comments {
+        Some(comments) => page.with_comments(visit.now, comments, editing),
+        None => page,
+    })
+}

@@ -1,0 +1,239 @@
+//! One request of a page: who asks, what the site is, how to call the API for them.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{FromRequest, FromRequestParts, Request},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+use std::net::{IpAddr, Ipv4Addr};
+use virga_client::{ApiCaller, Caller, ClientError};
+use virga_core::{
+    Timestamp,
+    keys::Voucher,
+    wire::{Me, Problem, Registration, Session, Site},
+};
+use virga_http::{
+    cookie,
+    layers::RequestId,
+    viewer::{Address, Presented},
+};
+
+use crate::{WebState, fault::Fault, frame::Frame, headers::Nonce, locale::Lang};
+
+/// What a page handler starts from.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) frame: Frame,
+    pub(crate) api: ApiCaller,
+    pub(crate) site: Site,
+    pub(crate) now: Timestamp,
+    pub(crate) request_id: String,
+    pub(crate) state: WebState,
+}
+
+impl FromRequestParts<WebState> for Visit {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Fault> {
+        let mut visit = Self::bare(parts, state);
+        let signed_in = visit.api.caller().token.is_some();
+        let (site, me) = tokio::join!(state.site(&visit.api), async {
+            if signed_in {
+                Some(visit.api.me().await)
+            } else {
+                None
+            }
+        });
+        let site = site.map_err(|error| visit.fault(&error))?;
+        visit.frame.site.clone_from(&site.name);
+        visit.frame.open = site.registration == Registration::Open;
+        visit.site = site;
+        match me {
+            Some(Ok(me)) => visit.frame.me = Some(me),
+            // A session that ended: the visitor is simply not signed in.
+            Some(Err(ClientError::Problem(problem))) if problem.status == 401 => {
+                let caller = Caller {
+                    token: None,
+                    ..visit.api.caller().clone()
+                };
+                visit.api = state.api.as_caller(caller);
+            }
+            Some(Err(error)) => return Err(visit.fault(&error)),
+            None => {}
+        }
+        Ok(visit)
+    }
+}
+
+impl Visit {
+    /// Before the API was asked anything: with what was last heard of the site.
+    fn bare(parts: &Parts, state: &WebState) -> Self {
+        let address = parts
+            .extensions
+            .get::<Address>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Address(address)| {
+                *address
+            });
+        let request_id = parts
+            .extensions
+            .get::<RequestId>()
+            .map_or_else(String::new, |RequestId(id)| id.clone());
+        let token = Presented::read(&parts.headers).token().map(str::to_owned);
+        let site = state
+            .kept_site()
+            .map_or_else(unknown_site, |(_, site)| site);
+        let here = if parts.method.is_safe() {
+            parts
+                .uri
+                .path_and_query()
+                .map_or("/", http::uri::PathAndQuery::as_str)
+        } else {
+            "/"
+        };
+        let frame = Frame {
+            lang: Lang::of(&parts.headers),
+            site: site.name.clone(),
+            me: None,
+            open: site.registration == Registration::Open,
+            nonce: parts
+                .extensions
+                .get::<Nonce>()
+                .map_or_else(String::new, |Nonce(nonce)| nonce.clone()),
+            here: here.to_owned(),
+            q: String::new(),
+        };
+        let voucher = Voucher {
+            address,
+            request_id: request_id.clone(),
+        };
+        Self {
+            frame,
+            api: state.api.as_caller(Caller { token, voucher }),
+            site,
+            now: state.clock.now(),
+            request_id,
+            state: state.clone(),
+        }
+    }
+
+    /// The signed-in account, or the way to sign in.
+    pub(crate) fn me(&self) -> Result<&Me, Fault> {
+        self.frame.me.as_ref().ok_or_else(|| {
+            Redirect::to(&self.frame.sign_in_href())
+                .into_response()
+                .into()
+        })
+    }
+
+    /// An id out of the path; what is no id is a thing that does not exist.
+    pub(crate) fn id<T: std::str::FromStr>(&self, text: &str) -> Result<T, Fault> {
+        text.parse().map_err(|_| self.status(StatusCode::NOT_FOUND))
+    }
+
+    /// A refusal that a form can show; everything else ends the handler with its page.
+    pub(crate) fn refusal(&self, error: ClientError) -> Result<Problem, Fault> {
+        match error {
+            ClientError::Problem(problem)
+                if matches!(
+                    problem.status,
+                    400 | 403 | 409 | 412 | 413 | 422 | 429 | 507
+                ) =>
+            {
+                Ok(*problem)
+            }
+            other => Err(self.fault(&other)),
+        }
+    }
+
+    /// A page as an answer.
+    pub(crate) fn html(&self, status: StatusCode, page: &impl Template) -> Response {
+        let cache = if self.frame.me.is_some() {
+            "no-store"
+        } else {
+            "private, no-cache"
+        };
+        match page.render() {
+            Ok(text) => (
+                status,
+                [
+                    (header::CACHE_CONTROL, cache),
+                    (header::VARY, "cookie, accept-language"),
+                ],
+                Html(text),
+            )
+                .into_response(),
+            Err(error) => {
+                tracing::error!(%error, "a page cannot be rendered");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+
+    /// 200 with a page.
+    pub(crate) fn ok(&self, page: &impl Template) -> Response {
+        self.html(StatusCode::OK, page)
+    }
+
+    /// 303 with the cookie of a fresh session.
+    pub(crate) fn signed_in(&self, session: &Session, next: &str) -> Response {
+        let mut answer = Redirect::to(next).into_response();
+        let https = self.state.origin.is_https();
+        let cookie = cookie::set(&session.token, https, self.now, session.expires_at);
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+        answer
+    }
+
+    /// Takes the cookie away.
+    pub(crate) fn clear_cookie(&self, answer: &mut Response) {
+        let cookie = cookie::clear(self.state.origin.is_https());
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+fn unknown_site() -> Site {
+    Site {
+        name: "Virga".to_owned(),
+        registration: Registration::Closed,
+        needs_setup: false,
+        upload_max: 0,
+        undo_seconds: 0,
+    }
+}
+
+/// A form that was sent: the visit and its fields. What cannot be read is answered with a page.
+#[derive(Debug)]
+pub(crate) struct Sent<T>(pub(crate) Visit, pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<WebState> for Sent<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, Fault> {
+        let (mut parts, body) = request.into_parts();
+        let visit = Visit::from_request_parts(&mut parts, state).await?;
+        let request = Request::from_parts(parts, body);
+        match Form::<T>::from_request(request, state).await {
+            Ok(Form(fields)) => Ok(Self(visit, fields)),
+            Err(refused) => {
+                let status = match refused.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                Err(visit.status(status))
+            }
+        }
+    }
+}
+
+/// `Set-Cookie` for the chosen language, a year.
+pub(crate) fn language_cookie(lang: Lang, https: bool) -> Option<HeaderValue> {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000{secure}",
+        crate::locale::COOKIE,
+        lang.as_str()
+    );
+    HeaderValue::from_str(&text).ok()
+}

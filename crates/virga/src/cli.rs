@@ -1,0 +1,121 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const AFTER: &str = "Start here:  virga serve --data ./data
+Settings:    built in < virga.toml < environment VIRGA_SECTION__KEY < flags; `virga config show` tells where each comes from.";
+
+/// Virga: a video site that anyone can run.
+#[derive(Debug, Parser)]
+#[command(name = "virga", version, after_help = AFTER, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Configuration file [default: virga.toml here, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for the database, objects and keys
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole site in one process: pages, API, media and workers
+    Serve(Listen),
+    /// Only the pages (talks to the API given by services.api)
+    Web(Listen),
+    /// Only the API (control plane)
+    Api(Listen),
+    /// Only upload parts, playlists and segments (data plane)
+    Stream(Listen),
+    /// Only the workers: transcode, publish, purge (health and metrics on its port)
+    Dispatcher(Listen),
+    /// Bring the database's tables up to date
+    Migrate,
+    /// Accounts
+    #[command(subcommand)]
+    User(User),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Compare rows with objects. Exit 0: all well; 1: something is wrong; 2: could not look
+    Fsck(Fsck),
+    /// Check what Virga needs on this machine: each line right, or wrong and what to do
+    Doctor,
+    /// How the workers start ffmpeg: with limits, then in its place
+    #[command(hide = true)]
+    LaunchFfmpeg {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Listen {
+    /// Address and port to listen on [default: 0.0.0.0:8080; other roles 127.0.0.1 and their port]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add an account
+    Add {
+        /// Its name
+        name: String,
+        /// May do everything
+        #[arg(long)]
+        admin: bool,
+        /// File whose first line is the password (never on the command line, where others see it)
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+    /// All accounts
+    List,
+    /// Give an account a new password and end its sessions
+    ResetPassword {
+        /// Its name
+        name: String,
+        /// File whose first line is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every setting, its value and the layer it comes from; secrets hidden
+    Show,
+    /// Read the settings and say what is wrong with them
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fsck {
+    /// Put right what can be put right
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,75 @@
+//! What each command does.
+
+mod account;
+mod doctor;
+mod fsck;
+mod serve;
+mod settings;
+
+use anyhow::anyhow;
+use std::{io::Write, process::ExitCode};
+
+use crate::{
+    cli::{Cli, Command, Listen},
+    config::{self, Flags, Loaded},
+    parts,
+};
+
+/// Says on standard error why a command failed, with its causes.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "virga: {error:#}");
+}
+
+/// A command's answer: one line on standard output.
+pub(crate) fn say(line: impl AsRef<str>) {
+    let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
+}
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::LaunchFfmpeg { args } = cli.command {
+        return Err(anyhow!(
+            "cannot start ffmpeg: {}",
+            virga_dispatcher::launch(args)
+        ));
+    }
+    let listen = match &cli.command {
+        Command::Serve(Listen { listen })
+        | Command::Web(Listen { listen })
+        | Command::Api(Listen { listen })
+        | Command::Stream(Listen { listen })
+        | Command::Dispatcher(Listen { listen }) => listen.clone(),
+        _ => None,
+    };
+    let loaded = config::load(&Flags {
+        global: cli.global,
+        listen,
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(answer(cli.command, loaded));
+    runtime.shutdown_background();
+    code
+}
+
+async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let config = loaded.config;
+    match command {
+        Command::Serve(_) => serve::all(config).await,
+        Command::Web(_) => serve::web(config).await,
+        Command::Api(_) => serve::api(config).await,
+        Command::Stream(_) => serve::stream(config).await,
+        Command::Dispatcher(_) => serve::dispatcher(config).await,
+        Command::Migrate => {
+            parts::migrated_database(&config).await?;
+            say("The database is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::User(user) => account::run(&config, user).await,
+        Command::Config(which) => settings::run(&which, &loaded.shown),
+        Command::Fsck(options) => Ok(fsck::run(&config, &options).await),
+        Command::Doctor => doctor::run(&config).await,
+        Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),
+    }
+}

@@ -1,0 +1,77 @@
+//! `user add`, `user list`, `user reset-password`: straight on the database.
+
+use anyhow::{Context, anyhow};
+use std::{path::Path, process::ExitCode};
+use virga_api::Passwords;
+use virga_core::{Clock, OsEntropy, SystemClock, UserId, permission::Role, text};
+use virga_db::{
+    DbError,
+    accounts::{self, UserRow},
+};
+
+use super::say;
+use crate::{cli::User, config::Config, parts};
+
+pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCode> {
+    let db = parts::migrated_database(config).await?;
+    match command {
+        User::Add {
+            name,
+            admin,
+            password_file,
+        } => {
+            let name = text::account_name(&name).map_err(|refused| anyhow!(refused.detail))?;
+            let user = UserRow {
+                id: UserId::random(&OsEntropy),
+                password_hash: hash(&password_file).await?,
+                role: if admin { Role::Admin } else { Role::User },
+                created_at: SystemClock.now(),
+                name: name.clone(),
+            };
+            accounts::insert(db.write(), &user)
+                .await
+                .map_err(|error| match error {
+                    DbError::Duplicate(_) => anyhow!("the name {name:?} is taken"),
+                    other => other.into(),
+                })?;
+            say(format!("Added {name} ({}).", user.role));
+        }
+        User::List => {
+            for user in accounts::list(db.read()).await? {
+                say(format!(
+                    "{:<32} {:<5} since {}",
+                    user.name, user.role, user.created_at
+                ));
+            }
+        }
+        User::ResetPassword {
+            name,
+            password_file,
+        } => {
+            let user = accounts::by_name(db.read(), &name)
+                .await?
+                .with_context(|| {
+                    format!("there is no account {name:?}; `virga user list` shows all")
+                })?;
+            let hash = hash(&password_file).await?;
+            let tx = db.begin().await?;
+            accounts::set_password(&tx, user.id, &hash).await?;
+            accounts::end_sessions(&tx, user.id).await?;
+            tx.commit().await?;
+            say(format!(
+                "{} has a new password and is signed out everywhere.",
+                user.name
+            ));
+        }
+    }
+    db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn hash(file: &Path) -> anyhow::Result<String> {
+    let content = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the password file {}", file.display()))?;
+    let password = content.lines().next().unwrap_or_default();
+    let password = text::new_password(password).map_err(|refused| anyhow!(refused.detail))?;
+    Ok(Passwords::new()?.hash(password.to_owned()).await?)
+}

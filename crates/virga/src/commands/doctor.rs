@@ -1,0 +1,108 @@
+//! `doctor`: what Virga needs on this machine, a line each: right, or wrong and what to do.
+
+use anyhow::Context;
+use std::{process::ExitCode, time::Duration};
+use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
+use virga_objects::{DiskOptions, DiskStore, MediaStore};
+
+use super::say;
+use crate::{config::Config, keys, parts};
+
+/// A check's outcome: what is right, or what to do.
+type Finding = Result<String, String>;
+
+pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let mut wrong = 0;
+    let mut line = |name: &str, finding: Finding| match finding {
+        Ok(fine) => say(format!("right  {name}: {fine}")),
+        Err(what) => {
+            wrong += 1;
+            say(format!("WRONG  {name}: {what}"));
+        }
+    };
+    line("database", database(config).await);
+    line("objects", objects(config).await);
+    line("keys", signing_keys(config));
+    line("clock", clock());
+    line("port", port(config).await);
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn database(config: &Config) -> Finding {
+    let look = async {
+        let db = parts::open_database(config).await?;
+        db.ping().await?;
+        anyhow::Ok(db.pending_migrations().await?)
+    };
+    match look.await {
+        Ok(0) => Ok("answers, tables up to date".to_owned()),
+        Ok(count) => Ok(format!(
+            "answers; {count} migrations will run at the next start"
+        )),
+        Err(error) => Err(format!(
+            "{error:#}. Check database.url, or who may write the data folder"
+        )),
+    }
+}
+
+async fn objects(config: &Config) -> Finding {
+    let look = async {
+        let store =
+            DiskStore::open(&config.data.dir.join("objects"), DiskOptions::default()).await?;
+        store.check_writable().await?;
+        store.free_space().await
+    };
+    let room = look.await.map_err(|error| {
+        format!(
+            "{error}. Make {} writable for this user",
+            config.data.dir.display()
+        )
+    })?;
+    let keep = room.total / 1000 * config.storage.keep_free_permille();
+    if room.available <= keep {
+        let (free, keep) = (room.available >> 20, keep >> 20);
+        return Err(format!(
+            "{free} MiB free, uploads stop below {keep} MiB. Make room"
+        ));
+    }
+    Ok(format!("writable, {} GiB free", room.available >> 30))
+}
+
+fn signing_keys(config: &Config) -> Finding {
+    let file = keys::file(config);
+    if !file.exists() {
+        return Ok("none yet; made at the first start".to_owned());
+    }
+    keys::load(&file, &virga_core::OsEntropy)
+        .map(|_| format!("{}", file.display()))
+        .map_err(|error| format!("{error:#}"))
+}
+
+fn clock() -> Finding {
+    // A machine without a clock starts in 1970 and would sign grants that are over.
+    let now = SystemClock.now();
+    let year_2026 = Timestamp::from_seconds(1_767_225_600);
+    if now.since(year_2026) > Duration::ZERO {
+        Ok(now.to_string())
+    } else {
+        Err(format!(
+            "it says {now}. Set the machine's time, for instance with systemd-timesyncd"
+        ))
+    }
+}
+
+async fn port(config: &Config) -> Finding {
+    let default = format!("0.0.0.0:{}", RoleName::Web.default_port());
+    let address = config.http.listen.clone().unwrap_or(default);
+    tokio::net::TcpListener::bind(&address)
+        .await
+        .context("taken")
+        .map(|_| format!("{address} is free"))
+        .map_err(|error| {
+            format!("{address}: {error:#}. If Virga runs already all is well; else use --listen")
+        })
+}

@@ -1,0 +1,45 @@
+//! `fsck`: prints what `virga_app::fsck` finds.
+
+use std::process::ExitCode;
+
+use super::{complain, say};
+use crate::{
+    cli::Fsck,
+    config::Config,
+    parts::{self, Parts},
+};
+
+/// Exit 0: nothing found, or all of it repaired; 1: something is wrong; 2: could not look.
+pub(crate) async fn run(config: &Config, options: &Fsck) -> ExitCode {
+    match look(config, options).await {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
+    let db = parts::open_database(config).await?;
+    let app = Parts::open(config.clone()).await?.app(db);
+    let report = app.fsck(options.repair).await?;
+    if options.json {
+        say(serde_json::to_string_pretty(&report)?);
+    } else {
+        for finding in &report.findings {
+            say(finding.to_string());
+        }
+        let objects = report.objects;
+        say(format!(
+            "{} videos, {objects} objects, {} findings",
+            report.videos,
+            report.findings.len()
+        ));
+    }
+    Ok(if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

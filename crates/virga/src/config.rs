@@ -1,0 +1,177 @@
+//! Settings: typed, in layers. Defaults < `virga.toml` < environment `VIRGA_SECTION__KEY` < flags.
+//! An unknown key is refused with the nearest right name.
+
+mod layers;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use virga_api::{AccountsConfig, LimitsConfig};
+use virga_dispatcher::DispatcherConfig;
+use virga_stream::StreamConfig;
+use virga_web::WebConfig;
+
+pub(crate) use layers::{Flags, Loaded, Shown, load};
+
+/// All settings. Each section belongs to the part that reads it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Config {
+    pub(crate) data: DataConfig,
+    pub(crate) database: DatabaseConfig,
+    pub(crate) http: HttpConfig,
+    pub(crate) accounts: AccountsConfig,
+    pub(crate) limits: LimitsConfig,
+    pub(crate) storage: StorageConfig,
+    pub(crate) videos: VideosConfig,
+    pub(crate) services: ServicesConfig,
+    pub(crate) keys: KeysConfig,
+    pub(crate) log: LogConfig,
+    pub(crate) stream: StreamConfig,
+    pub(crate) dispatcher: DispatcherConfig,
+    pub(crate) web: WebConfig,
+}
+
+/// `data.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct DataConfig {
+    /// Database, objects and keys live here.
+    pub(crate) dir: PathBuf,
+    /// Where workers unpack; default: `scratch` in the data folder.
+    pub(crate) scratch: Option<PathBuf>,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("data"),
+            scratch: None,
+        }
+    }
+}
+
+/// `database.*`
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct DatabaseConfig {
+    /// `postgres://…` or `mysql://…`; default: SQLite in the data folder.
+    pub(crate) url: Option<String>,
+}
+
+impl std::fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseConfig")
+    }
+}
+
+/// `http.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct HttpConfig {
+    /// Address and port; default by role.
+    pub(crate) listen: Option<String>,
+    /// The site's origin, `https://videos.example`; default: what the browser's `Host` says.
+    pub(crate) public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Requests at once; more are answered 503.
+    pub(crate) max_in_flight: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            max_in_flight: 2000,
+        }
+    }
+}
+
+/// `storage.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StorageConfig {
+    /// Percent of the disk that uploads leave free.
+    pub(crate) keep_free: f64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { keep_free: 5.0 }
+    }
+}
+
+impl StorageConfig {
+    /// In thousandths.
+    pub(crate) fn keep_free_permille(&self) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped"
+        )]
+        let permille = (self.keep_free * 10.0).clamp(0.0, 1000.0) as u64;
+        permille
+    }
+}
+
+/// `videos.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct VideosConfig {
+    /// How long a deleted video can be restored, seconds.
+    pub(crate) undo_seconds: u64,
+}
+
+impl Default for VideosConfig {
+    fn default() -> Self {
+        Self {
+            undo_seconds: 7 * 24 * 3600,
+        }
+    }
+}
+
+/// `services.*`: where a role finds another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServicesConfig {
+    /// The API, for web and stream on their own.
+    pub(crate) api: String,
+}
+
+impl Default for ServicesConfig {
+    fn default() -> Self {
+        Self {
+            api: "http://127.0.0.1:9000".to_owned(),
+        }
+    }
+}
+
+/// `keys.*`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeysConfig {
+    /// The file of signing keys that all roles share; default: `keys/site` in the data folder.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `log.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or per target: `info,virga_stream=debug`.
+    pub(crate) level: String,
+    /// JSON lines instead of text.
+    pub(crate) json: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            json: false,
+        }
+    }
+}

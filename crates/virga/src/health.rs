@@ -1,0 +1,187 @@
+//! `/livez`, `/readyz` and `/metrics`, the same for every role.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderValue, StatusCode, header};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use virga_db::{Db, jobs};
+use virga_http::viewer::Address;
+use virga_objects::{DiskStore, MediaStore};
+
+/// What readiness looks at; a role names what it uses.
+#[derive(Clone, Debug)]
+pub(crate) struct Health {
+    pub(crate) db: Option<Db>,
+    pub(crate) store: Option<DiskStore>,
+    pub(crate) stop: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    status: u16,
+}
+
+#[derive(Debug)]
+struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    seconds: Histogram,
+    in_flight: Gauge,
+    open_jobs: Gauge,
+}
+
+const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+impl Metrics {
+    fn new() -> Self {
+        let requests = Family::<RequestLabels, Counter>::default();
+        let seconds = Histogram::new(BUCKETS);
+        let (in_flight, open_jobs) = (Gauge::default(), Gauge::default());
+        let mut registry = Registry::with_prefix("virga");
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register(
+            "http_request_seconds",
+            "Time to the answer's head",
+            seconds.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being answered",
+            in_flight.clone(),
+        );
+        registry.register("jobs_open", "Jobs queued or leased", open_jobs.clone());
+        Self {
+            registry: Mutex::new(registry),
+            requests,
+            seconds,
+            in_flight,
+            open_jobs,
+        }
+    }
+}
+
+impl Health {
+    pub(crate) fn new(db: Option<Db>, store: Option<DiskStore>, stop: CancellationToken) -> Self {
+        Self {
+            db,
+            store,
+            stop,
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+
+    /// Adds the three routes, and counts what goes through the router.
+    pub(crate) fn around(self, router: Router) -> Router {
+        let own = Router::new()
+            .route("/livez", get(|| async { "alive\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(self.clone());
+        router
+            .layer(middleware::from_fn_with_state(self, count))
+            .merge(own)
+    }
+
+    /// What is missing, by name.
+    async fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        if self.stop.is_cancelled() {
+            missing.push("stopping".to_owned());
+        }
+        if let Some(db) = &self.db {
+            if let Err(error) = db.ping().await {
+                missing.push(format!("database: {error}"));
+            } else if db.pending_migrations().await.unwrap_or(1) > 0 {
+                missing.push("database: run `virga migrate`".to_owned());
+            }
+        }
+        if let Some(store) = &self.store
+            && let Err(error) = store.check_writable().await
+        {
+            missing.push(format!("objects: {error}"));
+        }
+        missing
+    }
+}
+
+async fn ready(State(health): State<Health>) -> Response {
+    let missing = health.missing().await;
+    if missing.is_empty() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
+    }
+}
+
+/// Numbers are for the operator: asked from this machine or a private network only.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}
+
+async fn metrics(State(health): State<Health>, request: Request) -> Response {
+    if !is_near(Address::of(&request).0) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Some(db) = &health.db
+        && let Ok(count) = jobs::open_count(db.read()).await
+    {
+        health
+            .metrics
+            .open_jobs
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    let mut text = String::new();
+    let registry = health
+        .metrics
+        .registry
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if encode(&mut text, &registry).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    (
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
+        text,
+    )
+        .into_response()
+}
+
+async fn count(State(health): State<Health>, request: Request, next: Next) -> Response {
+    let metrics = &health.metrics;
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") => known.to_owned(),
+        _ => "other".to_owned(),
+    };
+    metrics.in_flight.inc();
+    let started = Instant::now();
+    let response = next.run(request).await;
+    metrics.in_flight.dec();
+    metrics.seconds.observe(started.elapsed().as_secs_f64());
+    let status = response.status().as_u16();
+    metrics
+        .requests
+        .get_or_create(&RequestLabels { method, status })
+        .inc();
+    response
+}

@@ -1,0 +1,72 @@
+//! Start and stop. SIGTERM or SIGINT fails readiness and cancels `stop`; what runs gets a while to
+//! end; a second signal, or the end of that while, ends the process anyway.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The most that a graceful stop takes.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// What every part of the process shares about its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lifecycle {
+    /// Cancelled when the process should end.
+    pub(crate) stop: CancellationToken,
+    /// Everything that a graceful stop waits for.
+    pub(crate) tracker: TaskTracker,
+    failed: Arc<AtomicBool>,
+}
+
+impl Lifecycle {
+    /// Runs a part that must live as long as the process: if it ends first, everything stops and
+    /// the exit code says so.
+    pub(crate) fn vital<F>(&self, name: &'static str, part: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let ended = part.await;
+            if let Err(error) = &ended {
+                tracing::error!(part = name, error = format!("{error:#}"), "a part failed");
+            }
+            if ended.is_err() || !this.stop.is_cancelled() {
+                this.failed.store(true, Ordering::SeqCst);
+                this.stop.cancel();
+            }
+        });
+    }
+
+    /// Waits for a signal or a failed part, then for the end.
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
+            () = self.stop.cancelled() => {}
+        }
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::select! {
+            () = self.tracker.wait() => tracing::info!("stopped"),
+            () = tokio::time::sleep(LIMIT) => tracing::warn!("stopped with work still running"),
+            _ = terminate.recv() => tracing::warn!("stopped at once: second signal"),
+            _ = interrupt.recv() => tracing::warn!("stopped at once: second signal"),
+        }
+        let failed = self.failed.load(Ordering::SeqCst);
+        Ok(if failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}

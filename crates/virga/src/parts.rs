@@ -1,0 +1,125 @@
+//! The parts that roles are composed of: database, store, keys, clock.
+
+use anyhow::{Context, anyhow};
+use http::Uri;
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use virga_app::{App, Policy, Wake};
+use virga_core::{OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
+use virga_db::Db;
+use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
+use virga_objects::{DiskOptions, DiskStore};
+
+use crate::{config::Config, keys};
+
+/// Everything that does not depend on the role.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) config: Arc<Config>,
+    pub(crate) keys: KeyRing,
+    pub(crate) store: DiskStore,
+    pub(crate) clock: SharedClock,
+    pub(crate) entropy: SharedEntropy,
+    pub(crate) origin: SiteOrigin,
+}
+
+impl Parts {
+    /// Opens keys and store, making the data folder where missing.
+    pub(crate) async fn open(config: Config) -> anyhow::Result<Self> {
+        let dir = &config.data.dir;
+        fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
+        let entropy: SharedEntropy = Arc::new(OsEntropy);
+        let keys = keys::load(&keys::file(&config), &*entropy)?;
+        let store = DiskStore::open(&dir.join("objects"), DiskOptions::default())
+            .await
+            .with_context(|| format!("cannot open the objects in {}", dir.display()))?;
+        let origin = SiteOrigin(public_url(&config)?);
+        Ok(Self {
+            keys,
+            store,
+            clock: Arc::new(SystemClock),
+            entropy,
+            origin,
+            config: Arc::new(config),
+        })
+    }
+
+    /// Use cases over a database that is up to date.
+    pub(crate) fn app(&self, db: Db) -> App {
+        let policy = Policy {
+            upload_max: self.config.limits.upload_max,
+            quota_per_user: self.config.limits.quota_per_user,
+            keep_free_permille: self.config.storage.keep_free_permille(),
+            undo_window: Duration::from_secs(self.config.videos.undo_seconds),
+        };
+        App {
+            db,
+            store: Arc::new(self.store.clone()),
+            sessions: Arc::new(self.store.clone()),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            policy: Arc::new(policy),
+            wake: Arc::new(Wake::default()),
+        }
+    }
+
+    /// What stands around a listener.
+    pub(crate) fn listener(&self) -> ListenerConfig {
+        ListenerConfig {
+            origin: self.origin.clone(),
+            trusted_proxies: self.config.http.trusted_proxies.clone(),
+            max_in_flight: self.config.http.max_in_flight,
+        }
+    }
+
+    /// Where workers unpack.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let data = &self.config.data;
+        data.scratch
+            .clone()
+            .unwrap_or_else(|| data.dir.join("scratch"))
+    }
+}
+
+fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
+    let Some(text) = &config.http.public_url else {
+        return Ok(None);
+    };
+    let uri: Uri = text
+        .parse()
+        .with_context(|| format!("http.public_url {text:?} is no URL"))?;
+    let fine = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.authority().is_some()
+        && matches!(uri.path(), "" | "/");
+    if !fine {
+        return Err(anyhow!(
+            "http.public_url {text:?} must be http:// or https:// and a host, without a path"
+        ));
+    }
+    Ok(Some(uri))
+}
+
+/// Opens the database as it is.
+pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
+    let opened = match &config.database.url {
+        Some(url) => Db::connect(url).await,
+        None => {
+            fs::create_dir_all(&config.data.dir)?;
+            Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
+        }
+    };
+    opened.context("cannot open the database")
+}
+
+/// Opens the database and brings it up to date; of several processes one at a time.
+pub(crate) async fn migrated_database(config: &Config) -> anyhow::Result<Db> {
+    fs::create_dir_all(&config.data.dir)?;
+    let lock = fs::File::create(config.data.dir.join(".migrate.lock"))?;
+    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+    let db = open_database(config).await?;
+    db.migrate()
+        .await
+        .context("cannot bring the database up to date")?;
+    drop(lock);
+    Ok(db)
+}

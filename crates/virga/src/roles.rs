@@ -1,0 +1,161 @@
+//! One function a role: puts its parts together and hands back its router. `serve` merges them all.
+
+use anyhow::Context;
+use axum::Router;
+use http_body_util::BodyExt;
+use std::{convert::Infallible, sync::Arc};
+use tokio::net::TcpListener;
+use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
+use virga_api::{ApiConfig, ApiParts, ApiState};
+use virga_app::App;
+use virga_client::{ApiClient, InProcess, TransportError};
+use virga_core::paths::{self, RoleName};
+use virga_dispatcher::{Dispatcher, Launcher};
+use virga_http::{layers, serve};
+use virga_stream::StreamState;
+use virga_web::WebState;
+
+use crate::{health::Health, lifecycle::Lifecycle, parts::Parts};
+
+/// The control plane over a database.
+pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Result<Router> {
+    let state = ApiState::start(ApiParts {
+        app,
+        keys: parts.keys.clone(),
+        config: ApiConfig {
+            accounts: parts.config.accounts.clone(),
+            limits: parts.config.limits.clone(),
+            https: parts.origin.is_https(),
+        },
+        tracker: life.tracker.clone(),
+        stop: life.stop.clone(),
+    })
+    .await?;
+    Ok(virga_api::router(state))
+}
+
+/// The data plane; follows the feed of changes through `api`.
+pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router {
+    let state = StreamState::new(
+        &parts.config.stream,
+        parts.config.storage.keep_free,
+        Arc::new(parts.store.clone()),
+        Arc::new(parts.store.clone()),
+        Arc::new(parts.keys.clone()),
+        Arc::clone(&parts.clock),
+    );
+    let follow = state.presentations().clone().follow(api, life.stop.clone());
+    life.tracker.spawn(follow);
+    virga_stream::router(state)
+}
+
+/// Pages over `api`.
+pub(crate) fn web(parts: &Parts, api: ApiClient) -> Router {
+    virga_web::router(WebState::new(
+        api,
+        parts.origin.clone(),
+        Arc::clone(&parts.clock),
+        Arc::clone(&parts.entropy),
+        parts.config.web.clone(),
+    ))
+}
+
+/// Workers, as a vital part of the process.
+pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot find my own program file")?;
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let dispatcher = Dispatcher {
+        app,
+        config: Arc::new(parts.config.dispatcher.clone()),
+        scratch: parts.scratch(),
+        launcher: Launcher { program, arguments: vec!["launch-ffmpeg".into()] },
+        worker: format!("{host}/{}", std::process::id()),
+    };
+    let stop = life.stop.clone();
+    life.vital("dispatcher", async move {
+        virga_dispatcher::run(dispatcher, stop).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// The API's router as a service of this process.
+pub(crate) fn in_process(router: Router) -> ApiClient {
+    let service: InProcess =
+        BoxCloneSyncService::new(service_fn(move |request: http::Request<_>| {
+            let router = router.clone();
+            async move {
+                let answer = router.oneshot(request.map(axum::body::Body::new)).await?;
+                Ok::<_, Infallible>(
+                    answer.map(|body| body.map_err(TransportError::new).boxed_unsync()),
+                )
+            }
+        }));
+    ApiClient::in_process(service)
+}
+
+/// The API over the network, for roles on their own.
+pub(crate) fn remote_api(parts: &Parts) -> anyhow::Result<ApiClient> {
+    let text = &parts.config.services.api;
+    let base = text
+        .parse()
+        .with_context(|| format!("services.api {text:?} is no URL"))?;
+    let client = reqwest::Client::builder()
+        .connect_timeout(std::time::Duration::from_secs(2))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?;
+    Ok(ApiClient::over_http(
+        &base,
+        client,
+        parts.keys.clone(),
+        Arc::clone(&parts.clock),
+    ))
+}
+
+/// Binds a role's port.
+pub(crate) async fn bind(parts: &Parts, role: RoleName) -> anyhow::Result<TcpListener> {
+    let host = if role == RoleName::Web {
+        "0.0.0.0"
+    } else {
+        "127.0.0.1"
+    };
+    let address = match &parts.config.http.listen {
+        Some(listen) => listen.clone(),
+        None => format!("{host}:{}", role.default_port()),
+    };
+    TcpListener::bind(&address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another with --listen ADDR:PORT")
+    })
+}
+
+/// Serves a router on a listener as a vital part, with health routes and the listener's layers.
+pub(crate) fn listen(
+    parts: &Parts,
+    listener: TcpListener,
+    router: Router,
+    health: Health,
+    life: &Lifecycle,
+) {
+    let router = layers::wrap(health.around(router), parts.listener());
+    let stop = life.stop.clone();
+    life.vital("listener", async move {
+        Ok(serve::serve(listener, router, stop).await?)
+    });
+}
+
+/// The public origin in one process: each path to its role, by the table in `virga_core::paths`.
+pub(crate) fn merged(web: Router, api: Router, stream: Router) -> Router {
+    let service = service_fn(move |request: axum::extract::Request| {
+        let router = match paths::role_of(request.uri().path()) {
+            Some(RoleName::Api) => api.clone(),
+            Some(RoleName::Stream) => stream.clone(),
+            _ => web.clone(),
+        };
+        router.oneshot(request)
+    });
+    Router::new().fallback_service(service)
+}

@@ -1,0 +1,70 @@
+// On every page: menus that close, ages that grow, links that copy.
+
+import { ago } from "./dom";
+
+document.addEventListener("click", (event) => {
+  const target = event.target as Element | null;
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+    if (!target || !menu.contains(target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+  }
+});
+
+function refreshAges(): void {
+  if (document.visibilityState !== "visible") return;
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const iso = time.getAttribute("datetime") ?? "";
+    // Within the first minute the server's words stand.
+    if (Date.now() - Date.parse(iso) >= 60_000) time.textContent = ago(iso);
+  }
+}
+setInterval(refreshAges, 60_000);
+
+// Copies without the clipboard API where the page is not a secure context.
+async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const box = document.createElement("textarea");
+    box.value = text;
+    box.className = "vh";
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    return done;
+  }
+}
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const label = button.querySelector("span") ?? button;
+    const before = label.textContent;
+    if (!(await copy(new URL(button.dataset.copy ?? "", location.href).href))) return;
+    label.textContent = button.dataset.copied ?? before;
+    button.disabled = true;
+    setTimeout(() => {
+      label.textContent = before;
+      button.disabled = false;
+    }, 1500);
+  });
+}
+
+// A form sent twice would do its work twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-sent]")) delete form.dataset.sent;
+});

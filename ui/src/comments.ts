@@ -1,0 +1,167 @@
+// Comments without leaving the player: post, edit, delete, more. Without script the same forms do
+// the same by themselves.
+
+import { ApiError, call, type Comment } from "./api";
+import { ago, part, refusal, show, slot, texts, type Texts } from "./dom";
+
+interface CommentPage {
+  items: Comment[];
+  next?: string;
+}
+
+class Comments extends HTMLElement {
+  #t: Texts = (key) => key;
+
+  connectedCallback(): void {
+    this.#t = texts(this);
+    const write = part<HTMLFormElement>(this, "write");
+    write?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#write(write);
+    });
+    const more = part<HTMLAnchorElement>(this, "more");
+    more?.addEventListener("click", (event) => {
+      event.preventDefault();
+      void this.#more(more);
+    });
+    part(this, "list")?.addEventListener("click", (event) => {
+      const link = (event.target as Element).closest<HTMLElement>('a[data-act="edit"]');
+      const row = link?.closest<HTMLElement>("[data-comment]");
+      if (!row) return;
+      event.preventDefault();
+      this.#edit(row);
+    });
+    part(this, "list")?.addEventListener("submit", (event) => {
+      const form = (event.target as Element).closest<HTMLElement>('form[data-act="delete"]');
+      const row = form?.closest<HTMLElement>("[data-comment]");
+      if (!row) return;
+      event.preventDefault();
+      void this.#delete(row);
+    });
+  }
+
+  get #path(): string {
+    return `/videos/${this.dataset.video}/comments`;
+  }
+
+  #words(error: unknown): string {
+    const busy = error instanceof ApiError && error.status === 429;
+    return refusal(this.#t, error, busy ? "fault-busy" : "fault-ours");
+  }
+
+  async #write(form: HTMLFormElement): Promise<void> {
+    const box = form.querySelector("textarea");
+    const note = form.querySelector<HTMLElement>(".error");
+    const button = form.querySelector("button");
+    if (!box || !note || !button || button.disabled) return;
+    button.disabled = true;
+    show(note, false);
+    try {
+      const comment = await call<Comment>("POST", this.#path, { text: box.value });
+      box.value = "";
+      const row = this.#row(comment);
+      part(this, "list")?.prepend(row);
+    } catch (error) {
+      note.textContent = this.#words(error);
+      show(note, true);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  #row(comment: Comment): HTMLElement {
+    const template = part<HTMLTemplateElement>(this, "comment");
+    const row = (template?.content.firstElementChild?.cloneNode(true) ?? document.createElement("li")) as HTMLElement;
+    row.id = `c-${comment.id}`;
+    row.dataset.comment = comment.id;
+    const author = slot<HTMLAnchorElement>(row, "author");
+    if (author) {
+      author.href = `/u/${encodeURIComponent(comment.author)}`;
+      author.append(isolated(comment.author));
+    }
+    const time = slot<HTMLTimeElement>(row, "time");
+    if (time) {
+      time.dateTime = comment.created_at;
+      time.textContent = ago(comment.created_at);
+    }
+    slot(row, "text")?.append(isolated(comment.text));
+    show(slot(row, "edited"), Boolean(comment.edited_at));
+    const edit = row.querySelector<HTMLAnchorElement>('[data-act="edit"]');
+    const remove = row.querySelector<HTMLFormElement>('[data-act="delete"]');
+    const page = `/v/${this.dataset.video}`;
+    if (edit) edit.href = `${page}?edit=${comment.id}#c-${comment.id}`;
+    if (remove) remove.action = `${page}/comments/${comment.id}/delete`;
+    show(edit, comment.editable);
+    show(remove, comment.deletable);
+    return row;
+  }
+
+  #edit(row: HTMLElement): void {
+    const template = part<HTMLTemplateElement>(this, "editor");
+    const text = slot(row, "text");
+    const acts = row.querySelector<HTMLElement>(".acts");
+    const form = template?.content.firstElementChild?.cloneNode(true) as HTMLFormElement | undefined;
+    const box = form?.querySelector("textarea");
+    const note = form?.querySelector<HTMLElement>(".error");
+    if (!form || !box || !note || !text || row.querySelector("textarea")) return;
+    box.value = text.textContent ?? "";
+    const close = () => {
+      form.remove();
+      show(text, true);
+      show(acts, true);
+    };
+    form.querySelector('[data-act="cancel"]')?.addEventListener("click", close);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      try {
+        const comment = await call<Comment>("PATCH", `${this.#path}/${row.dataset.comment}`, { text: box.value });
+        row.replaceWith(this.#row(comment));
+      } catch (error) {
+        note.textContent = this.#words(error);
+        show(note, true);
+      }
+    });
+    show(text, false);
+    show(acts, false);
+    row.append(form);
+    box.focus();
+  }
+
+  async #delete(row: HTMLElement): Promise<void> {
+    try {
+      await call("DELETE", `${this.#path}/${row.dataset.comment}`);
+      row.remove();
+    } catch (error) {
+      let note = row.querySelector<HTMLElement>(".error");
+      if (!note) {
+        note = document.createElement("p");
+        note.className = "error";
+        note.setAttribute("role", "alert");
+        row.append(note);
+      }
+      note.textContent = this.#words(error);
+    }
+  }
+
+  async #more(link: HTMLAnchorElement): Promise<void> {
+    const cursor = new URL(link.href).searchParams.get("comments") ?? "";
+    try {
+      const page = await call<CommentPage>("GET", `${this.#path}?cursor=${encodeURIComponent(cursor)}`);
+      part(this, "list")?.append(...page.items.map((comment) => this.#row(comment)));
+      if (page.next) link.href = `/v/${this.dataset.video}?comments=${encodeURIComponent(page.next)}#comments`;
+      else link.parentElement?.remove();
+    } catch {
+      location.assign(link.href);
+    }
+  }
+}
+
+/** What someone typed keeps its direction to itself. */
+function isolated(text: string): HTMLElement {
+  const element = document.createElement("bdi");
+  element.textContent = text;
+  return element;
+}
+
+customElements.define("virga-comments", Comments);

@@ -1,0 +1,57 @@
+// My videos: states and progress as they change.
+
+import { show, slot, texts } from "./dom";
+import { live, type LiveEvent } from "./live";
+
+const UNFINISHED = new Set(["uploading", "processing", "playable"]);
+
+class Mine extends HTMLElement {
+  #leave: () => void = () => {};
+
+  connectedCallback(): void {
+    const t = texts(this);
+    const rows = new Map<string, HTMLElement>();
+    for (const row of this.querySelectorAll<HTMLElement>("[data-unfinished]")) {
+      if (row.dataset.video) rows.set(row.dataset.video, row);
+    }
+    const listen = () => {
+      this.#leave();
+      if (rows.size > 0) this.#leave = live().subscribe([...rows.keys()], hear);
+    };
+    const hear = (event: LiveEvent) => {
+      const row = rows.get(event.id);
+      if (!row) return;
+      if (event.event === "progress") {
+        const bar = slot<HTMLProgressElement>(row, "bar");
+        if (bar) bar.value = event.progress ?? 0;
+        show(bar, true);
+      } else if (event.event === "state" && event.state) {
+        this.#state(row, event, t(`state-${event.state}`));
+        if (!UNFINISHED.has(event.state)) {
+          rows.delete(event.id);
+          listen();
+        }
+      }
+    };
+    listen();
+  }
+
+  disconnectedCallback(): void {
+    this.#leave();
+  }
+
+  #state(row: HTMLElement, event: LiveEvent, words: string): void {
+    const state = event.state ?? "";
+    const badge = slot(row, "badge");
+    if (badge && row.dataset.state !== state) {
+      badge.dataset.state = state;
+      badge.textContent = words;
+    }
+    row.dataset.state = state;
+    if (state === "ready" || state === "failed" || state === "deleted") show(slot(row, "bar"), false);
+    const failure = slot(row, "failure");
+    if (failure && event.failure) failure.textContent = event.failure;
+    show(failure, Boolean(event.failure));
+  }
+}
+customElements.define("virga-mine", Mine);

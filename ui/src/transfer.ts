@@ -1,0 +1,401 @@
+// One file on its way: draft, upload, parts in parallel, complete. The server is the truth about
+// what it holds; this only sends what is missing. Touches no DOM: everything of the browser is
+// handed in, so that tests can be the server, the network and the clock.
+
+import { ApiError } from "./api";
+
+export type Phase =
+  | "waiting" | "checking" | "sending" | "paused" | "offline" | "finishing" | "done" | "failed" | "cancelled";
+
+export interface Upload {
+  id: string;
+  video_id: string;
+  file_name: string;
+  size: number;
+  fingerprint: string;
+  part_size: number;
+}
+export interface SignedPart {
+  number: number;
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  expires_at: string;
+}
+export interface HeldPart {
+  number: number;
+  size: number;
+  sha256?: string;
+}
+
+export interface FileLike {
+  readonly name: string;
+  readonly size: number;
+  readonly type: string;
+  readonly lastModified: number;
+  slice(start: number, end: number): Blob;
+}
+
+export interface Server {
+  createVideo(title: string, visibility: string): Promise<{ id: string }>;
+  createUpload(upload: object): Promise<Upload>;
+  parts(id: string): Promise<HeldPart[]>;
+  sign(id: string, numbers: number[]): Promise<SignedPart[]>;
+  complete(id: string): Promise<void>;
+  cancel(id: string): Promise<void>;
+  discard(video: string): Promise<void>;
+}
+
+export interface Deps {
+  server: Server;
+  /** Sends one part; resolves with the status, 0 where there was no answer. */
+  put(part: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }>;
+  /** SHA-256 as hexadecimal, or null where the browser cannot. */
+  digest(blob: Blob): Promise<string | null>;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves at once when there is a network. */
+  online(signal: AbortSignal): Promise<void>;
+  isOnline(): boolean;
+  random(): number;
+  now(): number;
+}
+
+/** How the same file is known again: at most 128 characters. */
+export function fingerprint(file: FileLike): string {
+  return `${file.size}-${file.lastModified}-${file.name}`.slice(0, 128);
+}
+
+/** At most so many parts at once, over all files, in the order they asked. */
+export class Slots {
+  #free: number;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(): Promise<() => void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#free += 1;
+    };
+  }
+}
+
+class Stop extends Error {}
+
+const TRIES = 9;
+const PARALLEL = 3;
+const SIGN_AHEAD = 8;
+const WINDOW = 6000;
+
+export interface Start {
+  title: string;
+  visibility: string;
+  videoId?: string;
+  upload?: Upload;
+}
+
+export class Transfer {
+  phase: Phase = "waiting";
+  videoId: string | null;
+  upload: Upload | null;
+  /** A text's key. */
+  failure = "";
+  /** The server's refusal, where there was one: it says more. */
+  refused: ApiError | null = null;
+  readonly file: FileLike;
+  readonly #deps: Deps;
+  readonly #slots: Slots;
+  readonly #start: Start;
+  readonly #changed: () => void;
+  readonly #held = new Map<number, number>();
+  readonly #flying = new Map<number, number>();
+  readonly #signed = new Map<number, SignedPart>();
+  #signing: Promise<void> | null = null;
+  #stop = new AbortController();
+  #samples: [number, number][] = [];
+  #verified = false;
+
+  constructor(file: FileLike, start: Start, deps: Deps, slots: Slots, changed: () => void) {
+    this.file = file;
+    this.#start = start;
+    this.#deps = deps;
+    this.#slots = slots;
+    this.#changed = changed;
+    this.videoId = start.upload?.video_id ?? start.videoId ?? null;
+    this.upload = start.upload ?? null;
+  }
+
+  get active(): boolean {
+    return this.phase === "checking" || this.phase === "sending" || this.phase === "offline" || this.phase === "finishing";
+  }
+
+  /** Bytes held by the server and in flight. */
+  get sent(): number {
+    let sum = 0;
+    for (const size of this.#held.values()) sum += size;
+    for (const size of this.#flying.values()) sum += size;
+    return Math.min(sum, this.file.size);
+  }
+
+  /** Bytes per second over the last seconds; 0 while unknown. */
+  get speed(): number {
+    const first = this.#samples[0];
+    const last = this.#samples[this.#samples.length - 1];
+    if (!first || !last || last[0] - first[0] < 500) return 0;
+    return Math.max(0, ((last[1] - first[1]) * 1000) / (last[0] - first[0]));
+  }
+
+  /** Runs to an end: done, paused, failed or cancelled. Never throws. */
+  async run(): Promise<void> {
+    if (this.active || this.phase === "done" || this.phase === "cancelled") return;
+    const stop = new AbortController();
+    const { signal } = stop;
+    this.#stop = stop;
+    this.#samples = [];
+    this.failure = "";
+    this.refused = null;
+    try {
+      this.#to("checking");
+      await this.#open(signal);
+      for (let round = 0; ; round += 1) {
+        this.#to("sending");
+        await this.#sendAll(stop);
+        this.#to("finishing");
+        if (await this.#finish(signal, round)) break;
+      }
+      this.#to("done");
+    } catch (error) {
+      // A pause or cancel has set its phase already.
+      if (!signal.aborted) this.#halt(stop, error);
+    }
+  }
+
+  pause(): void {
+    if (!this.active && this.phase !== "waiting") return;
+    this.#stop.abort();
+    this.#flying.clear();
+    this.#to("paused");
+  }
+
+  /** Gives the upload up, and the draft that was made for it. */
+  async cancel(): Promise<void> {
+    if (this.phase === "done") return;
+    this.#stop.abort();
+    this.#flying.clear();
+    this.#to("cancelled");
+    try {
+      if (this.upload) await this.#deps.server.cancel(this.upload.id);
+      if (this.videoId && !this.#start.videoId && !this.#start.upload) await this.#deps.server.discard(this.videoId);
+    } catch {
+      // The server gives up by itself what nobody goes on with.
+    }
+  }
+
+  #to(phase: Phase): void {
+    this.phase = phase;
+    this.#changed();
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { server } = this.#deps;
+    if (!this.videoId) {
+      const video = await this.#patiently(signal, () => server.createVideo(this.#start.title, this.#start.visibility));
+      this.videoId = video.id;
+      this.#changed();
+    }
+    const videoId = this.videoId;
+    if (!this.upload) {
+      this.upload = await this.#patiently(signal, () =>
+        server.createUpload({
+          video_id: videoId,
+          file_name: this.file.name,
+          size: this.file.size,
+          content_type: this.file.type,
+          fingerprint: fingerprint(this.file),
+        }),
+      );
+    }
+    if (this.upload.size !== this.file.size) throw new Stop("upload-other-file");
+    const held = await this.#list(signal);
+    await this.#verify(held);
+  }
+
+  async #list(signal: AbortSignal): Promise<HeldPart[]> {
+    const id = this.#id();
+    const held = await this.#patiently(signal, () => this.#deps.server.parts(id));
+    this.#held.clear();
+    for (const part of held) this.#held.set(part.number, part.size);
+    return held;
+  }
+
+  /** Another file of the same size would make a broken video: compare what is held. */
+  async #verify(held: HeldPart[]): Promise<void> {
+    const known = held.find((part) => part.sha256);
+    if (this.#verified || !known) return;
+    const digest = await this.#deps.digest(this.#body(known.number));
+    if (digest !== null && digest !== known.sha256) throw new Stop("upload-other-file");
+    this.#verified = true;
+  }
+
+  #id(): string {
+    if (!this.upload) throw new Stop("upload-failed");
+    return this.upload.id;
+  }
+
+  #body(number: number): Blob {
+    const size = this.upload?.part_size ?? this.file.size;
+    return this.file.slice((number - 1) * size, Math.min(number * size, this.file.size));
+  }
+
+  async #sendAll(stop: AbortController): Promise<void> {
+    const { signal } = stop;
+    const count = Math.ceil(this.file.size / (this.upload?.part_size ?? this.file.size));
+    const missing: number[] = [];
+    for (let number = 1; number <= count; number += 1) if (!this.#held.has(number)) missing.push(number);
+    const worker = async () => {
+      for (;;) {
+        const give = await this.#slots.take();
+        try {
+          if (signal.aborted) throw new Stop("");
+          const number = missing.shift();
+          if (number === undefined) return;
+          await this.#sendPart(number, missing, signal);
+        } finally {
+          give();
+        }
+      }
+    };
+    const workers = Array.from({ length: Math.min(PARALLEL, missing.length) }, worker);
+    try {
+      await Promise.all(workers);
+    } catch (error) {
+      if (!signal.aborted) this.#halt(stop, error);
+      await Promise.allSettled(workers);
+      throw error;
+    }
+  }
+
+  /** One part failed for good: the others need not go on. */
+  #halt(stop: AbortController, error: unknown): void {
+    stop.abort();
+    this.#flying.clear();
+    const status = error instanceof ApiError ? error.status : 0;
+    this.refused = error instanceof ApiError && status > 0 && status !== 401 ? error : null;
+    this.failure = error instanceof Stop ? error.message : status === 401 ? "upload-signed-out" : "upload-failed";
+    this.#to("failed");
+  }
+
+  async #sendPart(number: number, ahead: number[], signal: AbortSignal): Promise<void> {
+    const body = this.#body(number);
+    let refused = 0;
+    for (let attempt = 0; ; attempt += 1) {
+      const part = await this.#ticket(number, ahead, signal);
+      this.#flying.set(number, 0);
+      const { status, wait } = await this.#deps.put(part, body, (sent) => this.#progress(number, sent), signal);
+      this.#flying.delete(number);
+      if (signal.aborted) throw new Stop("");
+      if (status >= 200 && status < 300) {
+        this.#held.set(number, body.size);
+        this.#progress(number, 0);
+        this.#flying.delete(number);
+        return;
+      }
+      this.#changed();
+      this.#signed.delete(number);
+      if (status === 401 || status === 403 || status === 410) {
+        // The address ended while the part waited: ask for a fresh one, a few times.
+        refused += 1;
+        if (refused > 3) throw new Stop("upload-failed");
+        continue;
+      }
+      const again = status === 0 || status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 507);
+      if (!again) throw new ApiError(status, "part", "upload-failed");
+      await this.#backOff(attempt, wait, signal);
+    }
+  }
+
+  #progress(number: number, sent: number): void {
+    this.#flying.set(number, sent);
+    const now = this.#deps.now();
+    this.#samples.push([now, this.sent]);
+    while (this.#samples.length > 2 && now - (this.#samples[0]?.[0] ?? now) > WINDOW) this.#samples.shift();
+    this.#changed();
+  }
+
+  async #ticket(number: number, ahead: number[], signal: AbortSignal): Promise<SignedPart> {
+    for (;;) {
+      const known = this.#signed.get(number);
+      // The viewer's clock may be wrong: this only avoids sending what is surely stale.
+      if (known && Date.parse(known.expires_at) - this.#deps.now() > 10_000) return known;
+      if (known) this.#signed.delete(number);
+      if (this.#signing) {
+        await this.#signing;
+        continue;
+      }
+      const numbers = [number, ...ahead.filter((next) => !this.#signed.has(next)).slice(0, SIGN_AHEAD - 1)];
+      const id = this.#id();
+      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers)).then((parts) => {
+        for (const part of parts) this.#signed.set(part.number, part);
+      });
+      try {
+        await this.#signing;
+      } finally {
+        this.#signing = null;
+      }
+      const fresh = this.#signed.get(number);
+      if (fresh) return fresh;
+    }
+  }
+
+  /** Whether it is complete; not when the server misses parts, which are then sent again. */
+  async #finish(signal: AbortSignal, round: number): Promise<boolean> {
+    const id = this.#id();
+    try {
+      await this.#patiently(signal, () => this.#deps.server.complete(id));
+      return true;
+    } catch (error) {
+      const gap = error instanceof ApiError && (error.status === 409 || error.status === 422);
+      if (!gap || round >= 2) throw error;
+      await this.#list(signal);
+      return false;
+    }
+  }
+
+  /** Repeats a call over a bad network and a busy server. */
+  async #patiently<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      if (signal.aborted) throw new Stop("");
+      try {
+        return await run();
+      } catch (error) {
+        const status = error instanceof ApiError ? error.status : -1;
+        const again = status === 0 || status === 429 || (status >= 500 && status !== 507);
+        if (!again) throw error;
+        await this.#backOff(attempt, error instanceof ApiError ? error.wait : 0, signal);
+      }
+    }
+  }
+
+  async #backOff(attempt: number, wait: number, signal: AbortSignal): Promise<void> {
+    if (!this.#deps.isOnline()) {
+      const before = this.phase;
+      this.#to("offline");
+      await this.#deps.online(signal);
+      if (signal.aborted) throw new Stop("");
+      this.#to(before === "offline" ? "sending" : before);
+      return;
+    }
+    if (attempt >= TRIES) throw new Stop("upload-failed");
+    const seconds = Math.max(wait, 2 ** Math.min(attempt, 4));
+    await this.#deps.sleep(seconds * 1000 * (0.75 + this.#deps.random() / 2), signal);
+    if (signal.aborted) throw new Stop("");
+  }
+}

@@ -1,0 +1,4 @@
+// The watch page.
+
+import "./player";
+import "./comments";

@@ -1,0 +1,322 @@
+// The uploader against a server, a network and a clock that the test plays.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { ApiError } from "../src/api";
+import { Slots, Transfer, fingerprint, type Deps, type FileLike, type SignedPart, type Upload } from "../src/transfer";
+
+const PART = 10;
+
+class TestFile implements FileLike {
+  readonly name = "clip.mov";
+  readonly type = "video/quicktime";
+  readonly lastModified = 1700000000000;
+  readonly size: number;
+  readonly #bytes: Uint8Array;
+
+  constructor(size: number, seed = 1) {
+    this.size = size;
+    this.#bytes = Uint8Array.from({ length: size }, (_, at) => (at * 7 + seed) % 256);
+  }
+
+  slice(start: number, end: number): Blob {
+    return new Blob([this.#bytes.slice(start, end)]);
+  }
+}
+
+class World {
+  readonly held = new Map<number, Buffer>();
+  readonly sleeps: number[] = [];
+  readonly signs: number[][] = [];
+  upload: Upload | null = null;
+  completed = 0;
+  cancelled: string[] = [];
+  discarded: string[] = [];
+  flying = 0;
+  most = 0;
+  network = true;
+  time = 0;
+  put: (part: SignedPart, body: Blob) => number | Promise<number> = () => 204;
+  complete: () => void = () => {};
+  wake: () => void = () => {};
+
+  deps(): Deps {
+    return {
+      server: {
+        createVideo: async () => ({ id: "video" }),
+        createUpload: async (asked) => {
+          this.upload ??= { id: "upload", part_size: PART, ...(asked as Omit<Upload, "id" | "part_size">) };
+          return this.upload;
+        },
+        parts: async () =>
+          [...this.held].map(([number, bytes]) => ({
+            number,
+            size: bytes.length,
+            sha256: createHash("sha256").update(bytes).digest("hex"),
+          })),
+        sign: async (_, numbers) => {
+          this.signs.push(numbers);
+          return numbers.map((number) => ({
+            number,
+            url: `/up/${number}`,
+            method: "PUT",
+            headers: {},
+            expires_at: new Date(this.time + 60_000).toISOString(),
+          }));
+        },
+        complete: async () => {
+          this.completed += 1;
+          this.complete();
+        },
+        cancel: async (id) => void this.cancelled.push(id),
+        discard: async (id) => void this.discarded.push(id),
+      },
+      put: async (part, body, progress, signal) => {
+        this.flying += 1;
+        this.most = Math.max(this.most, this.flying);
+        progress(body.size / 2);
+        await new Promise((resolve) => setImmediate(resolve));
+        const status = signal.aborted ? 0 : await this.put(part, body);
+        if (status === 204) this.held.set(part.number, Buffer.from(await body.arrayBuffer()));
+        this.flying -= 1;
+        return { status, wait: 0 };
+      },
+      digest: async (blob) => createHash("sha256").update(Buffer.from(await blob.arrayBuffer())).digest("hex"),
+      sleep: async (ms) => {
+        this.sleeps.push(ms);
+        this.time += ms;
+      },
+      online: () => new Promise((resolve) => (this.wake = resolve)),
+      isOnline: () => this.network,
+      random: () => 0.5,
+      now: () => (this.time += 1),
+    };
+  }
+
+  transfer(file: FileLike, upload?: Upload, changed: () => void = () => {}): Transfer {
+    const start = { title: "clip", visibility: "public", ...(upload ? { upload } : {}) };
+    return new Transfer(file, start, this.deps(), new Slots(3), changed);
+  }
+}
+
+async function whole(world: World, file: FileLike): Promise<void> {
+  const sent = Buffer.concat([...world.held].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
+  assert.deepEqual(sent, Buffer.from(await file.slice(0, file.size).arrayBuffer()));
+}
+
+test("a file arrives whole, three parts at once at most, and is completed once", async () => {
+  const world = new World();
+  const file = new TestFile(95);
+  const transfer = world.transfer(file);
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.equal(transfer.sent, 95);
+  assert.equal(world.most, 3);
+  assert.equal(world.completed, 1);
+  await whole(world, file);
+});
+
+test("three parts at once over all files together", async () => {
+  const world = new World();
+  const slots = new Slots(3);
+  const others = [new World(), new World()];
+  const transfers = [world, ...others].map((each) => {
+    const deps = { ...each.deps(), put: world.deps().put };
+    return new Transfer(new TestFile(60), { title: "t", visibility: "public" }, deps, slots, () => {});
+  });
+  await Promise.all(transfers.map((transfer) => transfer.run()));
+  assert.ok(transfers.every((transfer) => transfer.phase === "done"));
+  assert.equal(world.most, 3);
+});
+
+test("goes on with what the server holds and sends nothing twice", async () => {
+  const world = new World();
+  const file = new TestFile(45);
+  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  for (const number of [1, 3]) {
+    world.held.set(number, Buffer.from(await file.slice((number - 1) * PART, number * PART).arrayBuffer()));
+  }
+  const sent: number[] = [];
+  world.put = (part) => (sent.push(part.number), 204);
+  const transfer = world.transfer(file, world.upload ?? undefined);
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.deepEqual(sent.sort(), [2, 4, 5]);
+  await whole(world, file);
+});
+
+test("another file of the same size is refused before a byte is sent", async () => {
+  const world = new World();
+  const file = new TestFile(45);
+  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  world.held.set(2, Buffer.from(await file.slice(PART, 2 * PART).arrayBuffer()));
+  const transfer = world.transfer(new TestFile(45, 9), world.upload ?? undefined);
+  await transfer.run();
+  assert.equal(transfer.phase, "failed");
+  assert.equal(transfer.failure, "upload-other-file");
+  assert.equal(world.most, 0);
+});
+
+test("a bad network is met with growing waits, and a dead one ends in a failure that can be resumed", async () => {
+  const world = new World();
+  let broken = 4;
+  world.put = (part) => (part.number === 1 && broken-- > 0 ? 0 : 204);
+  const transfer = world.transfer(new TestFile(10));
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.deepEqual(world.sleeps, [1000, 2000, 4000, 8000]);
+
+  const dead = new World();
+  dead.put = () => 503;
+  const file = new TestFile(10);
+  const failing = dead.transfer(file);
+  await failing.run();
+  assert.equal(failing.phase, "failed");
+  assert.equal(Math.max(...dead.sleeps), 16_000);
+  dead.put = () => 204;
+  await failing.run();
+  assert.equal(failing.phase, "done");
+  await whole(dead, file);
+});
+
+test("an ended address is signed again, and never for ever", async () => {
+  const world = new World();
+  let refused = 1;
+  world.put = (part) => (part.number === 2 && refused-- > 0 ? 403 : 204);
+  const transfer = world.transfer(new TestFile(30));
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.equal(world.signs.flat().filter((number) => number === 2).length, 2);
+
+  const closed = new World();
+  closed.put = () => 403;
+  const failing = closed.transfer(new TestFile(10));
+  await failing.run();
+  assert.equal(failing.phase, "failed");
+  assert.equal(closed.signs.length, 4);
+});
+
+test("addresses are not used when they are about to end", async () => {
+  const world = new World();
+  world.put = (part) => {
+    if (part.number === 1) world.time += 55_000;
+    return 204;
+  };
+  const transfer = world.transfer(new TestFile(40));
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.ok(world.signs.length > 1);
+});
+
+test("pause stops, resume goes on, cancel gives up upload and draft", async () => {
+  const world = new World();
+  const file = new TestFile(95);
+  let transfer: Transfer;
+  world.put = (part) => {
+    if (part.number === 4) transfer.pause();
+    return 204;
+  };
+  transfer = world.transfer(file);
+  await transfer.run();
+  assert.equal(transfer.phase, "paused");
+  assert.ok(world.held.size < 10);
+  world.put = () => 204;
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  await whole(world, file);
+
+  const other = new World();
+  other.put = async () => (await cancelled.cancel(), 204);
+  const cancelled = other.transfer(file);
+  await cancelled.run();
+  assert.equal(cancelled.phase, "cancelled");
+  assert.deepEqual([other.cancelled, other.discarded, other.completed], [["upload"], ["video"], 0]);
+});
+
+test("resuming while the paused attempt still winds down harms neither", async () => {
+  const world = new World();
+  const file = new TestFile(95);
+  let again: Promise<void> | null = null;
+  let transfer: Transfer;
+  world.put = (part) => {
+    if (part.number === 2 && !again) {
+      transfer.pause();
+      again = transfer.run();
+    }
+    return 204;
+  };
+  transfer = world.transfer(file);
+  await transfer.run();
+  await again;
+  assert.equal(transfer.phase, "done");
+  await whole(world, file);
+});
+
+test("offline waits without counting tries", async () => {
+  const world = new World();
+  const phases: string[] = [];
+  let transfer: Transfer;
+  world.put = () => {
+    if (phases.includes("offline")) return 204;
+    world.network = false;
+    return 0;
+  };
+  transfer = world.transfer(new TestFile(10), undefined, () => {
+    phases.push(transfer.phase);
+    if (transfer.phase === "offline") {
+      setImmediate(() => {
+        world.network = true;
+        world.wake();
+      });
+    }
+  });
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.deepEqual(world.sleeps, []);
+});
+
+test("parts that the server lost are sent again before it is complete", async () => {
+  const world = new World();
+  const file = new TestFile(35);
+  world.complete = () => {
+    if (world.completed > 1) return;
+    world.held.delete(2);
+    throw new ApiError(422, "upload.part-missing", "part 2 is missing");
+  };
+  const transfer = world.transfer(file);
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.equal(world.completed, 2);
+  await whole(world, file);
+});
+
+test("a refusal for good stops all parts and keeps the server's words", async () => {
+  const world = new World();
+  const deps = world.deps();
+  deps.server.createUpload = async () => {
+    throw new ApiError(507, "upload.quota", "Your room is used up.");
+  };
+  const transfer = new Transfer(new TestFile(10), { title: "t", visibility: "public" }, deps, new Slots(3), () => {});
+  await transfer.run();
+  assert.equal(transfer.phase, "failed");
+  assert.equal(transfer.refused?.code, "upload.quota");
+  assert.deepEqual(world.sleeps, []);
+
+  const out = new World();
+  const signedOut = out.deps();
+  signedOut.server.sign = async () => {
+    throw new ApiError(401, "sign-in", "Sign in first.");
+  };
+  const stopped = new Transfer(new TestFile(95), { title: "t", visibility: "public" }, signedOut, new Slots(3), () => {});
+  await stopped.run();
+  assert.equal(stopped.failure, "upload-signed-out");
+});
+
+test("a fingerprint is short and differs by size, time and name", () => {
+  const file = { name: "云".repeat(300), size: 5, type: "", lastModified: 7, slice: () => new Blob() };
+  assert.ok(fingerprint(file).length <= 128);
+  assert.notEqual(fingerprint(file), fingerprint({ ...file, size: 6 }));
+  assert.notEqual(fingerprint(file), fingerprint({ ...file, lastModified: 8 }));
+  assert.equal(fingerprint({ ...file, name: "a.mov" }), "5-7-a.mov");
+});
