@@ -16,6 +16,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A cover that is gone leaves the placeholder beneath it.
+const drop = (image: HTMLImageElement) => image.remove();
+document.addEventListener("error", (event) => {
+  if (event.target instanceof HTMLImageElement && event.target.closest(".cover")) drop(event.target);
+}, true);
+for (const image of document.querySelectorAll<HTMLImageElement>(".cover img")) {
+  if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") drop(image);
+}
+
 function refreshAges(): void {
   if (document.visibilityState !== "visible") return;
   for (const time of document.querySelectorAll("time[datetime]")) {

@@ -61,12 +61,19 @@ class Comments extends HTMLElement {
       box.value = "";
       const row = this.#row(comment);
       part(this, "list")?.prepend(row);
+      this.#counted(1);
     } catch (error) {
       note.textContent = this.#words(error);
       show(note, true);
     } finally {
       button.disabled = false;
     }
+  }
+
+  /** The number in the heading, where it is written out. */
+  #counted(step: number): void {
+    const count = part(this, "count");
+    if (count && /^\d+$/.test(count.textContent ?? "")) count.textContent = String(Number(count.textContent) + step);
   }
 
   #row(comment: Comment): HTMLElement {
@@ -132,6 +139,7 @@ class Comments extends HTMLElement {
     try {
       await call("DELETE", `${this.#path}/${row.dataset.comment}`);
       row.remove();
+      this.#counted(-1);
     } catch (error) {
       let note = row.querySelector<HTMLElement>(".error");
       if (!note) {

@@ -51,6 +51,8 @@ export class Live {
   readonly #env: Env;
   readonly #subs = new Map<(event: LiveEvent) => void, string[]>();
   readonly #wants = new Map<string, { ids: string[]; at: number }>();
+  /** The latest of each kind by video, for whoever asks later: the stream says it only once. */
+  readonly #last = new Map<string, LiveEvent>();
   #stream: Stream | null = null;
   #streamed = new Set<string>();
   #cancel: () => void = () => {};
@@ -64,6 +66,12 @@ export class Live {
   /** Events of these videos until the returned function is called. */
   subscribe(ids: string[], handler: (event: LiveEvent) => void): () => void {
     this.#subs.set(handler, ids);
+    const known = this.#known(ids);
+    if (known.length > 0) {
+      this.#env.after(0, () => {
+        if (this.#subs.has(handler)) for (const event of known) handler(event);
+      });
+    }
     this.update();
     return () => {
       if (this.#subs.delete(handler)) this.update();
@@ -105,6 +113,10 @@ export class Live {
   #mine(): string[] {
     if (!this.#env.visible()) return [];
     return [...new Set([...this.#subs.values()].flat())];
+  }
+
+  #known(ids: string[]): LiveEvent[] {
+    return [...this.#last.values()].filter((event) => ids.includes(event.id));
   }
 
   #post(message: Message): void {
@@ -150,12 +162,7 @@ export class Live {
   #hear(message: Message): void {
     switch (message.t) {
       case "want":
-        if (message.ids.length === 0) this.#wants.delete(message.from);
-        else this.#wants.set(message.from, { ids: message.ids, at: this.#env.now() });
-        if (this.role === "leader" && message.ids.length > 0) {
-          this.#post({ t: "lead", from: this.#env.id });
-          this.#reopen();
-        }
+        this.#want(message.from, message.ids);
         break;
       case "lead":
         if (this.role === "leader") {
@@ -179,6 +186,16 @@ export class Live {
     }
   }
 
+  #want(from: string, ids: string[]): void {
+    const before = this.#wants.get(from)?.ids ?? [];
+    if (ids.length === 0) this.#wants.delete(from);
+    else this.#wants.set(from, { ids, at: this.#env.now() });
+    if (this.role !== "leader" || ids.length === 0) return;
+    this.#post({ t: "lead", from: this.#env.id });
+    for (const event of this.#known(ids.filter((id) => !before.includes(id)))) this.#post({ t: "event", event });
+    this.#reopen();
+  }
+
   #reopen(): void {
     const now = this.#env.now();
     for (const [peer, want] of this.#wants) if (now - want.at > STALE) this.#wants.delete(peer);
@@ -197,9 +214,11 @@ export class Live {
     this.#stream?.close();
     this.#stream = null;
     this.#streamed.clear();
+    this.#last.clear();
   }
 
   #deliver(event: LiveEvent): void {
+    if (this.role !== "idle") this.#last.set(`${event.event} ${event.id}`, event);
     for (const [handler, ids] of [...this.#subs]) if (ids.includes(event.id)) handler(event);
   }
 }

@@ -148,3 +148,20 @@ test("a stream is opened anew only for videos that it does not name yet", () => 
   assert.equal(world.streams.length, 2);
   assert.equal(world.open.length, 1);
 });
+
+test("a window that asks later hears what the stream said before", () => {
+  const world = new World();
+  const heard: string[] = [];
+  const a = world.window("a");
+  a.subscribe(["v"], () => {});
+  world.pass(200);
+  world.open[0]?.emit(event("v"));
+  const b = world.window("b");
+  b.subscribe(["v"], () => heard.push("b"));
+  world.pass(200);
+  b.subscribe(["v"], () => heard.push("again"));
+  a.subscribe(["v"], () => heard.push("a"));
+  world.pass(1);
+  assert.deepEqual(heard, ["b", "again", "a"]);
+  assert.equal(world.streams.length, 1);
+});

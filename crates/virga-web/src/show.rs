@@ -2,6 +2,7 @@
 
 use virga_core::{
     Timestamp,
+    video::VideoState,
     wire::{Me, Video},
 };
 
@@ -138,7 +139,11 @@ impl Card {
             id: video.id.to_string(),
             title: video.title.clone(),
             owner: video.owner.clone(),
-            poster: video.poster.clone(),
+            // Withdrawn with everything else; the address would only fail.
+            poster: video
+                .poster
+                .clone()
+                .filter(|_| video.state != VideoState::Deleted),
             length: video.duration.map(length),
             views: views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),

@@ -94,11 +94,7 @@ videos = { $n ->
   }
 
 # Comments
-comments = { $n ->
-    [0] Comments
-    [one] { $shown } comment
-   *[other] { $shown } comments
-  }
+comments = Comments
 comment-write = Write a comment
 comment-post = Post
 comment-sign-in = Sign in to comment

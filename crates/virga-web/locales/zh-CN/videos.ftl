@@ -91,10 +91,7 @@ videos = { $n ->
   }
 
 # Comments
-comments = { $n ->
-    [0] 评论
-   *[other] { $shown } 条评论
-  }
+comments = 评论
 comment-write = 写评论
 comment-post = 发布
 comment-sign-in = 登录后评论

@@ -180,11 +180,7 @@ impl WatchPage {
                 Vec::new()
             },
             description_line: line(&video),
-            comment_count: lang.count(
-                "comments",
-                video.comments,
-                &show::count(lang, video.comments),
-            ),
+            comment_count: show::count(lang, video.comments),
             comments: Vec::new(),
             more_comments: None,
             draft: String::new(),

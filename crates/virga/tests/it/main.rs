@@ -1,5 +1,6 @@
 //! The site from outside: the real binary, over HTTP.
 
+mod bad_input;
 mod journey;
 
 /// The program under test.

@@ -1,0 +1,155 @@
+//! What must be encoded first: every odd kind comes out as even, progressive, aligned rungs.
+
+use std::path::Path;
+
+use virga_core::VideoId;
+use virga_db::{TrackKind, TrackRow};
+
+use crate::site::{Site, decodes, streams};
+
+const SOUND: &str = "-f lavfi -i sine=frequency=440:sample_rate=44100";
+
+/// Starts of a track's segments, microseconds, the end included.
+async fn starts(site: &Site, track: &TrackRow) -> Vec<i64> {
+    let table = site.table(&track.table_key).await;
+    (0..=table.segments())
+        .map(|n| table.start_micros(n))
+        .collect()
+}
+
+/// Checks what holds for every rung of every video.
+async fn sound_rungs(site: &Site, video: VideoId, names: &[&str]) -> Vec<TrackRow> {
+    let row = site.ready(video).await;
+    let rungs = site.rungs(video).await;
+    let made: Vec<&str> = rungs
+        .iter()
+        .map(|rung| rung.name.split_once('-').unwrap().0)
+        .collect();
+    assert_eq!(made, names);
+    let first = starts(site, &rungs[0]).await;
+    for rung in &rungs {
+        let path = site.track_path(rung);
+        decodes(&path);
+        let stream = &streams(&path)[0];
+        assert_eq!(stream["pix_fmt"], "yuv420p", "{}", rung.name);
+        assert_eq!(stream["codec_name"], "h264");
+        for side in ["width", "height"] {
+            assert_eq!(stream[side].as_u64().unwrap() % 2, 0, "{}", rung.name);
+        }
+        assert_eq!(starts(site, rung).await, first, "key frames are aligned");
+    }
+    let duration = row.duration.unwrap();
+    assert!((duration - first.last().unwrap()).abs() < 40_000);
+    decodes(&site.path(&row.fallback_key.unwrap()));
+    assert!(row.poster_key.is_some());
+    rungs
+}
+
+fn size(site: &Site, rung: &TrackRow) -> (u64, u64) {
+    let stream = &streams(&site.track_path(rung))[0];
+    let side = |name: &str| stream[name].as_u64().unwrap();
+    (side("width"), side("height"))
+}
+
+fn length(path: &Path) -> f64 {
+    let text = streams(path)[0]["duration"].as_str().unwrap().to_owned();
+    text.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avi_of_odd_size_gets_even_rungs_and_aac() {
+    let mut site = Site::at_work().await;
+    let picture = "-f lavfi -i testsrc2=size=641x481:rate=25";
+    let clip = site.clip(&format!(
+        "{picture} {SOUND} -t 5 -c:v mjpeg -q:v 5 -pix_fmt yuvj444p -c:a pcm_s16le odd.avi"
+    ));
+    let video = site.add(&clip).await;
+    let rungs = sound_rungs(&site, video, &["360p", "480p"]).await;
+    assert_eq!(size(&site, &rungs[0]), (478, 360));
+    let first = starts(&site, &rungs[0]).await;
+    assert_eq!(first, [0, 2_000_000, 4_000_000, 5_000_000]);
+    let tracks = site.tracks(video).await;
+    let sound = tracks
+        .iter()
+        .find(|track| track.kind == TrackKind::Audio)
+        .unwrap();
+    let path = site.track_path(sound);
+    decodes(&path);
+    assert_eq!(streams(&path)[0]["channels"], 2);
+    assert!((length(&path) - 5.0).abs() < 0.1);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turned_hevc_file_of_ten_bits_stands_upright_in_eight() {
+    let mut site = Site::at_work().await;
+    let picture = "-f lavfi -i testsrc2=size=640x360:rate=30";
+    site.clip(&format!(
+        "{picture} {SOUND} -t 2 -c:v libx265 -preset ultrafast -x265-params log-level=none \
+         -pix_fmt yuv420p10le -c:a aac flat.mp4"
+    ));
+    let clip = site.clip("-i flat.mp4 -c copy -metadata:s:v:0 rotate=90 turned.mp4");
+    let video = site.add(&clip).await;
+    let rungs = sound_rungs(&site, video, &["360p"]).await;
+    assert_eq!(size(&site, &rungs[0]), (360, 640));
+    let row = site.row(video).await;
+    assert_eq!((row.width, row.height), (Some(360), Some(640)));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_at_uneven_times_keep_their_times_without_sound() {
+    let mut site = Site::at_work().await;
+    // Every third frame of the first half only, then all of them.
+    let clip = site.clip(
+        "-f lavfi -i testsrc2=size=320x240:rate=30 -t 4 \
+         -vf select=gt(t\\,2)+not(mod(n\\,3)) -fps_mode vfr -c:v ffv1 uneven.mkv",
+    );
+    let video = site.add(&clip).await;
+    let rungs = sound_rungs(&site, video, &["240p"]).await;
+    let table = site.table(&rungs[0].table_key).await;
+    assert!(
+        (20.0..22.0).contains(&table.frame_rate),
+        "{}",
+        table.frame_rate
+    );
+    assert!((table.duration_micros() - 4_000_000).abs() < 40_000);
+    assert_eq!(site.tracks(video).await.len(), 1, "no sound is made up");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interlaced_wide_pixels_become_progressive_square_ones() {
+    let mut site = Site::at_work().await;
+    let clip = site.clip(&format!(
+        "-f lavfi -i testsrc2=size=720x576:rate=50 {SOUND} -t 2 \
+         -vf interlace,setsar=64/45 -c:v mpeg2video -b:v 4M -flags +ildct+ilme -c:a mp2 tape.ts"
+    ));
+    let video = site.add(&clip).await;
+    let rungs = sound_rungs(&site, video, &["360p", "480p"]).await;
+    assert_eq!(size(&site, &rungs[0]), (640, 360));
+    let stream = &streams(&site.track_path(&rungs[1]))[0];
+    assert_eq!(stream["sample_aspect_ratio"], "1:1");
+    assert_eq!(stream["field_order"], "progressive");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webm_and_high_dynamic_range_play_as_plain_h264() {
+    let mut site = Site::at_work().await;
+    let picture = "-f lavfi -i testsrc2=size=640x360:rate=25";
+    let webm = site.clip(&format!(
+        "{picture} {SOUND} -t 2 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus a.webm"
+    ));
+    let hdr = site.clip(&format!(
+        "{picture} -t 1 -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params \
+         log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc hdr.mp4"
+    ));
+    let (webm, hdr) = (site.add(&webm).await, site.add(&hdr).await);
+    sound_rungs(&site, webm, &["360p"]).await;
+    let rungs = sound_rungs(&site, hdr, &["360p"]).await;
+    let stream = &streams(&site.track_path(&rungs[0]))[0];
+    let transfer = stream["color_transfer"].as_str().unwrap_or("bt709");
+    assert_eq!(transfer, "bt709");
+    site.stop().await;
+}

@@ -1,0 +1,151 @@
+//! Leases lost, given back, shared and put off.
+
+use std::collections::BTreeSet;
+
+use virga_core::{
+    VideoId,
+    job::{JobKind, JobState},
+};
+use virga_db::{JobRow, jobs};
+
+use crate::site::Site;
+
+/// Encodes for long enough to be caught at it.
+const LONG: &str = "-f lavfi -i testsrc2=size=1280x720:rate=30 -t 40 -c:v mpeg4 -q:v 4";
+
+async fn job(site: &Site, video: VideoId, kind: JobKind) -> Option<JobRow> {
+    let jobs = site.jobs(video).await;
+    jobs.into_iter().find(|job| job.kind == kind)
+}
+
+/// Waits until ffmpeg works on the lowest rung.
+async fn encoding(site: &Site, video: VideoId) -> JobRow {
+    let at_work = async || {
+        let Some(job) = job(site, video, JobKind::FirstRung).await else {
+            return false;
+        };
+        let folder = format!("{}-{}", job.id, job.fence);
+        job.state == JobState::Leased && site.scratch().join(folder).join("rung0.mp4").exists()
+    };
+    site.until(at_work).await;
+    job(site, video, JobKind::FirstRung).await.unwrap()
+}
+
+fn scratch_is_empty(site: &Site) -> bool {
+    std::fs::read_dir(site.scratch()).unwrap().count() == 0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_lost_in_the_middle_changes_nothing() {
+    let mut site = Site::at_work().await;
+    let clip = site.clip(&format!("{LONG} long.avi"));
+    let video = site.add(&clip).await;
+    encoding(&site, video).await;
+    let tx = site.app.db.begin().await.unwrap();
+    jobs::fence_video(&tx, video, site.app.clock.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let before = site.row(video).await;
+    // The next heartbeat is refused; ffmpeg is killed and its folder goes.
+    site.until(async || scratch_is_empty(&site)).await;
+    site.stop().await;
+    let after = site.row(video).await;
+    assert_eq!(before, after);
+    assert!(site.tracks(video).await.is_empty());
+    let rung = job(&site, video, JobKind::FirstRung).await.unwrap();
+    assert_eq!(rung.state, JobState::Failed);
+    assert_eq!(rung.error.as_deref(), Some("the video was deleted"));
+    let prefix = format!("a{}-", rung.id);
+    let left = site.attempts(video);
+    assert!(
+        !left.iter().any(|name| name.starts_with(&prefix)),
+        "{left:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_gives_the_lease_back_uncounted_and_another_goes_on() {
+    let mut site = Site::at_work().await;
+    let clip = site.clip(&format!("{LONG} long.avi"));
+    let video = site.add(&clip).await;
+    let held = encoding(&site, video).await;
+    site.stop().await;
+    let given = job(&site, video, JobKind::FirstRung).await.unwrap();
+    assert_eq!((given.id, given.state), (held.id, JobState::Queued));
+    assert_eq!(given.attempts, held.attempts - 1);
+    assert!(scratch_is_empty(&site));
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let again = encoding(&site, video).await;
+    assert_eq!(again.attempts, held.attempts);
+    assert!(again.fence > held.fence);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_dispatchers_do_every_job_once() {
+    let mut site = Site::at_work().await;
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let mut videos = Vec::new();
+    for index in 0..4 {
+        let safe = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -c:a aac";
+        let clip = site.clip(&format!(
+            "-f lavfi -i testsrc2=size=854x480:rate=25 -f lavfi -i sine -t 1 {safe} {index}.mp4"
+        ));
+        videos.push(site.add(&clip).await);
+    }
+    for video in videos {
+        site.ready(video).await;
+        let jobs = site.jobs(video).await;
+        let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind.as_str()).collect();
+        assert_eq!(kinds.len(), jobs.len(), "one job of each kind");
+        assert!(jobs.iter().all(|job| job.attempts == 1 && job.fence == 1));
+        let tracks = site.tracks(video).await;
+        let names: BTreeSet<&str> = tracks.iter().map(|track| track.name.as_str()).collect();
+        assert_eq!(names.len(), tracks.len());
+        let mut wrote: Vec<String> = jobs.iter().map(|job| format!("a{}-1", job.id)).collect();
+        wrote.sort();
+        assert_eq!(
+            site.attempts(video),
+            wrote,
+            "no attempt but those that count"
+        );
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_without_room_waits_and_says_so() {
+    let mut site = Site::new().await;
+    let mut config = virga_dispatcher::DispatcherConfig::default();
+    config.limits.scratch_reserve = u64::MAX / 2;
+    site.start(config);
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 a.mkv");
+    let video = site.add(&clip).await;
+    site.until(async || {
+        let jobs = site.jobs(video).await;
+        jobs[0].error.is_some()
+    })
+    .await;
+    site.stop().await;
+    let waiting = job(&site, video, JobKind::Probe).await.unwrap();
+    assert_eq!((waiting.state, waiting.attempts), (JobState::Queued, 0));
+    assert!(waiting.error.unwrap().contains("MiB left"));
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    site.clock.advance(std::time::Duration::from_secs(31));
+    site.ready(video).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scratch_of_dead_workers_goes_and_that_of_others_stays() {
+    let mut site = Site::new().await;
+    let stale = site.scratch().join("4711-3");
+    let foreign = site.scratch().join("notes");
+    std::fs::create_dir_all(&stale).unwrap();
+    std::fs::create_dir_all(&foreign).unwrap();
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    site.until(async || !stale.exists()).await;
+    assert!(foreign.exists());
+    site.stop().await;
+}

@@ -1,0 +1,85 @@
+//! What is no video fails with a reason, at once, and nothing is lost.
+
+use std::path::PathBuf;
+
+use virga_core::{
+    job::{JobKind, JobState},
+    video::VideoState,
+};
+
+use crate::site::Site;
+
+fn file(site: &Site, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = site.folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn random(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32;
+    (0..length)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_le_bytes()[0]
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_video_is_refused_in_words_and_kept() {
+    let mut site = Site::at_work().await;
+    let safe = "-c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac -movflags +faststart";
+    let whole = site.clip(&format!(
+        "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine -t 2 {safe} whole.mp4"
+    ));
+    let whole = std::fs::read(whole).unwrap();
+    let sound = site.clip("-f lavfi -i sine -t 1 -c:a aac sound.m4a");
+    let mut hollow = b"\x1a\x45\xdf\xa3".to_vec();
+    hollow.extend(random(50_000));
+    let cases = [
+        (
+            file(&site, "random.mp4", &random(100_000)),
+            "not a video format",
+        ),
+        (
+            file(&site, "list.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"),
+            "playlist",
+        ),
+        (file(&site, "cut.mp4", &whole[..whole.len() / 2]), "cut off"),
+        (sound, "no video"),
+        (file(&site, "hollow.mkv", &hollow), "damaged"),
+    ];
+    for (path, word) in cases {
+        let video = site.add(&path).await;
+        let row = site.settled(video).await;
+        assert_eq!(row.state, VideoState::Failed);
+        let why = row.failure.unwrap();
+        assert!(why.contains(word), "{word}: {why}");
+        let source = row.source_key.unwrap();
+        assert!(site.path(&source).exists(), "the source is kept");
+        let jobs = site.jobs(video).await;
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(
+            (jobs[0].kind, jobs[0].state),
+            (JobKind::Probe, JobState::Failed)
+        );
+        assert_eq!(jobs[0].attempts, 1, "no second try for bad media");
+        assert!(site.attempts(video).is_empty(), "nothing else was written");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_beyond_the_limits_is_refused() {
+    let mut site = Site::new().await;
+    let mut config = virga_dispatcher::DispatcherConfig::default();
+    config.limits.max_duration_seconds = 1;
+    site.start(config);
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 3 -c:v ffv1 long.mkv");
+    let video = site.add(&clip).await;
+    let why = site.settled(video).await.failure.unwrap();
+    assert!(why.contains("minutes"), "{why}");
+    site.stop().await;
+}

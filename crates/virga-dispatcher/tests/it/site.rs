@@ -1,0 +1,294 @@
+//! A database, a store and dispatchers in a folder that goes with them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use virga_app::{App, Policy, Wake};
+use virga_core::{
+    FakeClock, OsEntropy, UploadId, UserId, VideoId,
+    job::{JobKind, JobState},
+    video::{VideoState, Visibility},
+};
+use virga_db::{
+    Db, JobRow, TrackBytes, TrackKind, TrackRow, VideoRow, jobs, tracks,
+    videos::{self, NewVideoRow},
+};
+use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
+use virga_media::TrackTable;
+use virga_objects::{DiskOptions, DiskStore, MediaKey, MediaStore};
+
+/// The longest that a test waits for something to come true.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) app: App,
+    pub(crate) clock: Arc<FakeClock>,
+    running: Vec<(CancellationToken, TaskTracker)>,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(&folder.path().join("virga.db"))
+            .await
+            .unwrap();
+        db.migrate().await.unwrap();
+        let store = DiskStore::open(&folder.path().join("objects"), DiskOptions::default())
+            .await
+            .unwrap();
+        let clock = Arc::new(FakeClock::new());
+        let app = App {
+            db,
+            store: Arc::new(store.clone()),
+            sessions: Arc::new(store),
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::new(OsEntropy),
+            policy: Arc::new(Policy::default()),
+            wake: Arc::new(Wake::default()),
+        };
+        Self {
+            folder,
+            app,
+            clock,
+            running: Vec::new(),
+        }
+    }
+
+    /// A site at work with the usual configuration.
+    pub(crate) async fn at_work() -> Self {
+        let mut site = Self::new().await;
+        site.start(DispatcherConfig::default());
+        site
+    }
+
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.folder.path().join("scratch")
+    }
+
+    /// Starts one more dispatcher.
+    pub(crate) fn start(&mut self, config: DispatcherConfig) {
+        let dispatcher = Dispatcher {
+            app: self.app.clone(),
+            config: Arc::new(config),
+            scratch: self.scratch(),
+            launcher: Launcher {
+                program: launcher(),
+                arguments: Vec::new(),
+            },
+            worker: format!("test-{}", self.running.len()),
+        };
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(virga_dispatcher::run(dispatcher, stop.clone()));
+        tasks.close();
+        self.running.push((stop, tasks));
+    }
+
+    /// Stops all dispatchers and waits until they are gone.
+    pub(crate) async fn stop(&mut self) {
+        for (stop, tasks) in self.running.drain(..) {
+            stop.cancel();
+            timeout(PATIENCE, tasks.wait()).await.unwrap();
+        }
+    }
+
+    /// Makes a clip; the last word names it.
+    pub(crate) fn clip(&self, words: &str) -> PathBuf {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        ffmpeg(self.folder.path(), &words);
+        self.folder.path().join(words.last().unwrap())
+    }
+
+    /// A video whose source is this file, as after a completed upload.
+    pub(crate) async fn add(&self, file: &Path) -> VideoId {
+        let id = VideoId::random(&OsEntropy);
+        let key = MediaKey::source(id, UploadId::random(&OsEntropy));
+        let size = file.metadata().unwrap().len();
+        self.app.store.put_file(&key, file).await.unwrap();
+        let now = self.app.clock.now();
+        let tx = self.app.db.begin().await.unwrap();
+        let new = NewVideoRow {
+            id,
+            owner: UserId::random(&OsEntropy),
+            title: "A clip".to_owned(),
+            description: String::new(),
+            visibility: Visibility::Public,
+        };
+        videos::insert(&tx, &new, now).await.unwrap();
+        videos::set_source(&tx, id, key.as_str(), size)
+            .await
+            .unwrap();
+        jobs::enqueue(&tx, JobKind::Probe, id, now, now)
+            .await
+            .unwrap();
+        videos::settle(&tx, id, now).await.unwrap();
+        tx.commit().await.unwrap();
+        self.app.wake_all();
+        id
+    }
+
+    /// Waits until `holds`.
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
+        let wait = async {
+            loop {
+                let woken = self.app.wake.changes.notified();
+                if holds().await {
+                    return;
+                }
+                let _ = timeout(Duration::from_millis(50), woken).await;
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap();
+    }
+
+    pub(crate) async fn row(&self, video: VideoId) -> VideoRow {
+        videos::find(self.app.db.read(), video)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// The row once no work is open.
+    pub(crate) async fn settled(&self, video: VideoId) -> VideoRow {
+        self.until(async || {
+            let state = self.row(video).await.state;
+            matches!(state, VideoState::Ready | VideoState::Failed)
+        })
+        .await;
+        let failed: Vec<JobRow> = self.failed(video).await;
+        let row = self.row(video).await;
+        assert!(
+            row.state == VideoState::Failed || failed.is_empty(),
+            "{failed:?}"
+        );
+        row
+    }
+
+    /// The row of a video that must come to play.
+    pub(crate) async fn ready(&self, video: VideoId) -> VideoRow {
+        let row = self.settled(video).await;
+        assert_eq!(row.state, VideoState::Ready, "{:?}", row.failure);
+        row
+    }
+
+    pub(crate) async fn jobs(&self, video: VideoId) -> Vec<JobRow> {
+        jobs::of_video(self.app.db.read(), video).await.unwrap()
+    }
+
+    async fn failed(&self, video: VideoId) -> Vec<JobRow> {
+        let mut rows = self.jobs(video).await;
+        rows.retain(|job| job.state == JobState::Failed);
+        rows
+    }
+
+    pub(crate) async fn tracks(&self, video: VideoId) -> Vec<TrackRow> {
+        tracks::of_video(self.app.db.read(), video).await.unwrap()
+    }
+
+    /// The encoded video tracks, lowest first.
+    pub(crate) async fn rungs(&self, video: VideoId) -> Vec<TrackRow> {
+        let mut tracks = self.tracks(video).await;
+        tracks.retain(|track| track.kind == TrackKind::Video && !track.name.starts_with("src-"));
+        tracks
+    }
+
+    pub(crate) async fn table(&self, key: &str) -> TrackTable {
+        TrackTable::from_json(&self.object(key).await).unwrap()
+    }
+
+    pub(crate) async fn object(&self, key: &str) -> Bytes {
+        let key = MediaKey::parse(key).unwrap();
+        self.app.store.read_all(&key, 1 << 30).await.unwrap()
+    }
+
+    /// Where an object lies on disk.
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.folder.path().join("objects").join(key)
+    }
+
+    /// The file of a track's object.
+    pub(crate) fn track_path(&self, track: &TrackRow) -> PathBuf {
+        match &track.bytes {
+            TrackBytes::Object(key) => self.path(key),
+            TrackBytes::Source { .. } => panic!("{} is not packaged", track.name),
+        }
+    }
+
+    /// Names of the attempts' folders of a video, sorted.
+    pub(crate) fn attempts(&self, video: VideoId) -> Vec<String> {
+        let folder = self.path(&format!("v/{video}"));
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with('a') && name.contains('-') && name.len() < 11)
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// The example beside this test.
+fn launcher() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().unwrap().parent().unwrap();
+    profile.join("examples").join("launcher")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "clips are made and looked at here"
+)]
+fn run(folder: &Path, program: &str, arguments: &[&str]) -> (String, String) {
+    let out = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let (answer, complaints) = (text(out.stdout), text(out.stderr));
+    assert!(
+        out.status.success(),
+        "{program} {arguments:?}: {complaints}"
+    );
+    (answer, complaints)
+}
+
+/// Runs ffmpeg; answers what it said.
+pub(crate) fn ffmpeg(folder: &Path, words: &[&str]) -> String {
+    let mut arguments = vec!["-nostdin", "-hide_banner", "-y"];
+    arguments.extend(words);
+    run(folder, "ffmpeg", &arguments).1
+}
+
+/// Decodes a file; an error of the decoder fails the test.
+pub(crate) fn decodes(path: &Path) {
+    let path = path.to_str().unwrap();
+    let arguments = ["-v", "error", "-i", path, "-f", "null", "-"];
+    let (_, complaints) = run(Path::new("/"), "ffmpeg", &arguments);
+    assert_eq!(complaints, "", "{path}");
+}
+
+/// What ffprobe says of a file's streams.
+pub(crate) fn streams(path: &Path) -> Vec<serde_json::Value> {
+    let words = [
+        "-v",
+        "error",
+        "-of",
+        "json",
+        "-show_streams",
+        path.to_str().unwrap(),
+    ];
+    let (answer, _) = run(Path::new("/"), "ffprobe", &words);
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    answer["streams"].as_array().unwrap().clone()
+}

@@ -1,0 +1,256 @@
+//! Tidiness and layering of the tree.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+use xtask::{files, root};
+
+const LONGEST_FILE: usize = 600;
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn rust_files() -> Vec<(std::path::PathBuf, String)> {
+    files(&root(), "rs")
+        .into_iter()
+        .map(|path| {
+            let text = read(&path);
+            (path, text)
+        })
+        .collect()
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    let silent: Vec<_> = rust_files()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(silent.is_empty(), "no `//!` head: {silent:?}");
+}
+
+#[test]
+fn no_source_file_is_longer_than_a_reader_can_hold() {
+    let long: Vec<_> = rust_files()
+        .into_iter()
+        .map(|(path, text)| (text.lines().count(), path))
+        .chain(
+            files(&root().join("ui"), "ts")
+                .into_iter()
+                .map(|path| (read(&path).lines().count(), path)),
+        )
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:?}");
+}
+
+#[test]
+fn modules_are_files_named_like_themselves() {
+    let maze: Vec<_> = rust_files()
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("mod.rs"))
+        .map(|it| it.0)
+        .collect();
+    assert!(maze.is_empty(), "use foo.rs beside foo/: {maze:?}");
+}
+
+#[test]
+fn nothing_is_left_to_be_done_in_comments() {
+    let marks =
+        ["TO", "FIX"].map(|start| format!("{start}{}", if start == "TO" { "DO" } else { "ME" }));
+    let marked: Vec<_> = rust_files()
+        .into_iter()
+        .filter(|(_, text)| marks.iter().any(|mark| text.contains(mark.as_str())))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(marked.is_empty(), "{marked:?}");
+}
+
+#[test]
+fn dependencies_are_sorted() {
+    for path in files(&root(), "toml")
+        .into_iter()
+        .filter(|path| path.ends_with("Cargo.toml"))
+    {
+        let mut block: Vec<String> = Vec::new();
+        let mut inside = false;
+        for line in read(&path).lines().chain([""]) {
+            if line.starts_with('[') {
+                inside = line.ends_with("dependencies]");
+            }
+            let name = line
+                .split(['=', '.', ' '])
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            if inside && !name.is_empty() && line.contains('=') && !line.starts_with('#') {
+                block.push(name);
+            } else {
+                let mut sorted = block.clone();
+                sorted.sort();
+                assert_eq!(block, sorted, "{}", path.display());
+                block.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn scripts_work_with_debian_12s_node() {
+    let (node, npm) = ([18, 20, 4], [9, 2, 0]);
+    for folder in ["ui", "e2e"] {
+        let lock: serde_json::Value =
+            serde_json::from_str(&read(&root().join(folder).join("package-lock.json"))).unwrap();
+        for (name, package) in lock["packages"].as_object().unwrap() {
+            for (engine, has) in [("node", node), ("npm", npm)] {
+                if let Some(wants) = package["engines"][engine].as_str() {
+                    assert!(
+                        satisfied(wants, has),
+                        "{folder}: {name} wants {engine} {wants}"
+                    );
+                }
+            }
+            assert!(
+                package.get("resolved").is_none(),
+                "{folder}: {name} names a download address"
+            );
+        }
+    }
+}
+
+/// Whether a version meets a range of the forms that lock files hold: `>=18`, `^18.0 || >=20`.
+fn satisfied(range: &str, has: [u32; 3]) -> bool {
+    range.split("||").any(|choice| {
+        let spaced = choice.replace(">= ", ">=").replace("< ", "<");
+        spaced.split_whitespace().all(|bound| {
+            let digits = bound.trim_start_matches(|c: char| !c.is_ascii_digit());
+            let mut least = [0; 3];
+            for (slot, part) in least.iter_mut().zip(digits.split(['.', '-'])) {
+                *slot = part.parse().unwrap_or(0);
+            }
+            match &bound[..bound.len() - digits.len()] {
+                ">=" => has >= least,
+                ">" => has > least,
+                "<" => has < least,
+                "^" | "" | "=" => has[0] == least[0] && has >= least,
+                "~" => has[..2] == least[..2] && has >= least,
+                other => panic!("unknown bound {other:?}"),
+            }
+        })
+    })
+}
+
+fn metadata() -> serde_json::Value {
+    #[expect(clippy::disallowed_methods, reason = "cargo knows the tree best")]
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform"])
+        .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("cargo answers JSON")
+}
+
+/// The table in ARCHITECTURE.md: crate, what of ours it may use, what it must not link.
+fn layers() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+    let words = |cell: &str| {
+        cell.split(',')
+            .map(|word| word.trim().trim_matches('`').to_owned())
+            .filter(|word| !word.is_empty() && word != "–")
+            .collect()
+    };
+    read(&root().join("ARCHITECTURE.md"))
+        .lines()
+        .filter(|line| line.starts_with("| `virga"))
+        .map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            (
+                cells[0].trim_matches('`').to_owned(),
+                (words(cells[2]), words(cells[3])),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn crates_use_only_what_the_architecture_allows() {
+    let (metadata, layers) = (metadata(), layers());
+    let mut seen = 0;
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        if !name.starts_with("virga") || name == "virga-benches" {
+            continue;
+        }
+        let (allowed, _) = layers
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not in the table"));
+        seen += 1;
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let other = dependency["name"].as_str().unwrap();
+            let built = dependency["kind"].is_null();
+            if built && other.starts_with("virga-") {
+                let short = other.trim_start_matches("virga-");
+                assert!(
+                    allowed.contains(short) || allowed.contains("all"),
+                    "{name} must not use {other}"
+                );
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        layers.len(),
+        "the table names crates that do not exist"
+    );
+}
+
+#[test]
+fn crates_do_not_link_what_they_must_not() {
+    let (metadata, layers) = (metadata(), layers());
+    let nodes: BTreeMap<&str, &serde_json::Value> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["id"].as_str().unwrap(), node))
+        .collect();
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| {
+            (
+                package["id"].as_str().unwrap(),
+                package["name"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let linked = |start: &str| {
+        let mut found = BTreeSet::new();
+        let mut open = vec![start];
+        while let Some(id) = open.pop() {
+            for dependency in nodes[id]["deps"].as_array().unwrap() {
+                let kinds = dependency["dep_kinds"].as_array().unwrap();
+                let next = dependency["pkg"].as_str().unwrap();
+                if kinds.iter().any(|kind| kind["kind"].is_null()) && found.insert(names[next]) {
+                    open.push(next);
+                }
+            }
+        }
+        found
+    };
+    for (id, name) in names.iter().filter(|(_, name)| layers.contains_key(**name)) {
+        let linked = linked(id);
+        for banned in &layers[*name].1 {
+            assert!(!linked.contains(banned.as_str()), "{name} links {banned}");
+        }
+    }
+}
