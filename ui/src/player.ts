@@ -26,7 +26,8 @@ const config: Partial<HlsConfig> = {
 class Player extends HTMLElement {
   #t: Texts = (key) => key;
   #video: HTMLVideoElement | null = null;
-  #hls: Hls | null = null;
+  /** The engine while it plays; null where the plain file does. Read by measurements and tests. */
+  hls: Hls | null = null;
   #playback: Playback | null = null;
   #better: Playback | null = null;
   #leave: () => void = () => {};
@@ -54,7 +55,7 @@ class Player extends HTMLElement {
 
   disconnectedCallback(): void {
     this.#leave();
-    this.#hls?.destroy();
+    this.hls?.destroy();
   }
 
   get #id(): string {
@@ -71,7 +72,7 @@ class Player extends HTMLElement {
     }
     // The plain file broke as well: then nothing plays.
     video.addEventListener("error", () => {
-      if (!this.#hls && !this.#starting && video.getAttribute("src")) this.#broken();
+      if (!this.hls && !this.#starting && video.getAttribute("src")) this.#broken();
     });
     part(this, "offer")?.addEventListener("click", () => void this.#improve());
     part(this, "again")?.addEventListener("click", () => {
@@ -148,24 +149,29 @@ class Player extends HTMLElement {
     const video = this.#video;
     if (!video) return;
     this.#playback = playback;
-    if (playback.poster && !video.poster) video.poster = playback.poster;
+    // Only before the first picture: later it would flash up at each change of source.
+    if (how.at > 0) video.removeAttribute("poster");
+    else if (playback.poster && !video.poster) video.poster = playback.poster;
     const Engine = await engine.catch(() => null);
     if (!Engine?.isSupported()) return this.#plain(playback, how);
-    this.#hls?.destroy();
-    const hls = new Engine({ ...config, startPosition: how.at });
-    this.#hls = hls;
+    // Someone was quicker than the engine and plays the plain file already: go on from there.
+    const go = how.go || !video.paused;
+    const at = how.at < 0 && video.currentTime > 0 ? video.currentTime : how.at;
+    this.hls?.destroy();
+    const hls = new Engine({ ...config, startPosition: at });
+    this.hls = hls;
     hls.on(Engine.Events.ERROR, (_, data) => this.#failed(Engine, hls, data));
     hls.loadSource(playback.hls);
     hls.attachMedia(video);
-    if (how.go) this.#go(video);
+    if (go) this.#go(video);
   }
 
   /** Without the engine: the plain file, or what the browser itself makes of the playlist. */
   #plain(playback: Playback, how: { at: number; go: boolean }): void {
     const video = this.#video;
     if (!video) return;
-    this.#hls?.destroy();
-    this.#hls = null;
+    this.hls?.destroy();
+    this.hls = null;
     const src = playback.fallback ?? playback.hls;
     if (video.getAttribute("src") !== src) video.src = src;
     if (how.at > 0) video.addEventListener("loadedmetadata", () => (video.currentTime = how.at), { once: true });
@@ -182,7 +188,7 @@ class Player extends HTMLElement {
   }
 
   #failed(Engine: typeof Hls, hls: Hls, data: ErrorData): void {
-    if (hls !== this.#hls) return;
+    if (hls !== this.hls) return;
     const code = data.response?.code;
     if (code === 401 || code === 403 || code === 410) {
       void this.#refresh(false);
@@ -232,27 +238,32 @@ class Player extends HTMLElement {
   }
 
   #broken(): void {
-    this.#hls?.destroy();
-    this.#hls = null;
+    this.hls?.destroy();
+    this.hls = null;
     show(part(this, "broken"), true);
   }
 
-  /** Whether a newer presentation shows more than what plays: another set of renditions. */
+  /**
+   * Whether a newer presentation plays more than this one. A sharper one is offered; more
+   * renditions below the present top are taken in silence at the next pause or seek.
+   */
   async #look(version: number): Promise<void> {
     if (version <= (this.#playback?.version ?? 0)) return;
     try {
       const playback = await call<Playback>("GET", `/videos/${this.#id}/playback`);
       const answer = await fetch(playback.hls);
-      if (!answer.ok) return;
-      const sizes = (await answer.text()).match(/^#EXT-X-STREAM-INF:.*$/gm)?.length ?? 0;
-      const known = this.#hls?.levels.length ?? 0;
-      if (sizes > known) {
-        this.#better = playback;
-        show(part(this, "offer"), true);
-        if (this.#video?.paused && this.#video.currentTime === 0) await this.#improve();
-      } else if (this.#playback) {
-        this.#playback = { ...this.#playback, version: playback.version, fallback: playback.fallback, poster: playback.poster };
+      if (!answer.ok || !this.#playback) return;
+      const lines = (await answer.text()).match(/^#EXT-X-STREAM-INF:.*$/gm) ?? [];
+      const heights = lines.map((line) => Number(/RESOLUTION=\d+x(\d+)/.exec(line)?.[1] ?? 0));
+      const levels = this.hls?.levels ?? [];
+      const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
+      if (lines.length <= levels.length && !sharper) {
+        this.#playback = { ...this.#playback, version: playback.version, fallback: playback.fallback };
+        return;
       }
+      this.#better = playback;
+      show(part(this, "offer"), sharper);
+      if (this.#video?.paused && this.#video.currentTime === 0) await this.#improve();
     } catch {
       // The next event asks again.
     }

@@ -147,7 +147,13 @@ fn satisfied(range: &str, has: [u32; 3]) -> bool {
 fn metadata() -> serde_json::Value {
     #[expect(clippy::disallowed_methods, reason = "cargo knows the tree best")]
     let output = std::process::Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform"])
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+        ])
         .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
         .current_dir(root())
         .output()

@@ -9,6 +9,7 @@ mod failures;
 mod feed;
 mod password;
 mod present;
+mod reference;
 mod router;
 mod routes;
 mod state;

@@ -7,7 +7,7 @@ use virga_core::{Failure, paths};
 use virga_http::{Error, Json};
 
 use crate::{
-    ApiState, caller, events,
+    ApiState, caller, events, reference,
     routes::{accounts, comments, internal, uploads, videos},
 };
 
@@ -64,7 +64,12 @@ pub fn openapi() -> OpenApi {
 /// The control plane.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = parts();
+    let page = reference::page(&document);
     router
+        .route(
+            "/api/v1/reference",
+            get(move || async move { reference::answer(page) }),
+        )
         .route("/internal/v1/changes", get(internal::changes))
         .route(
             "/api/v1/openapi.json",

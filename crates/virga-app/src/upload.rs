@@ -14,7 +14,8 @@ use virga_objects::{MediaKey, ObjectError};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
 
-const COMPLETION_LEASE: Duration = Duration::from_secs(60);
+const COMPLETION_LEASE: Duration = Duration::from_secs(20);
+const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
 const FINGERPRINT_MAX: usize = 128;
 
 /// What a client asks for.
@@ -164,11 +165,7 @@ impl App {
         self.wake.changes.notify_waiters();
         fail::point("complete.leased");
         let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
-        match self
-            .sessions
-            .complete(id, &key, row.size, row.part_size)
-            .await
-        {
+        match self.assemble(&row, &key).await {
             Ok(()) => self.store_source(&row).await,
             Err(error) => {
                 let lost = matches!(error, ObjectError::LostParts);
@@ -180,6 +177,24 @@ impl App {
                 self.leave_completing(&row, to, &error.to_string()).await?;
                 Err(Failure::from(error))
             }
+        }
+    }
+
+    /// Lets the store assemble the parts; holds the lease as long as that takes.
+    async fn assemble(&self, row: &UploadRow, key: &MediaKey) -> Result<(), ObjectError> {
+        let completing = self.sessions.complete(row.id, key, row.size, row.part_size);
+        let holding = async {
+            loop {
+                tokio::time::sleep(COMPLETION_HEARTBEAT).await;
+                let lease = self.clock.now().plus(COMPLETION_LEASE);
+                if let Err(error) = uploads::hold_completion(self.db.write(), row.id, lease).await {
+                    tracing::warn!(%error, upload.id = %row.id, "holding a completion failed");
+                }
+            }
+        };
+        tokio::select! {
+            done = completing => done,
+            never = holding => never,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The client against a real socket: what goes out, and how each way of failing reads.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
@@ -41,7 +43,7 @@ async fn server(answer: impl Fn(Request<Bytes>) -> Answer + Clone + Send + 'stat
         clippy::disallowed_methods,
         reason = "ends with the test's own runtime"
     )]
-    let _ = tokio::spawn(serve);
+    drop(tokio::spawn(serve));
     address
 }
 
@@ -71,7 +73,8 @@ fn caller(setup: &Setup, address: SocketAddr) -> virga_client::ApiCaller {
         .build()
         .unwrap();
     let base = format!("http://{address}").parse().unwrap();
-    ApiClient::over_http(&base, http, setup.ring.clone(), setup.clock.clone()).as_caller(Caller {
+    let clock = Arc::<FakeClock>::clone(&setup.clock);
+    ApiClient::over_http(&base, http, setup.ring.clone(), clock).as_caller(Caller {
         token: Some("secret".into()),
         voucher: voucher(),
     })

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 /// RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// `/problems#{code}`.
+    /// `about:blank`: the status says what it is, `code` says it exactly.
     #[serde(rename = "type")]
     pub kind: String,
     /// The status in words.

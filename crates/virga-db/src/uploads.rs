@@ -133,6 +133,21 @@ pub async fn lease_completion(
     Ok(changed.rows_affected == 1)
 }
 
+/// Who completes it lives on until `lease`.
+pub async fn hold_completion(
+    c: &impl ConnectionTrait,
+    id: UploadId,
+    lease: Timestamp,
+) -> Result<()> {
+    upload::Entity::update_many()
+        .col_expr(C::LeaseUntil, Expr::value(lease.0))
+        .filter(C::Id.eq(id.to_string()))
+        .filter(C::State.eq("completing"))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
 /// From one state to another; whether it was in the first. Closing frees the video for a new one.
 pub async fn advance(
     c: &impl ConnectionTrait,

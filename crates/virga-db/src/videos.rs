@@ -344,11 +344,7 @@ pub async fn lease_publish(
 
 /// The object in the store carries `version`; gives the lease back. `false`: the rows moved on
 /// meanwhile, so write again.
-pub async fn note_published(
-    c: &impl ConnectionTrait,
-    id: VideoId,
-    version: i64,
-) -> Result<bool> {
+pub async fn note_published(c: &impl ConnectionTrait, id: VideoId, version: i64) -> Result<bool> {
     let changed = video::Entity::update_many()
         .col_expr(C::PublishedVersion, Expr::value(version))
         .col_expr(C::PublishLease, Expr::value(0))

@@ -1,6 +1,7 @@
 //! The only place that starts processes. ffmpeg reads one fixed scratch name with one demuxer named
 //! by our own look at the file, and no word of a client ever stands in its arguments.
 
+mod check;
 mod codecs;
 mod encode;
 mod filters;
@@ -10,6 +11,7 @@ mod probe;
 mod process;
 mod words;
 
+pub use check::{Finding, check_programs};
 pub use launcher::{Launcher, launch};
 
 pub(crate) use encode::{Encode, encode, most_bytes, sound_alone};

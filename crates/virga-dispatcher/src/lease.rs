@@ -39,7 +39,9 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         let mut woken = pin!(dispatcher.app.wake.jobs.notified());
         woken.as_mut().enable();
-        while let Some((job, place)) = claim(dispatcher, &lanes).await {
+        while !stop.is_cancelled()
+            && let Some((job, place)) = claim(dispatcher, &lanes).await
+        {
             let held = Held {
                 dispatcher: dispatcher.clone(),
                 job,
@@ -100,6 +102,7 @@ impl Held {
         fail::point("job.claimed");
         let began = Instant::now();
         let lease = Lease::default();
+        self.drop_earlier().await;
         let (ended, told) = self.work(&lease).await;
         let (kind, video) = (self.job.kind, self.job.video);
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -103,3 +103,13 @@ fn attempt(job: &JobRow) -> i32 {
 pub(crate) fn prefix(job: &JobRow) -> KeyPrefix {
     MediaKey::attempt_prefix(job.video, job.id, attempt(job))
 }
+
+/// What the tries before this one may have left when their worker died: each claim clears what
+/// was not cleared yet, so a few suffice.
+pub(crate) fn earlier_prefixes(job: &JobRow) -> impl Iterator<Item = KeyPrefix> {
+    const LOOK_BACK: i32 = 16;
+    let this = attempt(job);
+    let (video, id) = (job.video, job.id);
+    (1.max(this.saturating_sub(LOOK_BACK))..this)
+        .map(move |earlier| MediaKey::attempt_prefix(video, id, earlier))
+}

@@ -40,7 +40,7 @@ fn status(kind: Kind) -> StatusCode {
 pub fn problem(failure: &Failure) -> Problem {
     let status = status(failure.kind);
     Problem {
-        kind: format!("/api/v1/problems#{}", failure.code),
+        kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
         status: status.as_u16(),
         detail: failure.detail.clone(),

@@ -61,6 +61,8 @@ impl Person {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // A site that was killed leaves dead connections behind; none is used twice.
+            .pool_max_idle_per_host(0)
             .timeout(Duration::from_secs(60))
             .build()
             .expect("a client");
@@ -251,6 +253,34 @@ impl Person {
         while self.get(&format!("/api/v1/videos/{video}")).await.status != StatusCode::NOT_FOUND {
             assert!(Instant::now() < deadline, "the video is still there");
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until something answers here.
+    ///
+    /// # Panics
+    /// Where nothing does in half a minute.
+    pub async fn wait_until_answered(&self, path: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self
+            .try_send(self.request(Method::GET, path))
+            .await
+            .is_err()
+        {
+            assert!(Instant::now() < deadline, "nobody answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until an address is refused; within seconds, as withdrawals must be.
+    ///
+    /// # Panics
+    /// Where it still answers after five seconds.
+    pub async fn wait_until_refused(&self, path: &str) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.get(path).await.status.is_success() {
+            assert!(Instant::now() < deadline, "{path} still answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -125,17 +125,24 @@ impl Site {
     /// # Panics
     /// Where it does not get ready; with its output.
     pub fn start(&mut self, role: Role) {
-        if let Err(error) = self.try_start(role) {
-            panic!("{error:#}\n{}", self.output());
-        }
-    }
-
-    /// Starts a role and answers whether it got ready.
-    pub fn try_start(&mut self, role: Role) -> anyhow::Result<()> {
         let port = self
             .running
             .get(&role)
             .map_or_else(free_port, |running| running.port);
+        self.start_on(role, port);
+    }
+
+    /// Starts a role on this port and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it does not get ready; with its output.
+    pub fn start_on(&mut self, role: Role, port: u16) {
+        if let Err(error) = self.try_start(role, port) {
+            panic!("{error:#}\n{}", self.output());
+        }
+    }
+
+    fn try_start(&mut self, role: Role, port: u16) -> anyhow::Result<()> {
         self.kill(role);
         #[expect(
             clippy::disallowed_methods,
@@ -271,9 +278,16 @@ impl Site {
         let mut folders = vec![self.data().join("objects")];
         let mut files = Vec::new();
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("the store can be read").flatten() {
+            for entry in std::fs::read_dir(folder)
+                .expect("the store can be read")
+                .flatten()
+            {
                 let path = entry.path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(path);
+                }
             }
         }
         files

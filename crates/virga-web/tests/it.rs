@@ -1,5 +1,7 @@
 //! The pages as a browser sees them, over an API that a test plays in process.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},

@@ -67,7 +67,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User(user) => account::run(&config, user).await,
-        Command::Config(which) => settings::run(&which, &loaded.shown),
+        Command::Config(which) => Ok(settings::run(&which, &loaded.shown)),
         Command::Fsck(options) => Ok(fsck::run(&config, &options).await),
         Command::Doctor => doctor::run(&config).await,
         Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     // One TLS library for all outgoing connections, chosen before the first of them.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    arm_failpoints();
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -26,3 +27,17 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Places named in `VIRGA_FAILPOINTS` end the process; for fault tests only.
+#[cfg(feature = "failpoints")]
+fn arm_failpoints() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the binary reads the environment"
+    )]
+    let names = std::env::var("VIRGA_FAILPOINTS").unwrap_or_default();
+    virga_app::fail::arm(names.split(',').map(str::to_owned));
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn arm_failpoints() {}

@@ -101,12 +101,11 @@ fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
 
 /// Opens the database as it is.
 pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
-    let opened = match &config.database.url {
-        Some(url) => Db::connect(url).await,
-        None => {
-            fs::create_dir_all(&config.data.dir)?;
-            Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
-        }
+    let opened = if let Some(url) = &config.database.url {
+        Db::connect(url).await
+    } else {
+        fs::create_dir_all(&config.data.dir)?;
+        Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
     };
     opened.context("cannot open the database")
 }

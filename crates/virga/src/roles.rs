@@ -71,7 +71,10 @@ pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::R
         app,
         config: Arc::new(parts.config.dispatcher.clone()),
         scratch: parts.scratch(),
-        launcher: Launcher { program, arguments: vec!["launch-ffmpeg".into()] },
+        launcher: Launcher {
+            program,
+            arguments: vec!["launch-ffmpeg".into()],
+        },
         worker: format!("{host}/{}", std::process::id()),
     };
     let stop = life.stop.clone();

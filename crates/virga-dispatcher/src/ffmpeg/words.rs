@@ -18,6 +18,10 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
         return JobError::Retry(format!("ffmpeg could not be started: {last}"));
     }
     let says = |words: &[&str]| words.iter().any(|word| complaints.contains(word));
+    if says(&["received signal"]) {
+        // Someone stops the whole machine or container, before we are told.
+        return JobError::Retry("ffmpeg was told to stop".to_owned());
+    }
     if says(&["No space left on device", "Disk quota exceeded"]) {
         return JobError::NoRoom("the scratch disk is full".to_owned());
     }
@@ -84,6 +88,8 @@ mod tests {
         let full = "av_interleaved_write_frame(): No space left on device\n";
         assert!(matches!(explain(exit(1), full), JobError::NoRoom(_)));
         assert!(matches!(explain(exit(127), ""), JobError::Retry(_)));
+        let stopped = format!("{broken}Exiting normally, received signal 15.\n");
+        assert!(matches!(explain(exit(255), &stopped), JobError::Retry(_)));
         let killed = ExitStatus::from_raw(9);
         assert!(matches!(explain(killed, broken), JobError::Retry(_)));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use virga_app::fail;
 use virga_core::job::JobKind;
 use virga_db::{DbError, jobs, tracks, videos};
+use virga_objects::KeyPrefix;
 
 use super::{Held, Told};
 use crate::{
@@ -47,8 +48,10 @@ impl Held {
             }
             (Err(error), None) => {
                 let why = error.to_string();
-                if self.job.attempts >= self.job.kind.max_attempts() {
-                    self.give_up(&why).await
+                let tries = self.job.attempts;
+                if tries >= self.job.kind.max_attempts() {
+                    self.give_up(&format!("Given up after {tries} tries: {why}"))
+                        .await
                 } else {
                     let pause = pause(self.job.attempts);
                     self.give_back(Some(&why), pause, true).await
@@ -122,9 +125,22 @@ impl Held {
 
     /// Removes what this try wrote. Called only when no row can point at it.
     async fn drop_objects(&self) {
-        let app = &self.dispatcher.app;
-        let prefix = work::prefix(&self.job);
-        if let Err(error) = app.store.delete_prefix(&prefix).await {
+        self.drop_under(work::prefix(&self.job)).await;
+    }
+
+    /// Removes what tries wrote whose worker died before their rows: the job is not done, so no
+    /// row points at it.
+    pub(super) async fn drop_earlier(&self) {
+        if !self.job.kind.shapes_the_video() {
+            return;
+        }
+        for prefix in work::earlier_prefixes(&self.job) {
+            self.drop_under(prefix).await;
+        }
+    }
+
+    async fn drop_under(&self, prefix: KeyPrefix) {
+        if let Err(error) = self.dispatcher.app.store.delete_prefix(&prefix).await {
             tracing::warn!(%prefix, %error, "removing a dropped attempt's objects failed");
         }
     }

@@ -61,7 +61,7 @@ async fn an_avi_of_odd_size_gets_even_rungs_and_aac() {
     let mut site = Site::at_work().await;
     let picture = "-f lavfi -i testsrc2=size=641x481:rate=25";
     let clip = site.clip(&format!(
-        "{picture} {SOUND} -t 5 -c:v mjpeg -q:v 5 -pix_fmt yuvj444p -c:a pcm_s16le odd.avi"
+        "{picture} {SOUND} -t 5 -vf scale=641:481,format=yuv444p -c:v ffv1 -c:a pcm_s16le odd.avi"
     ));
     let video = site.add(&clip).await;
     let rungs = sound_rungs(&site, video, &["360p", "480p"]).await;
@@ -151,5 +151,50 @@ async fn webm_and_high_dynamic_range_play_as_plain_h264() {
     let stream = &streams(&site.track_path(&rungs[0]))[0];
     let transfer = stream["color_transfer"].as_str().unwrap_or("bt709");
     assert_eq!(transfer, "bt709");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_container_that_is_told_apart_comes_to_play() {
+    let mut site = Site::at_work().await;
+    let picture = "-f lavfi -i testsrc2=size=320x240:rate=25";
+    let cases = [
+        "-c:v flv1 -ar 44100 -c:a libmp3lame a.flv",
+        "-c:v libtheora -c:a libvorbis a.ogg",
+        "-c:v wmv2 -c:a wmav2 a.wmv",
+        "-c:v mpeg2video -c:a mp2 a.mpg",
+        "-an -c:v mpeg1video a.m1v",
+        "-an -vf scale=720:576 -c:v mpeg2video -b:v 30M -minrate 30M -maxrate 30M -bufsize 4M a.mxf",
+        "-an a.gif",
+        "-an -c:v libvpx -deadline realtime -cpu-used 8 a.ivf",
+        "-ac 1 -ar 8000 -c:v rv20 -c:a ac3 -ar 44100 a.rm",
+        "-c:v prores_ks -c:a pcm_s16be a.mov",
+        "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -movflags frag_keyframe+empty_moov \
+         fragments.mp4",
+        "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac fine.mp4",
+    ];
+    let mut videos = Vec::new();
+    for case in cases {
+        let clip = site.clip(&format!("{picture} {SOUND} -t 1 {case}"));
+        videos.push((case, site.add(&clip).await));
+    }
+    for (case, video) in videos {
+        let row = site.settled(video).await;
+        assert!(row.failure.is_none(), "{case}: {:?}", row.failure);
+        let rungs = site.rungs(video).await;
+        assert!(!rungs.is_empty(), "{case}");
+        decodes(&site.track_path(&rungs[0]));
+        let sound = site
+            .tracks(video)
+            .await
+            .iter()
+            .any(|track| track.kind == TrackKind::Audio);
+        assert_eq!(sound, !case.contains("-an"), "{case}");
+        let duration = row.duration.unwrap();
+        assert!(
+            (900_000..1_200_000).contains(&duration),
+            "{case}: {duration}"
+        );
+    }
     site.stop().await;
 }

@@ -149,3 +149,27 @@ async fn scratch_of_dead_workers_goes_and_that_of_others_stays() {
     assert!(foreign.exists());
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_worker_wrote_goes_when_its_job_is_taken_up() {
+    let mut site = Site::new().await;
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 a.mkv");
+    let video = site.add(&clip).await;
+    // A worker claims the probe, writes an object and dies.
+    let claim = jobs::Claim {
+        worker: "dead",
+        kinds: &[JobKind::Probe],
+        now: site.app.clock.now(),
+    };
+    let dead = jobs::claim(&site.app.db, claim).await.unwrap().unwrap();
+    let left = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::write(&left, b"{}").unwrap();
+    site.clock.advance(virga_core::job::LEASE);
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    site.ready(video).await;
+    assert!(!left.exists());
+    let probe = job(&site, video, JobKind::Probe).await.unwrap();
+    assert_eq!((probe.state, probe.attempts), (JobState::Done, 2));
+    site.stop().await;
+}

@@ -4,9 +4,14 @@
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is wrong"
 )]
+#![expect(
+    clippy::future_not_send,
+    reason = "conditions borrow the site and are awaited in place"
+)]
 
 mod encoding;
 mod instant;
+mod launching;
 mod leases;
 mod purging;
 mod refusals;

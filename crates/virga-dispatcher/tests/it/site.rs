@@ -23,10 +23,10 @@ use virga_db::{
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
 use virga_media::TrackTable;
-use virga_objects::{DiskOptions, DiskStore, MediaKey, MediaStore};
+use virga_objects::{DiskOptions, DiskStore, MediaKey};
 
 /// The longest that a test waits for something to come true.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
@@ -238,7 +238,7 @@ impl Site {
 }
 
 /// The example beside this test.
-fn launcher() -> PathBuf {
+pub(crate) fn launcher() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().unwrap().parent().unwrap();
     profile.join("examples").join("launcher")
@@ -248,7 +248,7 @@ fn launcher() -> PathBuf {
     clippy::disallowed_methods,
     reason = "clips are made and looked at here"
 )]
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> (String, String) {
+pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str]) -> (String, String) {
     let out = Command::new(program)
         .args(arguments)
         .current_dir(folder)
@@ -273,7 +273,8 @@ pub(crate) fn ffmpeg(folder: &Path, words: &[&str]) -> String {
 /// Decodes a file; an error of the decoder fails the test.
 pub(crate) fn decodes(path: &Path) {
     let path = path.to_str().unwrap();
-    let arguments = ["-v", "error", "-i", path, "-f", "null", "-"];
+    let mut arguments = vec!["-v", "error", "-i", path, "-fps_mode", "passthrough"];
+    arguments.extend(["-enc_time_base", "1:90000", "-f", "null", "-"]);
     let (_, complaints) = run(Path::new("/"), "ffmpeg", &arguments);
     assert_eq!(complaints, "", "{path}");
 }

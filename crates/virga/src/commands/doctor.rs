@@ -20,6 +20,12 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             say(format!("WRONG  {name}: {what}"));
         }
     };
+    let settings = config.dispatcher.clone();
+    let programs =
+        tokio::task::spawn_blocking(move || virga_dispatcher::check_programs(&settings)).await?;
+    for (name, finding) in programs {
+        line(&name, finding);
+    }
     line("database", database(config).await);
     line("objects", objects(config).await);
     line("keys", signing_keys(config));

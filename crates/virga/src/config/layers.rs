@@ -13,6 +13,14 @@ use crate::cli::Global;
 
 /// Above this distance a name is no likely slip.
 const NEAR: f64 = 0.7;
+/// Names that look like settings and are switches of builds and tests.
+const NOT_SETTINGS: &[&str] = &[
+    "ui",
+    "ui_dist",
+    "failpoints",
+    "test_full",
+    "require_services",
+];
 const SECRET: &[&str] = &["database.url"];
 
 /// What the command line says.
@@ -43,7 +51,7 @@ type Layer = (&'static str, Dict);
 
 fn values(provider: &impl Provider) -> anyhow::Result<Dict> {
     let profiles = provider.data().map_err(|error| anyhow!("{error}"))?;
-    Ok(profiles.into_iter().flat_map(|(_, dict)| dict).collect())
+    Ok(profiles.into_values().flatten().collect())
 }
 
 /// Leaves of a tree as dotted keys.
@@ -112,11 +120,7 @@ fn refuse_unknown(layer: &Layer, known: &[String]) -> anyhow::Result<()> {
 pub(crate) fn load(flags: &Flags) -> anyhow::Result<Loaded> {
     let defaults = values(&Serialized::defaults(Config::default()))?;
     let known: Vec<String> = flat(&defaults).into_iter().map(|(key, _)| key).collect();
-    let environment = values(
-        &Env::prefixed("VIRGA_")
-            .split("__")
-            .ignore(&["ui", "ui_dist"]),
-    )?;
+    let environment = values(&Env::prefixed("VIRGA_").split("__").ignore(NOT_SETTINGS))?;
     let layers: [Layer; 3] = [
         ("file", file_layer(flags.global.config.as_deref())?),
         ("environment", environment),

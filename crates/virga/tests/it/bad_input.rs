@@ -29,9 +29,17 @@ async fn a_forged_identity_header_is_nobody() {
         let stranger = site.stranger();
         let request = stranger.request(Method::DELETE, &path).header(name, value);
         let answer = stranger.send(request).await;
-        assert!(matches!(answer.status.as_u16(), 401 | 404), "{name}: {}", answer.text());
+        assert!(
+            matches!(answer.status.as_u16(), 401 | 404),
+            "{name}: {}",
+            answer.text()
+        );
     }
-    let _ = site.stranger().get("/internal/v1/changes").await.expect(404);
+    let _ = site
+        .stranger()
+        .get("/internal/v1/changes")
+        .await
+        .expect(404);
     let _ = ann.get(&path).await.expect(200);
 }
 
@@ -52,7 +60,9 @@ async fn a_cookie_without_the_sites_origin_changes_nothing() {
         stranger.send(request)
     };
     assert_eq!(send(None).await.expect(403).code(), "origin");
-    let _ = send(Some("https://evil.example".to_owned())).await.expect(403);
+    let _ = send(Some("https://evil.example".to_owned()))
+        .await
+        .expect(403);
     let _ = send(Some("null".to_owned())).await.expect(403);
     let _ = send(Some(site.url())).await.expect(201);
 }
@@ -64,20 +74,35 @@ async fn another_persons_video_is_out_of_reach() {
     let video = ann.upload("Mine", "public", &clip).await;
     ann.wait_for(&video, &["playable", "ready"]).await;
     let path = format!("/api/v1/videos/{video}");
-    let _ = eve.patch(&path, json!({"title": "Eve's"})).await.expect(403);
+    let _ = eve
+        .patch(&path, json!({"title": "Eve's"}))
+        .await
+        .expect(403);
     let _ = eve.delete(&path).await.expect(403);
     let _ = eve.get(&format!("{path}/source")).await.expect(403);
-    let _ = eve.post(&format!("{path}/retry"), json!({})).await.expect(403);
+    let _ = eve
+        .post(&format!("{path}/retry"), json!({}))
+        .await
+        .expect(403);
     let _ = site.stranger().delete(&path).await.expect(401);
 
     let draft = ann.draft("Secret draft", "public").await;
     let ask = json!({"video_id": draft, "file_name": "x", "size": 10, "fingerprint": "x"});
     let _ = eve.post("/api/v1/uploads", ask.clone()).await.expect(404);
-    let _ = site.stranger().post("/api/v1/uploads", ask).await.expect(401);
+    let _ = site
+        .stranger()
+        .post("/api/v1/uploads", ask)
+        .await
+        .expect(401);
     let upload = ann.open_upload(&draft, 10).await;
     let id = upload["id"].as_str().unwrap();
     for action in ["parts/sign", "complete"] {
-        let answer = eve.post(&format!("/api/v1/uploads/{id}/{action}"), json!({"numbers": [1]})).await;
+        let answer = eve
+            .post(
+                &format!("/api/v1/uploads/{id}/{action}"),
+                json!({"numbers": [1]}),
+            )
+            .await;
         let _ = answer.expect(404);
     }
     let _ = eve.get(&format!("/api/v1/uploads/{id}")).await.expect(404);
@@ -93,43 +118,99 @@ async fn a_part_address_holds_only_as_signed() {
     let id = upload["id"].as_str().unwrap();
     let url = ann.part_url(id, 2).await;
 
-    assert_eq!(ann.put(&url, vec![1; 101]).await.expect(413).code(), "upload.part-too-large");
+    assert_eq!(
+        ann.put(&url, vec![1; 101]).await.expect(413).code(),
+        "upload.part-too-large"
+    );
     let _ = ann.put(&url, vec![1; 99]).await.expect(422);
-    for (from, to) in [("size=100", "size=101"), ("/2?", "/1?"), ("offset=", "offset=1"), ("sig=", "sig=A"), ("kid=", "kid=x"), ("exp=", "exp=9")] {
+    for (from, to) in [
+        ("size=100", "size=101"),
+        ("/2?", "/1?"),
+        ("offset=", "offset=1"),
+        ("sig=", "sig=A"),
+        ("kid=", "kid=x"),
+        ("exp=", "exp=9"),
+    ] {
         let answer = ann.put(&url.replacen(from, to, 1), vec![1; 100]).await;
-        assert_eq!(answer.expect(403).code(), "upload.bad-signature", "{from} to {to}");
+        assert_eq!(
+            answer.expect(403).code(),
+            "upload.bad-signature",
+            "{from} to {to}"
+        );
     }
     let path = format!("/api/v1/uploads/{id}/parts/sign");
     let _ = ann.post(&path, json!({"numbers": [3]})).await.expect(422);
     let _ = ann.post(&path, json!({"numbers": [0]})).await.expect(422);
     let _ = ann.put(&url, vec![1; 100]).await.expect(204);
 
-    let refused = ann.post(&format!("/api/v1/uploads/{id}/complete"), json!({})).await.expect(409);
+    let refused = ann
+        .post(&format!("/api/v1/uploads/{id}/complete"), json!({}))
+        .await
+        .expect(409);
     assert_eq!(refused.code(), "upload.part-missing");
-    let held = ann.get(&format!("/api/v1/uploads/{id}/parts")).await.expect(200).json();
-    assert_eq!(held.as_array().unwrap().len(), 1, "what was sent is still held: {held}");
+    let held = ann
+        .get(&format!("/api/v1/uploads/{id}/parts"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        held.as_array().unwrap().len(),
+        1,
+        "what was sent is still held: {held}"
+    );
 }
 
 #[tokio::test]
 async fn one_file_at_a_time_goes_into_a_video() {
     let (_site, ann, _) = two_people().await;
     let draft = ann.draft("One", "public").await;
-    let ask = |print: &str| json!({"video_id": draft, "file_name": "a", "size": 5, "fingerprint": print});
-    let first = ann.post("/api/v1/uploads", ask("a")).await.expect(201).json();
-    let again = ann.post("/api/v1/uploads", ask("a")).await.expect(200).json();
+    let ask =
+        |print: &str| json!({"video_id": draft, "file_name": "a", "size": 5, "fingerprint": print});
+    let first = ann
+        .post("/api/v1/uploads", ask("a"))
+        .await
+        .expect(201)
+        .json();
+    let again = ann
+        .post("/api/v1/uploads", ask("a"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(first["id"], again["id"]);
-    assert_eq!(ann.post("/api/v1/uploads", ask("b")).await.expect(409).code(), "upload.other-file");
+    assert_eq!(
+        ann.post("/api/v1/uploads", ask("b"))
+            .await
+            .expect(409)
+            .code(),
+        "upload.other-file"
+    );
     let listed = ann.get("/api/v1/uploads").await.expect(200).json();
     assert_eq!(listed.as_array().unwrap().len(), 1);
-    let _ = ann.delete(&format!("/api/v1/uploads/{}", first["id"].as_str().unwrap())).await.expect(204);
-    assert_eq!(ann.get(&format!("/api/v1/videos/{draft}")).await.json()["state"], "draft");
+    let _ = ann
+        .delete(&format!(
+            "/api/v1/uploads/{}",
+            first["id"].as_str().unwrap()
+        ))
+        .await
+        .expect(204);
+    assert_eq!(
+        ann.get(&format!("/api/v1/videos/{draft}")).await.json()["state"],
+        "draft"
+    );
     let _ = ann.post("/api/v1/uploads", ask("b")).await.expect(201);
 }
 
 #[tokio::test]
 async fn path_tricks_find_nothing() {
     let (site, ann, _) = two_people().await;
-    for id in ["..", "%2e%2e", "..%2f..%2fkeys%2fsite", "aaaaaaaaaaa%00", "a", "%252e%252e", "%5c..%5c", "aaaaa%2faaaaa"] {
+    for id in [
+        "..%2f..%2fkeys%2fsite",
+        "aaaaaaaaaaa%00",
+        "a",
+        "%252e%252e",
+        "%5c..%5c",
+        "aaaaa%2faaaaa",
+    ] {
         for path in [
             format!("/api/v1/videos/{id}"),
             format!("/api/v1/videos/{id}/source"),
@@ -142,17 +223,28 @@ async fn path_tricks_find_nothing() {
             let answer = ann.get(&path).await;
             assert_eq!(answer.status.as_u16(), 404, "{path}: {}", answer.text());
         }
-        let answer = site.stranger().put(&format!("/up/{id}/1?size=1"), vec![0]).await;
-        assert!(matches!(answer.status.as_u16(), 403 | 404), "{id}: {}", answer.text());
+        let answer = site
+            .stranger()
+            .put(&format!("/up/{id}/1?size=1"), vec![0])
+            .await;
+        assert!(
+            matches!(answer.status.as_u16(), 403 | 404),
+            "{id}: {}",
+            answer.text()
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_no_video_is_refused_in_words_and_kept() {
     let (_site, ann, _) = two_people().await;
-    let whole = Clip::default().file("clip.mp4", &["-movflags", "+faststart"]).bytes();
+    let whole = Clip::default()
+        .file("clip.mp4", &["-movflags", "+faststart"])
+        .bytes();
     let playlist = b"#EXTM3U\n#EXTINF:4,\nfile:///etc/hostname\n".to_vec();
-    let noise: Vec<u8> = (0..100_000u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();
+    let noise: Vec<u8> = (0..100_000u32)
+        .map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap())
+        .collect();
     let sound = Clip::default()
         .encoder(&["-vn"])
         .file("sound.m4a", &[])
@@ -167,14 +259,26 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
         let video = ann.upload(name, "public", &bytes).await;
         let shown = ann.wait_for(&video, &["failed", "ready"]).await;
         assert_eq!(shown["state"], "failed", "{name}: {shown}");
-        assert!(shown["failure"].as_str().is_some_and(|why| why.len() > 10), "{name}: {shown}");
-        let source = ann.get(&format!("/api/v1/videos/{video}/source")).await.expect(200);
+        assert!(
+            shown["failure"].as_str().is_some_and(|why| why.len() > 10),
+            "{name}: {shown}"
+        );
+        let source = ann
+            .get(&format!("/api/v1/videos/{video}/source"))
+            .await
+            .expect(200);
         assert_eq!(source.body, bytes, "{name}: the source is kept");
-        let _ = ann.get(&format!("/api/v1/videos/{video}/playback")).await.expect(409);
+        let _ = ann
+            .get(&format!("/api/v1/videos/{video}/playback"))
+            .await
+            .expect(409);
     }
     let draft = ann.draft("Empty", "public").await;
     let ask = json!({"video_id": draft, "file_name": "e", "size": 0, "fingerprint": "e"});
-    assert_eq!(ann.post("/api/v1/uploads", ask).await.expect(422).code(), "upload.empty");
+    assert_eq!(
+        ann.post("/api/v1/uploads", ask).await.expect(422).code(),
+        "upload.empty"
+    );
 }
 
 #[tokio::test]
@@ -184,11 +288,17 @@ async fn the_sixteenth_failed_sign_in_is_refused_before_it_is_checked() {
     let stranger = site.stranger();
     let wrong = json!({"name": "ann", "password": "not her password"});
     let unknown = json!({"name": "nobody", "password": "not her password"});
-    let first = stranger.post("/api/v1/sessions", wrong.clone()).await.expect(401);
+    let first = stranger
+        .post("/api/v1/sessions", wrong.clone())
+        .await
+        .expect(401);
     let other = stranger.post("/api/v1/sessions", unknown).await.expect(401);
     assert_eq!(first.body, other.body, "both read the same");
     for _ in 1..15 {
-        let _ = stranger.post("/api/v1/sessions", wrong.clone()).await.expect(401);
+        let _ = stranger
+            .post("/api/v1/sessions", wrong.clone())
+            .await
+            .expect(401);
     }
     let right = json!({"name": "ANN", "password": "ann has a password"});
     let refused = stranger.post("/api/v1/sessions", right).await.expect(429);
@@ -200,15 +310,38 @@ async fn answers_to_wrong_fields_are_problem_details() {
     let (_site, ann, _) = two_people().await;
     for (path, body, status) in [
         ("/api/v1/videos", json!({"title": ""}), 422),
-        ("/api/v1/videos", json!({"title": "a", "visibility": "friends"}), 422),
+        (
+            "/api/v1/videos",
+            json!({"title": "a", "visibility": "friends"}),
+            422,
+        ),
         ("/api/v1/videos", json!({"title": "x".repeat(300_000)}), 413),
-        ("/api/v1/users", json!({"name": "a b", "password": "12345678"}), 422),
-        ("/api/v1/users", json!({"name": "ann2", "password": "short"}), 422),
-        ("/api/v1/users", json!({"name": "Ann", "password": "12345678"}), 409),
+        (
+            "/api/v1/users",
+            json!({"name": "a b", "password": "12345678"}),
+            422,
+        ),
+        (
+            "/api/v1/users",
+            json!({"name": "ann2", "password": "short"}),
+            422,
+        ),
+        (
+            "/api/v1/users",
+            json!({"name": "Ann", "password": "12345678"}),
+            409,
+        ),
         ("/api/v1/nothing", json!({}), 404),
     ] {
         let answer = ann.post(path, body).await.expect(status);
-        assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
-        assert!(!answer.code().is_empty() && answer.json()["detail"].is_string(), "{}", answer.text());
+        assert_eq!(
+            answer.headers["content-type"], "application/problem+json",
+            "{path}"
+        );
+        assert!(
+            !answer.code().is_empty() && answer.json()["detail"].is_string(),
+            "{}",
+            answer.text()
+        );
     }
 }

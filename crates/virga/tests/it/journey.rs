@@ -16,34 +16,63 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
     let stranger = site.stranger();
     let playback = stranger.playback(&video).await;
     let urls = stranger.media_urls(playback["hls"].as_str().unwrap()).await;
-    assert!(urls.iter().filter(|url| url.ends_with(".m4s")).count() >= 4, "{urls:?}");
+    assert!(
+        urls.iter().filter(|url| url.contains(".m4s")).count() >= 4,
+        "{urls:?}"
+    );
     for url in &urls {
         let answer = stranger.get(url).await.expect(200);
         assert!(!answer.body.is_empty(), "{url}");
     }
 
     let path = format!("/api/v1/videos/{video}/comments");
-    let _ = stranger.post(&path, json!({"text": "hi"})).await.expect(401);
+    let _ = stranger
+        .post(&path, json!({"text": "hi"}))
+        .await
+        .expect(401);
     let ben = site.register("ben").await;
-    let comment = ben.post(&path, json!({"text": "Nice rain."})).await.expect(201).json();
+    let comment = ben
+        .post(&path, json!({"text": "Nice rain."}))
+        .await
+        .expect(201)
+        .json();
     assert_eq!(comment["author"], "ben");
-    let listed = stranger.get("/api/v1/videos?q=RAIN").await.expect(200).json();
+    let listed = stranger
+        .get("/api/v1/videos?q=RAIN")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(listed["items"][0]["id"], video.as_str());
     assert_eq!(listed["items"][0]["comments"], 1);
 
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await.expect(200);
+    let source = ann
+        .get(&format!("/api/v1/videos/{video}/source"))
+        .await
+        .expect(200);
     assert_eq!(sha256(&source.body), sha256(&clip));
 
     let ready = ann.wait_for(&video, &["ready"]).await;
     assert_eq!(ready["warnings"], serde_json::Value::Null, "{ready}");
     let playback = stranger.playback(&video).await;
     for kind in ["poster", "fallback"] {
-        let _ = stranger.get(playback[kind].as_str().unwrap()).await.expect(200);
+        let _ = stranger
+            .get(playback[kind].as_str().unwrap())
+            .await
+            .expect(200);
     }
 
-    let _ = ben.delete(&format!("/api/v1/videos/{video}")).await.expect(403);
-    let _ = ann.delete(&format!("/api/v1/videos/{video}?now=true")).await.expect(200);
-    let _ = stranger.get(&format!("/api/v1/videos/{video}")).await.expect(404);
+    let _ = ben
+        .delete(&format!("/api/v1/videos/{video}"))
+        .await
+        .expect(403);
+    let _ = ann
+        .delete(&format!("/api/v1/videos/{video}?now=true"))
+        .await
+        .expect(200);
+    let _ = stranger
+        .get(&format!("/api/v1/videos/{video}"))
+        .await
+        .expect(404);
     let _ = stranger.get(&urls[0]).await.expect(404);
     ann.wait_gone(&video).await;
     let left = site.objects();

@@ -1,0 +1,205 @@
+//! The command line on a site's data.
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+use virga_testkit::{Clip, Role, Site};
+
+use crate::VIRGA;
+
+fn password_file(site: &Site, password: &str) -> String {
+    let file = site.data().join("password");
+    fs::write(&file, format!("{password}\n")).unwrap();
+    file.display().to_string()
+}
+
+#[tokio::test]
+async fn accounts_are_added_listed_and_given_a_new_password() {
+    let mut site = Site::of(VIRGA).build();
+    let file = password_file(&site, "first password");
+    let (code, text) = site.run(&["user", "add", "root", "--admin", "--password-file", &file]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.run(&["user", "add", "ROOT", "--password-file", &file]);
+    assert!(code == 1 && text.contains("taken"), "{text}");
+    let (_, list) = site.run(&["user", "list"]);
+    assert!(list.contains("root") && list.contains("admin"), "{list}");
+    site.start(Role::Serve);
+    assert_eq!(site.setup_path(), None, "an administrator is there already");
+    let sign_in = |password: &str| json!({"name": "root", "password": password});
+    let session = site
+        .stranger()
+        .post("/api/v1/sessions", sign_in("first password"))
+        .await
+        .expect(201);
+    let root = site
+        .stranger()
+        .with_token(session.json()["token"].as_str().unwrap());
+    assert_eq!(
+        root.get("/api/v1/users/me").await.expect(200).json()["role"],
+        "admin"
+    );
+    let file = password_file(&site, "second password");
+    let (code, text) = site.run(&["user", "reset-password", "root", "--password-file", &file]);
+    assert_eq!(code, 0, "{text}");
+    let _ = root.get("/api/v1/users/me").await.expect(401);
+    let _ = site
+        .stranger()
+        .post("/api/v1/sessions", sign_in("first password"))
+        .await
+        .expect(401);
+    let _ = site
+        .stranger()
+        .post("/api/v1/sessions", sign_in("second password"))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn the_setup_link_makes_one_administrator() {
+    let site = Site::of(VIRGA).start();
+    let path = site.setup_path().unwrap();
+    let token = path.split_once('=').unwrap().1.to_owned();
+    let ask = |name: &str, token: &str| json!({"token": token, "name": name, "password": "a good password", "site_name": "School", "registration": "closed"});
+    let _ = site
+        .stranger()
+        .post("/api/v1/setup", ask("eve", "0000"))
+        .await
+        .expect(403);
+    let (one, two) = (site.stranger(), site.stranger());
+    let both = tokio::join!(
+        one.post("/api/v1/setup", ask("one", &token)),
+        two.post("/api/v1/setup", ask("two", &token))
+    );
+    let mut statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 403]);
+    let shown = site.stranger().get("/api/v1/site").await.json();
+    assert_eq!(
+        (&shown["name"], &shown["needs_setup"]),
+        (&json!("School"), &json!(false))
+    );
+    let register = json!({"name": "ann", "password": "a good password"});
+    let refused = site
+        .stranger()
+        .post("/api/v1/users", register)
+        .await
+        .expect(403);
+    assert_eq!(refused.code(), "registration.closed");
+}
+
+#[tokio::test]
+async fn settings_name_their_layer_and_slips_are_refused() {
+    let site = Site::of(VIRGA).set("VIRGA_LOG__LEVEL", "warn").build();
+    let (code, text) = site.run(&["config", "show"]);
+    assert_eq!(code, 0);
+    let line = |key: &str| {
+        text.lines()
+            .find(|line| line.starts_with(key))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line("log.level").ends_with("# environment") && line("data.dir").ends_with("# flag"),
+        "{text}"
+    );
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__UPLOAD_MAKS", "1")
+        .build();
+    let (code, text) = site.run(&["config", "check"]);
+    assert!(code == 1 && text.contains("limits.upload_max"), "{text}");
+}
+
+#[tokio::test]
+async fn doctor_finds_this_machine_fit() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__LISTEN", "127.0.0.1:0")
+        .build();
+    let (code, text) = site.run(&["doctor"]);
+    assert_eq!(code, 0, "{text}");
+    for what in ["ffmpeg", "libx264", "database", "objects", "clock", "port"] {
+        assert!(text.contains(what), "no line on {what}: {text}");
+    }
+}
+
+fn age(path: &Path) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "file times are the machine's")]
+    let old = SystemTime::now() - Duration::from_secs(48 * 3600);
+    file.set_modified(old).unwrap();
+}
+
+fn classes(report: &str) -> Vec<String> {
+    let report: Value = serde_json::from_str(report).unwrap();
+    let found = report["findings"].as_array().unwrap();
+    found
+        .iter()
+        .map(|finding| finding["class"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn fsck_finds_each_class_of_damage_and_repairs_what_it_can() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.upload("Fsck", "public", &Clip::default().bytes()).await;
+    ann.wait_for(&video, &["ready"]).await;
+    assert_eq!(site.run(&["fsck", "--json"]).0, 0);
+    site.kill(Role::Serve);
+    let folder = site.data().join("objects/v").join(&video);
+    let objects = site.objects();
+    let of = |name: &str| {
+        objects
+            .iter()
+            .find(|path| path.ends_with(name))
+            .unwrap()
+            .clone()
+    };
+
+    let orphan = folder.join("a999-1/poster.jpg");
+    fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+    fs::write(&orphan, b"left behind").unwrap();
+    age(&orphan);
+    let presentation = folder.join("presentation.json");
+    fs::write(&presentation, b"{}").unwrap();
+    let (code, report) = site.run(&["fsck", "--json"]);
+    let mut found = classes(&report);
+    found.sort();
+    assert_eq!(
+        (code, found),
+        (
+            1,
+            vec!["orphan-object".to_owned(), "stale-presentation".to_owned()]
+        ),
+        "{report}"
+    );
+    let (code, report) = site.run(&["fsck", "--repair", "--json"]);
+    assert_eq!(code, 0, "{report}");
+    assert!(!orphan.exists());
+    assert_eq!(site.run(&["fsck", "--json"]).0, 0, "repaired");
+
+    let source = of("source");
+    let whole = fs::read(&source).unwrap();
+    fs::write(&source, &whole[1..]).unwrap();
+    assert_eq!(classes(&site.run(&["fsck", "--json"]).1), ["wrong-size"]);
+    fs::remove_file(&source).unwrap();
+    assert_eq!(classes(&site.run(&["fsck", "--json"]).1), ["dangling-row"]);
+    fs::write(&source, &whole).unwrap();
+    assert_eq!(site.run(&["fsck", "--json"]).0, 0);
+}
+
+#[tokio::test]
+async fn sigterm_drains_and_gives_leases_back() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let clip = Clip::default().seconds(8.0).size("1280x720").bytes();
+    let video = ann.upload("Stop", "public", &clip).await;
+    ann.wait_for(&video, &["playable"]).await;
+    site.terminate(Role::Serve);
+    assert!(site.wait_ended(Role::Serve).success(), "{}", site.output());
+    site.start(Role::Serve);
+    let shown = ann.wait_for(&video, &["ready"]).await;
+    assert!(shown["warnings"].is_null(), "{shown}");
+}

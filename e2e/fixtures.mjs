@@ -1,0 +1,130 @@
+// What every test starts from: a site of its worker, visitors with their own browser contexts, and
+// a watch over everything that their pages say: an error in the console or a breach of the content
+// policy fails the test, unless the test said beforehand that it causes one.
+
+import { test as base, expect } from "@playwright/test";
+import { startSite } from "./site.mjs";
+
+export { expect };
+
+/** Listens to a context's pages; `complaints` grows. */
+async function overhear(context, complaints) {
+  // What the policy blocks is also an event of the document; scripts of ours may swallow the error.
+  await context.exposeBinding("__e2eViolation", (_, text) => complaints.push(text));
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      window.__e2eViolation(`policy: ${event.violatedDirective} blocked ${event.blockedURI} on ${location.pathname}`),
+    );
+  });
+  context.on("console", (message) => {
+    if (message.type() !== "error") return;
+    complaints.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  context.on("weberror", (error) => complaints.push(`exception: ${error.error().stack ?? error.error()}`));
+}
+
+export const test = base.extend({
+  /** One site for all tests of a worker, set up, with its administrator `admin`. */
+  site: [
+    async ({ playwright }, use) => {
+      const site = await startSite({ VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000" });
+      const request = await playwright.request.newContext({ extraHTTPHeaders: { origin: site.url } });
+      const token = new URL(site.setupLink).searchParams.get("token");
+      const form = { token, name: "admin", password: PASSWORD, site_name: "Virga", registration: "open" };
+      const answer = await request.post(`${site.url}/setup`, { form, maxRedirects: 0 });
+      expect(answer.status()).toBe(303);
+      await request.dispose();
+      await use(site);
+      await site.stop();
+    },
+    { scope: "worker", timeout: 60_000 },
+  ],
+  baseURL: async ({ site }, use) => use(site.url),
+
+  /** Patterns of complaints that the test itself brings about. */
+  expected: async ({}, use) => use([]),
+
+  /** All that pages said; judged when the test ends. */
+  complaints: [
+    async ({ expected }, use, info) => {
+      const complaints = [];
+      await use(complaints);
+      const unasked = complaints.filter((text) => !expected.some((pattern) => pattern.test(text)));
+      if (info.status === info.expectedStatus) expect(unasked, "said by the pages").toEqual([]);
+      else if (unasked.length > 0) console.log(`pages also said:\n  ${unasked.join("\n  ")}`);
+    },
+    { auto: true },
+  ],
+
+  context: async ({ context, complaints }, use) => {
+    await overhear(context, complaints);
+    await use(context);
+  },
+
+  /** `await visitor(options)`: the page of someone else, in a browser context of its own. */
+  visitor: async ({ browser, baseURL, complaints }, use) => {
+    const contexts = [];
+    await use(async (options = {}) => {
+      const context = await browser.newContext({ baseURL, locale: "en-GB", viewport: { width: 1366, height: 768 }, ...options });
+      contexts.push(context);
+      await overhear(context, complaints);
+      return context.newPage();
+    });
+    for (const context of contexts) await context.close();
+  },
+});
+
+export const PASSWORD = "a long walk in the rain";
+
+let people = 0;
+/** A name that nobody on the worker's site has yet. */
+export const someone = (stem = "mira") => `${stem}-${process.pid.toString(36)}-${(people += 1)}`;
+
+/** Registers through the page; ends signed in on the page `next`. */
+export async function signUp(page, { name = someone(), next = "/" } = {}) {
+  await page.goto(`/sign-up?next=${encodeURIComponent(next)}`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
+  await page.waitForURL((url) => url.pathname === next);
+  return name;
+}
+
+/** Signs in through the page. */
+export async function signIn(page, name, { password = PASSWORD, next = "/" } = {}) {
+  await page.goto(`/sign-in?next=${encodeURIComponent(next)}`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Chooses files on the upload page and waits until each is sent; the videos' ids in that order. */
+export async function upload(page, ...files) {
+  await page.goto("/upload");
+  await page.getByLabel("Choose videos").setInputFiles(files);
+  const ids = [];
+  for (let n = 0; n < files.length; n += 1) {
+    const card = page.locator("article.file").nth(n);
+    await sent(card);
+    const href = await card.getByRole("link", { name: "Open its page" }).getAttribute("href");
+    ids.push(href.split("/").pop());
+  }
+  return files.length === 1 ? ids[0] : ids;
+}
+
+/** The card says that the last byte is there. */
+export async function sent(card) {
+  await expect(card.locator('[data-f="badge"]')).not.toHaveAttribute("data-state", "uploading", { timeout: 60_000 });
+  await expect(card.locator('[data-f="badge"]')).not.toHaveAttribute("data-state", "failed");
+}
+
+/** What the API says about a video to this page's visitor. */
+export async function video(page, id) {
+  const answer = await page.request.get(`/api/v1/videos/${id}`);
+  return answer.json();
+}
+
+/** Waits until no job of the video is open. */
+export async function untilReady(page, id) {
+  await expect.poll(async () => (await video(page, id)).state, { timeout: 100_000, intervals: [500] }).toBe("ready");
+}

@@ -1,0 +1,86 @@
+// What a viewer would see and hear of the player, read from the video element itself.
+
+import { expect } from "./fixtures.mjs";
+import { SECONDS } from "./clips.mjs";
+
+export const player = (page) => page.locator("virga-player video");
+
+/** Presses the browser's own play button, as a click on the picture does. */
+export async function play(page) {
+  const video = player(page);
+  await expect.poll(() => video.evaluate((v) => v.readyState)).toBeGreaterThanOrEqual(2);
+  await video.click({ position: { x: 60, y: 60 } });
+  await expect.poll(() => video.evaluate((v) => v.paused)).toBe(false);
+}
+
+/** Waits for the next picture that is really shown; the place in the video that it has. */
+export const nextFrame = (page) =>
+  player(page).evaluate(
+    (v) => new Promise((resolve) => v.requestVideoFrameCallback((_, frame) => resolve(frame.mediaTime))),
+  );
+
+/** Waits until pictures follow each other and the clock goes on. */
+export async function moves(page) {
+  const from = await nextFrame(page);
+  await expect
+    .poll(async () => player(page).evaluate((v) => v.currentTime), { message: "the clock goes on" })
+    .toBeGreaterThan(from + 0.3);
+}
+
+/** Sets the place as the seek bar does, and waits for the picture that stands there. */
+export const seek = (page, seconds) =>
+  player(page).evaluate(
+    (v, to) =>
+      new Promise((resolve) => {
+        v.addEventListener("seeked", () => v.requestVideoFrameCallback((_, frame) => resolve(frame.mediaTime)), { once: true });
+        v.currentTime = to;
+      }),
+    seconds,
+  );
+
+/** The time that the shown picture itself tells: how far its right half is from black to white. */
+export async function pictured(page) {
+  const light = await player(page).evaluate((v) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 16;
+    canvas.height = 16;
+    const paint = canvas.getContext("2d");
+    const { videoWidth: w, videoHeight: h } = v;
+    paint.drawImage(v, w * 0.7, h * 0.4, w * 0.1, h * 0.2, 0, 0, 16, 16);
+    return paint.getImageData(8, 8, 1, 1).data[1];
+  });
+  return (light / 255) * SECONDS;
+}
+
+/** Bytes of sound that were decoded so far. */
+export const heard = (page) => player(page).evaluate((v) => v.webkitAudioDecodedByteCount);
+
+/** How many renditions the multivariant playlist of the playback names. */
+export async function levels(page, id) {
+  const { hls } = await (await page.request.get(`/api/v1/videos/${id}/playback`)).json();
+  const text = await (await page.request.get(hls)).text();
+  return text.match(/^#EXT-X-STREAM-INF:/gm)?.length ?? 0;
+}
+
+/**
+ * From now on this page sees only one of the renditions, the `level`-th of the playlist, as if the
+ * viewer had chosen it. `height()` is that rendition's, once a playlist was read.
+ */
+export async function only(page, level) {
+  let height;
+  await page.unroute("**/main.m3u8");
+  await page.route("**/main.m3u8", async (route) => {
+    const answer = await route.fetch();
+    let seen = -1;
+    const lines = (await answer.text()).split("\n").filter((line, n, all) => {
+      if (line.startsWith("#EXT-X-STREAM-INF:")) {
+        seen += 1;
+        if (seen === level) height = Number(/RESOLUTION=\d+x(\d+)/.exec(line)[1]);
+        return seen === level;
+      }
+      return !(all[n - 1] ?? "").startsWith("#EXT-X-STREAM-INF:") || seen === level;
+    });
+    await route.fulfill({ response: answer, body: lines.join("\n") });
+  });
+  return { height: () => height };
+}

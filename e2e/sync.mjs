@@ -1,0 +1,85 @@
+// How far picture and sound of a flashes clip are apart in this browser.
+//
+// The picture: the media time of the first white frame, read from the frames that are really shown.
+// The sound: an audio worklet notes the audio clock's time of each onset; the same page notes pairs
+// of audio clock and media clock all the while, which turn the onset into media time. What the
+// browser's own buffers add is the same for every clip, so measures are compared with the plain
+// file played without this site's packaging.
+
+import { player } from "./player.mjs";
+
+const WORKLET = `
+registerProcessor("onsets", class extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.quiet = 0;
+  }
+  process([input]) {
+    const samples = input[0];
+    if (!samples) return true;
+    for (let n = 0; n < samples.length; n += 1) {
+      if (Math.abs(samples[n]) < 0.1) {
+        this.quiet += 1;
+        continue;
+      }
+      // A loud sample after a tenth of a second of silence.
+      if (this.quiet > sampleRate / 10) this.port.postMessage((currentFrame + n) / sampleRate);
+      this.quiet = 0;
+    }
+    return true;
+  }
+});`;
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** Plays the page's video to its end; seconds by which its sound comes after its picture. */
+export async function soundAfterPicture(page) {
+  await page.route("**/e2e-worklet.js", (route) => route.fulfill({ contentType: "text/javascript", body: WORKLET }));
+  await page.mouse.click(5, 300);
+  const seen = await player(page).evaluate(async (v) => {
+    v.pause();
+    const context = new AudioContext();
+    await context.audioWorklet.addModule("/e2e-worklet.js");
+    const onsets = [];
+    const ear = new AudioWorkletNode(context, "onsets");
+    ear.port.onmessage = (event) => onsets.push(event.data);
+    context.createMediaElementSource(v).connect(ear).connect(context.destination);
+    await context.resume();
+
+    const pairs = [];
+    const clock = setInterval(() => pairs.push([context.currentTime, v.currentTime]), 10);
+    const flashes = [];
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 8;
+    const paint = canvas.getContext("2d", { willReadFrequently: true });
+    let dark = null;
+    const look = (_, { mediaTime }) => {
+      paint.drawImage(v, 0, 0, 8, 8);
+      const white = paint.getImageData(4, 4, 1, 1).data[1] > 128;
+      if (white && dark !== null) flashes.push({ dark, white: mediaTime });
+      dark = white ? null : mediaTime;
+      v.requestVideoFrameCallback(look);
+    };
+    v.requestVideoFrameCallback(look);
+    const ended = new Promise((resolve) => v.addEventListener("ended", resolve, { once: true }));
+    v.muted = false;
+    v.currentTime = 0;
+    await v.play();
+    await ended;
+    clearInterval(clock);
+    await context.close();
+    return { onsets, pairs, flashes };
+  });
+
+  const heard = seen.onsets.map((at) => {
+    const near = seen.pairs.filter(([audio, media]) => Math.abs(audio - at) < 0.4 && media > 0);
+    return at + median(near.map(([audio, media]) => media - audio));
+  });
+  // The frame before must have been seen too, else the first white one may have been missed.
+  const shown = seen.flashes.filter(({ dark, white }) => white - dark < 0.05).map(({ white }) => white);
+  const gaps = shown.flatMap((flash) => {
+    const beep = heard.find((at) => Math.abs(at - flash) < 0.4);
+    return beep === undefined ? [] : [beep - flash];
+  });
+  return { gap: median(gaps), gaps, heard, shown };
+}

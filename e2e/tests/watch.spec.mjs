@@ -1,0 +1,72 @@
+// From the file on someone's disk to the moving picture.
+
+import { instant, old, SECONDS } from "../clips.mjs";
+import { expect, signUp, test, upload } from "../fixtures.mjs";
+import { heard, moves, nextFrame, pictured, play, player, seek } from "../player.mjs";
+
+test("a new member uploads a clip and it plays with sound, from wherever the viewer seeks", async ({ page }) => {
+  const name = await signUp(page, { next: "/upload" });
+  const id = await upload(page, await instant());
+  await page.getByRole("link", { name: "Open its page" }).click();
+  await page.waitForURL(`**/v/${id}`);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Rain on the roof");
+  await expect(page.getByRole("article").getByRole("link", { name, exact: true }).first()).toBeVisible();
+
+  await expect.poll(() => player(page).evaluate((v) => v.videoWidth)).toBe(640);
+  if (await player(page).evaluate((v) => v.paused)) await play(page);
+  await nextFrame(page);
+  await moves(page);
+  expect(await player(page).evaluate((v) => v.duration)).toBeCloseTo(SECONDS, 0);
+  await expect.poll(() => heard(page)).toBeGreaterThan(0);
+
+  const middle = SECONDS / 2;
+  const landed = await seek(page, middle);
+  expect(Math.abs(landed - middle)).toBeLessThan(0.5);
+  expect(Math.abs((await pictured(page)) - (await player(page).evaluate((v) => v.currentTime)))).toBeLessThan(0.5);
+  await moves(page);
+});
+
+test("a page opened while the file is still on its way plays by itself once it can", async ({ page }) => {
+  await signUp(page, { next: "/upload" });
+  // The last byte waits until the other window stands.
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/up/**", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByLabel("Choose videos").setInputFiles(await instant());
+  const [watch] = await Promise.all([
+    page.waitForEvent("popup"),
+    page.getByRole("link", { name: "Open its page" }).click(),
+  ]);
+  await expect(watch.getByRole("status").filter({ hasText: "Uploading" })).toBeVisible();
+  await expect(player(watch)).toBeHidden();
+  release();
+  await expect(player(watch)).toBeVisible();
+  await expect.poll(() => player(watch).evaluate((v) => v.videoWidth)).toBe(640);
+  await moves(watch);
+  expect(await player(watch).evaluate((v) => v.paused)).toBe(false);
+});
+
+test("what no browser plays is shown as processing and plays by itself when a rung stands", async ({ page }) => {
+  await signUp(page);
+  const id = await upload(page, await old());
+  await page.goto(`/v/${id}`);
+  await expect(page.getByRole("status").filter({ hasText: "Processing" })).toBeVisible();
+  await expect(player(page)).toBeVisible({ timeout: 60_000 });
+  await moves(page);
+  expect(Math.abs((await pictured(page)) - (await player(page).evaluate((v) => v.currentTime)))).toBeLessThan(0.5);
+  await expect.poll(() => heard(page)).toBeGreaterThan(0);
+});
+
+test("a file that is no video fails with words that say why", async ({ page }) => {
+  await signUp(page);
+  const id = await upload(page, { name: "holiday.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(20_000, "not a film ") });
+  await page.goto(`/v/${id}`);
+  await expect(page.getByRole("status").filter({ hasText: "Failed" })).toBeVisible();
+  const why = await page.locator('[data-part="stage-text"]').textContent();
+  expect(why.trim().length).toBeGreaterThan(10);
+  await page.goto("/my/videos");
+  await expect(page.locator(`li[data-video="${id}"]`)).toContainText(why.trim());
+});
