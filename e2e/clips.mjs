@@ -74,17 +74,23 @@ export const tall = (name = "tall.mp4") =>
  * White flashes of 0.2 s with a beep, at each whole second from 1 s on. `late` seconds: how much
  * the sound is shifted against the picture, so that a measure can be shown to see it.
  */
-export async function flashes(late = 0, name = `flashes ${late}.mp4`) {
-  const seconds = 7;
+function flashing(late) {
+  const seconds = 4;
   const gate = "lt(mod(t,1),0.2)*gte(t,0.99)";
-  return make(name, [
+  return [
     "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}'`,
     ...(late ? ["-itsoffset", String(late)] : []),
     "-f", "lavfi", "-i", `aevalsrc='0.8*sin(2*PI*1000*t)*${gate}':s=48000:d=${seconds}`,
     "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p",
-    ...H264, ...AAC,
-  ]);
+  ];
 }
+
+/** Flashes and beeps as an instant H.264/AAC MP4. */
+export const flashes = (late = 0) => make(`flashes ${late}.mp4`, [...flashing(late), ...H264, ...AAC]);
+
+/** Flashes and beeps as VP8/Opus WebM, of which nothing is kept: picture and sound are encoded anew. */
+export const flashesAnew = () =>
+  make("flashes.webm", [...flashing(0), "-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"]);
 
 /**
  * A small clip followed by a free box that makes it `megabytes` long: a valid file whose parts all

@@ -384,6 +384,8 @@ pub struct Listing<'a> {
     pub owner: Option<UserId>,
     /// All states and visibilities (the owner's own list), or only public ones that play.
     pub everything: bool,
+    /// What was deleted for ever by now is left out.
+    pub now: Timestamp,
     /// Order.
     pub sort: Sort,
     /// Words in the title.
@@ -418,7 +420,9 @@ fn listed(listing: &Listing<'_>) -> Select<video::Entity> {
     if let Some(owner) = listing.owner {
         query = query.filter(C::OwnerId.eq(owner.to_string()));
     }
-    if !listing.everything {
+    if listing.everything {
+        query = query.filter(C::PurgeAt.is_null().or(C::PurgeAt.gt(listing.now.0)));
+    } else {
         query = query
             .filter(C::Visibility.eq(Visibility::Public.as_str()))
             .filter(C::State.is_in([VideoState::Playable.as_str(), VideoState::Ready.as_str()]));

@@ -273,6 +273,7 @@ pub(crate) async fn user(
     let listing = Listing {
         owner: Some(user.id),
         everything: false,
+        now: state.app.clock.now(),
         sort: virga_core::wire::Sort::New,
         query: None,
         after: None,

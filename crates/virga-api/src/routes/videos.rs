@@ -62,6 +62,7 @@ async fn list(
     let mut listing = Listing {
         owner,
         everything,
+        now: state.app.clock.now(),
         sort: query.sort.unwrap_or_default(),
         query: words.as_deref(),
         after: page.after()?,

@@ -126,7 +126,13 @@ async fn enter(visit: Visit, form: SignForm, new: bool) -> Result<Response, Faul
     page.name = credentials.name;
     page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-    Ok(visit.html(status, &page))
+    let mut answer = visit.html(status, &page);
+    if let Some(seconds) = problem.retry_after {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    Ok(answer)
 }
 
 /// `POST /sign-out`. The cookie goes even where the session was gone already.

@@ -260,6 +260,10 @@ pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<Wat
         .map_err(|error| visit.fault(&error))?;
     let editing = asked.edit.and_then(|id| id.parse().ok());
     let deleted = video.state == VideoState::Deleted;
+    // Deleted for ever: only its last bytes are still on their way out.
+    if deleted && video.purge_at.is_some_and(|at| at <= visit.now) {
+        return Err(visit.status(http::StatusCode::NOT_FOUND));
+    }
     let (playback, comments) = tokio::join!(
         async {
             if video.state.plays() {

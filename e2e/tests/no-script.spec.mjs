@@ -1,0 +1,51 @@
+// The same pages for browsers that run no scripts.
+
+import { tiny } from "../clips.mjs";
+import { expect, signIn, signUp, test, untilReady, upload } from "../fixtures.mjs";
+
+test("without scripts one browses, searches, signs in, watches and comments", async ({ page, visitor }) => {
+  const name = await signUp(page);
+  const id = await upload(page, await tiny(`plain ${Date.now()}.mp4`));
+  await untilReady(page, id);
+  const title = await page.request.get(`/api/v1/videos/${id}`).then(async (answer) => (await answer.json()).title);
+
+  const plain = await visitor({ javaScriptEnabled: false });
+  await plain.goto("/");
+  await expect(plain.getByRole("link", { name: title })).toBeVisible();
+  await plain.getByLabel("Search videos").fill(title);
+  await plain.getByRole("button", { name: "Search" }).click();
+  await plain.getByRole("link", { name: title }).click();
+  await plain.waitForURL(`**/v/${id}`);
+
+  const src = await plain.locator("video[controls]").getAttribute("src");
+  expect(src).toMatch(/fallback\.mp4$/);
+  const [answer] = await Promise.all([
+    plain.waitForResponse((response) => response.url().endsWith(src)),
+    plain.locator("video").click({ position: { x: 60, y: 60 } }),
+  ]);
+  expect([200, 206]).toContain(answer.status());
+  expect(answer.headers()["content-type"]).toBe("video/mp4");
+  // The driver's own look into the page; the page itself runs nothing.
+  await expect.poll(() => plain.locator("video").evaluate((v) => v.currentTime)).toBeGreaterThan(0.3);
+  expect(await plain.locator("video").evaluate((v) => v.videoWidth)).toBeGreaterThan(0);
+
+  await signIn(plain, name, { next: `/v/${id}` });
+  await plain.waitForURL(`**/v/${id}`);
+  await plain.getByLabel("Write a comment").fill("Said without a script");
+  await plain.getByRole("button", { name: "Post" }).click();
+  const rows = plain.locator("li.comment");
+  await expect(rows).toHaveText(/Said without a script/);
+  await rows.getByRole("link", { name: "Edit" }).click();
+  await rows.getByRole("textbox").fill("Said otherwise");
+  await rows.getByRole("button", { name: "Save" }).click();
+  await expect(rows).toHaveText(/Said otherwise/);
+  await rows.getByRole("button", { name: "Delete" }).click();
+  await expect(rows).toHaveCount(0);
+
+  await plain.goto("/upload");
+  await expect(plain.getByText("Uploading needs scripts.")).toBeVisible();
+  await plain.goto("/my/videos");
+  await plain.locator(`li[data-video="${id}"]`).getByRole("button", { name: "Delete" }).click();
+  await plain.getByRole("status").getByRole("button", { name: "Undo" }).click();
+  await expect(plain.getByText("The video is back.")).toBeVisible();
+});
