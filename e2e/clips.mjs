@@ -115,3 +115,11 @@ export async function large(megabytes, salt = 0, name = "large.mp4") {
   await rename(draft, path);
   return path;
 }
+
+/** No film at all, whatever its name says. */
+export async function broken(name = "broken.mov") {
+  const path = join(FOLDER, name);
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(path, "not a film ".repeat(2000));
+  return path;
+}

@@ -1,6 +1,6 @@
 // From the file on someone's disk to the moving picture.
 
-import { instant, old, SECONDS } from "../clips.mjs";
+import { broken, instant, old, SECONDS } from "../clips.mjs";
 import { expect, signUp, test, upload } from "../fixtures.mjs";
 import { heard, moves, nextFrame, pictured, play, player, seek } from "../player.mjs";
 
@@ -62,7 +62,7 @@ test("what no browser plays is shown as processing and plays by itself when a ru
 
 test("a file that is no video fails with words that say why", async ({ page }) => {
   await signUp(page);
-  const id = await upload(page, { name: "holiday.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(20_000, "not a film ") });
+  const id = await upload(page, await broken("holiday.mp4"));
   await page.goto(`/v/${id}`);
   await expect(page.getByRole("status").filter({ hasText: "Failed" })).toBeVisible();
   const why = await page.locator('[data-part="stage-text"]').textContent();

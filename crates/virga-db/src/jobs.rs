@@ -11,7 +11,7 @@ use virga_core::{
     job::{JobKind, LEASE},
 };
 
-use crate::{Db, JobRow, Result, entity::job};
+use crate::{Db, JobRow, Result, entity::job, tracks, videos};
 
 use job::Column as C;
 
@@ -94,7 +94,12 @@ pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
             .unwrap_or_else(|| "its worker died each time".to_owned());
         let error = format!("given up after {} tries: {error}", row.attempts);
         close(&tx, row.id, row.fence, "failed", Some(&error), now).await?;
-        super::videos::settle(&tx, row.video, now).await?;
+        let decides = matches!(row.kind, JobKind::Probe | JobKind::FirstRung);
+        if decides && !tracks::any(&tx, row.video).await? {
+            let words = "Making this video playable broke off again and again. Try again later.";
+            videos::set_failure(&tx, row.video, Some(words)).await?;
+        }
+        videos::settle(&tx, row.video, now).await?;
         tx.commit().await?;
         return Ok(None);
     }

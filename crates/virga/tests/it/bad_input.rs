@@ -345,3 +345,68 @@ async fn answers_to_wrong_fields_are_problem_details() {
         );
     }
 }
+
+#[tokio::test]
+async fn too_many_requests_are_told_when_to_come_back() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__READS_PER_SECOND", "5")
+        .set("VIRGA_LIMITS__BURST_SECONDS", "1")
+        .set("VIRGA_LIMITS__SIGN_UPS_PER_HOUR", "2")
+        .start();
+    let (ann, _ben) = (site.register("ann").await, site.register("ben").await);
+    let third = json!({"name": "eve", "password": "a good password"});
+    let refused = site
+        .stranger()
+        .post("/api/v1/users", third)
+        .await
+        .expect(429);
+    assert!(refused.headers.contains_key("retry-after"));
+    let mut refused = 0;
+    for _ in 0..30 {
+        let answer = ann.get("/api/v1/videos").await;
+        if answer.status == 429 {
+            assert!(answer.headers.contains_key("retry-after"));
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "30 reads at once, 5 a second are allowed");
+    let _ = site.stranger().get("/api/v1/site").await.expect(200);
+}
+
+#[tokio::test]
+async fn uploads_stop_before_the_disk_is_full() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_STORAGE__KEEP_FREE", "100")
+        .start();
+    let ann = site.register("ann").await;
+    let draft = ann.draft("No room", "public").await;
+    let ask = json!({"video_id": draft, "file_name": "a", "size": 5, "fingerprint": "a"});
+    assert_eq!(
+        ann.post("/api/v1/uploads", ask).await.expect(507).code(),
+        "storage.full"
+    );
+
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__QUOTA_PER_USER", "10")
+        .set("VIRGA_LIMITS__UPLOAD_MAX", "100")
+        .start();
+    let ann = site.register("ann").await;
+    let draft = ann.draft("Quota", "public").await;
+    let ask =
+        |size: u64| json!({"video_id": draft, "file_name": "a", "size": size, "fingerprint": "a"});
+    assert_eq!(
+        ann.post("/api/v1/uploads", ask(101))
+            .await
+            .expect(413)
+            .code(),
+        "upload.too-large"
+    );
+    assert_eq!(
+        ann.post("/api/v1/uploads", ask(11))
+            .await
+            .expect(507)
+            .code(),
+        "upload.quota"
+    );
+    let _ = ann.post("/api/v1/uploads", ask(10)).await.expect(201);
+}

@@ -1,0 +1,74 @@
+// Whether a page fits its window: nothing runs past the edge, no control lies outside of it or
+// under another one. Overflow alone does not tell: a bar may be cut off without any.
+
+const CONTROLS = "a, button, input:not([type=hidden]), select, textarea, summary, label.btn, video, progress";
+
+/** What is wrong on the page as it stands; empty when all is well. */
+export const misfits = (page) =>
+  page.evaluate((controls) => {
+    const faults = [];
+    const root = document.documentElement;
+    const width = root.clientWidth;
+    if (root.scrollWidth > width) faults.push(`the page is ${root.scrollWidth} wide in a window of ${width}`);
+
+    const name = (element) =>
+      `${element.tagName.toLowerCase()}${element.id ? `#${element.id}` : ""}.${element.className} "${(element.innerText ?? element.name ?? "").trim().slice(0, 30)}"`;
+    // Hidden from sight on purpose: cut down to a point, but still there for screen readers.
+    const shown = (element) => {
+      if (!element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) return false;
+      if (element.closest(".vh, .skip")) return false;
+      const box = element.getBoundingClientRect();
+      return box.width > 1 && box.height > 1;
+    };
+    const seen = [...document.querySelectorAll(controls)].filter(shown);
+    // A link in running text may break over lines: each piece is its own box.
+    const boxes = seen.map((element) => [...element.getClientRects()]);
+    seen.forEach((element, n) => {
+      for (const box of boxes[n]) {
+        if (box.left < -0.5 || box.right > width + 0.5) {
+          faults.push(`${name(element)} reaches from ${Math.round(box.left)} to ${Math.round(box.right)} of ${width}`);
+        }
+      }
+    });
+    for (let a = 0; a < seen.length; a += 1) {
+      for (let b = a + 1; b < seen.length; b += 1) {
+        const [first, second] = [seen[a], seen[b]];
+        if (first.contains(second) || second.contains(first)) continue;
+        for (const one of boxes[a]) {
+          for (const other of boxes[b]) {
+            const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+            const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+            if (across > 2 && down > 2) faults.push(`${name(first)} overlaps ${name(second)}`);
+          }
+        }
+      }
+    }
+    // Text that is wider than what holds it and is not meant to be cut.
+    for (const element of document.querySelectorAll("h1, h2, h3, p, label, legend, .badge, .btn, td, li")) {
+      if (!shown(element) || element.scrollWidth <= element.clientWidth + 1 || element.clientWidth === 0) continue;
+      const style = getComputedStyle(element);
+      if (style.overflowX === "visible" && style.display !== "inline") faults.push(`${name(element)} holds text that is too wide`);
+    }
+    return faults;
+  }, CONTROLS);
+
+/**
+ * Visible words in Latin letters that no name or person brought: what a page in another language
+ * should not show.
+ */
+export const latin = (page, allowed) =>
+  page.evaluate((known) => {
+    const words = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const parent = walker.currentNode.parentElement;
+      if (parent.closest("bdi, script, style, template, noscript, [lang=en]") || !parent.checkVisibility()) continue;
+      words.push(...(walker.currentNode.data.match(/[A-Za-z][a-z]{2,}/g) ?? []));
+    }
+    for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], img[alt]")) {
+      for (const attribute of ["aria-label", "placeholder", "title", "alt"]) {
+        words.push(...((element.tagName === "VIDEO" ? "" : element.getAttribute(attribute) ?? "").match(/[A-Za-z][a-z]{2,}/g) ?? []));
+      }
+    }
+    return [...new Set(words)].filter((word) => !known.includes(word));
+  }, allowed);

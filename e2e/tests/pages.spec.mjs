@@ -1,0 +1,196 @@
+// Every page on a telephone and on a desk, by day and by night, in both languages. The pictures of
+// them are left in `screens/` for people to look at.
+
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { broken, instant, tall, tiny } from "../clips.mjs";
+import { expect, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
+import { latin, misfits } from "../layout.mjs";
+import { startSite } from "../site.mjs";
+import { player } from "../player.mjs";
+
+const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
+const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen und andere Dinge, die man auf einer langen Reise im Regen sieht, erzählt ohne Pause";
+
+/** All tests of this file look at one owner's videos, made once for the worker. */
+let seeded;
+
+async function seed(visitor, site) {
+  if (seeded?.site === site) return seeded;
+  const page = await visitor();
+  const name = await signUp(page);
+  const [tallId, rain, bidi, long, none] = await upload(
+    page,
+    await tall("Harbour at dawn.mp4"),
+    await instant(),
+    await tiny("مطر خفيف في المساء.mp4"),
+    await tiny("窗外的雨.mp4"),
+    await broken(),
+  );
+  const draft = await page.request.post("/api/v1/videos", {
+    data: { title: "Not sent yet", description: "", visibility: "private" },
+    headers: { origin: site.url },
+  });
+  for (const id of [tallId, rain, bidi, long]) await untilReady(page, id);
+  await page.goto(`/v/${long}/edit`);
+  await page.getByLabel("Title").fill(LONG);
+  await page.getByLabel("Description").fill(`${"Rain. ".repeat(200)}\n\nhttps://example.org/${"a-very-long-address-".repeat(12)}`);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.goto(`/v/${tallId}`);
+  for (const text of ["The light at the end is lovely.", "看得我想去海边。", `W${"o".repeat(300)}w`, "\u202Eturned round", "One\n\ntwo"]) {
+    await page.getByLabel("Write a comment").fill(text);
+    await page.getByRole("button", { name: "Post" }).click();
+    await expect(page.getByLabel("Write a comment")).toHaveValue("");
+  }
+  const gone = await upload(page, await tiny("Thrown away.mp4"));
+  await untilReady(page, gone);
+  await page.goto(`/v/${gone}/edit`);
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.waitForURL(/\/my\/videos/);
+  const state = await page.context().storageState();
+  seeded = { site, name, state, tall: tallId, rain, bidi, long, none, gone, draft: (await draft.json()).id };
+  expect((await video(page, none)).state).toBe("failed");
+  return seeded;
+}
+
+/** Name of the picture, address, and whether one is signed in there. */
+const pages = (s) => [
+  ["home-guest", "/", false],
+  ["found", "/?q=rain", false],
+  ["found-none", "/?q=zzzzzz", false],
+  ["sign-in", "/sign-in", false],
+  ["sign-up", "/sign-up", false],
+  ["person", `/u/${s.name}`, false],
+  ["watch-guest", `/v/${s.tall}`, false],
+  ["missing", "/nowhere", false],
+  ["setup-done", "/setup", false],
+  ["home", "/", true],
+  ["mine", "/my/videos", true],
+  ["mine-deleted", `/my/videos?deleted=${s.gone}`, true],
+  ["upload", "/upload", true],
+  ["upload-into", `/upload?video=${s.draft}`, true],
+  ["watch", `/v/${s.tall}`, true],
+  ["watch-long", `/v/${s.long}`, true],
+  ["watch-bidi", `/v/${s.bidi}`, true],
+  ["watch-failed", `/v/${s.none}`, true],
+  ["watch-draft", `/v/${s.draft}`, true],
+  ["watch-deleted", `/v/${s.gone}`, true],
+  ["edit", `/v/${s.long}/edit`, true],
+  ["settings", "/settings", true],
+];
+
+/** What moves is let come to rest: the first picture of a player, covers in sight. */
+async function settle(page) {
+  await page.waitForLoadState("load");
+  const shown = player(page);
+  if ((await shown.count()) > 0 && (await shown.isVisible())) {
+    await expect.poll(() => shown.evaluate((v) => v.readyState)).toBeGreaterThanOrEqual(2);
+  }
+}
+
+async function judge(page, name, faults) {
+  await settle(page);
+  await page.screenshot({ path: `${SCREENS}${name}.png`, fullPage: true });
+  for (const fault of await misfits(page)) faults.push(`${name}: ${fault}`);
+}
+
+for (const width of [390, 1366]) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`every page fits a ${colorScheme} window of ${width} pixels`, async ({ visitor, site, expected }) => {
+      test.setTimeout(180_000);
+      expected.push(/status of 404/);
+      await mkdir(SCREENS, { recursive: true });
+      const s = await seed(visitor, site);
+      const options = { colorScheme, viewport: { width, height: width < 500 ? 844 : 768 }, reducedMotion: "reduce" };
+      const guest = await visitor(options);
+      const owner = await visitor({ ...options, storageState: s.state });
+      const faults = [];
+      for (const [name, path, signedIn] of pages(s)) {
+        const page = signedIn ? owner : guest;
+        await page.goto(path);
+        await judge(page, `${width}-${colorScheme}-${name}`, faults);
+      }
+      const dark = await owner.evaluate(() => {
+        const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+        return r + g + b < 3 * 128;
+      });
+      expect(dark).toBe(colorScheme === "dark");
+
+      // What is not a page of its own: an open menu, a file on its way, a comment being edited, a
+      // form refused.
+      await owner.goto("/");
+      await owner.locator("details.menu summary").click();
+      await judge(owner, `${width}-${colorScheme}-menu`, []);
+      await expect(owner.getByRole("link", { name: "Settings" })).toBeInViewport({ ratio: 1 });
+      await owner.goto("/upload");
+      await owner.route("**/up/**", () => {});
+      await owner.getByLabel("Choose videos").setInputFiles([await tall(), await tiny(`${LONG.slice(0, 80)}.mp4`)]);
+      await expect(owner.locator("article.file")).toHaveCount(2);
+      await judge(owner, `${width}-${colorScheme}-upload-sending`, faults);
+      for (const cancel of await owner.locator("article.file").getByRole("button", { name: "Cancel" }).all()) await cancel.click();
+      await owner.goto(`/v/${s.tall}`);
+      await owner.locator("li.comment:visible").first().getByText("Edit", { exact: true }).click();
+      await judge(owner, `${width}-${colorScheme}-comment-edit`, faults);
+      expected.push(/status of 4(01|22)/);
+      await guest.goto("/sign-in");
+      await guest.getByLabel("Name").fill("nobody");
+      await guest.getByLabel("Password").fill("nothing");
+      await guest.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+      await expect(guest.getByRole("alert")).toBeVisible();
+      await judge(guest, `${width}-${colorScheme}-sign-in-wrong`, faults);
+      expect(faults).toEqual([]);
+    });
+  }
+}
+
+test("every page is Chinese for whoever asks for it, and stays so", async ({ visitor, site, expected }) => {
+  test.setTimeout(180_000);
+  expected.push(/status of 404/);
+  await mkdir(SCREENS, { recursive: true });
+  const s = await seed(visitor, site);
+  const options = { locale: "zh-CN", viewport: { width: 390, height: 844 }, reducedMotion: "reduce" };
+  const guest = await visitor(options);
+  const owner = await visitor({ ...options, storageState: s.state });
+  const faults = [];
+  // Names of formats and of the site stay as they are.
+  const names = ["Virga", "English", "WebM", s.name.match(/[a-z]+/)[0], "rain", "zzzzzz"];
+  for (const [name, path, signedIn] of pages(s)) {
+    const page = signedIn ? owner : guest;
+    await page.goto(path);
+    await judge(page, `390-zh-${name}`, faults);
+    await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
+    expect(await page.title()).toMatch(/\p{Script=Han}/u);
+    for (const word of await latin(page, names)) faults.push(`${name}: the word "${word}"`);
+  }
+  expect(faults).toEqual([]);
+});
+
+test("the language is changed at the foot of a page and kept", async ({ page }) => {
+  await page.goto("/sign-in");
+  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await page.getByRole("contentinfo").getByRole("button", { name: "中文" }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await expect(page.getByRole("heading", { name: "登录" })).toBeVisible();
+  await page.goto("/");
+  await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
+  await page.getByRole("contentinfo").getByRole("button", { name: "English" }).click();
+  await expect(page.locator("html")).toHaveAttribute("lang", "en");
+});
+
+test("the first page of a new site, and its set-up, fit too", async ({ visitor }) => {
+  const site = await startSite();
+  try {
+    await mkdir(SCREENS, { recursive: true });
+    const faults = [];
+    for (const [width, colorScheme] of [[390, "light"], [390, "dark"], [1366, "light"], [1366, "dark"]]) {
+      const page = await visitor({ baseURL: site.url, colorScheme, viewport: { width, height: 800 } });
+      await page.goto("/");
+      await judge(page, `${width}-${colorScheme}-home-empty`, faults);
+      await page.goto(site.setupLink);
+      await judge(page, `${width}-${colorScheme}-setup`, faults);
+    }
+    expect(faults).toEqual([]);
+  } finally {
+    await site.stop();
+  }
+});
