@@ -7,6 +7,8 @@ const CONTROLS = "a, button, input:not([type=hidden]), select, textarea, summary
 export const misfits = (page) =>
   page.evaluate((controls) => {
     const faults = [];
+    // The bar that stays at the top lies over whatever was scrolled beneath it.
+    window.scrollTo(0, 0);
     const root = document.documentElement;
     const width = root.clientWidth;
     if (root.scrollWidth > width) faults.push(`the page is ${root.scrollWidth} wide in a window of ${width}`);
@@ -21,8 +23,21 @@ export const misfits = (page) =>
       return box.width > 1 && box.height > 1;
     };
     const seen = [...document.querySelectorAll(controls)].filter(shown);
-    // A link in running text may break over lines: each piece is its own box.
-    const boxes = seen.map((element) => [...element.getClientRects()]);
+    // A link in running text may break over lines: each piece is its own box, as far as whatever
+    // cuts it off (a title of three lines in room for two) leaves it to be seen.
+    const cut = (box, element) => {
+      let { left, right, top, bottom } = box;
+      for (let around = element.parentElement; around; around = around.parentElement) {
+        if (getComputedStyle(around).overflowY === "visible") continue;
+        const edge = around.getBoundingClientRect();
+        [left, right] = [Math.max(left, edge.left), Math.min(right, edge.right)];
+        [top, bottom] = [Math.max(top, edge.top), Math.min(bottom, edge.bottom)];
+      }
+      return { left, right, top, bottom };
+    };
+    const boxes = seen.map((element) =>
+      [...element.getClientRects()].map((box) => cut(box, element)).filter((box) => box.right > box.left && box.bottom > box.top),
+    );
     seen.forEach((element, n) => {
       for (const box of boxes[n]) {
         if (box.left < -0.5 || box.right > width + 0.5) {
@@ -62,7 +77,7 @@ export const latin = (page, allowed) =>
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const parent = walker.currentNode.parentElement;
-      if (parent.closest("bdi, script, style, template, noscript, [lang=en]") || !parent.checkVisibility()) continue;
+      if (parent.closest("bdi, script, style, template, noscript, textarea, [lang=en]") || !parent.checkVisibility()) continue;
       words.push(...(walker.currentNode.data.match(/[A-Za-z][a-z]{2,}/g) ?? []));
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], img[alt]")) {

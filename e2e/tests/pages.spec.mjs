@@ -127,7 +127,11 @@ for (const width of [390, 1366]) {
       await owner.getByLabel("Choose videos").setInputFiles([await tall(), await tiny(`${LONG.slice(0, 80)}.mp4`)]);
       await expect(owner.locator("article.file")).toHaveCount(2);
       await judge(owner, `${width}-${colorScheme}-upload-sending`, faults);
-      for (const cancel of await owner.locator("article.file").getByRole("button", { name: "Cancel" }).all()) await cancel.click();
+      const cancel = owner.locator("article.file").getByRole("button", { name: "Cancel" });
+      for (let left = 1; left >= 0; left -= 1) {
+        await cancel.first().click();
+        await expect(cancel).toHaveCount(left);
+      }
       await owner.goto(`/v/${s.tall}`);
       await owner.locator("li.comment:visible").first().getByText("Edit", { exact: true }).click();
       await judge(owner, `${width}-${colorScheme}-comment-edit`, faults);
@@ -159,7 +163,7 @@ test("every page is Chinese for whoever asks for it, and stays so", async ({ vis
     await page.goto(path);
     await judge(page, `390-zh-${name}`, faults);
     await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
-    expect(await page.title()).toMatch(/\p{Script=Han}/u);
+    await expect(page.getByRole("contentinfo")).toContainText(/\p{Script=Han}/u);
     for (const word of await latin(page, names)) faults.push(`${name}: the word "${word}"`);
   }
   expect(faults).toEqual([]);

@@ -8,6 +8,8 @@ use virga_db::{UploadRow, accounts, changes, uploads, videos, views};
 use crate::{App, UPLOAD_LIFE};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A broken-off write older than this goes; writers that live are known by their lock.
+const LEFTOVER: Duration = Duration::from_secs(60);
 /// A session unused for this long ends.
 pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
 const BATCH: u64 = 100;
@@ -29,7 +31,7 @@ impl App {
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;
         views::sweep(self.db.write(), now).await?;
-        self.store.remove_leftovers(now.minus(DAY)).await?;
+        self.store.remove_leftovers(now.minus(LEFTOVER)).await?;
         Ok(())
     }
 

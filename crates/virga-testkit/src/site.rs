@@ -270,7 +270,8 @@ impl Site {
         self.data.path()
     }
 
-    /// Every file of the object store, multipart sessions included.
+    /// Every file of the object store, multipart sessions included; not what a writer that was
+    /// killed had begun, which the sweeper removes within minutes.
     ///
     /// # Panics
     /// Where the folder cannot be read.
@@ -283,6 +284,9 @@ impl Site {
                 .flatten()
             {
                 let path = entry.path();
+                if path.file_name().is_some_and(|name| name == ".tmp") {
+                    continue;
+                }
                 if path.is_dir() {
                     folders.push(path);
                 } else {

@@ -133,6 +133,7 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
         .upload("Other", "unlisted", &Clip::default().bytes())
         .await;
     ann.wait_for(&other, &["playable", "ready"]).await;
+    let _ = ann.playback(&other).await;
     let moved = after.replace(&video, &other);
     assert_eq!(
         status(&site.stranger(), &moved).await,

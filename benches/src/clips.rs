@@ -1,0 +1,72 @@
+//! Footage to measure with, made by ffmpeg once and kept under `target/bench`.
+
+use crate::{cache, output, tool};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Long footage is at least as large, bytes.
+const LONG: u64 = 3 << 30;
+
+/// Seconds that are whole frames and whole AAC frames, so that copies of it join without a seam.
+const SECONDS: &str = "10.24";
+
+fn made(name: &str, make: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
+    let path = cache()?.join(name);
+    if !path.is_file() {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let draft = cache()?.join(format!("draft.{extension}"));
+        make(&draft)?;
+        fs::rename(draft, &path)?;
+    }
+    Ok(path)
+}
+
+/// ffmpeg with a moving, grainy picture and a tone as its inputs.
+fn picture(size: &str, rate: u32, seconds: &str) -> std::process::Command {
+    let mut ffmpeg = tool("ffmpeg");
+    ffmpeg
+        .args(["-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i"])
+        .arg(format!(
+            "testsrc2=size={size}:rate={rate}:duration={seconds},noise=alls=24:allf=t"
+        ))
+        .args(["-f", "lavfi", "-i"])
+        .arg(format!(
+            "sine=frequency=440:sample_rate=48000:duration={seconds}"
+        ));
+    ffmpeg
+}
+
+/// Ten seconds as a phone takes them: 1080p, 16 Mbit/s, H.264 and AAC in MP4, index last.
+pub fn footage() -> anyhow::Result<PathBuf> {
+    made("footage.mp4", |draft| {
+        let mut ffmpeg = picture("1920x1080", 25, SECONDS);
+        ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2"]);
+        ffmpeg.args(["-g", "50", "-keyint_min", "50", "-sc_threshold", "0"]);
+        ffmpeg.args(["-pix_fmt", "yuv420p", "-b:v", "16M", "-maxrate", "16M"]);
+        ffmpeg.args(["-bufsize", "16M", "-c:a", "aac", "-b:a", "128k"]);
+        output(ffmpeg.arg(draft)).map(drop)
+    })
+}
+
+/// The same again and again, index last: at least 3 GiB.
+pub fn long_footage() -> anyhow::Result<PathBuf> {
+    let short = footage()?;
+    let copies = LONG.div_ceil(fs::metadata(&short)?.len()) + 1;
+    made("long-footage.mp4", |draft| {
+        let mut ffmpeg = tool("ffmpeg");
+        ffmpeg.args(["-nostdin", "-loglevel", "error", "-y", "-stream_loop"]);
+        ffmpeg.arg(copies.to_string()).arg("-i").arg(short);
+        output(ffmpeg.args(["-c", "copy"]).arg(draft)).map(drop)
+    })
+}
+
+/// A minute of 720p that no browser plays, so that every rung is encoded.
+pub fn ladder_source() -> anyhow::Result<PathBuf> {
+    made("ladder.avi", |draft| {
+        let mut ffmpeg = picture("1280x720", 24, "60");
+        ffmpeg.args(["-c:v", "mpeg4", "-q:v", "4", "-g", "48"]);
+        output(ffmpeg.args(["-c:a", "libmp3lame"]).arg(draft)).map(drop)
+    })
+}
