@@ -78,11 +78,11 @@ export const latin = (page, allowed) =>
     while (walker.nextNode()) {
       const parent = walker.currentNode.parentElement;
       if (parent.closest("bdi, script, style, template, noscript, textarea, [lang=en]") || !parent.checkVisibility()) continue;
-      words.push(...(walker.currentNode.data.match(/[A-Za-z][a-z]{2,}/g) ?? []));
+      words.push(...(walker.currentNode.data.match(/\b[A-Za-z]{3,}\b/g) ?? []));
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], img[alt]")) {
       for (const attribute of ["aria-label", "placeholder", "title", "alt"]) {
-        words.push(...((element.tagName === "VIDEO" ? "" : element.getAttribute(attribute) ?? "").match(/[A-Za-z][a-z]{2,}/g) ?? []));
+        words.push(...((element.tagName === "VIDEO" ? "" : element.getAttribute(attribute) ?? "").match(/\b[A-Za-z]{3,}\b/g) ?? []));
       }
     }
     return [...new Set(words)].filter((word) => !known.includes(word));

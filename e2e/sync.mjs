@@ -30,7 +30,10 @@ registerProcessor("onsets", class extends AudioWorkletProcessor {
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** Plays the page's video to its end; seconds by which its sound comes after its picture. */
+/**
+ * Plays the page's video, again where a busy machine dropped the frames that matter; the seconds by
+ * which its sound comes after its picture, and at how many flashes that was measured.
+ */
 export async function soundAfterPicture(page) {
   await page.mouse.click(5, 300);
   const seen = await player(page).evaluate(async (v, worklet) => {
@@ -58,25 +61,27 @@ export async function soundAfterPicture(page) {
       v.requestVideoFrameCallback(look);
     };
     v.requestVideoFrameCallback(look);
-    const ended = new Promise((resolve) => v.addEventListener("ended", resolve, { once: true }));
     v.muted = false;
-    v.currentTime = 0;
-    await v.play();
-    await ended;
+    const exact = () => flashes.filter((flash) => flash.white - flash.dark < 0.05).length;
+    for (let round = 0; round < 4 && exact() < 2; round += 1) {
+      dark = null;
+      const ended = new Promise((resolve) => v.addEventListener("ended", resolve, { once: true }));
+      v.currentTime = 0;
+      await v.play();
+      await ended;
+    }
     clearInterval(clock);
     await context.close();
     return { onsets, pairs, flashes };
   }, WORKLET);
 
-  const heard = seen.onsets.map((at) => {
-    const near = seen.pairs.filter(([audio, media]) => Math.abs(audio - at) < 0.4 && media > 0);
-    return at + median(near.map(([audio, media]) => media - audio));
-  });
   // The frame before must have been seen too, else the first white one may have been missed.
   const shown = seen.flashes.filter(({ dark, white }) => white - dark < 0.05).map(({ white }) => white);
-  const gaps = shown.flatMap((flash) => {
-    const beep = heard.find((at) => Math.abs(at - flash) < 0.4);
-    return beep === undefined ? [] : [beep - flash];
+  const gaps = seen.onsets.flatMap((at) => {
+    const near = seen.pairs.filter(([audio, media]) => Math.abs(audio - at) < 0.4 && media > 0);
+    const heard = at + median(near.map(([audio, media]) => media - audio));
+    const flash = shown.find((white) => Math.abs(heard - white) < 0.4);
+    return flash === undefined ? [] : [heard - flash];
   });
   return { gap: median(gaps), count: gaps.length };
 }

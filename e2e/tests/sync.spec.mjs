@@ -10,6 +10,7 @@ const NEAR = 0.04;
 
 // The measuring worklet is no script of the site.
 test.use({ bypassCSP: true });
+test.describe.configure({ timeout: 240_000 });
 
 /** The gap of one rendition; it must have been measured at two flashes at least. */
 async function gap(page, id, level) {

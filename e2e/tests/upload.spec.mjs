@@ -72,7 +72,8 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   const card = elsewhere.locator("article.file");
   await sent(card);
   expect(third.filter((number) => middle.includes(number))).toEqual([]);
-  expect([...middle, ...third].sort((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, n) => n + 1));
+  // Parts in flight when the page closed may have arrived after all; none goes twice.
+  expect(new Set(third).size).toBe(third.length);
 
   // What arrived is the file, byte for byte.
   const href = await card.getByRole("link", { name: "Open its page" }).getAttribute("href");

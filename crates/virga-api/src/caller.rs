@@ -7,6 +7,7 @@ use axum::{
 };
 use http::{Method, request::Parts};
 use std::{net::IpAddr, time::Duration};
+use tracing::Instrument;
 use virga_app::hash_token;
 use virga_core::{
     Failure, Timestamp,
@@ -14,6 +15,7 @@ use virga_core::{
     permission::{Viewer, sign_in},
 };
 use virga_db::accounts::{self, UserRow};
+use virga_http::layers::RequestId;
 use virga_http::{
     Error,
     viewer::{Address, Presented},
@@ -35,13 +37,15 @@ pub(crate) struct Caller {
     pub(crate) address: Address,
     /// Hash of the session's token.
     pub(crate) token_hash: Option<String>,
+    /// The request's id, as in the listener's log line.
+    pub(crate) request_id: String,
     /// Another role of the site asks, not a browser.
     pub(crate) vouched: bool,
 }
 
 impl Caller {
     /// What limits count by: the account, or the address.
-    fn bucket(&self) -> String {
+    pub(crate) fn bucket(&self) -> String {
         match self.viewer.user_id() {
             Some(id) => format!("u:{id}"),
             None => format!("a:{}", self.address.bucket()),
@@ -95,8 +99,9 @@ pub(crate) async fn identify(
 ) -> Response {
     match caller_of(&state, &mut request).await {
         Ok(caller) => {
+            let span = tracing::info_span!("api", request_id = caller.request_id);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            next.run(request).instrument(span).await
         }
         Err(refused) => Error(refused).into_response(),
     }
@@ -112,9 +117,10 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
         viewer: Viewer::Anonymous,
         address,
         token_hash: None,
+        request_id: request_id(voucher.as_ref(), request),
         vouched: voucher.is_some(),
     };
-    if let Some(token) = Presented::read(request.headers()).token() {
+    if let Some(token) = Presented::read(request.headers(), state.config.https).token() {
         let hash = hash_token(token);
         if let Some(user) = session_user(state, &hash, now).await? {
             caller.viewer = Viewer::User {
@@ -137,6 +143,17 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
     };
     limit.take(&caller.bucket())?;
     Ok(caller)
+}
+
+fn request_id(voucher: Option<&Voucher>, request: &Request) -> String {
+    let of_listener = || {
+        request
+            .extensions()
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+    };
+    let vouched = voucher.map(|voucher| voucher.request_id.clone());
+    vouched.or_else(of_listener).unwrap_or_default()
 }
 
 fn voucher(state: &ApiState, request: &Request, now: Timestamp) -> Option<Voucher> {

@@ -29,32 +29,32 @@ impl<K: Hash + Eq + Debug> Failures<K> {
         }
     }
 
-    /// Refuses while the window of too many failures lasts.
-    pub(crate) fn check(&self, key: &K, now: Timestamp) -> Result<()> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((count, since)) = counts.get(key) else {
-            return Ok(());
-        };
-        let age = now.since(*since);
-        if *count < self.most || age >= self.window {
-            return Ok(());
-        }
-        let seconds = (self.window.saturating_sub(age)).as_secs() + 1;
-        let detail = format!("Too many failed tries. Try again in {seconds} s.");
-        Err(Failure::new(Kind::TooMany, "sign-in.too-many", detail).after(seconds))
-    }
-
-    /// Notes a failure.
-    pub(crate) fn note(&self, key: K, now: Timestamp) {
+    /// Counts a try; refuses while the window of too many failures lasts. A try that turns out
+    /// right is given back. Counting first is what keeps tries at the same time from slipping by.
+    pub(crate) fn take(&self, key: K, now: Timestamp) -> Result<()> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= PRUNE_AT {
             counts.retain(|_, (_, since)| now.since(*since) < self.window);
         }
         let entry = counts.entry(key).or_insert((0, now));
-        if now.since(entry.1) >= self.window {
+        let age = now.since(entry.1);
+        if age >= self.window {
             *entry = (0, now);
+        } else if entry.0 >= self.most {
+            let seconds = self.window.saturating_sub(age).as_secs() + 1;
+            let detail = format!("Too many failed tries. Try again in {seconds} s.");
+            return Err(Failure::new(Kind::TooMany, "sign-in.too-many", detail).after(seconds));
         }
         entry.0 += 1;
+        Ok(())
+    }
+
+    /// The try was right: it does not count.
+    pub(crate) fn give_back(&self, key: &K) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((count, _)) = counts.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
     }
 }
 
@@ -63,19 +63,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_ends() {
+    fn the_window_ends_and_right_tries_do_not_count() {
         let failures = Failures::new(2, Duration::from_secs(300));
         let start = Timestamp::from_seconds(1000);
-        failures.note("a", start);
-        failures.check(&"a", start).unwrap();
-        failures.note("a", start);
-        let refused = failures
-            .check(&"a", start.plus(Duration::from_secs(100)))
-            .unwrap_err();
-        assert_eq!(refused.retry_after, Some(201));
-        failures.check(&"b", start).unwrap();
+        for _ in 0..5 {
+            failures.take("a", start).unwrap();
+            failures.give_back(&"a");
+        }
+        failures.take("a", start).unwrap();
+        failures.take("a", start).unwrap();
+        let later = start.plus(Duration::from_secs(100));
+        assert_eq!(
+            failures.take("a", later).unwrap_err().retry_after,
+            Some(201)
+        );
+        failures.take("b", start).unwrap();
         failures
-            .check(&"a", start.plus(Duration::from_secs(300)))
+            .take("a", start.plus(Duration::from_secs(300)))
             .unwrap();
     }
 }

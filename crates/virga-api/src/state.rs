@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
 use virga_core::{Result, keys::KeyRing};
+use virga_db::videos;
 use virga_http::limit::Limit;
+
+use crate::events::Streams;
 
 use crate::{ApiConfig, Passwords, batch::ViewBatch, failures::Failures, feed::Feed};
 
@@ -34,6 +37,7 @@ pub struct ApiState {
     pub(crate) limits: Arc<Limits>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) views: ViewBatch,
+    pub(crate) streams: Streams,
     pub(crate) stop: CancellationToken,
 }
 
@@ -73,6 +77,12 @@ impl ApiState {
             by_address: Failures::new(limits.failed_sign_ins_per_address, FIVE_MINUTES),
         };
         let limits = Arc::new(limits);
+        // A withdrawal that a crash kept from being published comes before anyone reads the feed.
+        for id in videos::unpublished(app.db.read(), 1000).await? {
+            if let Err(error) = app.publish(id).await {
+                tracing::warn!(%error, video.id = %id, "publishing failed");
+            }
+        }
         let feed = Arc::new(Feed::open(&app).await?);
         tracker.spawn(Arc::clone(&feed).tail(app.clone(), stop.clone()));
         let views = ViewBatch::start(&app, &tracker, stop.clone());
@@ -85,6 +95,7 @@ impl ApiState {
             limits,
             feed,
             views,
+            streams: Streams::default(),
             stop,
         })
     }

@@ -66,13 +66,11 @@ impl App {
     /// that lost its job cannot leave an object behind.
     pub async fn purge(&self, job: &JobRow) -> Result<Purge> {
         let id = job.video;
-        if videos::find(self.db.read(), id)
-            .await?
-            .is_some_and(|row| row.deleted_at.is_none())
-        {
+        if !self.fence(id).await? {
+            // It was restored: the purge has nothing to do.
+            jobs::finish(self.db.write(), job.id, job.fence, self.clock.now()).await?;
             return Ok(Purge::Closed);
         }
-        self.fence(id).await?;
         fail::point("purge.fenced");
         self.store.delete_prefix(&MediaKey::prefix(id)).await?;
         fail::point("purge.swept");
@@ -86,9 +84,14 @@ impl App {
         Ok(Purge::LookAgain)
     }
 
-    async fn fence(&self, id: VideoId) -> Result<()> {
+    /// Stops everything that writes for a video; `false`: the video is not to be purged.
+    async fn fence(&self, id: VideoId) -> Result<bool> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
+        let row = videos::find(&tx, id).await?;
+        if row.is_some_and(|row| row.purge_at.is_none_or(|at| at > now)) {
+            return Ok(false);
+        }
         jobs::fence_video(&tx, id, now).await?;
         let rows = uploads::of_video(&tx, id).await?;
         for row in &rows {
@@ -104,7 +107,7 @@ impl App {
         for row in &rows {
             self.sessions.abort(row.id).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn close_purge(&self, job: &JobRow) -> Result<()> {

@@ -12,7 +12,7 @@ use virga_objects::MediaKey;
 use crate::App;
 
 const LEASE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl App {
     /// Makes the published object match the rows. Runs in the process that made the change, right
@@ -28,7 +28,11 @@ impl App {
             }
             let now = self.clock.now();
             if videos::lease_publish(self.db.write(), id, now, now.plus(LEASE)).await? {
-                self.write_presentation(id).await?;
+                let written = self.write_presentation(id).await;
+                if written.is_err() {
+                    videos::release_publish(self.db.write(), id).await?;
+                }
+                written?;
             } else if now > deadline {
                 let detail = "This video is being published. Try again in a moment.";
                 return Err(Failure::new(Kind::Unavailable, "publishing", detail).after(1));

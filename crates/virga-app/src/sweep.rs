@@ -2,8 +2,9 @@
 //! dispatcher runs it every half minute and at start.
 
 use std::time::Duration;
-use virga_core::{Result, upload::UploadState};
-use virga_db::{UploadRow, accounts, changes, uploads, videos, views};
+use virga_core::{Result, job::JobKind, upload::UploadState};
+use virga_db::{UploadRow, accounts, changes, jobs, uploads, videos, views};
+use virga_objects::ObjectError;
 
 use crate::{App, UPLOAD_LIFE};
 
@@ -28,6 +29,9 @@ impl App {
                 tracing::warn!(%error, video.id = %id, "publishing failed");
             }
         }
+        for id in videos::due_for_purge(self.db.read(), now, BATCH).await? {
+            jobs::enqueue(self.db.write(), JobKind::Purge, id, now, now).await?;
+        }
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;
         views::sweep(self.db.write(), now).await?;
@@ -42,12 +46,11 @@ impl App {
             self.complete_upload(row.id).await?;
             return Ok(());
         }
-        let newest = self
-            .sessions
-            .list_parts(row.id)
-            .await
-            .ok()
-            .and_then(|held| held.newest);
+        let newest = match self.sessions.list_parts(row.id).await {
+            Ok(held) => held.newest,
+            Err(ObjectError::NoSession(_)) => None,
+            Err(other) => return Err(other.into()),
+        };
         let lives_until = newest.map(|at| at.plus(UPLOAD_LIFE));
         match lives_until.filter(|until| *until > self.clock.now()) {
             Some(until) => {

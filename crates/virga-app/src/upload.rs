@@ -16,6 +16,8 @@ use crate::{App, UPLOAD_LIFE, access, fail};
 
 const COMPLETION_LEASE: Duration = Duration::from_secs(20);
 const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
+/// Uploads of one account that are open at once.
+const MOST_OPEN: u64 = 100;
 const FINGERPRINT_MAX: usize = 128;
 
 /// What a client asks for.
@@ -103,7 +105,12 @@ impl App {
     }
 
     async fn check_quota(&self, tx: &Tx, user: UserId, size: u64) -> Result<()> {
-        let used = self.used_bytes_in(tx, user).await?;
+        let (reserved, open) = uploads::reserved(tx, user).await?;
+        if open >= MOST_OPEN {
+            let detail = format!("{open} uploads are open already. Finish or cancel one first.");
+            return Err(Failure::new(Kind::Conflict, "upload.too-many", detail));
+        }
+        let used = videos::stored_bytes(tx, user).await? + reserved;
         if used.saturating_add(size) > self.policy.quota_per_user {
             let left = self.policy.quota_per_user.saturating_sub(used);
             let detail = format!("This file has {size} bytes and you have {left} left.");
@@ -112,14 +119,10 @@ impl App {
         Ok(())
     }
 
-    async fn used_bytes_in(&self, tx: &Tx, user: UserId) -> Result<u64> {
-        Ok(videos::stored_bytes(tx, user).await? + uploads::reserved(tx, user).await?)
-    }
-
     /// Bytes that an account's sources and open uploads take.
     pub async fn used_bytes(&self, user: UserId) -> Result<u64> {
         let db = self.db.read();
-        Ok(videos::stored_bytes(db, user).await? + uploads::reserved(db, user).await?)
+        Ok(videos::stored_bytes(db, user).await? + uploads::reserved(db, user).await?.0)
     }
 
     /// The viewer's own upload.
@@ -134,6 +137,13 @@ impl App {
 
     /// Parts were asked for: moves it to `uploading` and its end away.
     pub async fn touch_upload(&self, row: &UploadRow) -> Result<()> {
+        if row.state == UploadState::Created {
+            // Whoever opened it may have died between the row and the session.
+            let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
+            self.sessions
+                .create(row.id, &key, row.size, row.part_size)
+                .await?;
+        }
         let expires = self.clock.now().plus(UPLOAD_LIFE);
         if uploads::touch(self.db.write(), row.id, expires).await? {
             Ok(())
@@ -166,7 +176,14 @@ impl App {
         fail::point("complete.leased");
         let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
         match self.assemble(&row, &key).await {
-            Ok(()) => self.store_source(&row).await,
+            Ok(()) => {
+                let row = self.store_source(&row).await?;
+                if row.state == UploadState::Stored {
+                    Ok(row)
+                } else {
+                    Err(closed())
+                }
+            }
             Err(error) => {
                 let lost = matches!(error, ObjectError::LostParts);
                 let to = if lost {
@@ -225,11 +242,14 @@ impl App {
 
     /// Cancels an upload and drops its parts. Fine if it is over already.
     pub async fn cancel_upload(&self, row: &UploadRow) -> Result<()> {
-        if row.state == UploadState::Stored {
-            return Err(closed());
+        if self.expire_upload(row).await? {
+            return Ok(());
         }
-        self.expire_upload(row).await?;
-        Ok(())
+        match self.upload_row(row.id).await?.state {
+            UploadState::Expired | UploadState::Failed => Ok(()),
+            UploadState::Completing => Err(Failure::from(ObjectError::Busy)),
+            _ => Err(closed()),
+        }
     }
 
     /// Moves it to `expired`, then drops its parts; whether this call moved it.

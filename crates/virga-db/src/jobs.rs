@@ -6,6 +6,7 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
+use std::collections::HashMap;
 use virga_core::{
     Timestamp, VideoId,
     job::{JobKind, LEASE},
@@ -277,6 +278,24 @@ pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<Jo
         .all(c)
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// All jobs of several videos, oldest first.
+pub async fn of_videos(
+    c: &impl ConnectionTrait,
+    videos: &[VideoId],
+) -> Result<HashMap<VideoId, Vec<JobRow>>> {
+    let rows = job::Entity::find()
+        .filter(C::VideoId.is_in(videos.iter().map(ToString::to_string)))
+        .order_by_asc(C::Id)
+        .all(c)
+        .await?;
+    let mut found: HashMap<VideoId, Vec<JobRow>> = HashMap::new();
+    for row in rows {
+        let row = JobRow::try_from(row)?;
+        found.entry(row.video).or_default().push(row);
+    }
+    Ok(found)
 }
 
 /// One job.

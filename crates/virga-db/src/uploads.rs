@@ -1,12 +1,16 @@
 //! Uploads: every step is a compare-and-set on the row.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use virga_core::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
-use crate::{Result, UploadRow, entity::upload, rows::signed};
+use crate::{
+    Result, UploadRow,
+    entity::upload,
+    rows::{signed, unsigned},
+};
 
 use upload::Column as C;
 
@@ -92,13 +96,20 @@ pub async fn stale(c: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Resu
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Bytes that the open uploads of an account reserve.
-pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<u64> {
-    Ok(open_of_user(c, user)
-        .await?
-        .iter()
-        .map(|row| row.size)
-        .sum())
+/// Bytes that the open uploads of an account reserve, and how many they are.
+pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u64)> {
+    let open = || {
+        upload::Entity::find()
+            .filter(C::UserId.eq(user.to_string()))
+            .filter(C::State.is_in(OPEN))
+    };
+    let sum: Option<i64> = open()
+        .select_only()
+        .column_as(Expr::cust("CAST(COALESCE(SUM(size), 0) AS BIGINT)"), "sum")
+        .into_tuple()
+        .one(c)
+        .await?;
+    Ok((unsigned(sum.unwrap_or(0)), open().count(c).await?))
 }
 
 /// Parts were asked for: it is being uploaded, and lives on until `expires`.

@@ -342,6 +342,16 @@ pub async fn lease_publish(
     Ok(changed.rows_affected == 1)
 }
 
+/// Gives the right to write the presentation object back.
+pub async fn release_publish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::PublishLease, Expr::value(0))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
 /// The object in the store carries `version`; gives the lease back. `false`: the rows moved on
 /// meanwhile, so write again.
 pub async fn note_published(c: &impl ConnectionTrait, id: VideoId, version: i64) -> Result<bool> {
@@ -482,6 +492,23 @@ pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64
         .one(c)
         .await?;
     Ok(crate::rows::unsigned(sum.unwrap_or(0)))
+}
+
+/// Videos that were deleted for ever and wait for their purge.
+pub async fn due_for_purge(
+    c: &impl ConnectionTrait,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<VideoId>> {
+    let rows = video::Entity::find()
+        .filter(C::DeletedAt.is_not_null())
+        .filter(C::PurgeAt.lte(now.0))
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter()
+        .map(|row| crate::rows::id("videos", "id", &row.id))
+        .collect()
 }
 
 /// All ids after one, for `fsck`.

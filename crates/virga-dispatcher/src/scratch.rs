@@ -51,10 +51,14 @@ impl Drop for Scratch {
 
 /// Whether the disk has room for `need` bytes more, and the reserve.
 pub(crate) fn require(work: &Work<'_>, need: u64) -> Result<(), JobError> {
-    let (free, _) = disk(&work.dispatcher.scratch)?;
+    let (free, total) = disk(&work.dispatcher.scratch)?;
     let reserve = work.config().limits.scratch_reserve;
     if free >= need.saturating_add(reserve) {
         return Ok(());
+    }
+    if need.saturating_add(reserve) > total {
+        let why = "this file is too large for the scratch disk of this site";
+        return Err(JobError::Fail(why.to_owned()));
     }
     let (need, free) = (need.div_ceil(1 << 20), free >> 20);
     Err(JobError::NoRoom(format!(

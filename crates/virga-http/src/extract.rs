@@ -6,9 +6,23 @@ use axum::{
 };
 use http::request::Parts;
 use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
 use virga_core::{Failure, Kind};
 
 use crate::Error;
+
+/// A body that people type is here within this.
+const BODY: Duration = Duration::from_secs(10);
+
+/// Waits for a body, not for ever: a drip of bytes would hold a place of `max_in_flight`.
+async fn in_time<T>(reading: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+    tokio::time::timeout(BODY, reading)
+        .await
+        .unwrap_or_else(|_| {
+            let detail = "The request's body did not arrive in time.";
+            Err(Error(Failure::new(Kind::Malformed, "body.slow", detail)))
+        })
+}
 
 /// A JSON body, in or out.
 #[derive(Debug, Clone, Copy)]
@@ -36,29 +50,35 @@ fn body_failure(status: http::StatusCode, text: String) -> Error {
     Error(Failure::new(kind, "body.invalid", text))
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        axum::Json::<T>::from_request(request, state)
-            .await
-            .map(|axum::Json(value)| Self(value))
-            .map_err(|refused: rejection::JsonRejection| {
-                body_failure(refused.status(), refused.body_text())
-            })
+        in_time(async {
+            axum::Json::<T>::from_request(request, state)
+                .await
+                .map(|axum::Json(value)| Self(value))
+                .map_err(|refused: rejection::JsonRejection| {
+                    body_failure(refused.status(), refused.body_text())
+                })
+        })
+        .await
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        axum::Form::<T>::from_request(request, state)
-            .await
-            .map(|axum::Form(value)| Self(value))
-            .map_err(|refused: rejection::FormRejection| {
-                body_failure(refused.status(), refused.body_text())
-            })
+        in_time(async {
+            axum::Form::<T>::from_request(request, state)
+                .await
+                .map(|axum::Form(value)| Self(value))
+                .map_err(|refused: rejection::FormRejection| {
+                    body_failure(refused.status(), refused.body_text())
+                })
+        })
+        .await
     }
 }
 

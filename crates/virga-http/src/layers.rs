@@ -94,7 +94,11 @@ fn compressible(
 }
 
 async fn shed(permits: Arc<tokio::sync::Semaphore>, request: Request, next: Next) -> Response {
-    if let Ok(_permit) = permits.try_acquire() {
+    // Whether the process lives is asked most when it is busy.
+    let always = matches!(request.uri().path(), "/livez" | "/readyz");
+    if always {
+        next.run(request).await
+    } else if let Ok(_permit) = permits.try_acquire() {
         next.run(request).await
     } else {
         let detail = "The site is busy. Try again in a moment.";

@@ -72,7 +72,7 @@ pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let fine = match text(headers, "origin") {
         Some(origin) => site.matches(origin, &request),
-        None => match Presented::read(headers) {
+        None => match Presented::read(headers, site.is_https()) {
             Presented::Cookie(_) => text(headers, "sec-fetch-site") == Some("same-origin"),
             Presented::Bearer(_) | Presented::Nothing => true,
         },

@@ -1,4 +1,5 @@
-//! A listener: HTTP/1.1 and h2c with limits on slow or large heads, and a graceful stop.
+//! A listener: HTTP/1.1 (a balancer in front speaks the rest) with limits on connections, on slow
+//! or large heads, idle connections and readers that stall, and a graceful stop.
 
 use axum::Router;
 use hyper::body::Incoming;
@@ -7,8 +8,11 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use std::{io, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use std::{io, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -16,6 +20,14 @@ use crate::viewer::Peer;
 
 /// How long running requests may go on after the stop was asked for.
 pub const DRAIN: Duration = Duration::from_secs(30);
+
+/// After the stop was asked for new connections are still taken for this long, so that a balancer
+/// hears from `/readyz` before it is refused.
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS: usize = 10_000;
+/// A peer that takes none of what was sent for this long is gone.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// Serves until `stop`, then lets running requests end within [`DRAIN`].
 pub async fn serve(
@@ -25,9 +37,18 @@ pub async fn serve(
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut closing = pin!(async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
+    });
     loop {
+        let place = tokio::select! {
+            () = &mut closing => break,
+            place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
+        };
         let (socket, peer) = tokio::select! {
-            () = stop.cancelled() => break,
+            () = &mut closing => break,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -42,6 +63,7 @@ pub async fn serve(
             Peer(peer),
             router.clone(),
             graceful.watcher(),
+            place,
         ));
     }
     drop(listener);
@@ -62,22 +84,21 @@ async fn connection(
     peer: Peer,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
+    _place: OwnedSemaphorePermit,
 ) {
     let _ = socket.set_nodelay(true);
+    let stalled = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&socket, stalled);
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.map(axum::body::Body::new)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(10))
-        .max_buf_size(64 * 1024)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(32 * 1024)
-        .keep_alive_interval(Duration::from_secs(20));
+        .max_buf_size(64 * 1024);
     let io = TokioIo::new(socket);
     let serving = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(serving.into_owned()).await {

@@ -75,8 +75,9 @@ pub enum Presented {
 }
 
 impl Presented {
-    /// Reads it off the headers; a bearer wins.
-    pub fn read(headers: &HeaderMap) -> Self {
+    /// Reads it off the headers; a bearer wins. On an https site only the cookie that is bound to
+    /// the host counts: a plain one may have been planted from elsewhere.
+    pub fn read(headers: &HeaderMap, https: bool) -> Self {
         let bearer = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -86,8 +87,7 @@ impl Presented {
         if let Some(token) = bearer {
             return Self::Bearer(token);
         }
-        cookie::read(headers, cookie::SECURE_NAME)
-            .or_else(|| cookie::read(headers, cookie::PLAIN_NAME))
+        cookie::read(headers, cookie::name(https))
             .map_or(Self::Nothing, |token| Self::Cookie(token.to_owned()))
     }
 

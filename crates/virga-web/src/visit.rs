@@ -81,7 +81,9 @@ impl Visit {
             .extensions
             .get::<RequestId>()
             .map_or_else(String::new, |RequestId(id)| id.clone());
-        let token = Presented::read(&parts.headers).token().map(str::to_owned);
+        let token = Presented::read(&parts.headers, state.origin.is_https())
+            .token()
+            .map(str::to_owned);
         let site = state
             .kept_site()
             .map_or_else(unknown_site, |(_, site)| site);

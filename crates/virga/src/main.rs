@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     // One TLS library for all outgoing connections, chosen before the first of them.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    raise_open_files();
     arm_failpoints();
     match commands::run(cli) {
         Ok(code) => code,
@@ -26,6 +27,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Each connection is an open file: takes as many as the system lets us have.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, all);
 }
 
 /// Places named in `VIRGA_FAILPOINTS` end the process; for fault tests only.

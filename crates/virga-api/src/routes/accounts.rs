@@ -46,23 +46,15 @@ pub(crate) async fn set_up(
     headers: HeaderMap,
     Json(setup): Json<Setup>,
 ) -> Result<Response> {
-    state
-        .limits
-        .by_address
-        .check(&caller.network(), state.app.clock.now())?;
+    let (limit, network) = (&state.limits.by_address, caller.network());
+    limit.take(network, state.app.clock.now())?;
     let site_name = text::title(&setup.site_name)?;
     let user = new_user(&state, &setup.name, &setup.password, Role::Admin).await?;
-    let done = state
+    state
         .app
         .set_up(&setup.token, &user, &site_name, setup.registration)
-        .await;
-    if done.is_err() {
-        state
-            .limits
-            .by_address
-            .note(caller.network(), state.app.clock.now());
-    }
-    done?;
+        .await?;
+    limit.give_back(&network);
     signed_in(&state, user, &headers).await
 }
 
@@ -121,12 +113,13 @@ async fn check_password(
     password: String,
 ) -> Result<UserRow> {
     let now = state.app.clock.now();
+    let network = caller.network();
     let by_name = (
-        caller.network(),
-        text::fold_name(name).chars().take(64).collect(),
+        network,
+        text::fold_name(name).chars().take(64).collect::<String>(),
     );
-    state.limits.by_name.check(&by_name, now)?;
-    state.limits.by_address.check(&caller.network(), now)?;
+    state.limits.by_name.take(by_name.clone(), now)?;
+    state.limits.by_address.take(network, now)?;
     let user = accounts::by_name(state.app.db.read(), name)
         .await
         .map_err(Failure::from)?;
@@ -136,10 +129,10 @@ async fn check_password(
     if state.passwords.verify(password, hash).await?
         && let Some(user) = user
     {
+        state.limits.by_name.give_back(&by_name);
+        state.limits.by_address.give_back(&network);
         return Ok(user);
     }
-    state.limits.by_name.note(by_name, now);
-    state.limits.by_address.note(caller.network(), now);
     let detail = "The name or the password is wrong.";
     Err(Failure::new(Kind::Unauthenticated, "sign-in.wrong", detail).into())
 }

@@ -280,8 +280,11 @@ pub(crate) async fn playback(
     if !row.state.plays() {
         return Err(nothing_plays(&row).into());
     }
-    if row.published_version < row.presentation_version {
-        state.app.publish(id).await?;
+    if row.published_version < row.presentation_version
+        && let Err(failed) = state.app.publish(id).await
+        && row.published_version == 0
+    {
+        return Err(failed.into());
     }
     let (base, expires_at) = present::media_base(&state, &row);
     let playback = Playback {
