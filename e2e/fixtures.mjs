@@ -113,8 +113,10 @@ export async function upload(page, ...files) {
 }
 
 /** The card says that the last byte is there: nothing is left to be cancelled. */
-export const sent = (card) =>
-  expect(card.getByRole("button", { name: "Cancel" })).toBeHidden({ timeout: 60_000 });
+export async function sent(card) {
+  await expect(card).toBeVisible();
+  await expect(card.getByRole("button", { name: "Cancel" })).toBeHidden({ timeout: 60_000 });
+}
 
 /** What the API says about a video to this page's visitor. */
 export async function video(page, id) {

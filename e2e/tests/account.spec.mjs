@@ -65,6 +65,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   // The sixteenth may even be right.
   const refused = await attempt(PASSWORD);
   expect(refused.status()).toBe(429);
+  expect(Number((await refused.allHeaders())["retry-after"])).toBeGreaterThan(0);
   await expect(stranger.getByRole("alert")).toHaveText(/Too many failed tries. Try again in \d+ seconds/);
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
 });

@@ -26,22 +26,35 @@ test("a new member uploads a clip and it plays with sound, from wherever the vie
   await moves(page);
 });
 
-test("a page opened while the file is still on its way plays by itself once it can", async ({ page }) => {
+/**
+ * Chooses a file whose bytes wait until `release` is called, and opens its page in a second window
+ * in the meantime; `stages()` are the headings that page has shown instead of a picture.
+ */
+async function opened(page, file) {
   await signUp(page, { next: "/upload" });
-  // The last byte waits until the other window stands.
   let release;
   const held = new Promise((resolve) => (release = resolve));
   await page.route("**/up/**", async (route) => {
     await held;
     await route.continue();
   });
-  await page.getByLabel("Choose videos").setInputFiles(await instant());
+  await page.getByLabel("Choose videos").setInputFiles(file);
   const [watch] = await Promise.all([
     page.waitForEvent("popup"),
     page.getByRole("link", { name: "Open its page" }).click(),
   ]);
   await expect(watch.getByRole("status").filter({ hasText: "Uploading" })).toBeVisible();
   await expect(player(watch)).toBeHidden();
+  const list = await watch.locator('[data-part="stage-title"]').evaluateHandle((title) => {
+    const seen = [];
+    new MutationObserver(() => seen.push(title.textContent)).observe(title, { childList: true, characterData: true, subtree: true });
+    return seen;
+  });
+  return { watch, release, stages: () => list.jsonValue() };
+}
+
+test("a page opened while the file is still on its way plays by itself once it can", async ({ page }) => {
+  const { watch, release } = await opened(page, await instant());
   release();
   await expect(player(watch)).toBeVisible();
   await expect.poll(() => player(watch).evaluate((v) => v.videoWidth)).toBe(640);
@@ -50,14 +63,13 @@ test("a page opened while the file is still on its way plays by itself once it c
 });
 
 test("what no browser plays is shown as processing and plays by itself when a rung stands", async ({ page }) => {
-  await signUp(page);
-  const id = await upload(page, await old());
-  await page.goto(`/v/${id}`);
-  await expect(page.getByRole("status").filter({ hasText: "Processing" })).toBeVisible();
-  await expect(player(page)).toBeVisible({ timeout: 60_000 });
-  await moves(page);
-  expect(Math.abs((await pictured(page)) - (await player(page).evaluate((v) => v.currentTime)))).toBeLessThan(0.5);
-  await expect.poll(() => heard(page)).toBeGreaterThan(0);
+  const { watch, release, stages } = await opened(page, await old());
+  release();
+  await expect(player(watch)).toBeVisible({ timeout: 60_000 });
+  expect(await stages()).toContain("Processing");
+  await moves(watch);
+  expect(Math.abs((await pictured(watch)) - (await player(watch).evaluate((v) => v.currentTime)))).toBeLessThan(0.5);
+  await expect.poll(() => heard(watch)).toBeGreaterThan(0);
 });
 
 test("a file that is no video fails with words that say why", async ({ page }) => {

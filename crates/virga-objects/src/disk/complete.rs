@@ -3,8 +3,9 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::time::{Instant, sleep};
@@ -21,6 +22,9 @@ use super::{
 };
 use crate::{ObjectError, Result, fail};
 
+/// Time that a finished upload's first viewers have the disk to themselves.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// Completes the session, waiting for parts in flight.
 pub(super) async fn run(
     root: Arc<Path>,
@@ -31,8 +35,12 @@ pub(super) async fn run(
     let until = Instant::now() + options.complete_wait;
     loop {
         let (root, plan) = (Arc::clone(&root), plan.clone());
-        if blocking(move || attempt(&root, id, &plan)).await? {
-            return Ok(());
+        match blocking(move || attempt(&root, id, &plan)).await? {
+            Attempt::InFlight => {}
+            Attempt::Done(gone) => {
+                clear_later(gone);
+                return Ok(());
+            }
         }
         if Instant::now() >= until {
             return Err(ObjectError::Busy);
@@ -41,8 +49,32 @@ pub(super) async fn run(
     }
 }
 
-/// Answers `false` while parts are in flight.
-fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
+/// How one look went.
+enum Attempt {
+    /// Parts are still coming in.
+    InFlight,
+    /// The object stands; what is left of the session lies here.
+    Done(Option<PathBuf>),
+}
+
+/// Removes the markers of a large upload when nobody waits for it: hundreds of small files take a
+/// second that the first viewer would feel. What a crash leaves goes with the other leftovers.
+fn clear_later(gone: Option<PathBuf>) {
+    let Some(gone) = gone else { return };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing is lost if a stop cuts it short"
+    )]
+    tokio::spawn(async move {
+        sleep(QUIET).await;
+        let removed = blocking(move || std::fs::remove_dir_all(gone).map_err(failed)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the rest of an upload was not removed");
+        }
+    });
+}
+
+fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
     let folder = folder(root, id);
     let data = match File::open(folder.join(DATA)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -51,7 +83,7 @@ fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
         data => data.map_err(failed)?,
     };
     if !try_lock(&data, true)? {
-        return Ok(false);
+        return Ok(Attempt::InFlight);
     }
     if !session::is_current(root, id, &data)? {
         return completed_before(root, id, plan);
@@ -71,8 +103,7 @@ fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
         .map_err(|error| ObjectError::io("name an object", error))?;
     sync_dir(&folder).map_err(failed)?;
     fail::point("complete.after-rename");
-    session::remove(root, id)?;
-    Ok(true)
+    Ok(Attempt::Done(session::retire(root, id)?))
 }
 
 fn check_parts(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
@@ -93,11 +124,10 @@ fn check_parts(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
 }
 
 /// The session's data is gone: either this was done before, or the parts are lost.
-fn completed_before(root: &Path, id: UploadId, plan: &Plan) -> Result<bool> {
+fn completed_before(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
     let size = fs::metadata(root.join(plan.key.as_str())).map(|metadata| metadata.len());
     if !matches!(size, Ok(size) if size == plan.total) {
         return Err(ObjectError::LostParts);
     }
-    session::remove(root, id)?;
-    Ok(true)
+    Ok(Attempt::Done(session::retire(root, id)?))
 }

@@ -158,15 +158,23 @@ fn marked(entry: &fs::DirEntry) -> Option<u32> {
 
 /// Takes the session's name away at once, then its files.
 pub(super) fn remove(root: &Path, id: UploadId) -> Result<()> {
+    match retire(root, id)? {
+        Some(gone) => fs::remove_dir_all(gone).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// Takes the session's name away; where its files are now, to be removed at leisure.
+pub(super) fn retire(root: &Path, id: UploadId) -> Result<Option<PathBuf>> {
     let gone = root
         .join(FOLDER)
         .join(format!(".gone-{id}-{}", durable::fresh_name()));
     match fs::rename(folder(root, id), &gone) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         renamed => renamed.map_err(failed)?,
     }
     sync_dir(&root.join(FOLDER)).map_err(failed)?;
-    fs::remove_dir_all(&gone).map_err(failed)
+    Ok(Some(gone))
 }
 
 /// Removes half-made and half-removed sessions.
