@@ -38,19 +38,26 @@ export const seek = (page, seconds) =>
     seconds,
   );
 
-/** The time that the shown picture itself tells: how far its right half is from black to white. */
-export async function pictured(page) {
-  const light = await player(page).evaluate((v) => {
-    const canvas = document.createElement("canvas");
-    canvas.width = 16;
-    canvas.height = 16;
-    const paint = canvas.getContext("2d");
-    const { videoWidth: w, videoHeight: h } = v;
-    paint.drawImage(v, w * 0.7, h * 0.4, w * 0.1, h * 0.2, 0, 0, 16, 16);
-    return paint.getImageData(8, 8, 1, 1).data[1];
-  });
-  return (light / 255) * SECONDS;
-}
+/**
+ * Seconds between the time that the next shown picture itself tells (how far its right half is from
+ * black to white) and the time that the player gives it.
+ */
+export const pictureOff = (page) =>
+  player(page).evaluate(
+    (v, seconds) =>
+      new Promise((resolve) => {
+        const canvas = document.createElement("canvas");
+        canvas.width = canvas.height = 16;
+        const paint = canvas.getContext("2d");
+        v.requestVideoFrameCallback((_, { mediaTime }) => {
+          const { videoWidth: w, videoHeight: h } = v;
+          paint.drawImage(v, w * 0.7, h * 0.4, w * 0.1, h * 0.2, 0, 0, 16, 16);
+          const light = paint.getImageData(8, 8, 1, 1).data[1] / 255;
+          resolve(Math.abs(light * seconds - mediaTime));
+        });
+      }),
+    SECONDS,
+  );
 
 /** Bytes of sound that were decoded so far. */
 export const heard = (page) => player(page).evaluate((v) => v.webkitAudioDecodedByteCount);
