@@ -9,7 +9,7 @@ use virga_core::{
     text,
     upload::{UploadState, part_size},
 };
-use virga_db::{DbError, Tx, UploadRow, VideoRow, jobs, uploads, videos};
+use virga_db::{DbError, Tx, UploadRow, jobs, uploads, videos};
 use virga_objects::{MediaKey, ObjectError};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
@@ -272,11 +272,6 @@ impl App {
         uploads::find(self.db.read(), id)
             .await?
             .ok_or_else(|| Failure::not_found("upload"))
-    }
-
-    /// Whether a video may still get a file.
-    pub fn awaits_file(row: &VideoRow) -> bool {
-        row.source_key.is_none() && row.deleted_at.is_none()
     }
 }
 
