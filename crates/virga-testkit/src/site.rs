@@ -297,6 +297,23 @@ impl Site {
         files
     }
 
+    /// Waits until the store holds nothing any more; what a finished upload leaves may go a
+    /// moment after the video.
+    ///
+    /// # Panics
+    /// Where something is left after a minute.
+    pub async fn wait_empty(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let left = self.objects();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "left behind: {left:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// What all processes printed so far.
     pub fn output(&self) -> String {
         self.output

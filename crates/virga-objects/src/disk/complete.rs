@@ -58,7 +58,7 @@ enum Attempt {
 }
 
 /// Removes the markers of a large upload when nobody waits for it: hundreds of small files take a
-/// second that the first viewer would feel. What a crash leaves goes with the other leftovers.
+/// second that the first viewer would feel. What a crash leaves, the sweeper removes.
 fn clear_later(gone: Option<PathBuf>) {
     let Some(gone) = gone else { return };
     #[expect(
@@ -67,7 +67,11 @@ fn clear_later(gone: Option<PathBuf>) {
     )]
     tokio::spawn(async move {
         sleep(QUIET).await;
-        let removed = blocking(move || std::fs::remove_dir_all(gone).map_err(failed)).await;
+        let removed = blocking(move || match fs::remove_dir_all(gone) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        })
+        .await;
         if let Err(error) = removed {
             tracing::warn!(%error, "the rest of an upload was not removed");
         }

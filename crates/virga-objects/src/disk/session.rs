@@ -30,6 +30,8 @@ use crate::{HeldParts, Incoming, MediaKey, MultipartSessions, ObjectError, Resul
 
 /// Where sessions lie below the root.
 pub(super) const FOLDER: &str = ".multipart";
+/// What the name of a session that is over begins with: nobody needs what lies there.
+const GONE: &str = ".gone-";
 /// The sparse file in a session's folder.
 pub(super) const DATA: &str = "data";
 const PLAN: &str = "session.json";
@@ -168,7 +170,7 @@ pub(super) fn remove(root: &Path, id: UploadId) -> Result<()> {
 pub(super) fn retire(root: &Path, id: UploadId) -> Result<Option<PathBuf>> {
     let gone = root
         .join(FOLDER)
-        .join(format!(".gone-{id}-{}", durable::fresh_name()));
+        .join(format!("{GONE}{id}-{}", durable::fresh_name()));
     match fs::rename(folder(root, id), &gone) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         renamed => renamed.map_err(failed)?,
@@ -177,19 +179,20 @@ pub(super) fn retire(root: &Path, id: UploadId) -> Result<Option<PathBuf>> {
     Ok(Some(gone))
 }
 
-/// Removes half-made and half-removed sessions.
+/// Removes sessions that are over, and half-made ones from before `before`.
 pub(super) fn remove_leftovers(root: &Path, before: Timestamp) -> Result<u64> {
     let mut removed = 0;
     for entry in fs::read_dir(root.join(FOLDER)).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let left = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.starts_with('.'));
-        let old = entry
-            .metadata()
-            .is_ok_and(|metadata| durable::modified(&metadata) < before);
-        if left && old && fs::remove_dir_all(entry.path()).is_ok() {
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        let old = || {
+            entry
+                .metadata()
+                .is_ok_and(|metadata| durable::modified(&metadata) < before)
+        };
+        let left = name.starts_with(GONE) || (name.starts_with('.') && old());
+        if left && fs::remove_dir_all(entry.path()).is_ok() {
             removed += 1;
         }
     }

@@ -75,8 +75,7 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
         .expect(404);
     let _ = stranger.get(&urls[0]).await.expect(404);
     ann.wait_gone(&video).await;
-    let left = site.objects();
-    assert!(left.is_empty(), "{left:?}");
+    site.wait_empty().await;
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");
 }
