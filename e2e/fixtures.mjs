@@ -27,7 +27,7 @@ export const test = base.extend({
   /** One site for all tests of a worker, set up, with its administrator `admin`. */
   site: [
     async ({ playwright }, use) => {
-      const site = await startSite({ VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000" });
+      const site = await startSite({ VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000", VIRGA_DISPATCHER__HEAD_START_MS: "0" });
       const request = await playwright.request.newContext({ extraHTTPHeaders: { origin: site.url } });
       const token = new URL(site.setupLink).searchParams.get("token");
       const form = { token, name: "admin", password: PASSWORD, site_name: "Virga", registration: "open" };

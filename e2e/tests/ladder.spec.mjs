@@ -13,6 +13,8 @@ test("a better version is offered while one watches, and playing goes on from th
   const before = await levels(page, id);
   const height = await player(page).evaluate((v) => v.videoHeight);
 
+  // Slowly, so that the clip outlasts the work on a busy machine.
+  await player(page).evaluate((v) => (v.playbackRate = 0.2));
   const offer = page.getByRole("button", { name: "A better version is ready" });
   await expect(offer).toBeVisible({ timeout: 60_000 });
   expect(await player(page).evaluate((v) => v.paused)).toBe(false);

@@ -38,6 +38,13 @@ export function refusal(t: Texts, error: unknown, otherwise: string): string {
   return status > 0 && message && document.documentElement.lang === "en" ? message : t(otherwise);
 }
 
+/** Why a video failed: by the reason's code, else the server's English, which holds the figures. */
+export function reason(t: Texts, event: { failure?: string; failure_code?: string }): string {
+  const key = `reason-${event.failure_code ?? "internal"}`;
+  const words = t(key);
+  return words === key ? (event.failure ?? "") : words;
+}
+
 /** `1.2 GB`, as the server writes it. */
 export function bytes(count: number): string {
   let unit = 0;

@@ -7,6 +7,7 @@ export interface LiveEvent {
   id: string;
   state?: string;
   failure?: string;
+  failure_code?: string;
   progress?: number;
   version?: number;
 }

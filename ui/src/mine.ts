@@ -1,15 +1,17 @@
 // My videos: states and progress as they change.
 
-import { show, slot, texts } from "./dom";
+import { reason, show, slot, texts, type Texts } from "./dom";
 import { live, type LiveEvent } from "./live";
 
 const UNFINISHED = new Set(["uploading", "processing", "playable"]);
 
 class Mine extends HTMLElement {
   #leave: () => void = () => {};
+  #t: Texts = (key) => key;
 
   connectedCallback(): void {
     const t = texts(this);
+    this.#t = t;
     const rows = new Map<string, HTMLElement>();
     for (const row of this.querySelectorAll<HTMLElement>("[data-unfinished]")) {
       if (row.dataset.video) rows.set(row.dataset.video, row);
@@ -50,7 +52,7 @@ class Mine extends HTMLElement {
     row.dataset.state = state;
     if (state === "ready" || state === "failed" || state === "deleted") show(slot(row, "bar"), false);
     const failure = slot(row, "failure");
-    if (failure && event.failure) failure.textContent = event.failure;
+    if (failure && event.failure) failure.textContent = reason(this.#t, event);
     show(failure, Boolean(event.failure));
   }
 }

@@ -5,7 +5,7 @@
 import type Hls from "hls.js";
 import type { ErrorData, HlsConfig } from "hls.js";
 import { ApiError, call, type Playback } from "./api";
-import { part, show, texts, type Texts } from "./dom";
+import { part, reason, show, texts, type Texts } from "./dom";
 import { live, type LiveEvent } from "./live";
 
 const PLAYS = new Set(["playable", "ready"]);
@@ -101,7 +101,7 @@ class Player extends HTMLElement {
       if (this.#playback) void this.#look(event.version ?? 0);
       else void this.#begin();
     } else if (event.state) {
-      this.#turn(event.state, event.failure);
+      this.#turn(event.state, event.failure && reason(this.#t, event));
     }
   }
 

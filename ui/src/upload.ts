@@ -1,7 +1,7 @@
 // The upload page: choosing and dropping files, one card a file, going on with earlier ones.
 
 import { call, type Video } from "./api";
-import { bytes, clock, part, refusal, show, slot, texts, type Texts } from "./dom";
+import { bytes, clock, part, reason, refusal, show, slot, texts, type Texts } from "./dom";
 import { live } from "./live";
 import { Slots, Transfer, fingerprint, type Deps, type Phase, type SignedPart, type Upload } from "./transfer";
 
@@ -376,7 +376,7 @@ class Card {
       this.#badge(this.#t(`state-${event.state}`), event.state);
       const error = slot(this.#root, "error");
       if (event.failure && error) {
-        error.textContent = event.failure;
+        error.textContent = reason(this.#t, event);
         show(error, true);
       }
       if (event.state === "ready" || event.state === "failed" || event.state === "deleted") stop();

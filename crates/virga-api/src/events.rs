@@ -183,11 +183,12 @@ impl Listener {
     }
 
     async fn send_state(&self, row: &VideoRow) -> Result<(), Over> {
-        let failure = row.failure.clone();
+        let told = authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
         self.send(Event::State {
             id: row.id,
             state: row.state,
-            failure,
+            failure: row.failure.clone().filter(|_| told),
+            failure_code: row.failure_code.clone().filter(|_| told),
         })
         .await
     }
@@ -223,6 +224,7 @@ impl Listener {
                     id,
                     state: VideoState::Deleted,
                     failure: None,
+                    failure_code: None,
                 })
                 .await;
         };

@@ -61,6 +61,7 @@ fn video(
         visibility: row.visibility,
         state: row.state,
         failure: row.failure.filter(|_| editable),
+        failure_code: row.failure_code.filter(|_| editable),
         warnings: if editable && row.state.plays() {
             warnings(jobs)
         } else {
@@ -84,14 +85,18 @@ fn video(
 }
 
 /// What went wrong beside what plays.
-fn warnings(jobs: &[JobRow]) -> Vec<String> {
+fn warnings(jobs: &[JobRow]) -> Vec<wire::Warning> {
     let last_of = |kind: JobKind| jobs.iter().rev().find(|job| job.kind == kind);
     JobKind::ALL
         .iter()
         .filter(|kind| kind.shapes_the_video())
         .filter_map(|kind| last_of(*kind))
         .filter(|job| job.state == JobState::Failed)
-        .map(|job| format!("{}: {}", job.kind, job.error.as_deref().unwrap_or("failed")))
+        .map(|job| wire::Warning {
+            job: job.kind.to_string(),
+            code: job.error_code.clone().unwrap_or_default(),
+            text: job.error.clone().unwrap_or_default(),
+        })
         .collect()
 }
 

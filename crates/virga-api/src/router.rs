@@ -8,7 +8,7 @@ use virga_http::{Error, Json};
 
 use crate::{
     ApiState, caller, events, reference,
-    routes::{accounts, comments, internal, uploads, videos},
+    routes::{accounts, comments, internal, playback, uploads, videos},
 };
 
 /// JSON bodies are small; what people write has its own bounds beneath this.
@@ -30,8 +30,9 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(videos::read, videos::edit, videos::delete))
         .routes(routes!(videos::restore))
         .routes(routes!(videos::retry))
-        .routes(routes!(videos::playback))
-        .routes(routes!(videos::report_view))
+        .routes(routes!(playback::playback))
+        .routes(routes!(playback::put_position))
+        .routes(routes!(playback::report_view))
         .routes(routes!(videos::source))
         .routes(routes!(comments::list, comments::write))
         .routes(routes!(comments::edit, comments::delete))

@@ -3,5 +3,6 @@
 pub(crate) mod accounts;
 pub(crate) mod comments;
 pub(crate) mod internal;
+pub(crate) mod playback;
 pub(crate) mod uploads;
 pub(crate) mod videos;

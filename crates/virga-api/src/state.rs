@@ -84,7 +84,13 @@ impl ApiState {
             }
         }
         let feed = Arc::new(Feed::open(&app).await?);
-        tracker.spawn(Arc::clone(&feed).tail(app.clone(), stop.clone()));
+        let tail = Arc::clone(&feed).tail(app.clone(), stop.clone());
+        // Without the feed withdrawals would go unheard: its end is the process's.
+        let vital = stop.clone().drop_guard();
+        tracker.spawn(async move {
+            tail.await;
+            drop(vital);
+        });
         let views = ViewBatch::start(&app, &tracker, stop.clone());
         tracker.spawn(shrink(Arc::clone(&limits), stop.clone()));
         Ok(Self {

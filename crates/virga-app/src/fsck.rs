@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
-use virga_core::{Result, VideoId, presentation::Presentation, video::VideoState};
+use virga_core::{Result, VideoId, presentation::Presentation};
 use virga_db::{TrackBytes, TrackRow, VideoRow, jobs, tracks, uploads, videos};
 use virga_media::TrackTable;
 use virga_objects::{KeyPrefix, MediaKey, ObjectError};
@@ -15,6 +15,9 @@ use crate::App;
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 /// A lease that ended this long ago should have been taken up.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// A published object that does not match is looked at this often before it is called stale.
+const LOOKS: u32 = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const PAGE: u64 = 200;
 const SMALL_OBJECT: u64 = 16 << 20;
 
@@ -94,7 +97,7 @@ impl App {
             let rows = videos::ids_after(self.db.read(), &after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = last.id.to_string();
-            for row in &rows {
+            for row in rows {
                 self.check_video(row, repair, &mut report).await?;
             }
         }
@@ -104,19 +107,39 @@ impl App {
         Ok(report)
     }
 
-    async fn check_video(&self, row: &VideoRow, repair: bool, report: &mut Report) -> Result<()> {
+    async fn check_video(
+        &self,
+        mut row: VideoRow,
+        repair: bool,
+        report: &mut Report,
+    ) -> Result<()> {
         report.videos += 1;
-        let tracks = tracks::of_video(self.db.read(), row.id).await?;
-        let wanted = referenced(row, &tracks);
-        if row.state != VideoState::Deleted {
-            self.check_sizes(row, &tracks, &wanted, report).await?;
-            self.check_presentation(row, repair, report).await?;
-        }
+        let wanted = loop {
+            // Its objects are going, or about to.
+            if row.purge_at.is_some_and(|at| at <= self.clock.now()) {
+                return Ok(());
+            }
+            let tracks = tracks::of_video(self.db.read(), row.id).await?;
+            let wanted = referenced(&row, &tracks);
+            let mut sizes = Report::default();
+            self.check_sizes(&row, &tracks, &wanted, &mut sizes).await?;
+            let Some(now) = videos::find(self.db.read(), row.id).await? else {
+                return Ok(());
+            };
+            let still = now.presentation_version == row.presentation_version;
+            if sizes.findings.is_empty() || (still && now.purge_at == row.purge_at) {
+                report.findings.append(&mut sizes.findings);
+                break wanted;
+            }
+            // It changed under our eyes.
+            row = now;
+        };
+        self.check_presentation(&row, repair, report).await?;
         let mut listed = self.store.list(&MediaKey::prefix(row.id));
         while let Some(object) = listed.try_next().await? {
             report.objects += 1;
             let old = object.stat.modified < self.clock.now().minus(GRACE);
-            if old && !wanted.contains(object.key.as_str()) && row.state != VideoState::Deleted {
+            if old && !wanted.contains(object.key.as_str()) {
                 self.orphan(&object.key, repair, report).await?;
             }
         }
@@ -197,15 +220,19 @@ impl App {
             return Ok(());
         }
         let key = MediaKey::presentation(row.id);
-        let found = match self.store.read_all(&key, SMALL_OBJECT).await {
-            Ok(bytes) => serde_json::from_slice::<Presentation>(&bytes).ok(),
-            Err(ObjectError::NotFound(_)) => None,
-            Err(other) => return Err(other.into()),
+        let mut looks = 0;
+        let found = loop {
+            let found = self.published(&key).await?;
+            if found == self.presentation(row.id).await? {
+                return Ok(());
+            }
+            looks += 1;
+            if looks == LOOKS {
+                break found;
+            }
+            // It may be on its way this very moment.
+            tokio::time::sleep(LOOK_AGAIN).await;
         };
-        let rows_say = self.presentation(row.id).await?;
-        if found == rows_say {
-            return Ok(());
-        }
         if repair {
             virga_db::videos::unpublish(self.db.write(), row.id).await?;
             self.publish(row.id).await?;
@@ -219,6 +246,14 @@ impl App {
         };
         report.add(Class::StalePresentation, &key, detail, repair);
         Ok(())
+    }
+
+    async fn published(&self, key: &MediaKey) -> Result<Option<Presentation>> {
+        match self.store.read_all(key, SMALL_OBJECT).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(ObjectError::NotFound(_)) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// Objects of videos that have no row.

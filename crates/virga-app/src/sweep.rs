@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use virga_core::{Result, job::JobKind, upload::UploadState};
-use virga_db::{UploadRow, accounts, changes, jobs, uploads, videos, views};
+use virga_db::{UploadRow, accounts, changes, jobs, positions, uploads, videos, views};
 use virga_objects::ObjectError;
 
 use crate::{App, UPLOAD_LIFE};
@@ -13,6 +13,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const LEFTOVER: Duration = Duration::from_secs(60);
 /// A session unused for this long ends.
 pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Where someone stopped is kept this long.
+const POSITION_LIFE: Duration = Duration::from_secs(180 * 24 * 3600);
 const BATCH: u64 = 100;
 
 impl App {
@@ -35,6 +37,7 @@ impl App {
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;
         views::sweep(self.db.write(), now).await?;
+        positions::sweep(self.db.write(), now.minus(POSITION_LIFE)).await?;
         self.store.remove_leftovers(now.minus(LEFTOVER)).await?;
         Ok(())
     }

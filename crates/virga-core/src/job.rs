@@ -21,8 +21,6 @@ word_enum! {
         Poster = "poster",
         /// Write `fallback.mp4`.
         Fallback = "fallback",
-        /// Write the presentation object, where the process that changed it did not.
-        Publish = "publish",
         /// Remove every object of a deleted video.
         Purge = "purge",
     }
@@ -46,7 +44,6 @@ impl JobKind {
     /// Higher runs first: what makes a video playable goes before what makes it better.
     pub fn priority(self) -> i32 {
         match self {
-            Self::Publish => 100,
             Self::Probe => 90,
             Self::Poster => 70,
             Self::FirstRung => 60,
@@ -59,7 +56,7 @@ impl JobKind {
 
     /// Whether it changes what plays, so that an open one keeps a video from being `ready`.
     pub fn shapes_the_video(self) -> bool {
-        !matches!(self, Self::Purge | Self::Publish)
+        self != Self::Purge
     }
 
     /// Whether it keeps cores busy for long; such jobs run one at a time.
@@ -70,7 +67,7 @@ impl JobKind {
     /// Tries before it is given up.
     pub fn max_attempts(self) -> i32 {
         match self {
-            Self::Purge | Self::Publish => 1_000_000,
+            Self::Purge => 1_000_000,
             _ => 5,
         }
     }

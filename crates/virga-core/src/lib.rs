@@ -12,6 +12,7 @@ pub mod keys;
 pub mod paths;
 pub mod permission;
 pub mod presentation;
+pub mod reason;
 pub mod text;
 pub mod upload;
 pub mod video;

@@ -34,9 +34,12 @@ const MIB: u64 = 1024 * 1024;
 /// Stores take no more parts than this in one multipart session.
 pub const MAX_PARTS: u64 = 10_000;
 
-/// Part size for a file: 8 MiB, more where 9,000 parts would not do.
+/// Part size for a file: about a two-hundredth of it, between 8 and 64 MiB (each part costs the
+/// store a few syncs, and a broken line one part), more where 9,000 parts would not do.
 pub fn part_size(size: u64) -> u64 {
-    (8 * MIB).max(size.div_ceil(9_000).next_multiple_of(MIB))
+    let even = size.div_ceil(200).next_multiple_of(MIB);
+    even.clamp(8 * MIB, 64 * MIB)
+        .max(size.div_ceil(9_000).next_multiple_of(MIB))
 }
 
 /// One part of a file that is cut at `part_size`.

@@ -4,6 +4,7 @@
 pub mod change;
 pub mod comment;
 pub mod job;
+pub mod position;
 pub mod session;
 pub mod setting;
 pub mod track;

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use virga_core::{
     Timestamp, VideoId,
     job::{JobKind, LEASE},
+    reason::Reason,
 };
 
-use crate::{Db, JobRow, Result, entity::job, tracks, videos};
+use crate::{Db, JobRow, Result, entity::job};
 
 use job::Column as C;
 
@@ -43,6 +44,7 @@ pub async fn enqueue(
         worker: Set(String::new()),
         progress: Set(0),
         error: Set(None),
+        error_code: Set(None),
         created_at: Set(now.0),
         updated_at: Set(now.0),
     };
@@ -68,7 +70,7 @@ pub struct Claim<'a> {
 }
 
 /// Leases the most urgent due job. A job whose worker died is due again when its lease ended; one
-/// that used up its tries is failed here, with its reason, and not handed out.
+/// that used up its tries is handed out once more, for its worker to clear up and give it up.
 pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
     let tx = db.begin().await?;
     let now = claim.now;
@@ -89,21 +91,6 @@ pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
         return Ok(None);
     };
     let mut row = JobRow::try_from(row)?;
-    if row.attempts >= row.kind.max_attempts() {
-        let error = row
-            .error
-            .unwrap_or_else(|| "its worker died each time".to_owned());
-        let error = format!("given up after {} tries: {error}", row.attempts);
-        close(&tx, row.id, row.fence, "failed", Some(&error), now).await?;
-        let decides = matches!(row.kind, JobKind::Probe | JobKind::FirstRung);
-        if decides && !tracks::any(&tx, row.video).await? {
-            let words = "Making this video playable broke off again and again. Try again later.";
-            videos::set_failure(&tx, row.video, Some(words)).await?;
-        }
-        videos::settle(&tx, row.video, now).await?;
-        tx.commit().await?;
-        return Ok(None);
-    }
     row.attempts += 1;
     row.fence += 1;
     row.lease_until = now.plus(LEASE);
@@ -146,13 +133,14 @@ async fn close(
     id: i64,
     fence: i64,
     state: &str,
-    error: Option<&str>,
+    error: Option<&Reason>,
     now: Timestamp,
 ) -> Result<bool> {
     let changed = job::Entity::update_many()
         .col_expr(C::State, Expr::value(state))
         .col_expr(C::OpenKey, Expr::value(None::<String>))
-        .col_expr(C::Error, Expr::value(error.map(str::to_owned)))
+        .col_expr(C::Error, Expr::value(error.map(|why| why.text.clone())))
+        .col_expr(C::ErrorCode, Expr::value(error.map(|why| why.code)))
         .col_expr(
             C::Progress,
             Expr::value(if state == "done" { 1000 } else { 0 }),
@@ -181,7 +169,7 @@ pub async fn fail(
     tx: &impl ConnectionTrait,
     id: i64,
     fence: i64,
-    error: &str,
+    error: &Reason,
     now: Timestamp,
 ) -> Result<bool> {
     close(tx, id, fence, "failed", Some(error), now).await

@@ -11,6 +11,7 @@ mod entity;
 mod error;
 pub mod jobs;
 mod migration;
+pub mod positions;
 mod rows;
 pub mod settings;
 pub mod tracks;

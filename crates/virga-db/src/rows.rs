@@ -60,6 +60,8 @@ pub struct VideoRow {
     pub state: VideoState,
     /// Why nothing plays.
     pub failure: Option<String>,
+    /// The stable name of that reason.
+    pub failure_code: Option<String>,
     /// Created.
     pub created_at: Timestamp,
     /// First playable.
@@ -118,6 +120,7 @@ impl TryFrom<entity::video::Model> for VideoRow {
             title: row.title,
             description: row.description,
             failure: row.failure,
+            failure_code: row.failure_code,
             created_at: Timestamp(row.created_at),
             published_at: row.published_at.map(Timestamp),
             deleted_at: row.deleted_at.map(Timestamp),
@@ -211,6 +214,8 @@ pub struct JobRow {
     pub progress: i32,
     /// Why it failed last.
     pub error: Option<String>,
+    /// The stable name of that reason, once the job is given up.
+    pub error_code: Option<String>,
     /// Last touched.
     pub updated_at: Timestamp,
 }
@@ -232,6 +237,7 @@ impl TryFrom<entity::job::Model> for JobRow {
             lease_until: Timestamp(row.lease_until),
             progress: row.progress,
             error: row.error,
+            error_code: row.error_code,
             updated_at: Timestamp(row.updated_at),
         })
     }

@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use virga_core::{
     Timestamp, UserId, VideoId,
+    reason::Reason,
     upload::UploadState,
     video::{StateFacts, VideoState, Visibility},
     wire::{Effect, Sort},
@@ -17,7 +18,7 @@ use virga_core::{
 use crate::{
     Result, VideoRow, changes,
     entity::{comment, video, view_mark},
-    jobs,
+    jobs, positions,
     rows::signed,
     tracks, uploads,
 };
@@ -231,10 +232,11 @@ pub async fn set_shape(tx: &impl ConnectionTrait, id: VideoId, shape: Shape) -> 
 pub async fn set_failure(
     tx: &impl ConnectionTrait,
     id: VideoId,
-    failure: Option<&str>,
+    failure: Option<&Reason>,
 ) -> Result<()> {
     video::Entity::update_many()
-        .col_expr(C::Failure, Expr::value(failure.map(str::to_owned)))
+        .col_expr(C::Failure, Expr::value(failure.map(|why| why.text.clone())))
+        .col_expr(C::FailureCode, Expr::value(failure.map(|why| why.code)))
         .filter(C::Id.eq(id.to_string()))
         .exec(tx)
         .await?;
@@ -311,6 +313,7 @@ pub async fn restore(tx: &impl ConnectionTrait, id: VideoId, now: Timestamp) -> 
 /// Removes a video with all its rows but the purge's own job.
 pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
     tracks::remove(tx, id).await?;
+    positions::remove(tx, id).await?;
     uploads::remove(tx, id).await?;
     jobs::remove(tx, id).await?;
     let text = id.to_string();

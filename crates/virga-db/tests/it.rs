@@ -224,27 +224,6 @@ async fn a_dead_workers_job_is_taken_up_and_its_late_result_refused() {
 }
 
 #[tokio::test]
-async fn a_job_that_kills_its_workers_is_given_up_with_a_reason() {
-    let store = Store::new().await;
-    let video = store.video("Poison").await;
-    videos::set_source(store.db.write(), video, "v/x", 1)
-        .await
-        .unwrap();
-    store.enqueue(JobKind::Probe, video).await;
-    for _ in 0..JobKind::Probe.max_attempts() {
-        assert!(store.claim().await.is_some());
-        store.clock.advance(LEASE + Duration::from_secs(1));
-    }
-    assert!(store.claim().await.is_none());
-    let job = jobs::of_video(store.db.read(), video)
-        .await
-        .unwrap()
-        .remove(0);
-    assert!(job.error.unwrap().contains("given up after 5 tries"));
-    assert_eq!(store.state(video).await, VideoState::Failed);
-}
-
-#[tokio::test]
 async fn the_most_urgent_due_job_goes_first() {
     let store = Store::new().await;
     let video = store.video("Order").await;

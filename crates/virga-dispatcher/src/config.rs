@@ -20,6 +20,9 @@ pub struct DispatcherConfig {
     pub light_jobs: usize,
     /// Jobs at once that encode.
     pub heavy_jobs: usize,
+    /// How long the first viewers of a video that plays at once have the machine to themselves
+    /// before its further versions are made, milliseconds.
+    pub head_start_ms: u64,
     /// Bounds of one job.
     pub limits: LimitsConfig,
 }
@@ -49,6 +52,7 @@ impl Default for DispatcherConfig {
             threads: 0,
             light_jobs: 2,
             heavy_jobs: 1,
+            head_start_ms: 3000,
             limits: LimitsConfig::default(),
         }
     }

@@ -129,7 +129,8 @@ pub(crate) fn span(micros: i64) -> Duration {
 }
 
 fn damaged() -> JobError {
-    JobError::Fail(
-        "The file is damaged, or it holds no picture that can be decoded here.".to_owned(),
+    JobError::fail(
+        "damaged",
+        "The file is damaged, or it holds no picture that can be decoded here.",
     )
 }

@@ -14,7 +14,7 @@ use virga_core::job::JobKind;
 use virga_db::jobs;
 
 use crate::{
-    outcome::{Done, JobError, Outcome},
+    outcome::{Done, JobError},
     work::Work,
 };
 
@@ -25,16 +25,10 @@ pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
         JobKind::Package => package::run(&work).await,
         JobKind::FirstRung => Box::pin(first_rung::run(&work)).await,
         JobKind::Ladder => Box::pin(ladder::run(&work)).await,
-        JobKind::Poster => poster::run(&work).await,
+        JobKind::Poster => Box::pin(poster::run(&work)).await,
         JobKind::Fallback => fallback::run(&work).await,
-        JobKind::Publish => publish(&work).await,
         JobKind::Purge => purge(&work).await,
     }
-}
-
-async fn publish(work: &Work<'_>) -> Result<Done, JobError> {
-    work.app().publish(work.video()).await?;
-    Ok(Outcome::default().into())
 }
 
 async fn purge(work: &Work<'_>) -> Result<Done, JobError> {

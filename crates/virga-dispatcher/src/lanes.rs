@@ -22,7 +22,7 @@ pub(crate) enum Lane {
 impl Lane {
     pub(crate) fn of(kind: JobKind) -> Self {
         match kind {
-            JobKind::Probe | JobKind::Publish => Self::Quick,
+            JobKind::Probe => Self::Quick,
             kind if kind.is_heavy() => Self::Heavy,
             _ => Self::Light,
         }

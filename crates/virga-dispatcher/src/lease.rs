@@ -103,7 +103,11 @@ impl Held {
         let began = Instant::now();
         let lease = Lease::default();
         self.drop_earlier().await;
-        let (ended, told) = self.work(&lease).await;
+        let (ended, told) = if self.job.attempts > self.job.kind.max_attempts() {
+            (Err(self.used_up()), None)
+        } else {
+            self.work(&lease).await
+        };
         let (kind, video) = (self.job.kind, self.job.video);
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &ended {
@@ -121,6 +125,16 @@ impl Held {
         }
         drop(place);
         self.freed.notify_one();
+    }
+
+    /// Every try ended with its worker's death.
+    fn used_up(&self) -> JobError {
+        let tries = self.job.attempts - 1;
+        let text = match &self.job.error {
+            Some(error) => format!("Given up after {tries} tries: {error}"),
+            None => format!("Given up after {tries} tries: it broke off each time."),
+        };
+        JobError::fail("gave_up", text)
     }
 
     /// Does the work while the lease holds.

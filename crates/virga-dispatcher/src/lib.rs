@@ -32,7 +32,13 @@ pub async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
         tracing::error!(%error, folder = %dispatcher.scratch.display(), "no scratch folder");
     }
     let tasks = TaskTracker::new();
-    tasks.spawn(sweep(dispatcher.clone(), stop.clone()));
+    let sweep = sweep(dispatcher.clone(), stop.clone());
+    // Without the sweeper nothing heals: its end is the process's.
+    let vital = stop.clone().drop_guard();
+    tasks.spawn(async move {
+        sweep.await;
+        drop(vital);
+    });
     lease::run(&dispatcher, &stop).await;
     tasks.close();
     tasks.wait().await;

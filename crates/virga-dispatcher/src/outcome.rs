@@ -1,7 +1,8 @@
 //! How a job ends. Each `?` in a job becomes one of these by its error's type: bad media fails at
 //! once, a store or database that does not answer is tried again.
 
-use virga_core::{Failure, Timestamp, VideoId, job::JobKind, wire::Effect};
+use std::time::Duration;
+use virga_core::{Failure, Timestamp, VideoId, job::JobKind, reason::Reason, wire::Effect};
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
 use virga_objects::{InvalidKey, MediaKey, ObjectError};
@@ -12,15 +13,22 @@ pub(crate) enum JobError {
     /// Worth another try.
     #[error("{0}")]
     Retry(String),
-    /// No try will change it; in words that a person understands.
+    /// No try will change it.
     #[error("{0}")]
-    Fail(String),
+    Fail(Reason),
     /// The scratch disk has too little room now.
     #[error("{0}")]
     NoRoom(String),
     /// Told to stop: the lease was lost, or the process ends.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl JobError {
+    /// No try will change it: one of `reason::CODES`, and words that a person understands.
+    pub(crate) fn fail(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Fail(Reason::new(code, text))
+    }
 }
 
 /// What a job's end hands to the lease loop.
@@ -41,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) fallback: Option<MediaKey>,
     /// Jobs to enqueue.
     pub(crate) next: Vec<JobKind>,
+    /// How long they wait.
+    pub(crate) pause: Duration,
 }
 
 impl From<Outcome> for Done {
@@ -80,7 +90,7 @@ impl Outcome {
             videos::bump(tx, video, Effect::Add, now).await?;
         }
         for kind in &self.next {
-            jobs::enqueue(tx, *kind, video, now, now).await?;
+            jobs::enqueue(tx, *kind, video, now.plus(self.pause), now).await?;
         }
         videos::settle(tx, video, now).await
     }
@@ -134,24 +144,31 @@ impl From<tokio::task::JoinError> for JobError {
 /// A key in a row that is none: no try will change it.
 impl From<InvalidKey> for JobError {
     fn from(error: InvalidKey) -> Self {
-        Self::Fail(chain(&error))
+        Self::fail("internal", chain(&error))
     }
 }
 
 impl From<MediaError> for JobError {
     fn from(error: MediaError) -> Self {
-        Self::Fail(error.to_string())
+        Self::fail(error.code(), error.to_string())
     }
 }
 
 impl From<Refusal> for JobError {
     fn from(refusal: Refusal) -> Self {
-        Self::Fail(refusal.to_string())
+        Self::fail(refusal.code(), refusal.to_string())
     }
 }
 
 impl From<NotInstant> for JobError {
     fn from(reason: NotInstant) -> Self {
-        Self::Fail(reason.to_string())
+        let code = match reason {
+            NotInstant::NoVideo => "no_video",
+            NotInstant::Truncated => "media_truncated",
+            NotInstant::External => "external_media",
+            NotInstant::Encrypted => "encrypted",
+            _ => "media_unsupported",
+        };
+        Self::fail(code, reason.to_string())
     }
 }

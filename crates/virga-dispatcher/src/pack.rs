@@ -58,7 +58,7 @@ impl Blocks {
                 if range.start <= range.end && range.end <= bytes.len() {
                     Ok(bytes.slice(range))
                 } else {
-                    Err(JobError::Fail("a block lies outside its plan".to_owned()))
+                    Err(JobError::fail("internal", "a block lies outside its plan"))
                 }
             }
         }
@@ -120,7 +120,7 @@ impl Packed {
             work.check()?;
             let (offset, len) = table
                 .sample_block_range(n)
-                .ok_or_else(|| JobError::Fail("the track's plan has no blocks".to_owned()))?;
+                .ok_or_else(|| JobError::fail("internal", "the track's plan has no blocks"))?;
             let block = self.blocks.read(work, offset, len).await?;
             let layout = segment(table, n, &block)?;
             to.write(layout.head.into()).await?;

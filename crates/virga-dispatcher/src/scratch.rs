@@ -57,8 +57,8 @@ pub(crate) fn require(work: &Work<'_>, need: u64) -> Result<(), JobError> {
         return Ok(());
     }
     if need.saturating_add(reserve) > total {
-        let why = "this file is too large for the scratch disk of this site";
-        return Err(JobError::Fail(why.to_owned()));
+        let why = "This file is too large for the scratch disk of this site.";
+        return Err(JobError::fail("scratch_too_small", why));
     }
     let (need, free) = (need.div_ceil(1 << 20), free >> 20);
     Err(JobError::NoRoom(format!(

@@ -78,7 +78,7 @@ impl<'a> Work<'a> {
         let key = row
             .source_key
             .as_deref()
-            .ok_or_else(|| JobError::Fail("This video has no file.".to_owned()))?;
+            .ok_or_else(|| JobError::fail("internal", "This video has no file."))?;
         Ok(MediaKey::parse(key)?)
     }
 

@@ -152,6 +152,11 @@ impl Person {
         self.send(self.request(Method::PUT, path).body(body)).await
     }
 
+    /// `PUT` of JSON.
+    pub async fn put_json(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// `DELETE`.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await

@@ -108,6 +108,7 @@ impl Site {
     /// A site of this program, with limits that do not get in a test's way.
     pub fn of(program: impl Into<PathBuf>) -> SiteBuilder {
         let environment = [
+            ("VIRGA_DISPATCHER__HEAD_START_MS", "0"),
             ("VIRGA_LIMITS__READS_PER_SECOND", "100000"),
             ("VIRGA_LIMITS__WRITES_PER_SECOND", "100000"),
             ("VIRGA_LIMITS__SIGN_UPS_PER_HOUR", "100000"),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use virga_core::wire::Me;
 
-use crate::{assets, locale::Lang};
+use crate::{assets, locale::Lang, reasons};
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]
@@ -68,10 +68,24 @@ impl Frame {
 
     /// The texts that an island needs, as JSON for its `data-strings`.
     pub(crate) fn strings(&self, keys: &[&str]) -> String {
+        self.map_of(keys.iter().map(|key| (*key).to_owned()))
+    }
+
+    /// The same, with the words for why work on a video failed.
+    pub(crate) fn strings_with_reasons(&self, keys: &[&str]) -> String {
+        let keys = keys.iter().map(|key| (*key).to_owned());
+        // On English pages the API's own words are shown: they hold the figures.
+        let reasons = reasons::keys().filter(|_| self.lang != Lang::En);
+        self.map_of(keys.chain(reasons))
+    }
+
+    fn map_of(&self, keys: impl Iterator<Item = String>) -> String {
         let values = SCRIPT_VARIABLES.map(|name| (name, format!("{{{name}}}").into()));
         let map: serde_json::Map<String, serde_json::Value> = keys
-            .iter()
-            .map(|key| ((*key).to_owned(), self.lang.fill(key, &values).into()))
+            .map(|key| {
+                let text = self.lang.fill(&key, &values);
+                (key, text.into())
+            })
             .collect();
         serde_json::Value::Object(map).to_string()
     }

@@ -11,6 +11,7 @@ mod frame;
 mod headers;
 mod locale;
 mod pages;
+mod reasons;
 mod router;
 mod show;
 mod state;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use virga_core::{
     CommentId, OsEntropy, Timestamp, UploadId, UserId, VideoId,
+    job::JobKind,
     permission::Role,
     upload::UploadState,
     video::{VideoState, Visibility},
-    wire::{Comment, Me, Page, Playback, Problem, Upload, UploadMode, Video},
+    wire::{Comment, Me, Page, Playback, Problem, Upload, UploadMode, Video, Warning},
 };
 
 use crate::{
@@ -60,7 +61,12 @@ fn video(state: VideoState) -> Video {
         visibility: Visibility::Unlisted,
         state,
         failure: (state == VideoState::Failed).then(|| NASTY.into()),
-        warnings: vec![NASTY.into()],
+        failure_code: (state == VideoState::Failed).then(|| "file_is_text".into()),
+        warnings: vec![Warning {
+            job: "ladder".into(),
+            code: "gave_up".into(),
+            text: NASTY.into(),
+        }],
         progress: Some(0.4),
         owner: "云-ada".into(),
         editable: true,
@@ -193,6 +199,7 @@ impl MinePage {
 impl WatchPage {
     fn sample(f: Frame, state: VideoState, fallback: bool) -> Self {
         let playback = state.plays().then(|| Playback {
+            position: Some(12.5),
             hls: "/media/x/main.m3u8".into(),
             fallback: fallback.then(|| "/media/x/fallback.mp4".into()),
             poster: fallback.then(|| "/media/x/poster.jpg".into()),
@@ -514,8 +521,20 @@ fn no_text_is_unused_and_none_is_missing() {
         .iter()
         .map(|code| format!("problem-{}", code.replace('.', "-")))
         .collect();
+    let reasons: BTreeSet<String> = crate::reasons::keys()
+        .chain(
+            JobKind::ALL
+                .iter()
+                .filter(|kind| kind.shapes_the_video())
+                .map(|kind| format!("warning-{kind}")),
+        )
+        .collect();
+    for key in &reasons {
+        assert!(keys.contains_key(key), "{key} is missing");
+    }
     for key in keys.keys() {
-        let used = code.contains(&format!("\"{key}\"")) || problems.contains(key);
+        let used =
+            code.contains(&format!("\"{key}\"")) || problems.contains(key) || reasons.contains(key);
         assert!(used, "{key} is unused");
     }
     for piece in code

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -14,9 +15,10 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::{
+    fmt,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 use virga_db::{Db, jobs};
@@ -29,7 +31,22 @@ pub(crate) struct Health {
     pub(crate) db: Option<Db>,
     pub(crate) store: Option<DiskStore>,
     pub(crate) stop: CancellationToken,
+    peers: Vec<Peer>,
     metrics: Arc<Metrics>,
+}
+
+/// Another role that this one works better with: named when it is away, not a reason to send
+/// nobody here.
+#[derive(Clone)]
+struct Peer {
+    name: &'static str,
+    answers: Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -47,6 +64,8 @@ struct Metrics {
     open_jobs: Gauge,
 }
 
+/// What another role gets to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 impl Metrics {
@@ -83,8 +102,33 @@ impl Health {
             db,
             store,
             stop,
+            peers: Vec::new(),
             metrics: Arc::new(Metrics::new()),
         }
+    }
+
+    /// Names a role that `/readyz` tells the absence of.
+    pub(crate) fn with<F>(mut self, name: &'static str, answers: F) -> Self
+    where
+        F: Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static,
+    {
+        self.peers.push(Peer {
+            name,
+            answers: Arc::new(answers),
+        });
+        self
+    }
+
+    /// The roles that do not answer now, a line each.
+    async fn away(&self) -> String {
+        let mut lines = String::new();
+        for peer in &self.peers {
+            let asked = tokio::time::timeout(PATIENCE, (peer.answers)()).await;
+            if !asked.unwrap_or(false) {
+                lines = lines + "without " + peer.name + "\n";
+            }
+        }
+        lines
     }
 
     /// Adds the three routes, and counts what goes through the router.
@@ -124,7 +168,7 @@ impl Health {
 async fn ready(State(health): State<Health>) -> Response {
     let missing = health.missing().await;
     if missing.is_empty() {
-        "ready\n".into_response()
+        format!("ready\n{}", health.away().await).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
     }

@@ -52,7 +52,11 @@ impl Lifecycle {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
             _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
-            () = self.stop.cancelled() => {}
+            () = self.stop.cancelled() => {
+                // Nobody asked for it: a part ended.
+                self.failed.store(true, Ordering::SeqCst);
+                tracing::error!("stopping: a part of this process ended");
+            }
         }
         self.stop.cancel();
         self.tracker.close();

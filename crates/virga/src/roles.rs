@@ -3,13 +3,16 @@
 use anyhow::Context;
 use axum::Router;
 use http_body_util::BodyExt;
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
 use tokio::net::TcpListener;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_api::{ApiConfig, ApiParts, ApiState};
 use virga_app::App;
-use virga_client::{ApiClient, InProcess, TransportError};
-use virga_core::paths::{self, RoleName};
+use virga_client::{ApiClient, Caller, InProcess, TransportError};
+use virga_core::{
+    keys::Voucher,
+    paths::{self, RoleName},
+};
 use virga_dispatcher::{Dispatcher, Launcher};
 use virga_http::{layers, serve};
 use virga_stream::StreamState;
@@ -45,7 +48,10 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
         Arc::clone(&parts.clock),
     );
     let follow = state.presentations().clone().follow(api, life.stop.clone());
-    life.tracker.spawn(follow);
+    life.vital("changes", async move {
+        follow.await;
+        Ok(())
+    });
     virga_stream::router(state)
 }
 
@@ -117,6 +123,18 @@ pub(crate) fn remote_api(parts: &Parts) -> anyhow::Result<ApiClient> {
         parts.keys.clone(),
         Arc::clone(&parts.clock),
     ))
+}
+
+/// Whether the API answers now.
+pub(crate) async fn answers(api: ApiClient) -> bool {
+    let me = Caller {
+        token: None,
+        voucher: Voucher {
+            address: Ipv4Addr::LOCALHOST.into(),
+            request_id: "readiness".to_owned(),
+        },
+    };
+    api.as_caller(me).site().await.is_ok()
 }
 
 /// Binds a role's port.

@@ -1,4 +1,4 @@
-//! Videos: lists, one video, playback, views, source.
+//! Videos: lists, one video, its changes, its source.
 
 use axum::{
     body::Body,
@@ -10,16 +10,11 @@ use serde::Deserialize;
 use virga_app::require;
 use virga_core::{
     Failure, Kind, VideoId,
-    permission::Action,
+    permission::{Action, authorize},
     text,
-    video::VideoState,
-    wire::{NewVideo, Page, Playback, Sort, Video, VideoPatch, ViewReport},
+    wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
-use virga_db::{
-    VideoRow,
-    videos::{self, Listing, NewVideoRow},
-    views::ViewMark,
-};
+use virga_db::videos::{self, Listing, NewVideoRow};
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
@@ -182,7 +177,11 @@ pub(crate) async fn edit(
     headers: HeaderMap,
     Json(patch): Json<VideoPatch>,
 ) -> Result<Response> {
-    let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
+    // Read and written under one lock: of two edits the second sees the first.
+    let tx = state.app.db.begin().await.map_err(Failure::from)?;
+    let row = videos::find(&tx, id).await.map_err(Failure::from)?;
+    let row = row.ok_or_else(|| Failure::not_found("video"))?;
+    authorize(&caller.viewer, row.facts(), Action::Edit)?;
     if let Some(expected) = headers.get(header::IF_MATCH) {
         let shown = present::one(&state, &caller.viewer, row.clone()).await?;
         if expected != "*" && *expected != etag(&shown) {
@@ -198,7 +197,6 @@ pub(crate) async fn edit(
         .description
         .as_deref()
         .map_or(Ok(row.description.clone()), text::description)?;
-    let tx = state.app.db.begin().await.map_err(Failure::from)?;
     videos::describe(&tx, id, &title, &description)
         .await
         .map_err(Failure::from)?;
@@ -266,92 +264,6 @@ pub(crate) async fn retry(
     let row = state.app.retry_video(id).await?;
     let shown = present::one(&state, &caller.viewer, row).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
-}
-
-/// Addresses to play; 409 with the state before anything plays.
-#[utoipa::path(get, path = "/videos/{id}/playback", tag = "videos",
-    params(("id" = VideoId, Path)), responses((status = 200, body = Playback), (status = 409)))]
-pub(crate) async fn playback(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Path(id): Path<VideoId>,
-) -> Result<Response> {
-    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
-    if !row.state.plays() {
-        return Err(nothing_plays(&row).into());
-    }
-    if row.published_version < row.presentation_version
-        && let Err(failed) = state.app.publish(id).await
-        && row.published_version == 0
-    {
-        return Err(failed.into());
-    }
-    let (base, expires_at) = present::media_base(&state, &row);
-    let playback = Playback {
-        hls: format!("{base}/main.m3u8"),
-        fallback: row
-            .fallback_key
-            .as_ref()
-            .map(|_| format!("{base}/fallback.mp4")),
-        poster: row
-            .poster_key
-            .as_ref()
-            .map(|_| format!("{base}/poster.jpg")),
-        expires_at,
-        version: row.presentation_version,
-    };
-    let private = [(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    )];
-    Ok((private, Json(playback)).into_response())
-}
-
-fn nothing_plays(row: &VideoRow) -> Failure {
-    let (code, detail) = match row.state {
-        VideoState::Draft => ("video.draft", "This video has no file yet."),
-        VideoState::Uploading => ("video.uploading", "This video is still being uploaded."),
-        VideoState::Failed => ("video.failed", "This video cannot be played."),
-        _ => (
-            "video.processing",
-            "This video is being made ready. Try again in a moment.",
-        ),
-    };
-    let failure = Failure::new(Kind::Conflict, code, detail);
-    if row.state == VideoState::Processing {
-        failure.after(1)
-    } else {
-        failure
-    }
-}
-
-/// Someone saw 10 seconds or 30 %.
-#[utoipa::path(post, path = "/videos/{id}/views", tag = "videos",
-    params(("id" = VideoId, Path)), request_body = ViewReport, responses((status = 204)))]
-pub(crate) async fn report_view(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Path(id): Path<VideoId>,
-    Json(report): Json<ViewReport>,
-) -> Result<StatusCode> {
-    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
-    #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-    let duration = row.duration.unwrap_or(0) as f64 / 1e6;
-    let enough = report.watched >= (duration * 0.3).min(10.0);
-    if !row.state.plays() || !report.watched.is_finite() || !enough {
-        let detail = "A view counts after 10 seconds or 30 % of the video.";
-        return Err(Failure::field("watched", "view.too-short", detail).into());
-    }
-    let viewer = match caller.viewer.user_id() {
-        Some(id) => id.to_string(),
-        None => virga_app::hash_token(&format!("view {}", caller.network()))[..32].to_owned(),
-    };
-    state.views.note(ViewMark {
-        video: id,
-        viewer,
-        at: state.app.clock.now(),
-    });
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The original, for its owner, as a download.

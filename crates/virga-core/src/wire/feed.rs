@@ -15,9 +15,12 @@ pub enum Event {
         id: VideoId,
         /// New state.
         state: VideoState,
-        /// Why nothing plays.
+        /// Why nothing plays, for those who may change the video.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<String>,
+        /// The stable name of that reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure_code: Option<String>,
     },
     /// Its open work moved on.
     Progress {

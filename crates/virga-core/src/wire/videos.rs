@@ -39,6 +39,17 @@ pub struct VideoPatch {
     pub visibility: Option<Visibility>,
 }
 
+/// Work that failed although the video plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// Which kind of job.
+    pub job: String,
+    /// The stable name of the reason.
+    pub code: String,
+    /// The reason in words.
+    pub text: String,
+}
+
 /// A video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Video {
@@ -55,9 +66,12 @@ pub struct Video {
     /// Why nothing plays, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// The stable name of that reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
     /// What went wrong beside what plays: rungs that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Share of the open work that is done, 0 to 1; while the state is processing or playable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,
@@ -97,7 +111,7 @@ pub struct Video {
 }
 
 /// `GET /videos/{id}/playback`. Absolute paths, or full URLs of a bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Playback {
     /// Multivariant playlist.
     pub hls: String,
@@ -110,6 +124,16 @@ pub struct Playback {
     pub expires_at: Option<Timestamp>,
     /// The presentation that they belong to.
     pub version: i64,
+    /// Seconds at which the signed-in viewer stopped last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<f64>,
+}
+
+/// `PUT /videos/{id}/position`: where the viewer is.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Position {
+    /// Seconds from the start.
+    pub seconds: f64,
 }
 
 /// Order of a list of videos.

@@ -24,6 +24,7 @@ pub struct Model {
     pub progress: i32,
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
+    pub error_code: Option<String>,
     pub created_at: i64,
     pub updated_at: i64,
 }

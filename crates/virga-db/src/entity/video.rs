@@ -19,6 +19,7 @@ pub struct Model {
     pub state: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub failure: Option<String>,
+    pub failure_code: Option<String>,
     pub created_at: i64,
     pub published_at: Option<i64>,
     pub deleted_at: Option<i64>,

@@ -52,6 +52,8 @@ const INDEXES: &[(&str, &str, &[&str])] = &[
     ),
     ("changes_at", "changes", &["at"]),
     ("view_marks_hour", "view_marks", &["hour"]),
+    ("positions_video", "positions", &["video_id"]),
+    ("positions_updated", "positions", &["updated_at"]),
 ];
 
 #[expect(
@@ -94,6 +96,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(ColumnDef::new("visibility").string_len(64).not_null())
             .col(ColumnDef::new("state").string_len(64).not_null())
             .col(ColumnDef::new("failure").text())
+            .col(ColumnDef::new("failure_code").string_len(64))
             .col(ColumnDef::new("created_at").big_integer().not_null())
             .col(ColumnDef::new("published_at").big_integer())
             .col(ColumnDef::new("deleted_at").big_integer())
@@ -171,6 +174,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(ColumnDef::new("worker").string_len(191).not_null())
             .col(ColumnDef::new("progress").integer().not_null())
             .col(ColumnDef::new("error").text())
+            .col(ColumnDef::new("error_code").string_len(64))
             .col(ColumnDef::new("created_at").big_integer().not_null())
             .col(ColumnDef::new("updated_at").big_integer().not_null())
             .to_owned(),
@@ -204,6 +208,14 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(ColumnDef::new("viewer").string_len(64).not_null())
             .col(ColumnDef::new("hour").big_integer().not_null())
             .primary_key(Index::create().col("video_id").col("viewer").col("hour"))
+            .to_owned(),
+        Table::create()
+            .table("positions")
+            .col(ColumnDef::new("user_id").string_len(64).not_null())
+            .col(ColumnDef::new("video_id").string_len(64).not_null())
+            .col(ColumnDef::new("millis").big_integer().not_null())
+            .col(ColumnDef::new("updated_at").big_integer().not_null())
+            .primary_key(Index::create().col("user_id").col("video_id"))
             .to_owned(),
         Table::create()
             .table("settings")

@@ -39,8 +39,9 @@ pub(crate) async fn picture(session: &Session<'_>, probed: &Probed) -> Result<Pa
     if is_there(&path) {
         Ok(path)
     } else {
-        Err(JobError::Fail(
-            "No picture could be taken from it.".to_owned(),
+        Err(JobError::fail(
+            "damaged",
+            "No picture could be taken from it.",
         ))
     }
 }

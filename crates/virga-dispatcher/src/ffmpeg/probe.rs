@@ -113,9 +113,10 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         } else {
             "an unknown coding"
         };
-        return Err(JobError::Fail(format!(
-            "Its picture is in {name}, which is not taken here."
-        )));
+        return Err(JobError::fail(
+            "coding_unsupported",
+            format!("Its picture is in {name}, which is not taken here."),
+        ));
     }
     if video.width == 0 || video.height == 0 {
         return Err(damaged());

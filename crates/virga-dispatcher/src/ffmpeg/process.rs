@@ -7,18 +7,22 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
     time::timeout,
 };
+use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::{Arguments, Session, launcher::Limits, words};
 use crate::outcome::JobError;
 
 /// How much of what it complains about is kept.
 const COMPLAINTS: usize = 64 * 1024;
+/// The longest line of a progress report.
+const LINE: usize = 4096;
 /// The longest answer of ffprobe.
 const ANSWER: u64 = 1 << 20;
 
@@ -172,8 +176,9 @@ async fn supervise(
     };
     let ended = tokio::select! {
         ended = timeout(bounds.deadline, whole) => ended.unwrap_or_else(|_| {
-            Err(JobError::Fail(
-                "Encoding it takes far longer than it should.".to_owned(),
+            Err(JobError::fail(
+                "too_slow",
+                "Encoding it takes far longer than it should.",
             ))
         }),
         () = halt.cancelled() => Err(JobError::Interrupted),
@@ -195,11 +200,13 @@ async fn progress(
     media: Duration,
 ) -> Result<(), JobError> {
     let Some(out) = out else { return Ok(()) };
-    let mut lines = BufReader::new(out).lines();
+    let mut lines = FramedRead::new(out, LinesCodec::new_with_max_length(LINE));
     let mut seen = Seen::default();
     loop {
         let moved = async {
-            while let Some(line) = lines.next_line().await? {
+            while let Some(line) = lines.next().await {
+                let line =
+                    line.map_err(|error| JobError::Retry(format!("ffmpeg's report: {error}")))?;
                 if seen.take(&line) {
                     return Ok(true);
                 }

@@ -32,10 +32,16 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
         return JobError::Retry("the encoder wrote more than it should".to_owned());
     }
     if says(&["exceeds specified max pixel count"]) {
-        return JobError::Fail("Its picture has more pixels than are taken here.".to_owned());
+        return JobError::fail(
+            "picture_too_large",
+            "Its picture has more pixels than are taken here.",
+        );
     }
     if says(&["Codec not on whitelist", "not on whitelist"]) {
-        return JobError::Fail("It is in a coding that is not taken here.".to_owned());
+        return JobError::fail(
+            "coding_unsupported",
+            "It is in a coding that is not taken here.",
+        );
     }
     if says(DAMAGED) {
         return damaged();

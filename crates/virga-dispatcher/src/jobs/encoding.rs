@@ -113,7 +113,10 @@ impl Written {
             .video()
             .filter(|track| !self.movie.tracks[*track].samples.is_empty());
         let track = track.ok_or_else(|| {
-            JobError::Fail("Its picture cannot be decoded: no frame came out.".to_owned())
+            JobError::fail(
+                "damaged",
+                "Its picture cannot be decoded: no frame came out.",
+            )
         })?;
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_video(&movie, track)).await??;

@@ -17,36 +17,42 @@ pub(super) fn check(
 ) -> Result<(), JobError> {
     let (width, height) = (shape.width, shape.height);
     if width.max(height) > LONG_SIDE || width.min(height) > SHORT_SIDE {
-        return refuse(format!(
-            "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken \
+        return Err(JobError::fail(
+            "picture_too_large",
+            format!(
+                "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken \
              here."
+            ),
         ));
     }
     let most = config.limits.max_duration_seconds;
     let seconds = u64::try_from(shape.duration_micros / 1_000_000).unwrap_or(0);
     if seconds > most {
         let (is, most) = (seconds.div_ceil(60), most / 60);
-        return refuse(format!(
-            "It is {is} minutes long. At most {most} minutes are taken here."
+        return Err(JobError::fail(
+            "too_long",
+            format!("It is {is} minutes long. At most {most} minutes are taken here."),
         ));
     }
     if streams > STREAMS {
-        return refuse(format!(
-            "It has {streams} tracks of picture and sound. At most {STREAMS} are taken here."
+        return Err(JobError::fail(
+            "too_many_tracks",
+            format!(
+                "It has {streams} tracks of picture and sound. At most {STREAMS} are taken here."
+            ),
         ));
     }
     // The average of a very short file says little.
     if shape.frame_rate > FRAME_RATE && seconds > 1 {
-        return refuse(format!(
-            "It has {:.0} frames a second. At most {FRAME_RATE:.0} are taken here.",
-            shape.frame_rate
+        return Err(JobError::fail(
+            "frame_rate_too_high",
+            format!(
+                "It has {:.0} frames a second. At most {FRAME_RATE:.0} are taken here.",
+                shape.frame_rate
+            ),
         ));
     }
     Ok(())
-}
-
-fn refuse(why: String) -> Result<(), JobError> {
-    Err(JobError::Fail(why))
 }
 
 #[cfg(test)]

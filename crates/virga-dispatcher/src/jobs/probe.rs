@@ -1,7 +1,7 @@
 //! Looks at the source by ranged reads. What browsers play as it is, is published at once; the rest
 //! is handed to the encoder; what is no video is refused in words.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 use virga_core::job::JobKind;
@@ -66,6 +66,7 @@ async fn publish(
             height: shape.height,
         }),
         next: vec![JobKind::Poster, JobKind::Package, rung],
+        pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
     }
     .into())
@@ -77,8 +78,9 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
     let shape = &ready.probed.shape;
     limits::check(work.config(), shape, ready.probed.streams)?;
     if ready.ladder(work)?.is_empty() {
-        return Err(JobError::Fail(
-            "Its picture is too small to be shown.".to_owned(),
+        return Err(JobError::fail(
+            "picture_too_small",
+            "Its picture is too small to be shown.",
         ));
     }
     Ok(Outcome {

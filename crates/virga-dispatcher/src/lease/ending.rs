@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use virga_app::fail;
-use virga_core::job::JobKind;
+use virga_core::{job::JobKind, reason::Reason};
 use virga_db::{DbError, jobs, tracks, videos};
 use virga_objects::KeyPrefix;
 
@@ -50,8 +50,8 @@ impl Held {
                 let why = error.to_string();
                 let tries = self.job.attempts;
                 if tries >= self.job.kind.max_attempts() {
-                    self.give_up(&format!("Given up after {tries} tries: {why}"))
-                        .await
+                    let text = format!("Given up after {tries} tries: {why}");
+                    self.give_up(&Reason::new("gave_up", text)).await
                 } else {
                     let pause = pause(self.job.attempts);
                     self.give_back(Some(&why), pause, true).await
@@ -86,7 +86,7 @@ impl Held {
     }
 
     /// Failed for good, with the reason; the source is kept.
-    async fn give_up(&self, why: &str) -> Result<(), DbError> {
+    async fn give_up(&self, why: &Reason) -> Result<(), DbError> {
         let app = &self.dispatcher.app;
         let (job, now) = (&self.job, app.clock.now());
         let tx = app.db.begin().await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use virga_core::{
     VideoId,
     job::{JobKind, JobState},
+    video::VideoState,
 };
 use virga_db::{JobRow, jobs};
 
@@ -118,7 +119,10 @@ async fn two_dispatchers_do_every_job_once() {
 async fn a_job_without_room_waits_and_says_so() {
     let mut site = Site::new().await;
     let mut config = virga_dispatcher::DispatcherConfig::default();
-    config.limits.scratch_reserve = u64::MAX / 2;
+    // More than is free, less than the whole disk: room may come.
+    let disk = rustix::fs::statvfs(site.scratch().parent().unwrap()).unwrap();
+    let (free, total) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
+    config.limits.scratch_reserve = free + (total - free) / 2;
     site.start(config);
     let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 a.mkv");
     let video = site.add(&clip).await;
@@ -138,6 +142,19 @@ async fn a_job_without_room_waits_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_no_scratch_disk_of_this_size_can_hold_is_refused() {
+    let mut site = Site::new().await;
+    let mut config = virga_dispatcher::DispatcherConfig::default();
+    config.limits.scratch_reserve = u64::MAX / 2;
+    site.start(config);
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 a.mkv");
+    let video = site.add(&clip).await;
+    let row = site.settled(video).await;
+    assert_eq!(row.failure_code.as_deref(), Some("scratch_too_small"));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn scratch_of_dead_workers_goes_and_that_of_others_stays() {
     let mut site = Site::new().await;
     let stale = site.scratch().join("4711-3");
@@ -147,6 +164,35 @@ async fn scratch_of_dead_workers_goes_and_that_of_others_stays() {
     site.start(virga_dispatcher::DispatcherConfig::default());
     site.until(async || !stale.exists()).await;
     assert!(foreign.exists());
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_worker_dies_each_time_is_given_up_and_leaves_nothing() {
+    let mut site = Site::new().await;
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 a.mkv");
+    let video = site.add(&clip).await;
+    let mut left = Vec::new();
+    for _ in 0..JobKind::Probe.max_attempts() {
+        let claim = jobs::Claim {
+            worker: "dead",
+            kinds: &[JobKind::Probe],
+            now: site.app.clock.now(),
+        };
+        let dead = jobs::claim(&site.app.db, claim).await.unwrap().unwrap();
+        let object = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
+        std::fs::create_dir_all(object.parent().unwrap()).unwrap();
+        std::fs::write(&object, b"{}").unwrap();
+        left.push(object);
+        site.clock.advance(virga_core::job::LEASE);
+    }
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let row = site.settled(video).await;
+    assert_eq!(row.state, VideoState::Failed);
+    assert_eq!(row.failure_code.as_deref(), Some("gave_up"));
+    assert!(row.failure.unwrap().contains("after 5 tries"));
+    site.until(async || left.iter().all(|object| !object.exists()))
+        .await;
     site.stop().await;
 }
 

@@ -75,7 +75,9 @@ impl Site {
     }
 
     /// Starts one more dispatcher.
-    pub(crate) fn start(&mut self, config: DispatcherConfig) {
+    pub(crate) fn start(&mut self, mut config: DispatcherConfig) {
+        // This clock stands still.
+        config.head_start_ms = 0;
         let dispatcher = Dispatcher {
             app: self.app.clone(),
             config: Arc::new(config),

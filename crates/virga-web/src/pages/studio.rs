@@ -17,6 +17,7 @@ use crate::{
     fault::Fault,
     frame::{Frame, query_value},
     locale::Lang,
+    reasons,
     show::{self, Card},
     visit::Visit,
 };
@@ -134,7 +135,7 @@ impl UploadPage {
     ) -> Self {
         let f = visit_frame;
         Self {
-            strings: f.strings(&UPLOAD_STRINGS),
+            strings: f.strings_with_reasons(&UPLOAD_STRINGS),
             upload_max,
             upload_max_text: show::bytes(upload_max),
             quota,
@@ -231,8 +232,8 @@ impl Row {
             state_text: state_text(lang, state),
             visibility: visibility_text(lang, video.visibility),
             progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
-            failure: video.failure.clone(),
-            warnings: video.warnings.clone(),
+            failure: reasons::failure(lang, video),
+            warnings: reasons::warnings(lang, video),
             purge: video
                 .purge_at
                 .map(|at| lang.with("mine-purge", "date", show::date(lang, at))),
@@ -250,7 +251,7 @@ impl Row {
 impl MinePage {
     pub(crate) fn new(f: Frame, now: Timestamp, quota: String, videos: &[Video]) -> Self {
         Self {
-            strings: f.strings(&STATE_STRINGS),
+            strings: f.strings_with_reasons(&STATE_STRINGS),
             quota,
             rows: videos
                 .iter()

@@ -18,6 +18,7 @@ use crate::{
     frame::{Frame, query_value},
     locale::Lang,
     pages::studio::{state_text, visibility_text},
+    reasons,
     show::{self, When},
     visit::Visit,
 };
@@ -115,7 +116,7 @@ impl Stage {
         let (state, mine) = (video.state, video.editable);
         Self {
             title: state_text(lang, state),
-            text: video.failure.clone().unwrap_or_else(|| lang.text(key)),
+            text: reasons::failure(lang, video).unwrap_or_else(|| lang.text(key)),
             progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
             busy: state == VideoState::Processing,
             retry: mine && state == VideoState::Failed,
@@ -157,7 +158,7 @@ impl WatchPage {
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
-            strings: f.strings(&WATCH_STRINGS),
+            strings: f.strings_with_reasons(&WATCH_STRINGS),
             comment_strings: f.strings(&COMMENT_STRINGS),
             plays,
             unfinished: state.is_unfinished(),
@@ -175,7 +176,7 @@ impl WatchPage {
             visibility: (video.visibility != Visibility::Public)
                 .then(|| visibility_text(lang, video.visibility)),
             warnings: if video.editable {
-                video.warnings.clone()
+                reasons::warnings(lang, &video)
             } else {
                 Vec::new()
             },

@@ -1,5 +1,6 @@
 //! `serve` and the four roles.
 
+use futures_util::FutureExt;
 use std::{net::SocketAddr, process::ExitCode};
 use virga_app::App;
 use virga_core::paths::RoleName;
@@ -38,15 +39,12 @@ pub(crate) async fn web(config: Config) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(config).await?;
     let life = Lifecycle::default();
     let listener = roles::bind(&parts, RoleName::Web).await?;
-    let router = roles::web(&parts, roles::remote_api(&parts)?);
+    let api = roles::remote_api(&parts)?;
+    let router = roles::web(&parts, api.clone());
     listening(RoleName::Web, listener.local_addr()?);
-    roles::listen(
-        &parts,
-        listener,
-        router,
-        Health::new(None, None, life.stop.clone()),
-        &life,
-    );
+    let health = Health::new(None, None, life.stop.clone())
+        .with("api", move || roles::answers(api.clone()).boxed());
+    roles::listen(&parts, listener, router, health, &life);
     life.run().await
 }
 
@@ -77,9 +75,11 @@ pub(crate) async fn stream(config: Config) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(config).await?;
     let life = Lifecycle::default();
     let listener = roles::bind(&parts, RoleName::Stream).await?;
-    let router = roles::stream(&parts, roles::remote_api(&parts)?, &life);
+    let api = roles::remote_api(&parts)?;
+    let router = roles::stream(&parts, api.clone(), &life);
     listening(RoleName::Stream, listener.local_addr()?);
-    let health = Health::new(None, Some(parts.store.clone()), life.stop.clone());
+    let health = Health::new(None, Some(parts.store.clone()), life.stop.clone())
+        .with("api", move || roles::answers(api.clone()).boxed());
     roles::listen(&parts, listener, router, health, &life);
     life.run().await
 }

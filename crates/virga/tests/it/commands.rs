@@ -4,7 +4,12 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
+};
+use virga_core::{Clock, OsEntropy, SystemClock, UploadId, job::JobKind};
+use virga_db::{
+    Db,
+    jobs::{self, Claim},
 };
 use virga_testkit::{Clip, Role, Site};
 
@@ -188,6 +193,58 @@ async fn fsck_finds_each_class_of_damage_and_repairs_what_it_can() {
     assert_eq!(classes(&site.run(&["fsck", "--json"]).1), ["dangling-row"]);
     fs::write(&source, &whole).unwrap();
     assert_eq!(site.run(&["fsck", "--json"]).0, 0);
+}
+
+#[tokio::test]
+async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.draft("Fsck", "public").await;
+    let upload = ann.open_upload(&video, 1000).await;
+    site.kill(Role::Serve);
+    let sessions = site.data().join("objects/.multipart");
+    let open = sessions.join(upload["id"].as_str().unwrap());
+    let stray = sessions.join(UploadId::random(&OsEntropy).as_str());
+    fs::create_dir(&stray).unwrap();
+    for entry in fs::read_dir(&open).unwrap().flatten() {
+        let copy = stray.join(entry.file_name());
+        fs::copy(entry.path(), &copy).unwrap();
+        age(&entry.path());
+        age(&copy);
+    }
+    let (code, report) = site.run(&["fsck", "--json"]);
+    assert_eq!(
+        (code, classes(&report)),
+        (1, vec!["unreferenced-multipart".to_owned()])
+    );
+    assert!(site.run(&["fsck", "--repair"]).0 == 0 && !stray.exists() && open.exists());
+    assert_eq!(site.run(&["fsck"]).0, 0, "repaired");
+
+    let db = Db::open_sqlite(&site.data().join("virga.sqlite"))
+        .await
+        .unwrap();
+    let past = SystemClock.now().minus(Duration::from_secs(600));
+    let id = video.parse().unwrap();
+    jobs::enqueue(db.write(), JobKind::Probe, id, past, past)
+        .await
+        .unwrap();
+    let claim = Claim {
+        worker: "gone",
+        kinds: &[JobKind::Probe],
+        now: past,
+    };
+    assert!(jobs::claim(&db, claim).await.unwrap().is_some());
+    let (code, report) = site.run(&["fsck", "--json"]);
+    assert_eq!((code, classes(&report)), (1, vec!["stuck-job".to_owned()]));
+    // Nothing is guessed about it: a dispatcher takes it up.
+    assert_eq!(site.run(&["fsck", "--repair"]).0, 1);
+    site.start(Role::Serve);
+    ann.wait_until_answered("/readyz").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while site.run(&["fsck"]).0 != 0 {
+        assert!(Instant::now() < deadline, "nobody took the job up");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]

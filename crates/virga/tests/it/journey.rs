@@ -79,3 +79,29 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");
 }
+
+#[tokio::test]
+async fn where_a_viewer_stopped_is_kept_for_that_viewer_only() {
+    let site = Site::of(VIRGA).start();
+    let (ann, ben, stranger) = (
+        site.register("ann").await,
+        site.register("ben").await,
+        site.stranger(),
+    );
+    let video = ann.upload("Long", "public", &Clip::default().bytes()).await;
+    ann.wait_for(&video, &["playable", "ready"]).await;
+    let path = format!("/api/v1/videos/{video}/position");
+    let at = |seconds: f64| json!({ "seconds": seconds });
+    for seconds in [1.25, 2.5] {
+        let _ = ann.put_json(&path, at(seconds)).await.expect(204);
+    }
+    assert_eq!(ann.playback(&video).await["position"], 2.5);
+    assert!(ben.playback(&video).await["position"].is_null());
+    let _ = stranger.put_json(&path, at(1.0)).await.expect(401);
+    for wrong in [-1.0, 1e300] {
+        let _ = ann.put_json(&path, at(wrong)).await.expect(422);
+    }
+    let hidden = ann.draft("Hidden", "private").await;
+    let path = format!("/api/v1/videos/{hidden}/position");
+    let _ = ben.put_json(&path, at(1.0)).await.expect(404);
+}

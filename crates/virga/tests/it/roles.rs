@@ -98,6 +98,11 @@ async fn four_roles_behind_a_balancer_are_one_site() {
 
     // Granted playback goes on while api is down; pages say calmly that they cannot.
     site.kill(Role::Api);
+    for role in [Role::Web, Role::Stream] {
+        let own = Person::new(format!("http://127.0.0.1:{}", site.port(role)));
+        let ready = own.get("/readyz").await.expect(200);
+        assert_eq!(ready.text(), "ready\nwithout api\n");
+    }
     let _ = stranger
         .get(playback["hls"].as_str().unwrap())
         .await

@@ -1,0 +1,144 @@
+//! Playing a video: its addresses, where a viewer stopped, views.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use std::time::Duration;
+use virga_app::require;
+use virga_core::{
+    Failure, Kind, VideoId,
+    permission::Action,
+    video::VideoState,
+    wire::{Playback, Position, ViewReport},
+};
+use virga_db::{VideoRow, positions, views::ViewMark};
+use virga_http::{Json, Path, Result};
+
+use crate::{
+    ApiState,
+    caller::{Caller, SignedIn},
+    present,
+};
+
+/// No video is longer: the largest `limits.max_duration_seconds` that makes sense.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Addresses to play; 409 with the state before anything plays.
+#[utoipa::path(get, path = "/videos/{id}/playback", tag = "videos",
+    params(("id" = VideoId, Path)), responses((status = 200, body = Playback), (status = 409)))]
+pub(crate) async fn playback(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+) -> Result<Response> {
+    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
+    if !row.state.plays() {
+        return Err(nothing_plays(&row).into());
+    }
+    if row.published_version < row.presentation_version
+        && let Err(failed) = state.app.publish(id).await
+        && row.published_version == 0
+    {
+        return Err(failed.into());
+    }
+    let (base, expires_at) = present::media_base(&state, &row);
+    let playback = Playback {
+        hls: format!("{base}/main.m3u8"),
+        fallback: row
+            .fallback_key
+            .as_ref()
+            .map(|_| format!("{base}/fallback.mp4")),
+        poster: row
+            .poster_key
+            .as_ref()
+            .map(|_| format!("{base}/poster.jpg")),
+        expires_at,
+        version: row.presentation_version,
+        position: position(&state, &caller, id).await?,
+    };
+    let private = [(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    )];
+    Ok((private, Json(playback)).into_response())
+}
+
+async fn position(state: &ApiState, caller: &Caller, id: VideoId) -> Result<Option<f64>> {
+    let Some(user) = caller.viewer.user_id() else {
+        return Ok(None);
+    };
+    let at = positions::find(state.app.db.read(), user, id).await;
+    Ok(at.map_err(Failure::from)?.map(|at| at.as_secs_f64()))
+}
+
+/// Notes where the signed-in viewer is, to go on there on another machine.
+#[utoipa::path(put, path = "/videos/{id}/position", tag = "videos",
+    params(("id" = VideoId, Path)), request_body = Position, responses((status = 204)))]
+pub(crate) async fn put_position(
+    State(state): State<ApiState>,
+    caller: Caller,
+    signed_in: SignedIn,
+    Path(id): Path<VideoId>,
+    Json(position): Json<Position>,
+) -> Result<StatusCode> {
+    let user = signed_in.user.id;
+    require(&state.app, &caller.viewer, id, Action::Play).await?;
+    let at = Duration::try_from_secs_f64(position.seconds)
+        .ok()
+        .filter(|at| *at <= LONGEST)
+        .ok_or_else(|| Failure::field("seconds", "position.invalid", "Give seconds, 0 or more."))?;
+    let now = state.app.clock.now();
+    positions::put(state.app.db.write(), user, id, at, now)
+        .await
+        .map_err(Failure::from)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn nothing_plays(row: &VideoRow) -> Failure {
+    let (code, detail) = match row.state {
+        VideoState::Draft => ("video.draft", "This video has no file yet."),
+        VideoState::Uploading => ("video.uploading", "This video is still being uploaded."),
+        VideoState::Failed => ("video.failed", "This video cannot be played."),
+        _ => (
+            "video.processing",
+            "This video is being made ready. Try again in a moment.",
+        ),
+    };
+    let failure = Failure::new(Kind::Conflict, code, detail);
+    if row.state == VideoState::Processing {
+        failure.after(1)
+    } else {
+        failure
+    }
+}
+
+/// Someone saw 10 seconds or 30 %.
+#[utoipa::path(post, path = "/videos/{id}/views", tag = "videos",
+    params(("id" = VideoId, Path)), request_body = ViewReport, responses((status = 204)))]
+pub(crate) async fn report_view(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+    Json(report): Json<ViewReport>,
+) -> Result<StatusCode> {
+    let row = require(&state.app, &caller.viewer, id, Action::Play).await?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
+    let duration = row.duration.unwrap_or(0) as f64 / 1e6;
+    let enough = report.watched >= (duration * 0.3).min(10.0);
+    if !row.state.plays() || !report.watched.is_finite() || !enough {
+        let detail = "A view counts after 10 seconds or 30 % of the video.";
+        return Err(Failure::field("watched", "view.too-short", detail).into());
+    }
+    let viewer = match caller.viewer.user_id() {
+        Some(id) => id.to_string(),
+        None => virga_app::hash_token(&format!("view {}", caller.network()))[..32].to_owned(),
+    };
+    state.views.note(ViewMark {
+        video: id,
+        viewer,
+        at: state.app.clock.now(),
+    });
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,67 @@
+//! Where each account stopped watching, so that it goes on there on another machine.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
+};
+use std::time::Duration;
+use virga_core::{Timestamp, UserId, VideoId};
+
+use crate::{
+    Result,
+    entity::position::{ActiveModel, Column as C, Entity},
+    rows::signed,
+};
+
+/// Where someone was.
+pub async fn find(
+    c: &impl ConnectionTrait,
+    user: UserId,
+    video: VideoId,
+) -> Result<Option<Duration>> {
+    let row = Entity::find_by_id((user.to_string(), video.to_string()))
+        .one(c)
+        .await?;
+    Ok(row.map(|row| Duration::from_millis(row.millis.unsigned_abs())))
+}
+
+/// Notes where someone is.
+pub async fn put(
+    c: &impl ConnectionTrait,
+    user: UserId,
+    video: VideoId,
+    at: Duration,
+    now: Timestamp,
+) -> Result<()> {
+    let row = ActiveModel {
+        user_id: Set(user.to_string()),
+        video_id: Set(video.to_string()),
+        millis: Set(signed(u64::try_from(at.as_millis()).unwrap_or(u64::MAX))),
+        updated_at: Set(now.0),
+    };
+    let known = OnConflict::columns([C::UserId, C::VideoId])
+        .update_columns([C::Millis, C::UpdatedAt])
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(known)
+        .exec_without_returning(c)
+        .await?;
+    Ok(())
+}
+
+/// Forgets a video's.
+pub(crate) async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
+    Entity::delete_many()
+        .filter(C::VideoId.eq(video.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what was noted before `before`.
+pub async fn sweep(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
+    Ok(Entity::delete_many()
+        .filter(C::UpdatedAt.lt(before.0))
+        .exec(c)
+        .await?
+        .rows_affected)
+}

@@ -1,0 +1,36 @@
+# Why a video failed, by the reason's code; English pages show the API's own words, which hold the figures
+reason-coding_unsupported = Its coding is not taken here.
+reason-damaged = The file is damaged, or it holds no picture that can be decoded here.
+reason-encrypted = The file is encrypted.
+reason-external_media = The file only points to media elsewhere.
+reason-file_empty = The file is empty.
+reason-file_is_audio = This file holds only sound, no video.
+reason-file_is_concat = This is a list of other files, not a video.
+reason-file_is_image = This is a picture, not a video.
+reason-file_is_playlist = This is a playlist, which only points to video elsewhere.
+reason-file_is_sdp = This describes a network stream and holds no video.
+reason-file_is_text = This is a text file, not a video.
+reason-file_unknown = This is not a video format that is known here, or the file is damaged.
+reason-frame_rate_too_high = It has more frames a second than are taken here.
+reason-gave_up = It broke off again and again. Try again later.
+reason-internal = Something went wrong here. Try again; if it stays so, tell the people who run this site.
+reason-media_malformed = The file is damaged.
+reason-media_no_index = The file has no index, as after a recording that was not finished.
+reason-media_too_large = The file is beyond what can be handled.
+reason-media_truncated = The file is cut off: it ends before its contents do.
+reason-media_unsupported = The file uses a feature that is not supported.
+reason-no_video = The file holds no video.
+reason-picture_too_large = Its picture has more pixels than are taken here.
+reason-picture_too_small = Its picture is too small to be shown.
+reason-scratch_too_small = This file is too large for the scratch disk of this site.
+reason-too_long = It is longer than is taken here.
+reason-too_many_tracks = It has more tracks than are taken here.
+reason-too_slow = Encoding it takes far longer than it should.
+
+# What failed beside what plays, by the kind of job
+warning-probe = Looking at the file failed: { $why }
+warning-package = Storing it for faster play failed: { $why }
+warning-first-rung = The first version for all browsers failed: { $why }
+warning-ladder = Further qualities failed: { $why }
+warning-poster = Taking a cover picture failed: { $why }
+warning-fallback = The version for old browsers failed: { $why }

@@ -1,0 +1,47 @@
+//! Why a video or one of its versions failed, in the reader's language.
+
+use virga_core::{
+    reason::CODES,
+    wire::{Video, Warning},
+};
+
+use crate::locale::Lang;
+
+/// The text's key for a reason's code.
+fn key(code: &str) -> String {
+    format!("reason-{code}")
+}
+
+/// Every key, for pages whose scripts hear of failures.
+pub(crate) fn keys() -> impl Iterator<Item = String> {
+    CODES.iter().map(|code| key(code))
+}
+
+/// English holds the figures; the other languages have a text by code.
+fn words(lang: Lang, code: &str, english: &str) -> String {
+    if lang == Lang::En && !english.is_empty() {
+        return english.to_owned();
+    }
+    let code = if CODES.contains(&code) {
+        code
+    } else {
+        "internal"
+    };
+    lang.text(&key(code))
+}
+
+/// Why nothing plays; `None` where nothing failed.
+pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
+    let code = video.failure_code.as_deref().unwrap_or_default();
+    let english = video.failure.as_deref();
+    english.map(|english| words(lang, code, english))
+}
+
+/// What went wrong beside what plays, a sentence each.
+pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
+    let line = |warning: &Warning| {
+        let why = words(lang, &warning.code, &warning.text);
+        lang.with_words(&format!("warning-{}", warning.job), "why", &why)
+    };
+    video.warnings.iter().map(line).collect()
+}
