@@ -66,6 +66,10 @@ export const old = (name = "old camera.avi") =>
 export const oldAndLong = (name = "long old camera.avi") =>
   make(name, [...picture("640x480", 20), "-c:v", "mpeg4", "-q:v", "4", "-g", "50", "-c:a", "libmp3lame", "-shortest"]);
 
+/** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
+export const stroll = (name = "A stroll.mp4") =>
+  make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
+
 /** H.264/AAC of 720 lines: plays at once, and gets smaller rungs afterwards. */
 export const tall = (name = "tall.mp4") =>
   make(name, [...picture("1280x720"), ...H264, ...AAC, "-shortest"]);

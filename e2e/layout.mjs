@@ -49,6 +49,8 @@ export const misfits = (page) =>
       for (let b = a + 1; b < seen.length; b += 1) {
         const [first, second] = [seen[a], seen[b]];
         if (first.contains(second) || second.contains(first)) continue;
+        // The player's controls lie over its picture, and only there.
+        if ((first.tagName === "VIDEO" || second.tagName === "VIDEO") && first.closest("virga-player") === second.closest("virga-player")) continue;
         for (const one of boxes[a]) {
           for (const other of boxes[b]) {
             const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);

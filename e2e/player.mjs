@@ -5,7 +5,7 @@ import { SECONDS } from "./clips.mjs";
 
 export const player = (page) => page.locator("virga-player video");
 
-/** Presses the browser's own play button, as a click on the picture does. */
+/** Plays, by a click on the picture beside the controls. */
 export async function play(page) {
   const video = player(page);
   await expect.poll(() => video.evaluate((v) => v.readyState)).toBeGreaterThanOrEqual(2);

@@ -18,7 +18,7 @@ await rm(dist, { recursive: true, force: true });
 await mkdir(dist);
 
 const scripts = await build({
-  entryPoints: ["base", "watch", "upload", "mine"].map((name) => join(src, `${name}.ts`)),
+  entryPoints: ["base", "watch", "upload", "mine", "share"].map((name) => join(src, `${name}.ts`)),
   outdir: dist,
   bundle: true,
   splitting: true,

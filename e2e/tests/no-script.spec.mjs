@@ -1,6 +1,6 @@
 // The same pages for browsers that run no scripts.
 
-import { tiny } from "../clips.mjs";
+import { broken, tiny } from "../clips.mjs";
 import { expect, signIn, signUp, test, untilReady, upload } from "../fixtures.mjs";
 
 test("without scripts one browses, searches, signs in, watches and comments", async ({ page, visitor }) => {
@@ -43,7 +43,19 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await expect(rows).toHaveCount(0);
 
   await plain.goto("/upload");
-  await expect(plain.locator("noscript .note")).toBeVisible();
+  await plain.getByLabel("Title").fill("Sent by a plain form");
+  await plain.getByRole("button", { name: "Next: choose the file" }).click();
+  const file = plain.getByLabel(/The file for .*Sent by a plain form/);
+  await file.setInputFiles(await broken());
+  await plain.getByRole("button", { name: "Upload", exact: true }).click();
+  await plain.waitForURL(/\/v\/\w+$/);
+  await expect(plain.getByRole("heading", { name: "Sent by a plain form" })).toBeVisible();
+  // Where a form's file was refused, the browser is sent here.
+  await plain.goto("/upload?refused=video.has-source");
+  await expect(plain.getByRole("alert")).toHaveText(/has its file already/);
+
+  await plain.getByRole("contentinfo").getByRole("button", { name: "Dark" }).click();
+  await expect(plain.locator("html")).toHaveAttribute("data-theme", "dark");
   await plain.goto("/my/videos");
   await plain.locator(`li[data-video="${id}"]`).getByRole("button", { name: "Delete" }).click();
   await plain.getByRole("status").getByRole("button", { name: "Undo" }).click();

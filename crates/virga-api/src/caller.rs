@@ -10,9 +10,9 @@ use std::{net::IpAddr, time::Duration};
 use tracing::Instrument;
 use virga_app::hash_token;
 use virga_core::{
-    Failure, Timestamp,
+    Failure, Kind, Timestamp,
     keys::{VOUCHER_HEADER, Voucher},
-    permission::{Viewer, sign_in},
+    permission::{Role, Viewer, sign_in},
 };
 use virga_db::accounts::{self, UserRow};
 use virga_http::layers::RequestId;
@@ -88,6 +88,23 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             .get::<Self>()
             .cloned()
             .ok_or_else(|| Error(sign_in()))
+    }
+}
+
+/// A caller who is an administrator.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin(pub(crate) UserRow);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let signed = SignedIn::from_request_parts(parts, state).await?;
+        if signed.user.role == Role::Admin {
+            return Ok(Self(signed.user));
+        }
+        let detail = "Only administrators may do this.";
+        Err(Error(Failure::new(Kind::Forbidden, "admin.only", detail)))
     }
 }
 

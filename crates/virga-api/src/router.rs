@@ -1,6 +1,11 @@
 //! Routes of the control plane, and the OpenAPI document that they are.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use virga_core::{Failure, paths};
@@ -8,7 +13,7 @@ use virga_http::{Error, Json};
 
 use crate::{
     ApiState, caller, events, reference,
-    routes::{accounts, comments, internal, playback, uploads, videos},
+    routes::{accounts, admin, comments, internal, playback, sitemap, uploads, videos},
 };
 
 /// JSON bodies are small; what people write has its own bounds beneath this.
@@ -37,11 +42,18 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(comments::list, comments::write))
         .routes(routes!(comments::edit, comments::delete))
         .routes(routes!(uploads::list, uploads::create))
+        .routes(routes!(uploads::offer_form))
         .routes(routes!(uploads::read, uploads::cancel))
         .routes(routes!(uploads::sign_parts))
         .routes(routes!(uploads::parts))
         .routes(routes!(uploads::complete))
         .routes(routes!(events::events))
+        .routes(routes!(sitemap::sitemap))
+        .routes(routes!(admin::accounts))
+        .routes(routes!(admin::reset_password))
+        .routes(routes!(admin::block, admin::unblock))
+        .routes(routes!(admin::failed_jobs))
+        .routes(routes!(admin::storage))
 }
 
 fn parts() -> (Router<ApiState>, OpenApi) {
@@ -72,6 +84,11 @@ pub fn router(state: ApiState) -> Router {
             get(move || async move { reference::answer(page) }),
         )
         .route("/internal/v1/changes", get(internal::changes))
+        .route("/internal/v1/forms", post(internal::claim_form))
+        .route(
+            "/internal/v1/forms/{id}/stored",
+            post(internal::finish_form),
+        )
         .route(
             "/api/v1/openapi.json",
             get(move || async move { Json(document) }),

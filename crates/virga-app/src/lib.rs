@@ -3,7 +3,9 @@
 //! way in and rows first on the way out.
 
 mod access;
+mod admin;
 mod deletion;
+mod form;
 mod fsck;
 mod publication;
 mod retry;

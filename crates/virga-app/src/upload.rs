@@ -75,23 +75,29 @@ impl App {
             lease_until: virga_core::Timestamp(0),
         };
         let content_type: String = ask.content_type.chars().take(200).collect();
-        let tx = self.db.begin().await?;
-        self.check_quota(&tx, user, ask.size).await?;
-        match uploads::insert(&tx, &row, &content_type, now).await {
-            Err(DbError::Duplicate(_)) => {
-                drop(tx);
-                let open = uploads::open_of_video(self.db.read(), video.id).await?;
-                return same_file(open.ok_or_else(|| Failure::not_found("upload"))?, &ask);
-            }
-            other => other?,
+        if !self.reserve(&row, &content_type).await? {
+            let open = uploads::open_of_video(self.db.read(), video.id).await?;
+            return same_file(open.ok_or_else(|| Failure::not_found("upload"))?, &ask);
         }
-        videos::settle(&tx, video.id, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
         self.sessions
             .create(id, &key, row.size, row.part_size)
             .await?;
-        self.wake.changes.notify_waiters();
         Ok(Opened::New(row))
+    }
+
+    /// Writes a new upload's row, within its owner's quota. `false`: the video has one open.
+    pub(crate) async fn reserve(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        self.check_quota(&tx, row.user, row.size).await?;
+        match uploads::insert(&tx, row, content_type, now).await {
+            Err(DbError::Duplicate(_)) => return Ok(false),
+            other => other?,
+        }
+        videos::settle(&tx, row.video, now).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        self.wake.changes.notify_waiters();
+        Ok(true)
     }
 
     /// Refuses below the share of the disk that is kept free.
@@ -215,7 +221,7 @@ impl App {
         }
     }
 
-    async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
+    pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
         fail::point("complete.before-rows");
         let now = self.clock.now();
         let tx = self.db.begin().await?;
@@ -268,7 +274,7 @@ impl App {
         Ok(moved)
     }
 
-    async fn upload_row(&self, id: UploadId) -> Result<UploadRow> {
+    pub(crate) async fn upload_row(&self, id: UploadId) -> Result<UploadRow> {
         uploads::find(self.db.read(), id)
             .await?
             .ok_or_else(|| Failure::not_found("upload"))
@@ -306,7 +312,7 @@ fn same_file(open: UploadRow, ask: &NewUploadRequest) -> Result<Opened> {
     Err(Failure::new(Kind::Conflict, "upload.other-file", detail))
 }
 
-fn closed() -> Failure {
+pub(crate) fn closed() -> Failure {
     let detail = "This upload is over: it was completed, cancelled, or left alone too long.";
     Failure::new(Kind::Conflict, "upload.closed", detail)
 }

@@ -98,6 +98,17 @@ impl ApiCaller {
         Ok(())
     }
 
+    /// A call to another role of the site.
+    pub(crate) async fn tell_internal<B: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<()> {
+        let body = write(path, body)?;
+        self.send(Method::POST, path, Some(body), LIMIT).await?;
+        Ok(())
+    }
+
     /// A call without a body whose answer says no more than that it was done.
     pub(crate) async fn act(&self, method: Method, path: &str) -> Result<()> {
         let path = format!("{}{path}", paths::API);

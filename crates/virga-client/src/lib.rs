@@ -4,6 +4,7 @@
 //! calls, one method a route. Requests and answers are the wire types of `virga_core`.
 
 mod accounts;
+mod admin;
 mod call;
 mod comments;
 mod error;

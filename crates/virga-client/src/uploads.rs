@@ -3,7 +3,7 @@
 use http::Method;
 use virga_core::{
     UploadId,
-    wire::{HeldPart, NewUpload, PartNumbers, SignedPart, Upload},
+    wire::{FormAsk, FormFile, FormOffer, HeldPart, NewUpload, PartNumbers, SignedPart, Upload},
 };
 
 use crate::{ApiCaller, Result};
@@ -39,6 +39,22 @@ impl ApiCaller {
     pub async fn complete_upload(&self, id: UploadId) -> Result<()> {
         self.act(Method::POST, &format!("/uploads/{id}/complete"))
             .await
+    }
+
+    /// `POST /uploads/form`: where a plain form sends a whole file.
+    pub async fn offer_form(&self, ask: &FormAsk) -> Result<FormOffer> {
+        self.exchange(Method::POST, "/uploads/form", ask).await
+    }
+
+    /// `POST /internal/v1/forms`: a form's file is written and about to be named.
+    pub async fn claim_form(&self, file: &FormFile) -> Result<()> {
+        self.tell_internal("/internal/v1/forms", file).await
+    }
+
+    /// `POST /internal/v1/forms/{id}/stored`: it stands.
+    pub async fn finish_form(&self, id: UploadId) -> Result<()> {
+        let path = format!("/internal/v1/forms/{id}/stored");
+        self.tell_internal(&path, &()).await
     }
 
     /// `DELETE /uploads/{id}`: gives it up.

@@ -25,12 +25,27 @@ fn clean(text: &str, keep_lines: bool) -> String {
     kept.trim().to_owned()
 }
 
+/// What leaves no mark: spaces, marks of direction, joiners, fillers. A title of these only is a link
+/// that nobody can see.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}'
+            | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
 fn bounded(
     field: &'static str,
     text: String,
     range: std::ops::RangeInclusive<usize>,
 ) -> Result<String, Failure> {
-    let length = text.chars().count();
+    let length = if text.chars().all(is_unseen) {
+        0
+    } else {
+        text.chars().count()
+    };
     if range.contains(&length) {
         return Ok(text);
     }

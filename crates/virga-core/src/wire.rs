@@ -1,14 +1,18 @@
 //! The API's JSON, both directions. The only definition of it: api, client, web and tests share it.
 
 mod accounts;
+mod admin;
 mod comments;
 mod feed;
+mod sitemap;
 mod uploads;
 mod videos;
 
 pub use accounts::*;
+pub use admin::*;
 pub use comments::*;
 pub use feed::*;
+pub use sitemap::*;
 pub use uploads::*;
 pub use videos::*;
 

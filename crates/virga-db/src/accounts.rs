@@ -26,6 +26,8 @@ pub struct UserRow {
     pub role: Role,
     /// Since.
     pub created_at: Timestamp,
+    /// May not sign in since then.
+    pub blocked_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for UserRow {
@@ -44,6 +46,7 @@ impl TryFrom<user::Model> for UserRow {
             name: row.name,
             password_hash: row.password_hash,
             created_at: Timestamp(row.created_at),
+            blocked_at: row.blocked_at.map(Timestamp),
         })
     }
 }
@@ -57,6 +60,7 @@ pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
         password_hash: Set(row.password_hash.clone()),
         role: Set(row.role.as_str().to_owned()),
         created_at: Set(row.created_at.0),
+        blocked_at: Set(row.blocked_at.map(|at| at.0)),
     };
     user::Entity::insert(model)
         .exec_without_returning(c)
@@ -127,6 +131,20 @@ pub async fn set_password(c: &impl ConnectionTrait, id: UserId, hash: &str) -> R
     Ok(())
 }
 
+/// Blocks an account from `since`, or lets it in again.
+pub async fn set_blocked(
+    c: &impl ConnectionTrait,
+    id: UserId,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::BlockedAt, Expr::value(since.map(|at| at.0)))
+        .filter(user::Column::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
 /// A session with its account.
 #[derive(Clone, Debug)]
 pub struct SessionRow {
@@ -159,7 +177,7 @@ pub async fn start_session(
     Ok(())
 }
 
-/// The live session of a token.
+/// The live session of a token; a blocked account has none.
 pub async fn session(
     c: &impl ConnectionTrait,
     token_hash: &str,
@@ -170,6 +188,7 @@ pub async fn session(
         return Ok(None);
     };
     let user = by_id(c, id("sessions", "user_id", &row.user_id)?).await?;
+    let user = user.filter(|user| user.blocked_at.is_none());
     Ok(user.map(|user| SessionRow {
         user,
         expires_at: Timestamp(row.expires_at),

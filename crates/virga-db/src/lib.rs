@@ -4,6 +4,7 @@
 //! error, not a guess.
 
 pub mod accounts;
+pub mod admin;
 pub mod changes;
 pub mod comments;
 mod connect;
@@ -14,6 +15,7 @@ mod migration;
 pub mod positions;
 mod rows;
 pub mod settings;
+pub mod sitemap;
 pub mod tracks;
 pub mod uploads;
 pub mod videos;

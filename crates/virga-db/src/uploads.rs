@@ -14,7 +14,7 @@ use crate::{
 
 use upload::Column as C;
 
-const OPEN: [&str; 3] = ["created", "uploading", "completing"];
+pub(crate) const OPEN: [&str; 3] = ["created", "uploading", "completing"];
 
 /// Adds an upload; `Duplicate` where the video has an open one.
 pub async fn insert(
@@ -37,7 +37,7 @@ pub async fn insert(
         object_key: Set(row.object_key.clone()),
         created_at: Set(now.0),
         expires_at: Set(row.expires_at.0),
-        lease_until: Set(0),
+        lease_until: Set(row.lease_until.0),
         error: Set(None),
     };
     upload::Entity::insert(model)

@@ -112,6 +112,7 @@ fn account(id: UserId, name: &str, now: Timestamp) -> UserRow {
         password_hash: "x".to_owned(),
         role: Role::User,
         created_at: now,
+        blocked_at: None,
     }
 }
 

@@ -11,15 +11,14 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
-use std::{sync::Arc, time::Duration};
-use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, timeout::RequestBodyTimeoutLayer,
-};
+use std::sync::Arc;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use virga_core::{Failure, Kind};
 
 use crate::{
     Error,
     origin::{self, SiteOrigin},
+    pace::Paced,
     viewer::{self, Address, Peer},
 };
 
@@ -50,10 +49,10 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
             origin::check(site.clone(), request, next)
         }))
         .layer(CompressionLayer::new().compress_when(compressible))
-        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(30)))
         .layer(middleware::map_request(|request: Request<_>| async {
-            request.map(Body::new)
+            request.map(|body| Body::new(Paced::new(body)))
         }))
+        .layer(middleware::from_fn(measured))
         .layer(middleware::from_fn(move |request, next| {
             shed(Arc::clone(&permits), request, next)
         }))
@@ -91,6 +90,19 @@ fn compressible(
         ])
         .any(|known| kind.starts_with(known))
     })
+}
+
+/// A body says how long it is. No browser sends another, and nobody can read its end in two ways.
+async fn measured(request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return next.run(request).await;
+    }
+    let detail = "Say how long the body is: Content-Length.";
+    let refused = Failure::new(Kind::Malformed, "body.length-required", detail);
+    let mut response = Error(refused).into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 async fn shed(permits: Arc<tokio::sync::Semaphore>, request: Request, next: Next) -> Response {
@@ -138,13 +150,32 @@ async fn identify(proxies: Arc<[IpNet]>, mut request: Request, next: Next) -> Re
     response
 }
 
-/// A path as it may stand in a log: grants are cut, and queries never get there.
+/// The longest component that is written to the log: an upload's id fits, no grant and no token.
+const LOGGED: usize = 40;
+
+/// A path as it may stand in a log: grants are cut wherever they stand, and queries never get there.
 fn loggable(path: &str) -> String {
-    match path
-        .strip_prefix("/media/g/")
-        .and_then(|rest| rest.split_once('/'))
-    {
-        Some((_, rest)) => format!("/media/g/-/{rest}"),
-        None => path.to_owned(),
+    let part = |part| if str::len(part) > LOGGED { "-" } else { part };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_cut_wherever_they_stand() {
+        let grant = format!("0a1b2c3d.1790000000.{}", "M".repeat(43));
+        for (path, logged) in [
+            (
+                format!("/media/g/{grant}/abcdefghijk/main.m3u8"),
+                "/media/g/-/abcdefghijk/main.m3u8",
+            ),
+            (format!("/media/g/{grant}"), "/media/g/-"),
+            (format!("//media/g/x/{grant}/"), "//media/g/x/-/"),
+            ("/v/abcdefghijk".to_owned(), "/v/abcdefghijk"),
+        ] {
+            assert_eq!(loggable(&path), logged);
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 mod error;
 mod extract;
+mod pace;
+mod strict;
 
 pub mod cookie;
 pub mod layers;

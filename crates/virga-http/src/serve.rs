@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use crate::viewer::Peer;
+use crate::{strict::Strict, viewer::Peer};
 
 /// How long running requests may go on after the stop was asked for.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -26,6 +26,8 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 const LAST_CALL: Duration = Duration::from_secs(1);
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
+/// A request's head is here within this, a connection's first byte too.
+const HEAD: Duration = Duration::from_secs(10);
 /// A peer that takes none of what was sent for this long is gone.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -97,9 +99,9 @@ async fn connection(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10))
+        .header_read_timeout(HEAD)
         .max_buf_size(64 * 1024);
-    let io = TokioIo::new(socket);
+    let io = TokioIo::new(Strict::new(socket, HEAD));
     let serving = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(serving.into_owned()).await {
         tracing::debug!(%error, peer = %peer.0, "connection ended");

@@ -9,6 +9,7 @@ mod body;
 mod config;
 mod fault;
 mod follow;
+mod form;
 mod media;
 mod parts;
 mod presentations;

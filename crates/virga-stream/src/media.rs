@@ -29,6 +29,8 @@ use crate::{
     tables::find,
 };
 
+/// Where the addresses with a grant are.
+const GRANTED: &str = "/media/g/";
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// Answers any media address.
@@ -36,7 +38,8 @@ pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
-    let address = Address::parse(request.uri().path()).ok_or_else(not_there)?;
+    let path = request.uri().path();
+    let address = Address::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
     let found = state.presentations.get(address.video).await?;
     match answer(&state, &address, found, request.headers()).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
@@ -50,6 +53,17 @@ pub(crate) async fn get(
     }
 }
 
+/// The one refusal of who came without a grant, and the one of who came with one: neither tells
+/// whether there is such a video. A player that hears the second asks for a fresh address.
+fn refused(with_grant: bool) -> Failure {
+    if with_grant {
+        let detail = keys::BadSignature.to_string();
+        Failure::new(Kind::Forbidden, "media.no-grant", detail)
+    } else {
+        not_there()
+    }
+}
+
 fn not_there() -> Failure {
     Failure::not_found("media")
 }
@@ -60,8 +74,8 @@ async fn answer(
     presentation: Option<Arc<Presentation>>,
     headers: &HeaderMap,
 ) -> Result<Response, Fault> {
-    let presentation = presentation.ok_or_else(not_there)?;
-    authorize(state, address, &presentation)?;
+    let permitted = presentation.filter(|it| is_permitted(state, address, it));
+    let presentation = permitted.ok_or_else(|| refused(address.grant.is_some()))?;
     let request = Asked {
         state,
         private: presentation.visibility != Visibility::Public,
@@ -79,18 +93,11 @@ async fn answer(
 }
 
 /// Public videos open at any address; all others only under a valid grant.
-fn authorize(
-    state: &StreamState,
-    address: &Address,
-    presentation: &Presentation,
-) -> Result<(), Failure> {
-    if presentation.visibility == Visibility::Public {
-        return Ok(());
-    }
+fn is_permitted(state: &StreamState, address: &Address, presentation: &Presentation) -> bool {
     let grant = address.grant.as_deref().unwrap_or_default();
     let (epoch, now) = (presentation.epoch, state.clock.now());
-    keys::check_grant(&state.keys, grant, address.video, epoch, now)
-        .map_err(|bad| Failure::new(Kind::Forbidden, "media.no-grant", bad.to_string()))
+    presentation.visibility == Visibility::Public
+        || keys::check_grant(&state.keys, grant, address.video, epoch, now).is_ok()
 }
 
 /// One permitted request.

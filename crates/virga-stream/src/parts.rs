@@ -75,7 +75,12 @@ fn permitted(state: &StreamState, uri: &http::Uri) -> Result<PartTicket, BadSign
         .and_then(|rest| rest.split_once('/'))
         .ok_or(BadSignature)?;
     let upload: UploadId = upload.parse().map_err(|_| BadSignature)?;
-    let number: u32 = number.parse().map_err(|_| BadSignature)?;
+    let spelt = number;
+    let number: u32 = spelt.parse().map_err(|_| BadSignature)?;
+    // A part has one address.
+    if number.to_string() != spelt {
+        return Err(BadSignature);
+    }
     let axum::extract::Query(signed) =
         axum::extract::Query::<Signed>::try_from_uri(uri).map_err(|_| BadSignature)?;
     let ticket = PartTicket {
@@ -117,7 +122,7 @@ fn check_length(headers: &HeaderMap, size: u64) -> Result<(), Failure> {
     }
 }
 
-async fn check_room(state: &StreamState, size: u64) -> Result<(), Failure> {
+pub(crate) async fn check_room(state: &StreamState, size: u64) -> Result<(), Failure> {
     let room = state.store.free_space().await?;
     #[expect(
         clippy::cast_precision_loss,

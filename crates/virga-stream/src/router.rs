@@ -1,17 +1,21 @@
-//! The data plane's routes. A media path is read as a whole (`address.rs`), so that one place
+//! The data plane's routes. The paths of media and of parts are read as a whole, so that one place
 //! decides what an address is.
 
 use axum::{
     Router,
-    routing::{get, put},
+    extract::DefaultBodyLimit,
+    routing::{get, post, put},
 };
 
-use crate::{StreamState, media, parts};
+use crate::{StreamState, form, media, parts};
 
 /// `/media/…` and `/up/…`.
 pub fn router(state: StreamState) -> Router {
     Router::new()
         .route("/media/{*path}", get(media::get))
-        .route("/up/{upload}/{number}", put(parts::put))
+        .route("/up/{*path}", put(parts::put))
+        .route("/up/form/{video}", post(form::post))
+        // Both count what they take by their signature.
+        .layer(DefaultBodyLimit::disable())
         .with_state(state)
 }

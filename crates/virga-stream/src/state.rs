@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use virga_client::ApiClient;
 use virga_core::{SharedClock, keys::KeyRing};
 use virga_objects::{SharedSessions, SharedStore};
 
@@ -19,6 +20,7 @@ pub struct StreamState {
     pub(crate) segments: Segments,
     pub(crate) keep_free: f64,
     pub(crate) cdn_max_age: u32,
+    pub(crate) api: ApiClient,
 }
 
 impl StreamState {
@@ -31,6 +33,7 @@ impl StreamState {
         sessions: SharedSessions,
         keys: Arc<KeyRing>,
         clock: SharedClock,
+        api: ApiClient,
     ) -> Self {
         Self {
             presentations: Presentations::new(Arc::clone(&store), Arc::clone(&clock)),
@@ -42,6 +45,7 @@ impl StreamState {
             clock,
             keep_free,
             cdn_max_age: config.cdn_max_age,
+            api,
         }
     }
 

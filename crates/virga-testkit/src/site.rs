@@ -104,6 +104,9 @@ pub struct Site {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// No output of any test's site holds one of these: passwords, hashes, signatures, cookies.
+const SECRETS: [&str; 5] = ["has a password", "$argon2", "sig=", "Bearer ", "virga=0"];
+
 impl Site {
     /// A site of this program, with limits that do not get in a test's way.
     pub fn of(program: impl Into<PathBuf>) -> SiteBuilder {
@@ -261,6 +264,31 @@ impl Site {
         self.running.get(&role).expect("it was started").port
     }
 
+    /// Resident memory of a role now, bytes.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn memory(&self, role: Role) -> u64 {
+        let id = self.running.get(&role).expect("it was started").child.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kib.expect("the kernel tells it") * 1024
+    }
+
+    /// Processor time of a role so far, to a hundredth of a second.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn processor_time(&self, role: Role) -> Duration {
+        let id = self.running.get(&role).expect("it was started").child.id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        let times = after_name.split(' ').skip(11).take(2);
+        let ticks: u64 = times.filter_map(|it| it.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// `http://127.0.0.1:PORT` of the one process.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port(Role::Serve))
@@ -330,6 +358,21 @@ impl Site {
         Some(output[at..].split_whitespace().next()?.to_owned())
     }
 
+    /// The same, once it is printed: that is a moment after the port answers.
+    ///
+    /// # Panics
+    /// Where it is not in half a minute.
+    pub fn wait_setup_path(&self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(path) = self.setup_path() {
+                return path;
+            }
+            assert!(Instant::now() < deadline, "no link: {}", self.output());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Runs a command of the program on this site's data: its exit code and output.
     ///
     /// # Panics
@@ -372,6 +415,14 @@ impl Drop for Site {
         for running in self.running.values_mut() {
             let _ = running.child.kill();
             let _ = running.child.wait();
+        }
+        if !thread::panicking() {
+            let output = self.output();
+            let told = SECRETS.iter().find(|secret| output.contains(**secret));
+            assert!(
+                told.is_none(),
+                "the output of the site holds a secret: {told:?}\n{output}"
+            );
         }
     }
 }

@@ -6,7 +6,10 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 27] = [
+pub(crate) const CODES: [&str; 36] = [
+    "account.blocked",
+    "admin.only",
+    "admin.yourself",
     "cursor.invalid",
     "field.length",
     "name.invalid",
@@ -24,11 +27,17 @@ pub(crate) const CODES: [&str; 27] = [
     "sign-in",
     "sign-in.too-many",
     "sign-in.wrong",
+    "storage.full",
+    "upload.api-away",
+    "upload.bad-signature",
     "upload.closed",
     "upload.empty",
+    "upload.form",
     "upload.other-file",
+    "upload.part-broken",
     "upload.quota",
     "upload.too-large",
+    "upload.too-many",
     "video.changed",
     "video.deleted",
     "video.has-source",

@@ -2,16 +2,19 @@
 
 use std::fmt::Display;
 
-use virga_core::wire::Me;
+use virga_core::{permission::Role, wire::Me};
 
-use crate::{assets, locale::Lang, reasons};
+use crate::{assets, locale::Lang, reasons, theme::Theme};
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) lang: Lang,
+    pub(crate) theme: Theme,
     pub(crate) site: String,
     pub(crate) me: Option<Me>,
+    /// The site's origin, `https://host`, for addresses that leave the site.
+    pub(crate) base: String,
     /// Anyone may register.
     pub(crate) open: bool,
     pub(crate) nonce: String,
@@ -59,6 +62,16 @@ impl Frame {
     /// The address of a symbol of the icon sprite.
     pub(crate) fn icon(&self, name: &str) -> String {
         format!("{}#{name}", self.asset("icons.svg"))
+    }
+
+    /// As in `<html data-theme>`.
+    pub(crate) fn theme(&self) -> &'static str {
+        self.theme.as_str()
+    }
+
+    /// The viewer may administrate.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.me.as_ref().is_some_and(|me| me.role == Role::Admin)
     }
 
     /// Sign in, and come back here.

@@ -14,11 +14,15 @@ use crate::WebState;
 #[derive(Clone, Debug)]
 pub(crate) struct Nonce(pub(crate) String);
 
-fn policy(nonce: &str) -> String {
+/// Who may show this answer in a frame, in place of the site alone: a list of sources.
+#[derive(Clone, Debug)]
+pub(crate) struct FrameAncestors(pub(crate) String);
+
+fn policy(nonce: &str, ancestors: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; \
          img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; \
+         base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; \
          trusted-types 'none'"
     )
 }
@@ -32,8 +36,10 @@ pub(crate) async fn protect(
     let nonce = STANDARD_NO_PAD.encode(state.entropy.bytes::<16>());
     request.extensions_mut().insert(Nonce(nonce.clone()));
     let mut answer = next.run(request).await;
+    let ancestors = answer.extensions_mut().remove::<FrameAncestors>();
+    let ancestors = ancestors.map_or_else(|| "'self'".to_owned(), |FrameAncestors(list)| list);
     let headers = answer.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&policy(&nonce)) {
+    if let Ok(policy) = HeaderValue::from_str(&policy(&nonce, &ancestors)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     let fixed = [
@@ -50,6 +56,10 @@ pub(crate) async fn protect(
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if state.origin.is_https() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     answer
 }

@@ -15,6 +15,7 @@ mod reasons;
 mod router;
 mod show;
 mod state;
+mod theme;
 mod visit;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) fn keys() -> impl Iterator<Item = String> {
 }
 
 /// English holds the figures; the other languages have a text by code.
-fn words(lang: Lang, code: &str, english: &str) -> String {
+pub(crate) fn words(lang: Lang, code: &str, english: &str) -> String {
     if lang == Lang::En && !english.is_empty() {
         return english.to_owned();
     }
@@ -44,4 +44,11 @@ pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
         lang.with_words(&format!("warning-{}", warning.job), "why", &why)
     };
     video.warnings.iter().map(line).collect()
+}
+
+/// Whether another try could end better: not where the file itself can never play.
+pub(crate) fn worth_a_retry(video: &Video) -> bool {
+    let code = video.failure_code.as_deref().unwrap_or_default();
+    let hopeless = ["file_", "no_video", "external_media", "media_truncated"];
+    !hopeless.iter().any(|start| code.starts_with(start))
 }

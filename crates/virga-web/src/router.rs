@@ -9,7 +9,10 @@ use axum::{
 
 use crate::{
     WebState, assets, headers,
-    pages::{account, comments, edit, home, missing, person, settings, setup, studio, watch},
+    pages::{
+        account, admin, comments, edit, embed, feed, home, missing, person, settings, setup, share,
+        studio, upload, watch,
+    },
 };
 
 /// A form's text, percent-encoded: the longest is a description of 10,000 characters.
@@ -23,8 +26,9 @@ pub fn router(state: WebState) -> Router {
         .route("/sign-up", get(account::sign_up).post(account::do_sign_up))
         .route("/sign-out", post(account::do_sign_out))
         .route("/language", post(account::do_language))
+        .route("/theme", post(account::do_theme))
         .route("/setup", get(setup::show).post(setup::submit))
-        .route("/upload", get(studio::upload))
+        .route("/upload", get(upload::show).post(upload::draft))
         .route("/my/videos", get(studio::mine))
         .route("/v/{id}", get(watch::show))
         .route("/v/{id}/edit", get(edit::show).post(edit::submit))
@@ -41,6 +45,12 @@ pub fn router(state: WebState) -> Router {
             "/settings/sign-out-everywhere",
             post(settings::sign_out_everywhere),
         )
+        .route("/embed/{id}", get(embed::show))
+        .route("/oembed", get(share::oembed))
+        .route("/u/{name}/feed.xml", get(feed::of_person))
+        .route("/sitemap.xml", get(feed::sitemap))
+        .route("/robots.txt", get(feed::robots))
+        .merge(admin::routes())
         .route("/assets/{file}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .fallback(missing::show)

@@ -9,7 +9,7 @@ use virga_core::{
     permission::Role,
     upload::UploadState,
     video::{VideoState, Visibility},
-    wire::{Comment, Me, Page, Playback, Problem, Upload, UploadMode, Video, Warning},
+    wire::{Comment, FormOffer, Me, Page, Playback, Problem, Upload, UploadMode, Video, Warning},
 };
 
 use crate::{
@@ -19,10 +19,13 @@ use crate::{
     locale::Lang,
     pages::{
         account::SignPage, edit, home::HomePage, person::PersonPage, settings::SettingsPage,
-        setup::SetupPage, studio::MinePage, studio::Toast, studio::UploadPage, watch::WatchPage,
+        setup::SetupPage, studio::MinePage, studio::Toast, upload::UploadPage, watch::WatchPage,
     },
     show::{self, Card},
+    theme::Theme,
 };
+
+mod sharing;
 
 const NASTY: &str = "<script>alert(1)</script> \"'& \u{202e}حبا 云";
 
@@ -44,8 +47,10 @@ fn me() -> Me {
 fn frame(lang: Lang, signed_in: bool) -> Frame {
     Frame {
         lang,
+        theme: Theme::Dark,
         site: NASTY.into(),
         me: signed_in.then(me),
+        base: "https://v.example".into(),
         open: true,
         nonce: "bm9uY2U".into(),
         here: "/v/x?a=\"b".into(),
@@ -177,6 +182,11 @@ impl UploadPage {
             quota,
             Some(video(VideoState::Draft)),
             &[upload(), upload()],
+            Some(FormOffer {
+                url: "/up/form/x?sig=\"y".into(),
+                max: 2_000_000_000,
+                expires_at: now(),
+            }),
         )
     }
 }
@@ -297,6 +307,9 @@ fn pages(lang: Lang) -> Vec<(String, String)> {
                 format!("settings {field}"),
                 &SettingsPage::sample(f(), field),
             );
+        }
+        for (name, page) in sharing::pages(&f) {
+            add(name, &*page);
         }
         for status in [400, 401, 403, 404, 409, 413, 429, 500, 503, 507] {
             add(
@@ -455,7 +468,7 @@ fn every_page_is_well_formed_and_holds_nothing_inline_in_both_languages() {
     for lang in Lang::ALL {
         for (name, html) in pages(lang) {
             check(&name, &html);
-            assert!(html.contains(&format!("<html lang=\"{}\">", lang.as_str())));
+            assert!(html.contains(&format!("<html lang=\"{}\"", lang.as_str())));
             assert!(
                 !html.contains("<script>alert"),
                 "{name}: markup of a viewer"

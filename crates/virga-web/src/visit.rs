@@ -21,7 +21,9 @@ use virga_http::{
     viewer::{Address, Presented},
 };
 
-use crate::{WebState, fault::Fault, frame::Frame, headers::Nonce, locale::Lang};
+use crate::{
+    WebState, fault::Fault, frame::Frame, headers::Nonce, locale::Lang, pages::share, theme::Theme,
+};
 
 /// What a page handler starts from.
 #[derive(Debug)]
@@ -97,8 +99,10 @@ impl Visit {
         };
         let frame = Frame {
             lang: Lang::of(&parts.headers),
+            theme: Theme::of(&parts.headers),
             site: site.name.clone(),
             me: None,
+            base: share::base(&state.origin, parts),
             open: site.registration == Registration::Open,
             nonce: parts
                 .extensions
@@ -205,6 +209,20 @@ fn unknown_site() -> Site {
     }
 }
 
+/// A visit that reads no cookie and no token: whoever asks is a stranger.
+#[derive(Debug)]
+pub(crate) struct Stranger(pub(crate) Visit);
+
+impl FromRequestParts<WebState> for Stranger {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Fault> {
+        parts.headers.remove(header::COOKIE);
+        parts.headers.remove(header::AUTHORIZATION);
+        Visit::from_request_parts(parts, state).await.map(Self)
+    }
+}
+
 /// A form that was sent: the visit and its fields. What cannot be read is answered with a page.
 #[derive(Debug)]
 pub(crate) struct Sent<T>(pub(crate) Visit, pub(crate) T);
@@ -229,13 +247,9 @@ impl<T: DeserializeOwned> FromRequest<WebState> for Sent<T> {
     }
 }
 
-/// `Set-Cookie` for the chosen language, a year.
-pub(crate) fn language_cookie(lang: Lang, https: bool) -> Option<HeaderValue> {
+/// `Set-Cookie` for a choice of language or theme, a year.
+pub(crate) fn choice_cookie(name: &str, value: &str, https: bool) -> Option<HeaderValue> {
     let secure = if https { "; Secure" } else { "" };
-    let text = format!(
-        "{}={}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000{secure}",
-        crate::locale::COOKIE,
-        lang.as_str()
-    );
+    let text = format!("{name}={value}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000{secure}");
     HeaderValue::from_str(&text).ok()
 }

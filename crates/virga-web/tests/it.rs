@@ -276,7 +276,7 @@ async fn a_refused_form_comes_back_with_its_text_and_the_message_at_its_field() 
         .next()
         .unwrap();
     assert!(field.contains("aria-invalid=\"true\"") && field.contains("name-error"));
-    assert!(html.contains("<html lang=\"zh-CN\">") && html.contains("用户名已被占用"));
+    assert!(html.contains("<html lang=\"zh-CN\"") && html.contains("用户名已被占用"));
     let path = format!("/v/{ID}/comments");
     let (answer, html) = post_form(&site, &path, "virga=good", "text=my+words").await;
     assert_eq!(answer.status(), 422);

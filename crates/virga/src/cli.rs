@@ -81,6 +81,16 @@ pub(crate) enum User {
     },
     /// All accounts
     List,
+    /// Keep an account from signing in and end its sessions; its videos stay
+    Block {
+        /// Its name
+        name: String,
+    },
+    /// Let a blocked account sign in again
+    Unblock {
+        /// Its name
+        name: String,
+    },
     /// Give an account a new password and end its sessions
     ResetPassword {
         /// Its name

@@ -46,6 +46,7 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
         Arc::new(parts.store.clone()),
         Arc::new(parts.keys.clone()),
         Arc::clone(&parts.clock),
+        api.clone(),
     );
     let follow = state.presentations().clone().follow(api, life.stop.clone());
     life.vital("changes", async move {

@@ -89,6 +89,7 @@ async fn new_user(state: &ApiState, name: &str, password: &str, role: Role) -> R
         password_hash: state.passwords.hash(password).await?,
         role,
         created_at: state.app.clock.now(),
+        blocked_at: None,
     })
 }
 
@@ -102,6 +103,11 @@ pub(crate) async fn sign_in(
     Json(ask): Json<Credentials>,
 ) -> Result<Response> {
     let user = check_password(&state, &caller, &ask.name, ask.password).await?;
+    // Told only to who knows the password.
+    if user.blocked_at.is_some() {
+        let detail = "This account is blocked. Ask an administrator of this site.";
+        return Err(Failure::new(Kind::Forbidden, "account.blocked", detail).into());
+    }
     signed_in(&state, user, &headers).await
 }
 

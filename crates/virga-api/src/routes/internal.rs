@@ -1,10 +1,14 @@
-//! For the site's other roles only: the feed of changes.
+//! For the site's other roles only: the feed of changes, and files that came by a plain form.
 
 use axum::extract::State;
+use http::StatusCode;
 use serde::Deserialize;
 use std::time::Duration;
-use virga_core::{Failure, wire::Changes};
-use virga_http::{Json, Query, Result};
+use virga_core::{
+    Failure, UploadId,
+    wire::{Changes, FormFile},
+};
+use virga_http::{Json, Path, Query, Result};
 
 use crate::{ApiState, caller::Caller};
 
@@ -22,11 +26,39 @@ pub(crate) async fn changes(
     caller: Caller,
     Query(query): Query<After>,
 ) -> Result<Json<Changes>> {
-    if !caller.vouched {
-        return Err(Failure::not_found("thing at this address").into());
-    }
+    vouched(&caller)?;
     let poll = state.feed.poll(query.after.as_deref(), PATIENCE);
     let answer = state.stop.run_until_cancelled(poll).await;
     let stopping = || Failure::new(virga_core::Kind::Unavailable, "stopping", "Stopping.").after(1);
     Ok(Json(answer.ok_or_else(stopping)?))
+}
+
+fn vouched(caller: &Caller) -> Result<(), Failure> {
+    if caller.vouched {
+        Ok(())
+    } else {
+        Err(Failure::not_found("thing at this address"))
+    }
+}
+
+/// A form's file is written and about to be named.
+pub(crate) async fn claim_form(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Json(file): Json<FormFile>,
+) -> Result<StatusCode> {
+    vouched(&caller)?;
+    state.app.claim_form(&file).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A form's file stands.
+pub(crate) async fn finish_form(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<UploadId>,
+) -> Result<StatusCode> {
+    vouched(&caller)?;
+    state.app.finish_form(id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

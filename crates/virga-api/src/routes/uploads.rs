@@ -12,7 +12,7 @@ use virga_core::{
     keys::PartTicket,
     permission::Action,
     upload::{UploadState, part_span},
-    wire::{HeldPart, NewUpload, PartNumbers, SignedPart, Upload, UploadMode},
+    wire::{FormAsk, FormOffer, HeldPart, NewUpload, PartNumbers, SignedPart, Upload, UploadMode},
 };
 use virga_db::{UploadRow, uploads};
 use virga_http::{Json, Path, Result};
@@ -98,6 +98,23 @@ pub(crate) async fn create(
         Opened::Existing(row) => (StatusCode::OK, row),
     };
     Ok((status, Json(show(&state, row).await?)).into_response())
+}
+
+/// The address of a plain form that sends the whole file, for browsers without script.
+#[utoipa::path(post, path = "/uploads/form", tag = "uploads", request_body = FormAsk,
+    responses((status = 200, body = FormOffer), (status = 409), (status = 507)))]
+pub(crate) async fn offer_form(
+    State(state): State<ApiState>,
+    caller: Caller,
+    _: SignedIn,
+    Json(ask): Json<FormAsk>,
+) -> Result<Json<FormOffer>> {
+    let ticket = state.app.offer_form(&caller.viewer, ask.video_id).await?;
+    Ok(Json(FormOffer {
+        url: ticket.to_path(&state.keys),
+        max: ticket.max,
+        expires_at: ticket.expires,
+    }))
 }
 
 /// Addresses to send parts to.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use crate::{Timestamp, UploadId, VideoId, upload::UploadState};
+use crate::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
 /// `POST /uploads`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -46,6 +46,42 @@ pub struct Upload {
     /// Left alone, it ends then.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+}
+
+/// `POST /uploads/form`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FormAsk {
+    /// The draft that the file fills.
+    pub video_id: VideoId,
+}
+
+/// Where a plain form sends one whole file, once: `multipart/form-data` with the one field `file`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormOffer {
+    /// Signed address.
+    pub url: String,
+    /// The most bytes.
+    pub max: u64,
+    /// The address ends then.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// Between roles: a form's file is written and about to be named.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FormFile {
+    /// The id it was written under.
+    pub upload: UploadId,
+    /// The draft that it fills.
+    pub video: VideoId,
+    /// The draft's owner, as signed.
+    pub user: UserId,
+    /// As the browser calls it.
+    pub file_name: String,
+    /// Bytes written.
+    pub size: u64,
+    /// As the browser says.
+    pub content_type: String,
 }
 
 /// How parts are sent.

@@ -14,6 +14,7 @@ pub struct Model {
     pub password_hash: String,
     pub role: String,
     pub created_at: i64,
+    pub blocked_at: Option<i64>,
 }
 
 /// None: joins are written where they are needed.

@@ -75,6 +75,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(ColumnDef::new("password_hash").string_len(191).not_null())
             .col(ColumnDef::new("role").string_len(64).not_null())
             .col(ColumnDef::new("created_at").big_integer().not_null())
+            .col(ColumnDef::new("blocked_at").big_integer())
             .primary_key(Index::create().col("id"))
             .to_owned(),
         Table::create()

@@ -25,6 +25,10 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     if says(&["No space left on device", "Disk quota exceeded"]) {
         return JobError::NoRoom("the scratch disk is full".to_owned());
     }
+    // An index that asks for more than there is asks for it at every try.
+    if says(&["error reading header"]) {
+        return damaged();
+    }
     if says(&["Cannot allocate memory", "Resource temporarily unavailable"]) {
         return JobError::Retry(format!("ffmpeg ran out of memory: {last}"));
     }
@@ -91,6 +95,8 @@ mod tests {
     fn a_broken_input_fails_at_once_and_a_full_disk_does_not() {
         let broken = "[mov] x\nin: Invalid data found when processing input\n";
         assert!(matches!(explain(exit(1), broken), JobError::Fail(_)));
+        let forged = "[mov] error reading header\nin: Cannot allocate memory\n";
+        assert!(matches!(explain(exit(1), forged), JobError::Fail(_)));
         let full = "av_interleaved_write_frame(): No space left on device\n";
         assert!(matches!(explain(exit(1), full), JobError::NoRoom(_)));
         assert!(matches!(explain(exit(127), ""), JobError::Retry(_)));

@@ -1,13 +1,14 @@
 //! A data plane over a folder of its own, and how to ask it.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::BodyExt;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
 use tempfile::TempDir;
-use tower::ServiceExt;
+use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
+use virga_client::ApiClient;
 use virga_core::{
     Clock, FakeClock, OsEntropy, SharedClock, UploadId, VideoId,
     keys::{self, KeyRing},
@@ -16,6 +17,15 @@ use virga_core::{
 };
 use virga_objects::{DiskOptions, DiskStore, MediaKey, MediaStore};
 use virga_stream::{Presentations, StreamConfig, StreamState, router};
+
+/// An API that is not there: only forms ask it, and they are tested on the whole site.
+fn nobody() -> ApiClient {
+    ApiClient::in_process(BoxCloneSyncService::new(service_fn(|_| async {
+        Ok::<_, Infallible>(Response::new(
+            Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        ))
+    })))
+}
 
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
@@ -64,6 +74,7 @@ impl Site {
             Arc::clone(&store) as _,
             Arc::clone(&keys),
             Arc::clone(&clock) as SharedClock,
+            nobody(),
         );
         Self {
             folder,

@@ -28,8 +28,18 @@ async fn grants_open_what_is_not_public_and_nothing_else_does() {
         let other = keys::grant(&site.keys, VideoId::random(&OsEntropy), 1, expires);
         let foreign = KeyRing::generate(&OsEntropy);
         let mut bodies = Vec::new();
+        // Without a grant it reads as what never was.
+        let nothing = format!("/media/{}/poster.jpg", VideoId::random(&OsEntropy));
+        let (hidden, never) = (
+            site.get(&site.path("poster.jpg")).await,
+            site.get(&nothing).await,
+        );
+        assert_eq!(hidden.status, StatusCode::NOT_FOUND);
+        assert_eq!((hidden.status, hidden.body), (never.status, never.body));
         for path in [
-            site.path("poster.jpg"),
+            "/media/g/x/poster.jpg".to_owned(),
+            "/media/g/..%2f/poster.jpg".to_owned(),
+            under(&other).replace(site.video.as_str(), VideoId::random(&OsEntropy).as_str()),
             site.granted(0, "poster.jpg"),
             site.granted(2, "poster.jpg"),
             under(&other),
@@ -82,9 +92,9 @@ async fn what_is_withdrawn_is_gone_for_everyone() {
         ..published
     })
     .await;
-    for path in [site.path("poster.jpg"), site.granted(1, "poster.jpg")] {
-        assert_eq!(site.get(&path).await.status, StatusCode::NOT_FOUND);
-    }
+    let (plain, granted) = (site.path("poster.jpg"), site.granted(1, "poster.jpg"));
+    assert_eq!(site.get(&plain).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.get(&granted).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -106,7 +116,6 @@ async fn what_is_not_there_is_not_found() {
         site.path("presentation.json"),
         site.path("source"),
         "/media/..%2f..%2fetc/poster.jpg".to_owned(),
-        "/media/g/x/poster.jpg".to_owned(),
     ] {
         let answer = site.get(&path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

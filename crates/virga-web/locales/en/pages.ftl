@@ -78,3 +78,7 @@ settings-everywhere-go = Sign out everywhere
 person-description = Videos by { $name }
 person-since = since { $date }
 person-empty = No public videos yet.
+theme = Colours
+theme-system = System
+theme-light = Light
+theme-dark = Dark

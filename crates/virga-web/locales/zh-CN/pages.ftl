@@ -78,3 +78,7 @@ settings-everywhere-go = 在所有设备上退出
 person-description = { $name } 的视频
 person-since = { $date }加入
 person-empty = 还没有公开的视频。
+theme = 外观
+theme-system = 跟随系统
+theme-light = 浅色
+theme-dark = 深色

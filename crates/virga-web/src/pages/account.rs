@@ -14,8 +14,9 @@ use crate::{
     errors::FormErrors,
     fault::Fault,
     frame::{Frame, local, with_next},
-    locale::Lang,
-    visit::{Sent, Visit, language_cookie},
+    locale::{self, Lang},
+    theme::{self, Theme},
+    visit::{Sent, Visit, choice_cookie},
 };
 
 const FIELDS: [(&str, &str); 2] = [("name", "name"), ("password", "password")];
@@ -147,7 +148,7 @@ pub(crate) async fn do_sign_out(visit: Visit) -> Result<Response, Fault> {
     Ok(answer)
 }
 
-/// The form in the footer.
+/// A form in the footer: the choice, and where to come back to.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LanguageForm {
     #[serde(default)]
@@ -158,9 +159,29 @@ pub(crate) struct LanguageForm {
 
 /// `POST /language`.
 pub(crate) async fn do_language(Sent(visit, form): Sent<LanguageForm>) -> Response {
-    let mut answer = Redirect::to(local(&form.next)).into_response();
-    let cookie = Lang::parse(&form.lang)
-        .and_then(|lang| language_cookie(lang, visit.state.origin.is_https()));
+    let chosen = Lang::parse(&form.lang).map(Lang::as_str);
+    choose(&visit, locale::COOKIE, chosen, &form.next)
+}
+
+/// The same for the theme.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ThemeForm {
+    #[serde(default)]
+    theme: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /theme`.
+pub(crate) async fn do_theme(Sent(visit, form): Sent<ThemeForm>) -> Response {
+    let chosen = Theme::parse(&form.theme).map(Theme::as_str);
+    choose(&visit, theme::COOKIE, chosen, &form.next)
+}
+
+fn choose(visit: &Visit, cookie: &str, chosen: Option<&str>, next: &str) -> Response {
+    let mut answer = Redirect::to(local(next)).into_response();
+    let https = visit.state.origin.is_https();
+    let cookie = chosen.and_then(|value| choice_cookie(cookie, value, https));
     if let Some(cookie) = cookie {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -1,4 +1,4 @@
-//! `/upload` and `/my/videos`.
+//! `/my/videos`, and the words for states.
 
 use askama::Template;
 use axum::{
@@ -10,7 +10,7 @@ use virga_client::VideoQuery;
 use virga_core::{
     Timestamp, VideoId,
     video::{VideoState, Visibility},
-    wire::{Upload, Video},
+    wire::Video,
 };
 
 use crate::{
@@ -33,41 +33,6 @@ pub(crate) const STATE_STRINGS: [&str; 7] = [
     "state-deleted",
 ];
 
-const UPLOAD_STRINGS: [&str; 32] = [
-    "state-draft",
-    "state-uploading",
-    "state-processing",
-    "state-playable",
-    "state-ready",
-    "state-failed",
-    "state-deleted",
-    "upload-waiting",
-    "upload-checking",
-    "upload-paused",
-    "upload-offline",
-    "upload-finishing",
-    "upload-sent",
-    "upload-done",
-    "upload-speed",
-    "upload-percent",
-    "upload-saved",
-    "upload-too-large",
-    "upload-empty",
-    "upload-other-file",
-    "upload-signed-out",
-    "upload-failed",
-    "upload-folder",
-    "problem-field-length",
-    "problem-upload-quota",
-    "problem-upload-too-large",
-    "problem-upload-empty",
-    "problem-upload-other-file",
-    "problem-upload-closed",
-    "problem-video-has-source",
-    "problem-video-deleted",
-    "problem-not-yours",
-];
-
 /// The words for a state.
 pub(crate) fn state_text(lang: Lang, state: VideoState) -> String {
     lang.text(match state {
@@ -88,95 +53,6 @@ pub(crate) fn visibility_text(lang: Lang, visibility: Visibility) -> String {
         Visibility::Unlisted => "visibility-unlisted",
         Visibility::Private => "visibility-private",
     })
-}
-
-/// `/upload`.
-#[derive(Template)]
-#[template(path = "upload.html")]
-pub(crate) struct UploadPage {
-    pub(crate) f: Frame,
-    pub(crate) strings: String,
-    pub(crate) upload_max: u64,
-    pub(crate) upload_max_text: String,
-    pub(crate) quota: String,
-    /// The draft that the first file fills.
-    pub(crate) target: Option<Video>,
-    pub(crate) open: Vec<OpenUpload>,
-}
-
-/// An upload that can go on.
-pub(crate) struct OpenUpload {
-    id: String,
-    file_name: String,
-    size: String,
-    percent: u64,
-    until: String,
-}
-
-impl OpenUpload {
-    pub(crate) fn new(lang: Lang, upload: &Upload) -> Self {
-        Self {
-            id: upload.id.to_string(),
-            file_name: upload.file_name.clone(),
-            size: show::bytes(upload.size),
-            percent: upload.held.min(upload.size).saturating_mul(100) / upload.size.max(1),
-            until: show::date(lang, upload.expires_at),
-        }
-    }
-}
-
-impl UploadPage {
-    pub(crate) fn new(
-        visit_frame: Frame,
-        upload_max: u64,
-        quota: String,
-        target: Option<Video>,
-        open: &[Upload],
-    ) -> Self {
-        let f = visit_frame;
-        Self {
-            strings: f.strings_with_reasons(&UPLOAD_STRINGS),
-            upload_max,
-            upload_max_text: show::bytes(upload_max),
-            quota,
-            target,
-            open: open
-                .iter()
-                .map(|upload| OpenUpload::new(f.lang, upload))
-                .collect(),
-            f,
-        }
-    }
-}
-
-/// Which draft to fill.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Target {
-    video: Option<String>,
-}
-
-/// `GET /upload`.
-pub(crate) async fn upload(visit: Visit, Query(query): Query<Target>) -> Result<Response, Fault> {
-    let quota = show::quota(visit.frame.lang, visit.me()?);
-    let target = match query.video.and_then(|id| id.parse::<VideoId>().ok()) {
-        Some(id) => Some(
-            visit
-                .api
-                .video(id)
-                .await
-                .map_err(|error| visit.fault(&error))?,
-        ),
-        None => None,
-    };
-    let open = visit
-        .api
-        .uploads()
-        .await
-        .map_err(|error| visit.fault(&error))?;
-    // Only a draft that is one's own and has nothing yet can be filled.
-    let target = target.filter(|video| video.editable && video.state == VideoState::Draft);
-    let (frame, max) = (visit.frame.clone(), visit.site.upload_max);
-    Ok(visit.ok(&UploadPage::new(frame, max, quota, target, &open)))
 }
 
 /// `/my/videos`.
@@ -243,7 +119,8 @@ impl Row {
                 && video.progress.is_some(),
             waiting: matches!(state, VideoState::Draft | VideoState::Uploading),
             draft: state == VideoState::Draft,
-            retry: state == VideoState::Failed || !video.warnings.is_empty(),
+            retry: (state == VideoState::Failed && reasons::worth_a_retry(video))
+                || !video.warnings.is_empty(),
         }
     }
 }

@@ -17,9 +17,13 @@ use crate::{
     fault::Fault,
     frame::{Frame, query_value},
     locale::Lang,
-    pages::studio::{state_text, visibility_text},
+    pages::{
+        beside,
+        share::Share,
+        studio::{state_text, visibility_text},
+    },
     reasons,
-    show::{self, When},
+    show::{self, Card, When},
     visit::Visit,
 };
 
@@ -38,6 +42,55 @@ const WATCH_STRINGS: [&str; 13] = [
     "stage-deleted",
     "stage-starting",
 ];
+const PLAYER_STRINGS: [&str; 46] = [
+    "player-label",
+    "player-play",
+    "player-pause",
+    "player-replay",
+    "player-seek",
+    "player-at",
+    "player-mute",
+    "player-unmute",
+    "player-muted",
+    "player-volume",
+    "player-volume-now",
+    "player-settings",
+    "player-quality",
+    "player-auto",
+    "player-speed",
+    "player-usual",
+    "player-speed-now",
+    "player-loop",
+    "player-link",
+    "player-copied",
+    "player-theatre",
+    "player-theatre-end",
+    "player-pip",
+    "player-pip-end",
+    "player-full",
+    "player-full-end",
+    "player-went-back",
+    "player-went-ahead",
+    "player-continued",
+    "player-start-over",
+    "player-close",
+    "player-keys",
+    "player-keys-on",
+    "player-key-play",
+    "player-key-ten",
+    "player-key-five",
+    "player-key-volume",
+    "player-key-mute",
+    "player-key-full",
+    "player-key-theatre",
+    "player-key-pip",
+    "player-key-tenths",
+    "player-key-ends",
+    "player-key-frame",
+    "player-key-speed",
+    "player-key-help",
+];
+const SHARE_STRINGS: [&str; 2] = ["share-at", "copied"];
 const COMMENT_STRINGS: [&str; 5] = [
     "fault-ours",
     "fault-busy",
@@ -60,6 +113,7 @@ pub(crate) struct WatchPage {
     pub(crate) state_text: String,
     pub(crate) strings: String,
     pub(crate) comment_strings: String,
+    pub(crate) share_strings: String,
     pub(crate) plays: bool,
     pub(crate) unfinished: bool,
     pub(crate) deleted: bool,
@@ -72,6 +126,8 @@ pub(crate) struct WatchPage {
     pub(crate) fallback: Option<String>,
     pub(crate) poster: Option<String>,
     pub(crate) duration: Option<f64>,
+    /// Seconds to go on from, as the viewer's account remembers them.
+    pub(crate) position: Option<f64>,
     pub(crate) stage: Stage,
     pub(crate) views: String,
     pub(crate) when: When,
@@ -84,6 +140,10 @@ pub(crate) struct WatchPage {
     pub(crate) more_comments: Option<String>,
     pub(crate) draft: String,
     pub(crate) errors: FormErrors,
+    /// How it is shared; nothing of a private video is.
+    pub(crate) share: Option<Share>,
+    /// More videos beside the player.
+    pub(crate) beside: Vec<Card>,
 }
 
 /// What stands where the player will be.
@@ -119,7 +179,7 @@ impl Stage {
             text: reasons::failure(lang, video).unwrap_or_else(|| lang.text(key)),
             progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
             busy: state == VideoState::Processing,
-            retry: mine && state == VideoState::Failed,
+            retry: mine && state == VideoState::Failed && reasons::worth_a_retry(video),
             upload: mine && state == VideoState::Draft,
             resume: mine && state == VideoState::Uploading,
             restore: mine && state == VideoState::Deleted,
@@ -153,13 +213,15 @@ impl WatchPage {
         let (hls, version) = playback
             .as_ref()
             .map_or((None, 0), |found| (Some(found.hls.clone()), found.version));
+        let position = playback.as_ref().and_then(|found| found.position);
         let (fallback, poster) =
             playback.map_or((None, None), |found| (found.fallback, found.poster));
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
-            strings: f.strings_with_reasons(&WATCH_STRINGS),
+            strings: f.strings_with_reasons(&[&WATCH_STRINGS[..], &PLAYER_STRINGS].concat()),
             comment_strings: f.strings(&COMMENT_STRINGS),
+            share_strings: f.strings(&SHARE_STRINGS),
             plays,
             unfinished: state.is_unfinished(),
             deleted: state == VideoState::Deleted,
@@ -170,6 +232,7 @@ impl WatchPage {
             fallback,
             poster,
             duration: video.duration,
+            position,
             stage: Stage::new(lang, &video),
             views: show::views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),
@@ -186,6 +249,8 @@ impl WatchPage {
             more_comments: None,
             draft: String::new(),
             errors: FormErrors::default(),
+            share: Share::of(&f, &video),
+            beside: Vec::new(),
             f,
             video,
         }
@@ -265,7 +330,7 @@ pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<Wat
     if deleted && video.purge_at.is_some_and(|at| at <= visit.now) {
         return Err(visit.status(http::StatusCode::NOT_FOUND));
     }
-    let (playback, comments) = tokio::join!(
+    let (playback, comments, beside) = tokio::join!(
         async {
             if video.state.plays() {
                 visit.api.playback(id).await.map(Some)
@@ -280,7 +345,8 @@ pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<Wat
                 let cursor = asked.comments.as_deref();
                 visit.api.comments(id, cursor).await.map(Some)
             }
-        }
+        },
+        beside::of(visit, &video)
     );
     // 409: it stopped playing between the two calls; the page then shows its state.
     let playback = match playback {
@@ -288,7 +354,8 @@ pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<Wat
         other => other.map_err(|error| visit.fault(&error))?,
     };
     let comments = comments.map_err(|error| visit.fault(&error))?;
-    let page = WatchPage::new(visit.frame.clone(), visit.now, video, playback);
+    let mut page = WatchPage::new(visit.frame.clone(), visit.now, video, playback);
+    page.beside = beside;
     Ok(match comments {
         Some(comments) => page.with_comments(visit.now, comments, editing),
         None => page,

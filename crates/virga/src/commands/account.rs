@@ -1,11 +1,11 @@
-//! `user add`, `user list`, `user reset-password`: straight on the database.
+//! `user add`, `list`, `block`, `unblock`, `reset-password`: straight on the database.
 
 use anyhow::{Context, anyhow};
 use std::{path::Path, process::ExitCode};
 use virga_api::Passwords;
-use virga_core::{Clock, OsEntropy, SystemClock, UserId, permission::Role, text};
+use virga_core::{Clock, OsEntropy, SystemClock, Timestamp, UserId, permission::Role, text};
 use virga_db::{
-    DbError,
+    Db, DbError,
     accounts::{self, UserRow},
 };
 
@@ -26,6 +26,7 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
                 password_hash: hash(&password_file).await?,
                 role: if admin { Role::Admin } else { Role::User },
                 created_at: SystemClock.now(),
+                blocked_at: None,
                 name: name.clone(),
             };
             accounts::insert(db.write(), &user)
@@ -38,21 +39,34 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
         }
         User::List => {
             for user in accounts::list(db.read()).await? {
+                let blocked = user.blocked_at.map(|at| format!(", blocked since {at}"));
                 say(format!(
-                    "{:<32} {:<5} since {}",
-                    user.name, user.role, user.created_at
+                    "{:<32} {:<5} since {}{}",
+                    user.name,
+                    user.role,
+                    user.created_at,
+                    blocked.unwrap_or_default()
                 ));
             }
+        }
+        User::Block { name } => {
+            let user = find(&db, &name).await?;
+            set_blocked(&db, &user, Some(SystemClock.now())).await?;
+            say(format!(
+                "{} is blocked and signed out everywhere.",
+                user.name
+            ));
+        }
+        User::Unblock { name } => {
+            let user = find(&db, &name).await?;
+            set_blocked(&db, &user, None).await?;
+            say(format!("{} may sign in again.", user.name));
         }
         User::ResetPassword {
             name,
             password_file,
         } => {
-            let user = accounts::by_name(db.read(), &name)
-                .await?
-                .with_context(|| {
-                    format!("there is no account {name:?}; `virga user list` shows all")
-                })?;
+            let user = find(&db, &name).await?;
             let hash = hash(&password_file).await?;
             let tx = db.begin().await?;
             accounts::set_password(&tx, user.id, &hash).await?;
@@ -66,6 +80,19 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
     }
     db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn find(db: &Db, name: &str) -> anyhow::Result<UserRow> {
+    let found = accounts::by_name(db.read(), name).await?;
+    found.with_context(|| format!("there is no account {name:?}; `virga user list` shows all"))
+}
+
+async fn set_blocked(db: &Db, user: &UserRow, since: Option<Timestamp>) -> anyhow::Result<()> {
+    let tx = db.begin().await?;
+    accounts::set_blocked(&tx, user.id, since).await?;
+    accounts::end_sessions(&tx, user.id).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn hash(file: &Path) -> anyhow::Result<String> {

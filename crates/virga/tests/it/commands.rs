@@ -65,7 +65,7 @@ async fn accounts_are_added_listed_and_given_a_new_password() {
 #[tokio::test]
 async fn the_setup_link_makes_one_administrator() {
     let site = Site::of(VIRGA).start();
-    let path = site.setup_path().unwrap();
+    let path = site.wait_setup_path();
     let token = path.split_once('=').unwrap().1.to_owned();
     let ask = |name: &str, token: &str| json!({"token": token, "name": name, "password": "a good password", "site_name": "School", "registration": "closed"});
     let _ = site

@@ -21,19 +21,19 @@ fn clip() -> Vec<u8> {
 }
 
 /// A site that ends itself at `place`.
-fn armed(place: &str) -> Site {
+pub(crate) fn armed(place: &str) -> Site {
     Site::of(virga()).set("VIRGA_FAILPOINTS", place).start()
 }
 
 /// Starts again without the failpoint.
-fn heal(site: &mut Site) {
+pub(crate) fn heal(site: &mut Site) {
     site.wait_ended(Role::Serve);
     site.set("VIRGA_FAILPOINTS", "");
     site.start(Role::Serve);
 }
 
 /// The video plays, its source is whole, nothing is left undone or lying about.
-async fn all_is_well(site: &Site, who: &Person, video: &str, bytes: &[u8]) {
+pub(crate) async fn all_is_well(site: &Site, who: &Person, video: &str, bytes: &[u8]) {
     let shown = who.wait_for(video, &["ready", "failed"]).await;
     assert_eq!(shown["state"], "ready", "{shown}\n{}", site.output());
     assert!(shown["warnings"].is_null(), "{shown}");

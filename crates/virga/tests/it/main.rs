@@ -1,12 +1,22 @@
 //! The site from outside: the real binary, over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod bad_input;
 mod commands;
 mod faults;
+mod forms;
+mod hostile;
 mod journey;
+mod matrix;
+mod origin_flaws;
 mod roles;
+mod secrets;
 mod seeing;
+mod sessions;
+mod share;
+mod signatures;
+mod sockets;
 
 /// The program under test.
 const VIRGA: &str = env!("CARGO_BIN_EXE_virga");

@@ -1,4 +1,4 @@
-//! Who sees what: visibility over every address that leads to a video, grants, views, events.
+//! Who sees what over time: grants that end, views, events, comments. What stands where: `matrix.rs`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,28 +8,6 @@ use virga_testkit::{Clip, Person, Role, Site};
 
 use crate::VIRGA;
 
-/// Every address of a video that leads to its bytes or to a hint that it is there.
-async fn addresses(owner: &Person, video: &str) -> Vec<String> {
-    let mut found = vec![
-        format!("/v/{video}"),
-        format!("/api/v1/videos/{video}"),
-        format!("/api/v1/videos/{video}/playback"),
-        format!("/api/v1/videos/{video}/comments"),
-        format!("/api/v1/events?videos={video}"),
-    ];
-    let playback = owner.playback(video).await;
-    for url in owner.media_urls(playback["hls"].as_str().unwrap()).await {
-        // Without the grant: what someone would try who knows the id only.
-        let plain = match url.strip_prefix("/media/g/") {
-            Some(rest) => format!("/media/{}", rest.split_once('/').unwrap().1),
-            None => url,
-        };
-        found.push(plain);
-    }
-    found.extend(["poster.jpg", "fallback.mp4"].map(|name| format!("/media/{video}/{name}")));
-    found
-}
-
 async fn status(who: &Person, path: &str) -> u16 {
     // The event stream does not end; its head says enough.
     who.request(Method::GET, path)
@@ -38,70 +16,6 @@ async fn status(who: &Person, path: &str) -> u16 {
         .unwrap()
         .status()
         .as_u16()
-}
-
-async fn is_listed(who: &Person, video: &str, owner: &str) -> bool {
-    let mut listed = false;
-    for path in [
-        "/api/v1/videos",
-        "/api/v1/videos?q=matrix",
-        "/api/v1/videos?sort=popular",
-    ] {
-        listed |= who.get(path).await.text().contains(video);
-    }
-    let person = format!("/api/v1/users/{owner}");
-    listed |= who
-        .get(&format!("{person}/videos"))
-        .await
-        .text()
-        .contains(video);
-    listed
-        | (who.get(&person).await.json()["videos"] != 0)
-        | who.get("/").await.text().contains(video)
-}
-
-#[tokio::test]
-async fn each_visibility_holds_at_every_address() {
-    let site = Site::of(VIRGA).start();
-    let (ann, eve) = (site.register("ann").await, site.register("eve").await);
-    let video = ann
-        .upload("Matrix", "public", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&video, &["ready"]).await;
-    for visibility in ["public", "unlisted", "private"] {
-        let path = format!("/api/v1/videos/{video}");
-        let _ = ann
-            .patch(&path, json!({"visibility": visibility}))
-            .await
-            .expect(200);
-        for (who, viewer) in [("eve", eve.clone()), ("stranger", site.stranger())] {
-            for address in addresses(&ann, &video).await {
-                let media = address.starts_with("/media/");
-                let right = match visibility {
-                    "public" => 200,
-                    // Bytes of what is not public need a grant; the page and API give one.
-                    _ if media => 403,
-                    "unlisted" => 200,
-                    _ => 404,
-                };
-                assert_eq!(
-                    status(&viewer, &address).await,
-                    right,
-                    "{visibility} {who} {address}"
-                );
-            }
-            let listed = is_listed(&viewer, &video, "ann").await;
-            assert_eq!(listed, visibility == "public", "{visibility} {who}");
-        }
-        let playback = ann.playback(&video).await;
-        for url in ann.media_urls(playback["hls"].as_str().unwrap()).await {
-            assert_eq!(
-                status(&site.stranger(), &url).await,
-                200,
-                "a grant names no viewer: {url}"
-            );
-        }
-    }
 }
 
 #[tokio::test]

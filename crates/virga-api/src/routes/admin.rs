@@ -1,0 +1,190 @@
+//! For administrators only: accounts, failed jobs, room.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use std::collections::HashMap;
+use virga_core::{
+    Failure, VideoId,
+    text::fold_name,
+    wire::{Account, FailedJob, NewPassword, Page, Storage},
+};
+use virga_db::{
+    JobRow, VideoRow, accounts,
+    admin::{self, AccountListing},
+    videos,
+};
+use virga_http::{
+    Json, Path, Query, Result,
+    paging::{self, PageQuery},
+};
+
+use crate::{ApiState, caller::Admin, routes::accounts::find_user};
+
+/// `?q=&cursor=&limit=`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+pub(crate) struct AccountsQuery {
+    /// A piece of the name.
+    q: Option<String>,
+    /// From the page before.
+    cursor: Option<String>,
+    /// Entries wanted, at most 100.
+    limit: Option<u64>,
+}
+
+/// Cuts what is one too many; the last entry that stays, where more follow it.
+fn last_of_page<T>(rows: &mut Vec<T>, limit: u64) -> Option<&T> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    rows.last().filter(|_| more)
+}
+
+/// All accounts, by name.
+#[utoipa::path(get, path = "/admin/users", tag = "admin", params(AccountsQuery),
+    responses((status = 200, body = Page<Account>), (status = 403)))]
+pub(crate) async fn accounts(
+    State(state): State<ApiState>,
+    _: Admin,
+    Query(query): Query<AccountsQuery>,
+) -> Result<Json<Page<Account>>> {
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let after: Option<String> = page.after()?;
+    let words: Option<String> = query.q.map(|words| words.chars().take(64).collect());
+    let listing = AccountListing {
+        query: words.as_deref().map(str::trim).filter(|it| !it.is_empty()),
+        after: after.as_deref(),
+        limit: page.limit() + 1,
+    };
+    let db = state.app.db.read();
+    let mut rows = admin::accounts(db, listing).await.map_err(Failure::from)?;
+    let next =
+        last_of_page(&mut rows, page.limit()).map(|row| paging::encode(&fold_name(&row.name)));
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let holdings = admin::holdings(db, &ids).await.map_err(Failure::from)?;
+    let items = rows.into_iter().map(|row| {
+        let holding = holdings.get(&row.id).copied().unwrap_or_default();
+        Account {
+            name: row.name,
+            role: row.role,
+            created_at: row.created_at,
+            blocked_at: row.blocked_at,
+            videos: holding.videos,
+            used_bytes: holding.bytes,
+        }
+    });
+    let items = items.collect();
+    Ok(Json(Page { items, next }))
+}
+
+/// Gives an account a new password, told in the answer and nowhere else; its sessions end.
+#[utoipa::path(post, path = "/admin/users/{name}/reset-password", tag = "admin",
+    params(("name" = String, Path)),
+    responses((status = 200, body = NewPassword), (status = 403), (status = 409)))]
+pub(crate) async fn reset_password(
+    State(state): State<ApiState>,
+    Admin(by): Admin,
+    Path(name): Path<String>,
+) -> Result<Response> {
+    let account = find_user(&state, &name).await?;
+    let password = state.app.one_time_password();
+    let hash = state.passwords.hash(password.clone()).await?;
+    state.app.reset_password(by.id, account.id, &hash).await?;
+    tracing::info!(admin = by.name, account = account.name, "password reset");
+    let secret = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((secret, Json(NewPassword { password })).into_response())
+}
+
+/// Keeps an account from signing in; its sessions end, its videos stay.
+#[utoipa::path(put, path = "/admin/users/{name}/block", tag = "admin",
+    params(("name" = String, Path)),
+    responses((status = 204), (status = 403), (status = 409)))]
+pub(crate) async fn block(
+    State(state): State<ApiState>,
+    Admin(by): Admin,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
+    let account = find_user(&state, &name).await?;
+    state.app.set_blocked(by.id, account.id, true).await?;
+    tracing::info!(admin = by.name, account = account.name, "account blocked");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a blocked account sign in again.
+#[utoipa::path(delete, path = "/admin/users/{name}/block", tag = "admin",
+    params(("name" = String, Path)),
+    responses((status = 204), (status = 403), (status = 409)))]
+pub(crate) async fn unblock(
+    State(state): State<ApiState>,
+    Admin(by): Admin,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
+    let account = find_user(&state, &name).await?;
+    state.app.set_blocked(by.id, account.id, false).await?;
+    tracing::info!(admin = by.name, account = account.name, "account unblocked");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `?cursor=&limit=`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+pub(crate) struct JobsQuery {
+    /// From the page before.
+    cursor: Option<String>,
+    /// Entries wanted, at most 100.
+    limit: Option<u64>,
+}
+
+/// Jobs that were given up, the newest first.
+#[utoipa::path(get, path = "/admin/jobs", tag = "admin", params(JobsQuery),
+    responses((status = 200, body = Page<FailedJob>), (status = 403)))]
+pub(crate) async fn failed_jobs(
+    State(state): State<ApiState>,
+    _: Admin,
+    Query(query): Query<JobsQuery>,
+) -> Result<Json<Page<FailedJob>>> {
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let (before, limit) = (page.after()?, page.limit());
+    let db = state.app.db.read();
+    let mut rows = admin::failed_jobs(db, before, limit + 1)
+        .await
+        .map_err(Failure::from)?;
+    let next = last_of_page(&mut rows, limit).map(|row| paging::encode(&row.id));
+    let ids: Vec<VideoId> = rows.iter().map(|row| row.video).collect();
+    let of = videos::find_many(db, &ids).await.map_err(Failure::from)?;
+    let names = accounts::names(db, of.iter().map(|row| row.owner))
+        .await
+        .map_err(Failure::from)?;
+    let of: HashMap<VideoId, VideoRow> = of.into_iter().map(|row| (row.id, row)).collect();
+    // A video that was purged between the two reads has nothing to try again.
+    let shown = |job: JobRow| {
+        let video = of.get(&job.video)?;
+        Some(FailedJob {
+            video_id: video.id,
+            title: video.title.clone(),
+            owner: names.get(&video.owner).cloned().unwrap_or_default(),
+            kind: job.kind,
+            code: job.error_code.unwrap_or_default(),
+            text: job.error.unwrap_or_default(),
+            tries: u32::try_from(job.attempts).unwrap_or(0),
+            failed_at: job.updated_at,
+        })
+    };
+    let items = rows.into_iter().filter_map(shown).collect();
+    Ok(Json(Page { items, next }))
+}
+
+/// Room in the store.
+#[utoipa::path(get, path = "/admin/storage", tag = "admin",
+    responses((status = 200, body = Storage), (status = 403)))]
+pub(crate) async fn storage(State(state): State<ApiState>, _: Admin) -> Result<Json<Storage>> {
+    Ok(Json(state.app.storage().await?))
+}

@@ -1,0 +1,43 @@
+//! Every public video, for search engines.
+
+use axum::extract::State;
+use serde::Deserialize;
+use virga_core::{
+    Failure,
+    wire::{SITEMAP_PAGE, Sitemap, SitemapVideo},
+};
+use virga_db::sitemap;
+use virga_http::{Json, Query, Result};
+
+use crate::ApiState;
+
+/// `?page=`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+pub(crate) struct SitemapQuery {
+    /// From 0.
+    #[serde(default)]
+    page: u64,
+}
+
+/// Public videos that play, the oldest first, 10,000 a page.
+#[utoipa::path(get, path = "/sitemap", tag = "videos", params(SitemapQuery),
+    responses((status = 200, body = Sitemap), (status = 404)))]
+pub(crate) async fn sitemap(
+    State(state): State<ApiState>,
+    Query(query): Query<SitemapQuery>,
+) -> Result<Json<Sitemap>> {
+    let db = state.app.db.read();
+    let count = sitemap::count(db).await.map_err(Failure::from)?;
+    let pages = count.div_ceil(SITEMAP_PAGE).max(1);
+    if query.page >= pages {
+        return Err(Failure::not_found("page").into());
+    }
+    let videos = sitemap::stretch(db, query.page * SITEMAP_PAGE, SITEMAP_PAGE)
+        .await
+        .map_err(Failure::from)?;
+    let videos = videos
+        .into_iter()
+        .map(|(id, published_at)| SitemapVideo { id, published_at })
+        .collect();
+    Ok(Json(Sitemap { pages, videos }))
+}

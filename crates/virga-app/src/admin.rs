@@ -1,0 +1,77 @@
+//! What administrators do to accounts, and what they see of the store.
+
+use virga_core::{Failure, Kind, Result, UserId, permission::sign_in, wire::Storage};
+use virga_db::{
+    DbError, Tx,
+    accounts::{self, UserRow},
+    admin,
+};
+
+use crate::App;
+
+/// 32 signs that are not taken for one another.
+const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+impl App {
+    /// A password that is told once: 80 bits, `xxxx-xxxx-xxxx-xxxx`.
+    pub fn one_time_password(&self) -> String {
+        let mut text = String::with_capacity(19);
+        for (n, byte) in self.entropy.bytes::<16>().into_iter().enumerate() {
+            if n > 0 && n % 4 == 0 {
+                text.push('-');
+            }
+            text.push(char::from(SIGNS[usize::from(byte % 32)]));
+        }
+        text
+    }
+
+    /// Blocks an account or lets it in again. Its sessions end either way: one that was started
+    /// just while it was being blocked does not come back to life.
+    pub async fn set_blocked(&self, by: UserId, account: UserId, blocked: bool) -> Result<()> {
+        let tx = self.db.begin().await?;
+        check(&tx, by, account).await?;
+        let since = blocked.then(|| self.clock.now());
+        accounts::set_blocked(&tx, account, since).await?;
+        accounts::end_sessions(&tx, account).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        Ok(())
+    }
+
+    /// Gives an account another password, by its hash, and ends its sessions.
+    pub async fn reset_password(&self, by: UserId, account: UserId, hash: &str) -> Result<()> {
+        let tx = self.db.begin().await?;
+        check(&tx, by, account).await?;
+        accounts::set_password(&tx, account, hash).await?;
+        accounts::end_sessions(&tx, account).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        Ok(())
+    }
+
+    /// Room in the store, and what rows say is in it.
+    pub async fn storage(&self) -> Result<Storage> {
+        let totals = admin::totals(self.db.read()).await?;
+        let room = self.store.free_space().await?;
+        Ok(Storage {
+            videos: totals.videos,
+            sources_bytes: totals.sources,
+            reserved_bytes: totals.reserved,
+            free_bytes: room.available,
+            total_bytes: room.total,
+            keep_free_bytes: room.total / 1000 * self.policy.keep_free_permille,
+        })
+    }
+}
+
+/// Nobody does these things to their own account; and of two administrators who block each other
+/// at once the second is too late, so that one is left.
+async fn check(tx: &Tx, by: UserId, account: UserId) -> Result<()> {
+    if by == account {
+        let detail = "This is your own account. Another administrator can do this to it.";
+        return Err(Failure::new(Kind::Conflict, "admin.yourself", detail));
+    }
+    let admin: Option<UserRow> = accounts::by_id(tx, by).await?;
+    match admin {
+        Some(admin) if admin.blocked_at.is_none() => Ok(()),
+        _ => Err(sign_in()),
+    }
+}

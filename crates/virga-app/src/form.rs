@@ -1,0 +1,102 @@
+//! A whole file sent by one plain form, for browsers without script: the data plane writes the
+//! bytes, tells of them before it names the object, and once more when the object stands.
+//!
+//! Between the two the upload is `completing`: if the data plane dies there, the sweeper finds the
+//! object (then it is stored) or does not (then the draft is free again).
+
+use std::time::Duration;
+use virga_core::{
+    Failure, Kind, Result, UploadId, VideoId,
+    keys::FormTicket,
+    permission::{Action, Viewer},
+    text,
+    upload::UploadState,
+    wire::FormFile,
+};
+use virga_db::{UploadRow, VideoRow, videos};
+use virga_objects::{MediaKey, ObjectError};
+
+use crate::{App, access};
+
+/// How long the address of a form holds.
+const TICKET_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// The most that one form may carry; a broken line loses all of it.
+const FORM_MAX: u64 = 2 << 30;
+/// What naming a synced object may take.
+const NAMING: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Permits one form to fill a draft.
+    pub async fn offer_form(&self, viewer: &Viewer, id: VideoId) -> Result<FormTicket> {
+        let video = access::require(self, viewer, id, Action::Edit).await?;
+        check_empty(&video)?;
+        let left = self
+            .policy
+            .quota_per_user
+            .saturating_sub(self.used_bytes(video.owner).await?);
+        let max = FORM_MAX.min(self.policy.upload_max).min(left);
+        if max == 0 {
+            let detail = "Your room is used up. Delete some videos first.";
+            return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));
+        }
+        Ok(FormTicket {
+            video: id,
+            user: video.owner,
+            max,
+            expires: self.clock.now().plus(TICKET_LIFE),
+        })
+    }
+
+    /// The bytes are written and about to be named: reserves their place.
+    pub async fn claim_form(&self, file: &FormFile) -> Result<()> {
+        let video = videos::find(self.db.read(), file.video).await?;
+        let video = video
+            .filter(|video| video.owner == file.user && video.deleted_at.is_none())
+            .ok_or_else(|| Failure::not_found("video"))?;
+        check_empty(&video)?;
+        let now = self.clock.now();
+        let row = UploadRow {
+            id: file.upload,
+            video: file.video,
+            user: file.user,
+            file_name: text::file_name(&file.file_name),
+            size: file.size,
+            fingerprint: "form".to_owned(),
+            state: UploadState::Completing,
+            part_size: file.size,
+            object_key: MediaKey::source(file.video, file.upload).to_string(),
+            expires_at: now.plus(NAMING),
+            lease_until: now.plus(NAMING),
+        };
+        if self.reserve(&row, &file.content_type).await? {
+            Ok(())
+        } else {
+            let detail = "Another file is being uploaded to this video. Cancel that upload first.";
+            Err(Failure::new(Kind::Conflict, "upload.other-file", detail))
+        }
+    }
+
+    /// The object stands: makes it the video's source.
+    pub async fn finish_form(&self, id: UploadId) -> Result<()> {
+        let row = self.upload_row(id).await?;
+        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
+        let stat = self.store.stat(&key).await?;
+        if stat.size != row.size {
+            return Err(Failure::from(ObjectError::LostParts));
+        }
+        let stored = self.store_source(&row).await?;
+        if stored.state == UploadState::Stored {
+            Ok(())
+        } else {
+            Err(crate::upload::closed())
+        }
+    }
+}
+
+fn check_empty(video: &VideoRow) -> Result<()> {
+    if video.source_key.is_none() {
+        return Ok(());
+    }
+    let detail = "This video has its file already. Make a new video for another file.";
+    Err(Failure::new(Kind::Conflict, "video.has-source", detail))
+}

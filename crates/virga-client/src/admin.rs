@@ -1,0 +1,54 @@
+//! What administrators ask for, and the list for search engines.
+
+use std::fmt::Write;
+
+use http::Method;
+use virga_core::wire::{Account, FailedJob, NewPassword, Page, Sitemap, Storage};
+
+use crate::{ApiCaller, Result, call::encode};
+
+impl ApiCaller {
+    /// `GET /admin/users`: by name; `q` is a piece of it.
+    pub async fn accounts(&self, q: &str, cursor: Option<&str>) -> Result<Page<Account>> {
+        let mut path = format!("/admin/users?q={}", encode(q));
+        if let Some(cursor) = cursor {
+            let _ = write!(path, "&cursor={}", encode(cursor));
+        }
+        self.get(&path).await
+    }
+
+    /// `POST /admin/users/{name}/reset-password`.
+    pub async fn reset_password(&self, name: &str) -> Result<NewPassword> {
+        let path = format!("/admin/users/{}/reset-password", encode(name));
+        self.exchange(Method::POST, &path, &()).await
+    }
+
+    /// `PUT /admin/users/{name}/block`.
+    pub async fn block(&self, name: &str) -> Result<()> {
+        let path = format!("/admin/users/{}/block", encode(name));
+        self.act(Method::PUT, &path).await
+    }
+
+    /// `DELETE /admin/users/{name}/block`.
+    pub async fn unblock(&self, name: &str) -> Result<()> {
+        let path = format!("/admin/users/{}/block", encode(name));
+        self.act(Method::DELETE, &path).await
+    }
+
+    /// `GET /admin/jobs`: those that failed.
+    pub async fn failed_jobs(&self, cursor: Option<&str>) -> Result<Page<FailedJob>> {
+        let cursor =
+            cursor.map_or_else(String::new, |cursor| format!("?cursor={}", encode(cursor)));
+        self.get(&format!("/admin/jobs{cursor}")).await
+    }
+
+    /// `GET /admin/storage`.
+    pub async fn storage(&self) -> Result<Storage> {
+        self.get("/admin/storage").await
+    }
+
+    /// `GET /sitemap`: page `page`, from 0.
+    pub async fn sitemap(&self, page: u64) -> Result<Sitemap> {
+        self.get(&format!("/sitemap?page={page}")).await
+    }
+}

@@ -1,0 +1,78 @@
+//! What administrators see and answer with.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Timestamp, VideoId, job::JobKind, permission::Role};
+
+/// An account as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Since.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// May not sign in since then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_at: Option<Timestamp>,
+    /// Videos that are not deleted, whoever may see them.
+    pub videos: u64,
+    /// Bytes that its sources and open uploads take.
+    pub used_bytes: u64,
+}
+
+/// `POST /admin/users/{name}/reset-password`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewPassword {
+    /// The new password, told this once.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewPassword")
+    }
+}
+
+/// A job that was given up; `POST /videos/{id}/retry` tries again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailedJob {
+    /// Its video.
+    pub video_id: VideoId,
+    /// The video's title.
+    pub title: String,
+    /// Name of the video's owner.
+    pub owner: String,
+    /// What it was to do.
+    pub kind: JobKind,
+    /// The stable name of the reason.
+    pub code: String,
+    /// The reason in words.
+    pub text: String,
+    /// Tries.
+    pub tries: u32,
+    /// Given up.
+    #[schema(value_type = String, format = DateTime)]
+    pub failed_at: Timestamp,
+}
+
+/// `GET /admin/storage`: room, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Storage {
+    /// Videos that are not deleted.
+    pub videos: u64,
+    /// Uploaded files, deleted but not yet purged ones included.
+    pub sources_bytes: u64,
+    /// What open uploads will take.
+    pub reserved_bytes: u64,
+    /// What can still be written to the store.
+    pub free_bytes: u64,
+    /// What the store has in all.
+    pub total_bytes: u64,
+    /// Below this much free room no upload is taken.
+    pub keep_free_bytes: u64,
+}

@@ -1,0 +1,61 @@
+# Administration
+nav-admin = Administration
+admin-users = Accounts
+admin-jobs = Failed jobs
+admin-storage = Disk
+problem-account-blocked = This account is blocked. Ask an administrator of this site.
+problem-admin-only = Only administrators may see this.
+problem-admin-yourself = This is your own account. Another administrator can do this to it.
+
+admin-find = Find an account
+admin-users-none = No account has this name
+admin-users-all = All accounts
+admin-role-admin = Administrator
+admin-blocked = Blocked
+admin-blocked-since = blocked on { $date }
+admin-held = { $videos }, { $bytes }
+admin-own = This is you
+admin-reset = Reset password
+admin-block = Block
+admin-unblock = Unblock
+admin-done-blocked = The account is blocked and signed out everywhere.
+admin-done-unblocked = The account may sign in again.
+
+admin-block-title = Block { $name }?
+admin-block-text = The account can no longer sign in, and all its sessions end at once. Its videos and comments stay.
+admin-block-go = Block this account
+admin-unblock-title = Unblock { $name }?
+admin-unblock-text = The account may sign in again with its password.
+admin-unblock-go = Unblock this account
+admin-reset-title = Give { $name } a new password?
+admin-reset-text = The present password stops working, and all sessions of the account end at once. You are shown a new password once, to hand on.
+admin-reset-go = Make a new password
+admin-password-title = The new password
+admin-password-text = { $name } signs in with this password from now on.
+admin-password-hint = It is shown only now. Hand it on by a safe way; it can be changed in the settings after signing in.
+admin-password-done = I have noted it
+
+# Failed jobs
+admin-jobs-none = No job has failed
+admin-tries = { $n ->
+    [one] { $shown } try
+   *[other] { $shown } tries
+  }
+job-probe = Looking at the file
+job-package = Packaging
+job-first-rung = First version
+job-ladder = Further qualities
+job-poster = Cover picture
+job-fallback = Version for old browsers
+job-purge = Removal
+
+# Disk
+admin-disk = Room in the store
+admin-sources = Uploaded files
+admin-other = Everything else on this disk
+admin-other-hint = Everything else holds the versions made for playing, and whatever other programs keep on the same disk.
+admin-free = Free
+admin-free-of = { $free } of { $total }
+admin-keep = Kept free
+admin-reserved = Reserved by open uploads
+admin-full = The disk is as full as it may get: no further upload is taken until room is made.

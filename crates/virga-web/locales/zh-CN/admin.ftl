@@ -1,0 +1,60 @@
+# Administration
+nav-admin = 管理
+admin-users = 账号
+admin-jobs = 失败的任务
+admin-storage = 磁盘
+problem-account-blocked = 这个账号已被停用，请联系本站管理员。
+problem-admin-only = 只有管理员可以查看。
+problem-admin-yourself = 这是你自己的账号，请由另一位管理员操作。
+
+admin-find = 查找账号
+admin-users-none = 没有这个名字的账号
+admin-users-all = 全部账号
+admin-role-admin = 管理员
+admin-blocked = 已停用
+admin-blocked-since = { $date }停用
+admin-held = { $videos }，{ $bytes }
+admin-own = 这是你自己
+admin-reset = 重置密码
+admin-block = 停用
+admin-unblock = 恢复使用
+admin-done-blocked = 账号已停用，并已在所有设备上退出。
+admin-done-unblocked = 账号可以重新登录了。
+
+admin-block-title = 停用 { $name }？
+admin-block-text = 账号将无法登录，所有登录立即结束。视频和评论会保留。
+admin-block-go = 停用这个账号
+admin-unblock-title = 恢复 { $name }？
+admin-unblock-text = 账号可以用原来的密码重新登录。
+admin-unblock-go = 恢复这个账号
+admin-reset-title = 为 { $name } 重置密码？
+admin-reset-text = 现在的密码立即失效，账号的所有登录也会结束。新密码只显示一次，请转交给对方。
+admin-reset-go = 生成新密码
+admin-password-title = 新密码
+admin-password-text = { $name } 从现在起用这个密码登录。
+admin-password-hint = 只在此刻显示。请以安全的方式转交；登录后可以在设置中修改。
+admin-password-done = 我已记下
+
+# Failed jobs
+admin-jobs-none = 没有失败的任务
+admin-tries = { $n ->
+   *[other] 尝试了 { $shown } 次
+  }
+job-probe = 检查文件
+job-package = 打包
+job-first-rung = 首个版本
+job-ladder = 更多清晰度
+job-poster = 封面图
+job-fallback = 旧浏览器版本
+job-purge = 清除
+
+# Disk
+admin-disk = 存储空间
+admin-sources = 上传的原文件
+admin-other = 此磁盘上的其他内容
+admin-other-hint = 其他内容包括为播放生成的版本，以及同一磁盘上其他程序的文件。
+admin-free = 可用
+admin-free-of = { $free }，共 { $total }
+admin-keep = 保留不用
+admin-reserved = 进行中的上传预留
+admin-full = 磁盘已满到上限：腾出空间之前不再接收上传。

@@ -1,0 +1,163 @@
+//! `/admin`: accounts, failed jobs, room. For administrators only; every act works without script.
+
+mod confirm;
+mod jobs;
+mod storage;
+
+#[cfg(test)]
+pub(crate) use self::{
+    confirm::{Act, ConfirmPage},
+    jobs::JobsPage,
+    storage::StoragePage,
+};
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::Query,
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use virga_core::{
+    Timestamp,
+    permission::Role,
+    wire::{Account, Me},
+};
+
+use crate::{
+    WebState,
+    fault::{Fault, FaultPage},
+    frame::{Frame, query_value},
+    show::{self, When},
+    visit::Visit,
+};
+
+/// The addresses under `/admin`.
+pub(crate) fn routes() -> Router<WebState> {
+    Router::new()
+        .route("/admin", get(users))
+        .route(
+            "/admin/users/{name}/{act}",
+            get(confirm::ask).post(confirm::act),
+        )
+        .route("/admin/jobs", get(jobs::list))
+        .route("/admin/jobs/retry", post(jobs::retry))
+        .route("/admin/storage", get(storage::show))
+}
+
+/// The administrator, or the page that says so.
+fn admin(visit: &Visit) -> Result<&Me, Fault> {
+    let me = visit.me()?;
+    if me.role == Role::Admin {
+        return Ok(me);
+    }
+    let (frame, text) = (visit.frame.clone(), visit.frame.t("problem-admin-only"));
+    let page = FaultPage::new(frame, 403, Some(text), &visit.request_id);
+    Err(visit.html(StatusCode::FORBIDDEN, &page).into())
+}
+
+/// Accounts.
+#[derive(Template)]
+#[template(path = "admin/users.html")]
+pub(crate) struct UsersPage {
+    pub(crate) f: Frame,
+    tab: &'static str,
+    pub(crate) words: String,
+    rows: Vec<Row>,
+    pub(crate) more: Option<String>,
+    /// What was just done.
+    pub(crate) done: Option<String>,
+}
+
+struct Row {
+    name: String,
+    path: String,
+    admin: bool,
+    blocked: Option<When>,
+    held: String,
+    when: When,
+    /// The viewer's own account: nothing is done to it here.
+    own: bool,
+}
+
+impl UsersPage {
+    pub(crate) fn new(f: Frame, now: Timestamp, accounts: Vec<Account>) -> Self {
+        let lang = f.lang;
+        let own = f.me.as_ref().map(|me| me.name.clone());
+        let row = |account: Account| Row {
+            path: format!("/admin/users/{}", segment(&account.name)),
+            admin: account.role == Role::Admin,
+            blocked: account.blocked_at.map(|at| When::new(lang, now, at)),
+            held: lang.fill(
+                "admin-held",
+                &[
+                    (
+                        "videos",
+                        lang.count("videos", account.videos, &show::count(lang, account.videos))
+                            .into(),
+                    ),
+                    ("bytes", show::bytes(account.used_bytes).into()),
+                ],
+            ),
+            when: When::new(lang, now, account.created_at),
+            own: own.as_deref() == Some(account.name.as_str()),
+            name: account.name,
+        };
+        Self {
+            rows: accounts.into_iter().map(row).collect(),
+            tab: "users",
+            words: String::new(),
+            more: None,
+            done: None,
+            f,
+        }
+    }
+}
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
+    query_value(name).replace('/', "%2F")
+}
+
+/// What of the list, and what was just done.
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    q: String,
+    cursor: Option<String>,
+    done: Option<String>,
+}
+
+fn done_key(word: &str) -> Option<&'static str> {
+    match word {
+        "blocked" => Some("admin-done-blocked"),
+        "unblocked" => Some("admin-done-unblocked"),
+        "retried" => Some("toast-retried"),
+        _ => None,
+    }
+}
+
+/// `GET /admin`.
+async fn users(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
+    admin(&visit)?;
+    let words: String = asked.q.trim().chars().take(64).collect();
+    let accounts = visit
+        .api
+        .accounts(&words, asked.cursor.as_deref())
+        .await
+        .map_err(|error| visit.fault(&error))?;
+    let mut page = UsersPage::new(visit.frame.clone(), visit.now, accounts.items);
+    page.more = accounts.next.map(|next| {
+        let (words, next) = (query_value(&words), query_value(&next));
+        format!("/admin?q={words}&cursor={next}")
+    });
+    page.words = words;
+    page.done = asked
+        .done
+        .as_deref()
+        .and_then(done_key)
+        .map(|key| visit.frame.t(key));
+    Ok(visit.ok(&page))
+}

@@ -1,0 +1,257 @@
+//! What leaves the site: addresses with the site's origin, the code to embed a video, and oEmbed.
+
+use askama::Template;
+use axum::{
+    Json,
+    extract::Query,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header, request::Parts, uri::Authority};
+use serde::Deserialize;
+use serde_json::json;
+use virga_client::ClientError;
+use virga_core::{VideoId, video::Visibility, wire::Video};
+use virga_http::origin::SiteOrigin;
+
+use crate::{
+    frame::{Frame, query_value},
+    visit::Stranger,
+};
+
+/// An embedded player's larger side when nothing else is asked for, pixels.
+const SIDE: u32 = 640;
+/// And at most.
+const SIDE_MAX: u32 = 3840;
+/// Posters are not wider than this.
+const POSTER_WIDEST: u32 = 1280;
+
+/// The site's origin for addresses that leave it: as configured, else as the request calls it.
+pub(crate) fn base(origin: &SiteOrigin, parts: &Parts) -> String {
+    let configured = origin.0.as_ref().and_then(|uri| {
+        let authority = uri.authority()?;
+        Some(format!("{}://{authority}", uri.scheme_str()?))
+    });
+    configured.unwrap_or_else(|| {
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok()?.parse::<Authority>().ok())
+            .or_else(|| parts.uri.authority().cloned());
+        // Without what may stand before an `@`.
+        let host = host.map_or_else(
+            || "localhost".to_owned(),
+            |host| {
+                let port = host.port_u16().map(|port| format!(":{port}"));
+                format!("{}{}", host.host(), port.unwrap_or_default())
+            },
+        );
+        format!("http://{host}")
+    })
+}
+
+/// The largest size of the video's shape within a box.
+fn fit(video: &Video, within: (u32, u32)) -> (u32, u32) {
+    let shape = video.width.zip(video.height);
+    let (width, height) = shape
+        .filter(|(width, height)| *width > 0 && *height > 0)
+        .unwrap_or((16, 9));
+    let scaled = |side: u32, by: u32, of: u32| {
+        let side = u64::from(side) * u64::from(by) / u64::from(of);
+        u32::try_from(side).unwrap_or(u32::MAX).max(1)
+    };
+    let by_width = (within.0, scaled(height, within.0, width));
+    if by_width.1 <= within.1 {
+        by_width
+    } else {
+        (scaled(width, within.1, height), within.1)
+    }
+}
+
+/// The code that shows a video in another page.
+#[derive(Template)]
+#[template(
+    source = r#"<iframe src="{{ src }}" width="{{ width }}" height="{{ height }}" title="{{ title }}" loading="lazy" allow="fullscreen; picture-in-picture" allowfullscreen></iframe>"#,
+    ext = "html"
+)]
+struct Code<'a> {
+    src: &'a str,
+    title: &'a str,
+    width: u32,
+    height: u32,
+}
+
+/// How a video that is public or unlisted, and plays, is shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    /// The watch page.
+    pub(crate) url: String,
+    /// The player alone.
+    pub(crate) embed: String,
+    /// To put into another page.
+    pub(crate) code: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// What describes it to programs.
+    pub(crate) oembed: String,
+    pub(crate) image: Option<String>,
+    /// Cards with a player in them want https.
+    pub(crate) https: bool,
+}
+
+impl Share {
+    /// `None` for what may not be shared, or has nothing to show yet.
+    pub(crate) fn of(f: &Frame, video: &Video) -> Option<Self> {
+        (video.visibility != Visibility::Private && video.state.plays())
+            .then(|| Self::sized(f, video, (SIDE, SIDE)))
+    }
+
+    fn sized(f: &Frame, video: &Video, within: (u32, u32)) -> Self {
+        let base = &f.base;
+        let (url, embed) = (
+            format!("{base}/v/{}", video.id),
+            format!("{base}/embed/{}", video.id),
+        );
+        let (width, height) = fit(video, within);
+        let code = Code {
+            src: &embed,
+            title: &video.title,
+            width,
+            height,
+        };
+        Self {
+            code: code.render().unwrap_or_default(),
+            width,
+            height,
+            oembed: format!("{base}/oembed?url={}&format=json", query_value(&url)),
+            image: video.poster.as_ref().map(|path| absolute(base, path)),
+            https: base.starts_with("https:"),
+            url,
+            embed,
+        }
+    }
+}
+
+/// A path of the site with its origin; what is an address already stays.
+pub(crate) fn absolute(base: &str, path: &str) -> String {
+    if path.starts_with('/') {
+        format!("{base}{path}")
+    } else {
+        path.to_owned()
+    }
+}
+
+/// `?url=&format=&maxwidth=&maxheight=`
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    url: String,
+    format: Option<String>,
+    maxwidth: Option<u32>,
+    maxheight: Option<u32>,
+}
+
+/// The video that an address of this site shows.
+fn video_of(base: &str, url: &str) -> Option<VideoId> {
+    let path = url.strip_prefix(base)?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let id = path
+        .strip_prefix("/v/")
+        .or_else(|| path.strip_prefix("/embed/"))?;
+    id.trim_end_matches('/').parse().ok()
+}
+
+/// `GET /oembed`: how to embed a video (oEmbed 1.0), as a stranger sees it.
+pub(crate) async fn oembed(Stranger(visit): Stranger, Query(asked): Query<Asked>) -> Response {
+    if asked
+        .format
+        .as_deref()
+        .is_some_and(|format| format != "json")
+    {
+        return (
+            StatusCode::NOT_IMPLEMENTED,
+            "Only format=json is known here.\n",
+        )
+            .into_response();
+    }
+    let missing = || (StatusCode::NOT_FOUND, "There is no such video.\n").into_response();
+    let Some(id) = video_of(&visit.frame.base, &asked.url) else {
+        return missing();
+    };
+    let video = match visit.api.video(id).await {
+        Ok(video) => video,
+        Err(ClientError::Problem(problem)) if problem.status == 404 => return missing(),
+        Err(error) => {
+            tracing::warn!(%error, "oembed");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    if Share::of(&visit.frame, &video).is_none() {
+        return missing();
+    }
+    let side = |asked: Option<u32>, otherwise: u32| asked.unwrap_or(otherwise).clamp(1, SIDE_MAX);
+    let width = side(asked.maxwidth, SIDE);
+    let within = (width, side(asked.maxheight, width));
+    let share = Share::sized(&visit.frame, &video, within);
+    let mut answer = json!({
+        "version": "1.0",
+        "type": "video",
+        "title": video.title,
+        "author_name": video.owner,
+        "author_url": format!("{}/u/{}", visit.frame.base, query_value(&video.owner)),
+        "provider_name": visit.frame.site,
+        "provider_url": format!("{}/", visit.frame.base),
+        "html": share.code,
+        "width": share.width,
+        "height": share.height,
+    });
+    let widest = video.width.unwrap_or(POSTER_WIDEST).min(POSTER_WIDEST);
+    let (wide, high) = fit(&video, (widest, u32::MAX));
+    let fits = asked.maxwidth.is_none_or(|most| wide <= most)
+        && asked.maxheight.is_none_or(|most| high <= most);
+    if let Some(image) = share.image.filter(|_| fits) {
+        answer["thumbnail_url"] = image.into();
+        answer["thumbnail_width"] = wide.into();
+        answer["thumbnail_height"] = high.into();
+    }
+    ([(header::CACHE_CONTROL, "no-cache")], Json(answer)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn parts(host: &str) -> Parts {
+        let request = Request::get("/v/x").header(header::HOST, host);
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn addresses_carry_the_configured_origin_or_the_hosts_name_alone() {
+        let site = SiteOrigin(Some("https://v.example".parse().unwrap()));
+        assert_eq!(base(&site, &parts("evil.example")), "https://v.example");
+        let open = SiteOrigin(None);
+        assert_eq!(base(&open, &parts("a.example:81")), "http://a.example:81");
+        assert_eq!(base(&open, &parts("u:p@a.example")), "http://a.example");
+        assert_eq!(base(&open, &parts("[::1]:80")), "http://[::1]:80");
+        assert_eq!(base(&open, &parts("\"><script>")), "http://localhost");
+    }
+
+    #[test]
+    fn only_this_sites_addresses_name_a_video() {
+        let id = |url| video_of("https://v.example", url).map(|id| id.to_string());
+        let own = Some("0000000abcd".to_owned());
+        assert_eq!(id("https://v.example/v/0000000abcd?t=3#c"), own);
+        assert_eq!(id("https://v.example/embed/0000000abcd/"), own);
+        for other in [
+            "",
+            "/v/0000000abcd",
+            "http://v.example/v/0000000abcd",
+            "https://v.example.evil/v/0000000abcd",
+            "https://v.example/u/0000000abcd",
+            "https://v.example/v/../0000000abcd",
+        ] {
+            assert_eq!(id(other), None, "{other}");
+        }
+    }
+}

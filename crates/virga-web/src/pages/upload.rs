@@ -1,0 +1,226 @@
+//! `/upload`: files by script, and one whole file by a plain form without.
+
+use askama::Template;
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use virga_core::{
+    VideoId,
+    video::{VideoState, Visibility},
+    wire::{FormAsk, FormOffer, NewVideo, Problem, Upload, Video},
+};
+
+use crate::{
+    errors::{FormErrors, problem_text},
+    fault::Fault,
+    frame::Frame,
+    locale::Lang,
+    show,
+    visit::{Sent, Visit},
+};
+
+const UPLOAD_STRINGS: [&str; 32] = [
+    "state-draft",
+    "state-uploading",
+    "state-processing",
+    "state-playable",
+    "state-ready",
+    "state-failed",
+    "state-deleted",
+    "upload-waiting",
+    "upload-checking",
+    "upload-paused",
+    "upload-offline",
+    "upload-finishing",
+    "upload-sent",
+    "upload-done",
+    "upload-speed",
+    "upload-percent",
+    "upload-saved",
+    "upload-too-large",
+    "upload-empty",
+    "upload-other-file",
+    "upload-signed-out",
+    "upload-failed",
+    "upload-folder",
+    "problem-field-length",
+    "problem-upload-quota",
+    "problem-upload-too-large",
+    "problem-upload-empty",
+    "problem-upload-other-file",
+    "problem-upload-closed",
+    "problem-video-has-source",
+    "problem-video-deleted",
+    "problem-not-yours",
+];
+
+/// `/upload`.
+#[derive(Template)]
+#[template(path = "upload.html")]
+pub(crate) struct UploadPage {
+    pub(crate) f: Frame,
+    pub(crate) strings: String,
+    pub(crate) upload_max: u64,
+    pub(crate) upload_max_text: String,
+    pub(crate) quota: String,
+    /// The draft that the first file fills.
+    pub(crate) target: Option<Video>,
+    pub(crate) open: Vec<OpenUpload>,
+    /// Without script: where the file of the draft is sent.
+    pub(crate) form: Option<PlainForm>,
+    /// Without script: why the last try was refused.
+    pub(crate) refused: Option<String>,
+    /// Without script: what is wrong with the new draft's words, and the words.
+    pub(crate) errors: FormErrors,
+    pub(crate) title: String,
+}
+
+/// The form that sends a whole file without script.
+pub(crate) struct PlainForm {
+    pub(crate) url: String,
+    pub(crate) max: String,
+}
+
+/// An upload that can go on.
+pub(crate) struct OpenUpload {
+    id: String,
+    file_name: String,
+    size: String,
+    percent: u64,
+    until: String,
+}
+
+impl OpenUpload {
+    pub(crate) fn new(lang: Lang, upload: &Upload) -> Self {
+        Self {
+            id: upload.id.to_string(),
+            file_name: upload.file_name.clone(),
+            size: show::bytes(upload.size),
+            percent: upload.held.min(upload.size).saturating_mul(100) / upload.size.max(1),
+            until: show::date(lang, upload.expires_at),
+        }
+    }
+}
+
+impl UploadPage {
+    pub(crate) fn new(
+        visit_frame: Frame,
+        upload_max: u64,
+        quota: String,
+        target: Option<Video>,
+        open: &[Upload],
+        form: Option<FormOffer>,
+    ) -> Self {
+        let f = visit_frame;
+        Self {
+            strings: f.strings_with_reasons(&UPLOAD_STRINGS),
+            upload_max,
+            upload_max_text: show::bytes(upload_max),
+            quota,
+            target,
+            open: open
+                .iter()
+                .map(|upload| OpenUpload::new(f.lang, upload))
+                .collect(),
+            form: form.map(|offer| PlainForm {
+                max: show::bytes(offer.max),
+                url: offer.url,
+            }),
+            refused: None,
+            errors: FormErrors::default(),
+            title: String::new(),
+            f,
+        }
+    }
+}
+
+/// Which draft to fill, and why a plain form was sent back.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    video: Option<String>,
+    refused: Option<String>,
+}
+
+/// `GET /upload`.
+pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
+    let mut page = load(&visit, asked.video.as_deref()).await?;
+    page.refused = asked
+        .refused
+        .map(|code| refusal_text(visit.frame.lang, &code));
+    Ok(visit.ok(&page))
+}
+
+async fn load(visit: &Visit, video: Option<&str>) -> Result<UploadPage, Fault> {
+    let quota = show::quota(visit.frame.lang, visit.me()?);
+    let target = match video.and_then(|id| id.parse::<VideoId>().ok()) {
+        Some(id) => {
+            let video = visit.api.video(id).await;
+            Some(video.map_err(|error| visit.fault(&error))?)
+        }
+        None => None,
+    };
+    let open = visit.api.uploads().await;
+    let open = open.map_err(|error| visit.fault(&error))?;
+    // Only a draft that is one's own and has nothing yet can be filled.
+    let target = target.filter(|video| video.editable && video.state == VideoState::Draft);
+    let form = match &target {
+        Some(video) => visit
+            .api
+            .offer_form(&FormAsk { video_id: video.id })
+            .await
+            .ok(),
+        None => None,
+    };
+    let (frame, max) = (visit.frame.clone(), visit.site.upload_max);
+    Ok(UploadPage::new(frame, max, quota, target, &open, form))
+}
+
+/// The words for a code that came back in the address: only codes that have words say more than
+/// that it failed.
+fn refusal_text(lang: Lang, code: &str) -> String {
+    problem_text(
+        lang,
+        &Problem {
+            kind: String::new(),
+            title: String::new(),
+            status: 400,
+            detail: String::new(),
+            code: code.to_owned(),
+            field: None,
+            retry_after: None,
+            request_id: None,
+        },
+    )
+}
+
+/// The words of a new draft.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DraftForm {
+    #[serde(default)]
+    title: String,
+    visibility: Visibility,
+}
+
+/// `POST /upload`, without script: makes the draft; its file is sent from the next page.
+pub(crate) async fn draft(Sent(visit, form): Sent<DraftForm>) -> Result<Response, Fault> {
+    let new = NewVideo {
+        title: form.title.clone(),
+        description: String::new(),
+        visibility: form.visibility,
+    };
+    match visit.api.create_video(&new).await {
+        Ok(video) => Ok(Redirect::to(&format!("/upload?video={}", video.id)).into_response()),
+        Err(error) => {
+            let problem = visit.refusal(error)?;
+            let mut page = load(&visit, None).await?;
+            page.errors = FormErrors::new(visit.frame.lang, &problem, &[("title", "title")]);
+            page.title = form.title;
+            let status =
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            Ok(visit.html(status, &page))
+        }
+    }
+}

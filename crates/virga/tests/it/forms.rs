@@ -1,0 +1,152 @@
+//! A whole file by one plain form, as a browser without script sends it.
+
+use serde_json::{Value, json};
+use virga_testkit::{Answer, Clip, Person, Role, Site, sha256};
+
+use crate::{
+    VIRGA,
+    faults::{all_is_well, armed, heal},
+};
+
+/// The address for a draft's file.
+async fn offer(who: &Person, video: &str) -> Value {
+    let ask = json!({ "video_id": video });
+    let answer = who.post("/api/v1/uploads/form", ask).await;
+    answer.expect(200).json()
+}
+
+/// Sends a file as a browser does.
+async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::Error> {
+    let mut body =
+        b"--edge\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nignored\r\n--edge\r\n\
+          Content-Disposition: form-data; name=\"file\"; filename=\"../../etc/rain.mp4\"\r\n\
+          Content-Type: video/mp4\r\n\r\n"
+            .to_vec();
+    body.extend_from_slice(file);
+    body.extend_from_slice(b"\r\n--edge--\r\n");
+    let request = who
+        .request(reqwest::Method::POST, url)
+        .header("content-type", "multipart/form-data; boundary=edge")
+        .header("accept", "text/html")
+        .body(body);
+    who.try_send(request).await
+}
+
+/// Where the answer sends the browser.
+fn target(answer: Answer) -> String {
+    let answer = answer.expect(303);
+    answer.headers["location"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_form_fills_its_draft_once() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let bytes = Clip::default().bytes();
+    let video = ann.draft("Plain", "public").await;
+    let url = offer(&ann, &video).await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let sent = send(&ann, &url, &bytes).await.unwrap();
+    assert_eq!(target(sent), format!("/v/{video}"));
+    ann.wait_for(&video, &["ready"]).await;
+    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    assert_eq!(sha256(&source.expect(200).body), sha256(&bytes));
+
+    let again = send(&ann, &url, &bytes).await.unwrap();
+    let back = format!("/upload?video={video}&refused=video.has-source");
+    assert_eq!(target(again), back);
+    let page = ann.get(&back).await.expect(200);
+    assert!(page.text().contains("already"), "{}", page.text());
+    assert_eq!(site.run(&["fsck"]).0, 0);
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_permitted_leaves_nothing() {
+    let mut site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__UPLOAD_MAX", "20000")
+        .build();
+    site.start(Role::Serve);
+    let (ann, ben) = (site.register("ann").await, site.register("ben").await);
+    let video = ann.draft("Plain", "unlisted").await;
+    let url = offer(&ann, &video).await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let ask = json!({ "video_id": video });
+    let _ = ben
+        .post("/api/v1/uploads/form", ask.clone())
+        .await
+        .expect(404);
+    let _ = site
+        .stranger()
+        .post("/api/v1/uploads/form", ask)
+        .await
+        .expect(401);
+
+    let refused = |code: &str| format!("/upload?video={video}&refused={code}");
+    let small = vec![7; 1000];
+    for wrong in [
+        url.replace("max=20", "max=90"),
+        url.replace("exp=", "exp=9"),
+        url.replace("user=", "user=x"),
+        url.split('?').next().unwrap().to_owned(),
+    ] {
+        let answer = send(&ann, &wrong, &small).await.unwrap();
+        assert_eq!(target(answer), refused("upload.bad-signature"), "{wrong}");
+    }
+    let large = vec![7; 20_001];
+    let answer = send(&ann, &url, &large).await.unwrap();
+    assert_eq!(target(answer), refused("upload.too-large"));
+    let answer = send(&ann, &url, b"").await.unwrap();
+    assert_eq!(target(answer), refused("upload.empty"));
+    let odd = ann
+        .request(reqwest::Method::POST, &url)
+        .header("content-type", "multipart/form-data; boundary=edge")
+        .body("--edge\r\nbroken");
+    let _ = ann.try_send(odd).await.unwrap().expect(400);
+    let shown = ann
+        .get(&format!("/api/v1/videos/{video}"))
+        .await
+        .expect(200);
+    assert_eq!(shown.json()["state"], "draft");
+    site.wait_empty().await;
+}
+
+#[tokio::test]
+async fn killed_before_the_forms_file_is_named_the_draft_is_free_again() {
+    let mut site = armed("form.claimed");
+    let ann = site.register("ann").await;
+    let bytes = Clip::default().bytes();
+    let video = ann.draft("Plain", "public").await;
+    let url = offer(&ann, &video).await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(send(&ann, &url, &bytes).await.is_err());
+    heal(&mut site);
+    ann.wait_for(&video, &["draft"]).await;
+    let url = offer(&ann, &video).await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let sent = send(&ann, &url, &bytes).await.unwrap();
+    assert_eq!(target(sent), format!("/v/{video}"));
+    all_is_well(&site, &ann, &video, &bytes).await;
+}
+
+#[tokio::test]
+async fn killed_after_the_forms_file_is_named_it_is_kept() {
+    let mut site = armed("form.stored");
+    let ann = site.register("ann").await;
+    let bytes = Clip::default().bytes();
+    let video = ann.draft("Plain", "public").await;
+    let url = offer(&ann, &video).await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(send(&ann, &url, &bytes).await.is_err());
+    heal(&mut site);
+    all_is_well(&site, &ann, &video, &bytes).await;
+}

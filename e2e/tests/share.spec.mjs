@@ -1,0 +1,72 @@
+// What leaves the site: the share panel, the player in another site's page, what is told about a
+// video that is not for everyone.
+
+import { createServer } from "node:http";
+import { instant } from "../clips.mjs";
+import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
+import { player } from "../player.mjs";
+
+/** Another site: one page on a port of its own. */
+async function elsewhere(html) {
+  const server = createServer((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(html));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => new Promise((done) => server.close(done)) };
+}
+
+test("a video is shared from the second that one watches, and plays in another site's page", async ({ page, visitor, site, expected }) => {
+  expected.push(/status of 404/);
+  await signUp(page);
+  const id = await upload(page, await instant());
+  await untilReady(page, id);
+  await page.goto(`/v/${id}`);
+  await player(page).evaluate((video) => new Promise((done) => {
+    video.addEventListener("seeked", done, { once: true });
+    video.currentTime = 3.4;
+  }));
+  const panel = page.locator("details.share");
+  await panel.locator("summary").click();
+  await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
+  await panel.getByLabel("Start at 0:03").check();
+  await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}?t=3`);
+  const code = await panel.getByLabel("To show it in another page").inputValue();
+  expect(code).toContain(`src="${site.url}/embed/${id}?t=3"`);
+  await panel.getByRole("button", { name: "Copy" }).first().click();
+  await expect(panel.getByRole("button", { name: "Copied" })).toBeVisible();
+
+  const other = await elsewhere(`<!doctype html><title>Elsewhere</title><h1>Elsewhere</h1>${code}`);
+  try {
+    const guest = await visitor();
+    await guest.goto(other.url);
+    const frame = guest.frameLocator("iframe");
+    const film = frame.locator("virga-player video").first();
+    await film.scrollIntoViewIfNeeded();
+    await expect.poll(() => film.evaluate((video) => video.readyState), { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => film.evaluate((video) => Math.floor(video.currentTime))).toBe(3);
+    await film.evaluate((video) => {
+      video.muted = true;
+      return video.play();
+    });
+    await expect.poll(() => film.evaluate((video) => video.currentTime)).toBeGreaterThan(3.6);
+    await expect(frame.getByRole("heading").getByRole("link")).toHaveAttribute("href", `${site.url}/v/${id}`);
+
+    // Its owner makes it private: even in the owner's own browser another site shows a card.
+    await page.request.patch(`/api/v1/videos/${id}`, { data: { visibility: "private" }, headers: { origin: site.url } });
+    await page.goto(other.url);
+    await expect(page.frameLocator("iframe").getByText("This video cannot be shown")).toBeVisible();
+  } finally {
+    await other.stop();
+  }
+});
+
+test("without scripts the panel is a link and a code to copy by hand", async ({ page, visitor, site }) => {
+  await signUp(page);
+  const id = await upload(page, await instant());
+  await untilReady(page, id);
+  const plain = await visitor({ javaScriptEnabled: false });
+  await plain.goto(`/v/${id}`);
+  await plain.locator("details.share summary").click();
+  await expect(plain.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
+  await expect(plain.getByLabel("To show it in another page")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
+  await expect(plain.locator("details.share button")).toHaveCount(2);
+  for (const button of await plain.locator("details.share button").all()) await expect(button).toBeHidden();
+});

@@ -1,0 +1,178 @@
+// What can be done to the playing video, from wherever it is asked: buttons, keys, fingers, the
+// system's own media keys. Says what it did where nothing else shows it.
+
+import { type Choices, remember, SPEEDS, type Store } from "./keep";
+import { step } from "./levels";
+import type { Command } from "./keys";
+import type { Screen } from "./screen";
+import type { Source } from "./source";
+import { clamped, shown } from "./time";
+import type { Texts } from "../dom";
+
+export class Acts {
+  readonly video: HTMLVideoElement;
+  readonly source: Source;
+  readonly screen: Screen;
+  readonly choices: Choices;
+  readonly #store: Store | null;
+  readonly #t: Texts;
+  readonly #length: () => number;
+  /** Shows words for a moment. */
+  say: (words: string) => void = () => {};
+  /** Opens the sheet of keys. */
+  help: () => void = () => {};
+
+  constructor(video: HTMLVideoElement, source: Source, screen: Screen, kept: { choices: Choices; store: Store | null }, t: Texts, length: () => number) {
+    this.video = video;
+    this.source = source;
+    this.screen = screen;
+    this.choices = kept.choices;
+    this.#store = kept.store;
+    this.#t = t;
+    this.#length = length;
+  }
+
+  /** Whole length in seconds; 0 while nobody knows it. */
+  get total(): number {
+    const { duration } = this.video;
+    return Number.isFinite(duration) && duration > 0 ? duration : this.#length();
+  }
+
+  #keep(): void {
+    remember(this.#store, this.choices);
+  }
+
+  toggle(): void {
+    const { video } = this;
+    if (video.paused || video.ended) void video.play().catch(() => {});
+    else video.pause();
+  }
+
+  seek(at: number): void {
+    const { video, total } = this;
+    const to = Math.max(0, total > 0 ? Math.min(at, total) : at);
+    if (video.readyState > 0) video.currentTime = to;
+    else video.addEventListener("loadedmetadata", () => (video.currentTime = clamped(to, video.duration)), { once: true });
+  }
+
+  /** Some seconds on or back, said in words. */
+  by(seconds: number): void {
+    this.seek(this.video.currentTime + seconds);
+    this.say(this.#t(seconds < 0 ? "player-went-back" : "player-went-ahead", { time: String(Math.abs(seconds)) }));
+  }
+
+  /** 0 to 1; anything above silence is also heard. */
+  volume(to: number, aloud = false): void {
+    const { video, choices } = this;
+    choices.volume = Math.round(Math.min(1, Math.max(0, to)) * 100) / 100;
+    choices.muted = choices.volume === 0;
+    video.volume = choices.volume;
+    video.muted = choices.muted;
+    this.#keep();
+    if (aloud) this.#sayVolume();
+  }
+
+  mute(aloud = false): void {
+    const { video, choices } = this;
+    choices.muted = !video.muted;
+    if (!choices.muted && choices.volume === 0) choices.volume = video.volume = 0.5;
+    video.muted = choices.muted;
+    this.#keep();
+    if (aloud) this.#sayVolume();
+  }
+
+  #sayVolume(): void {
+    const { volume, muted } = this.choices;
+    this.say(muted ? this.#t("player-muted") : this.#t("player-volume-now", { percent: String(Math.round(volume * 100)) }));
+  }
+
+  speed(to: number, aloud = false): void {
+    const { video } = this;
+    this.choices.speed = to;
+    // A new source starts at the default one.
+    video.defaultPlaybackRate = video.playbackRate = to;
+    this.#keep();
+    if (aloud) this.say(this.#t("player-speed-now", { speed: String(to) }));
+  }
+
+  /** A level of the list, or -1 for whatever the line allows. */
+  quality(level: number, lines: number): void {
+    this.choices.lines = level < 0 ? 0 : lines;
+    this.#keep();
+    this.source.choose(level);
+  }
+
+  loop(): void {
+    this.video.loop = !this.video.loop;
+  }
+
+  keys(on: boolean): void {
+    this.choices.keys = on;
+    this.#keep();
+  }
+
+  #frame(direction: number): void {
+    const { video } = this;
+    const { hls } = this.source;
+    if (!video.paused) return;
+    this.seek(video.currentTime + direction / (hls?.levels[hls.currentLevel]?.frameRate || 25));
+  }
+
+  /** This video at the present second. */
+  link(): string {
+    const url = new URL(location.pathname, location.href);
+    url.searchParams.set("t", String(Math.floor(this.video.currentTime)));
+    return url.href;
+  }
+
+  async copyLink(): Promise<void> {
+    const time = shown(this.video.currentTime);
+    this.say((await copy(this.link())) ? this.#t("player-copied", { time }) : this.link());
+  }
+
+  do(command: Command): void {
+    const { video, screen } = this;
+    const plain: Partial<Record<Command, () => void>> = {
+      play: () => this.toggle(),
+      back10: () => this.by(-10),
+      ahead10: () => this.by(10),
+      back5: () => this.by(-5),
+      ahead5: () => this.by(5),
+      louder: () => this.volume((video.muted ? 0 : video.volume) + 0.05, true),
+      quieter: () => this.volume((video.muted ? 0 : video.volume) - 0.05, true),
+      mute: () => this.mute(true),
+      full: () => screen.full(),
+      theatre: () => screen.theatre(),
+      pip: () => screen.float(),
+      start: () => this.seek(0),
+      end: () => this.seek(this.total),
+      "frame-": () => this.#frame(-1),
+      "frame+": () => this.#frame(1),
+      slower: () => this.speed(step(SPEEDS, this.choices.speed, false), true),
+      faster: () => this.speed(step(SPEEDS, this.choices.speed, true), true),
+      help: () => this.help(),
+    };
+    const act = plain[command];
+    if (act) act();
+    else this.seek((this.total * Number(command.slice(-1))) / 10);
+  }
+}
+
+/** Copies, also where the page is no secure context. */
+async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const before = document.activeElement;
+    const box = document.createElement("textarea");
+    box.value = text;
+    box.className = "vh";
+    (document.fullscreenElement ?? document.body).append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    return done;
+  }
+}

@@ -1,0 +1,327 @@
+// Where picture and sound come from: hls.js, else the plain file. Asks for fresh addresses when
+// they end, goes on at the same place after every change, takes a better version when told to.
+
+import type Hls from "hls.js";
+import type { ErrorData, HlsConfig } from "hls.js";
+import { ApiError, call, type Playback } from "../api";
+import { pick } from "./levels";
+
+// Asked for at once: it is on its way while the page is still being read.
+const engine = import("hls.js").then((module) => module.default);
+
+const config: Partial<HlsConfig> = {
+  enableWorker: false,
+  capLevelToPlayerSize: true,
+  maxBufferLength: 20,
+  backBufferLength: 30,
+  abrEwmaDefaultEstimate: 3_000_000,
+};
+
+/** How long playing may stand still for want of refused segments: at first, and after a new try. */
+const STALL_MS = [8000, 4000] as const;
+
+/** `at` below 0: from the beginning, or from where the plain file plays already. */
+export interface How {
+  at: number;
+  go: boolean;
+}
+
+/** What the source tells its player. */
+export interface Told {
+  /** Other renditions, or another one of them plays. */
+  levels(): void;
+  /** Nothing plays any more, or something does again. */
+  broken(is: boolean): void;
+  /** A sharper version can be had, or no longer. */
+  offer(is: boolean): void;
+  /** The chosen lines; 0 for none. */
+  wanted(): number;
+}
+
+export class Source {
+  /** The engine while it plays; null where the plain file does. */
+  hls: Hls | null = null;
+  playback: Playback | null = null;
+  switching = false;
+  readonly #id: string;
+  readonly #video: HTMLVideoElement;
+  readonly #told: Told;
+  #better: Playback | null = null;
+  #still: HTMLCanvasElement | null = null;
+  #refreshed: number[] = [];
+  #recovered = 0;
+  #recoveredAt = 0;
+  #reached = 0;
+  #asked = -1;
+  #gone = false;
+  /** A request was refused since pictures last moved. */
+  #refused = false;
+  #stalled = 0;
+
+  constructor(id: string, video: HTMLVideoElement, told: Told) {
+    this.#id = id;
+    this.#video = video;
+    this.#told = told;
+    // A source that broke stands at 0; the viewer does not.
+    for (const name of ["timeupdate", "seeking"] as const) {
+      video.addEventListener(name, () => {
+        if (video.readyState >= 1) this.#reached = video.currentTime;
+      });
+    }
+    video.addEventListener("waiting", () => this.#watch());
+    video.addEventListener("playing", () => (this.#refused = false));
+    for (const name of ["pause", "seeking"] as const) {
+      video.addEventListener(name, () => {
+        if (this.#better && !this.switching && !video.ended) void this.improve();
+      });
+    }
+    // The plain file broke as well: then nothing plays.
+    video.addEventListener("error", () => {
+      if (!this.hls && video.getAttribute("src")) this.#broken();
+    });
+  }
+
+  /** The viewer chose a rendition, or -1 for whatever the line allows. */
+  choose(level: number): void {
+    const { hls } = this;
+    const video = this.#video;
+    if (!hls) return;
+    if (level < 0) {
+      hls.loadLevel = -1;
+    } else if (!video.paused) {
+      // After what is being played.
+      hls.nextLevel = level;
+    } else {
+      // Standing still, the new picture is wanted at once, and only a seek decodes it.
+      const events = (hls.constructor as typeof Hls).Events;
+      const shown = (_: string, { frag }: { frag: { type: string; level: number } }) => {
+        if (frag.type !== "main" || frag.level !== level) return;
+        hls.off(events.FRAG_BUFFERED, shown);
+        if (video.paused) video.currentTime = video.currentTime;
+      };
+      hls.on(events.FRAG_BUFFERED, shown);
+      hls.currentLevel = level;
+    }
+    this.#told.levels();
+  }
+
+  /** The engine goes on asking for what is refused; a viewer who waits hears of it sooner. */
+  #watch(): void {
+    const { hls } = this;
+    clearTimeout(this.#stalled);
+    const waits = () => {
+      const video = this.#video;
+      if (hls !== this.hls || !hls || video.paused || video.readyState > 2 || !this.#refused) return;
+      this.#recover(() => void this.refresh(true));
+    };
+    this.#stalled = setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
+  }
+
+  destroy(): void {
+    this.#gone = true;
+    this.hls?.destroy();
+    this.hls = null;
+  }
+
+  async fetch(): Promise<Playback> {
+    return call<Playback>("GET", `/videos/${this.#id}/playback`);
+  }
+
+  async play(playback: Playback, how: How): Promise<void> {
+    const video = this.#video;
+    // Only before the first picture: later it would flash up at each change of source.
+    if (this.playback && how.at > 0) video.removeAttribute("poster");
+    else if (playback.poster && !video.poster) video.poster = playback.poster;
+    this.playback = playback;
+    this.#asked = how.at;
+    this.#told.broken(false);
+    const Engine = await engine.catch(() => null);
+    if (this.#gone) return;
+    if (!Engine?.isSupported()) return this.#plain(playback, how);
+    // Someone was quicker than the engine and plays the plain file already: go on from there.
+    const go = how.go || !video.paused;
+    const at = how.at < 0 && video.currentTime > 0 ? video.currentTime : how.at;
+    this.#hold();
+    this.hls?.destroy();
+    const hls = new Engine({ ...config, startPosition: at });
+    this.hls = hls;
+    hls.on(Engine.Events.ERROR, (_, data) => this.#failed(Engine, hls, data));
+    hls.on(Engine.Events.MANIFEST_PARSED, () => {
+      const level = pick(hls.levels, this.#told.wanted());
+      if (level >= 0) hls.loadLevel = level;
+      this.#told.levels();
+    });
+    hls.on(Engine.Events.LEVEL_SWITCHED, () => this.#told.levels());
+    hls.loadSource(playback.hls);
+    hls.attachMedia(video);
+    if (go) this.#go();
+  }
+
+  /** Without the engine: the plain file, or what the browser itself makes of the playlist. */
+  #plain(playback: Playback, how: How): void {
+    const video = this.#video;
+    this.#hold();
+    this.hls?.destroy();
+    this.hls = null;
+    video.preload = "metadata";
+    const src = playback.fallback ?? playback.hls;
+    const fresh = video.getAttribute("src") !== src;
+    if (fresh) video.src = src;
+    if (how.at > 0) {
+      if (!fresh && video.readyState >= 1) video.currentTime = how.at;
+      else video.addEventListener("loadedmetadata", () => (video.currentTime = how.at), { once: true });
+    }
+    this.#told.levels();
+    if (how.go) this.#go();
+  }
+
+  /** With sound where the browser allows it, else without. */
+  #go(): void {
+    const video = this.#video;
+    video.play().catch((error: unknown) => {
+      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
+      video.muted = true;
+      video.play().catch(() => {});
+    });
+  }
+
+  /** The picture that stands stays in sight until the new source has one. */
+  #hold(): void {
+    const video = this.#video;
+    if (this.#still || video.readyState < 2 || !video.videoWidth || video.currentTime === 0) return;
+    const still = document.createElement("canvas");
+    still.className = "still";
+    still.width = video.videoWidth;
+    still.height = video.videoHeight;
+    still.getContext("2d")?.drawImage(video, 0, 0);
+    video.after(still);
+    this.#still = still;
+    const lift = () => {
+      still.remove();
+      if (this.#still === still) this.#still = null;
+    };
+    // Not the frame that is on its way already: the first one of the new source.
+    video.addEventListener("emptied", () => video.addEventListener("loadeddata", lift, { once: true }), { once: true });
+  }
+
+  #failed(Engine: typeof Hls, hls: Hls, data: ErrorData): void {
+    if (hls !== this.hls) return;
+    const code = data.response?.code;
+    if (code === 401 || code === 403 || code === 410) {
+      void this.refresh(false);
+      return;
+    }
+    // Refused, or nobody there; what is merely slow is not.
+    if (data.type === Engine.ErrorTypes.NETWORK_ERROR && !data.details.endsWith("TimeOut")) this.#refused = true;
+    if (!data.fatal) return;
+    this.#recover(() => {
+      if (data.type === Engine.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+      else if (data.type === Engine.ErrorTypes.NETWORK_ERROR) void this.refresh(false);
+      else this.#fall();
+    });
+  }
+
+  /** Three tries, then the plain file. */
+  #recover(how: () => void): void {
+    const now = performance.now();
+    // Hours apart, two troubles are not one.
+    if (now - this.#recoveredAt > 120_000) this.#recovered = 0;
+    this.#recoveredAt = now;
+    this.#recovered += 1;
+    if (this.#recovered > 3) this.#fall();
+    else how();
+  }
+
+  get #place(): number {
+    return this.#video.readyState >= 1 ? this.#video.currentTime : this.#reached || this.#asked;
+  }
+
+  /** The viewer asks to try once more. */
+  again(): void {
+    this.#refreshed = [];
+    this.#recovered = 0;
+    void this.refresh(true);
+  }
+
+  /** Fresh addresses, at the same place: the old ones ended, or the server was away. */
+  async refresh(go: boolean): Promise<void> {
+    const video = this.#video;
+    if (this.switching) return;
+    const now = performance.now();
+    this.#refreshed = this.#refreshed.filter((at) => now - at < 60_000);
+    if (this.#refreshed.length >= 5) return this.#fall();
+    this.#refreshed.push(now);
+    this.switching = true;
+    const how = { at: this.#place, go: go || !video.paused };
+    try {
+      const wait = this.#refreshed.length > 1 ? 1000 * 2 ** (this.#refreshed.length - 2) : 0;
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      const playback = await this.fetch();
+      await this.play(playback, how);
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 0 || error.status >= 500)) {
+        this.switching = false;
+        return await this.refresh(how.go);
+      }
+      this.#broken();
+    } finally {
+      this.switching = false;
+    }
+  }
+
+  #fall(): void {
+    const video = this.#video;
+    const src = this.playback?.fallback;
+    if (!this.playback || !src || video.getAttribute("src") === src) return this.#broken();
+    this.#plain(this.playback, { at: this.#place, go: !video.paused });
+  }
+
+  #broken(): void {
+    // Its picture stays; the next try replaces it.
+    this.hls?.stopLoad();
+    this.#video.pause();
+    this.#told.broken(true);
+  }
+
+  /**
+   * Whether a newer presentation plays more than this one. A sharper one is offered; more
+   * renditions below the present top are taken in silence at the next pause or seek.
+   */
+  async look(version: number): Promise<void> {
+    if (version <= (this.playback?.version ?? 0)) return;
+    try {
+      const playback = await this.fetch();
+      const answer = await fetch(playback.hls);
+      if (!answer.ok || !this.playback) return;
+      const found = (await answer.text()).match(/^#EXT-X-STREAM-INF:.*$/gm) ?? [];
+      const heights = found.map((line) => Number(/RESOLUTION=\d+x(\d+)/.exec(line)?.[1] ?? 0));
+      const levels = this.hls?.levels ?? [];
+      const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
+      if (found.length <= levels.length && !sharper) {
+        this.playback = { ...this.playback, version: playback.version, fallback: playback.fallback };
+        return;
+      }
+      this.#better = playback;
+      this.#told.offer(sharper);
+      if (this.#video.paused && this.#video.currentTime === 0) await this.improve();
+    } catch {
+      // The next event asks again.
+    }
+  }
+
+  async improve(): Promise<void> {
+    const video = this.#video;
+    const better = this.#better;
+    if (!better || this.switching) return;
+    this.#better = null;
+    this.switching = true;
+    this.#told.offer(false);
+    const how = { at: video.currentTime, go: !video.paused };
+    try {
+      await this.play(better, how);
+    } finally {
+      // The change itself pauses and seeks; those are not the viewer's.
+      setTimeout(() => (this.switching = false), 500);
+    }
+  }
+}
