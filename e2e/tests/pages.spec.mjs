@@ -111,7 +111,7 @@ async function judge(page, name, faults) {
 for (const width of [390, 768, 1366]) {
   for (const colorScheme of ["light", "dark"]) {
     test(`every page fits a ${colorScheme} window of ${width} pixels`, async ({ visitor, site, expected }) => {
-      test.setTimeout(180_000);
+      test.setTimeout(300_000);
       expected.push(/status of 40[34]/);
       await mkdir(SCREENS, { recursive: true });
       const s = await seed(visitor, site);
@@ -167,7 +167,7 @@ for (const width of [390, 768, 1366]) {
 }
 
 test("every page is Chinese for whoever asks for it, and stays so", async ({ visitor, site, expected }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(300_000);
   expected.push(/status of 40[34]/);
   await mkdir(SCREENS, { recursive: true });
   const s = await seed(visitor, site);
