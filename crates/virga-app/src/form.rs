@@ -13,10 +13,10 @@ use virga_core::{
     upload::UploadState,
     wire::FormFile,
 };
-use virga_db::{UploadRow, VideoRow, videos};
+use virga_db::{UploadRow, videos};
 use virga_objects::{MediaKey, ObjectError};
 
-use crate::{App, access};
+use crate::{App, access, upload};
 
 /// How long the address of a form holds.
 const TICKET_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -29,7 +29,7 @@ impl App {
     /// Permits one form to fill a draft.
     pub async fn offer_form(&self, viewer: &Viewer, id: VideoId) -> Result<FormTicket> {
         let video = access::require(self, viewer, id, Action::Edit).await?;
-        check_empty(&video)?;
+        upload::check_empty(&video)?;
         let left = self
             .policy
             .quota_per_user
@@ -53,7 +53,7 @@ impl App {
         let video = video
             .filter(|video| video.owner == file.user && video.deleted_at.is_none())
             .ok_or_else(|| Failure::not_found("video"))?;
-        check_empty(&video)?;
+        upload::check_empty(&video)?;
         let now = self.clock.now();
         let row = UploadRow {
             id: file.upload,
@@ -71,8 +71,7 @@ impl App {
         if self.reserve(&row, &file.content_type).await? {
             Ok(())
         } else {
-            let detail = "Another file is being uploaded to this video. Cancel that upload first.";
-            Err(Failure::new(Kind::Conflict, "upload.other-file", detail))
+            Err(upload::other_file())
         }
     }
 
@@ -88,15 +87,7 @@ impl App {
         if stored.state == UploadState::Stored {
             Ok(())
         } else {
-            Err(crate::upload::closed())
+            Err(upload::closed())
         }
     }
-}
-
-fn check_empty(video: &VideoRow) -> Result<()> {
-    if video.source_key.is_none() {
-        return Ok(());
-    }
-    let detail = "This video has its file already. Make a new video for another file.";
-    Err(Failure::new(Kind::Conflict, "video.has-source", detail))
 }

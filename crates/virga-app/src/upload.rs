@@ -9,7 +9,7 @@ use virga_core::{
     text,
     upload::{UploadState, part_size},
 };
-use virga_db::{DbError, Tx, UploadRow, jobs, uploads, videos};
+use virga_db::{DbError, Tx, UploadRow, VideoRow, jobs, uploads, videos};
 use virga_objects::{MediaKey, ObjectError};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
@@ -53,10 +53,7 @@ impl App {
         if let Some(open) = uploads::open_of_video(self.db.read(), video.id).await? {
             return same_file(open, &ask);
         }
-        if video.source_key.is_some() {
-            let detail = "This video has its file already. Make a new video for another file.";
-            return Err(Failure::new(Kind::Conflict, "video.has-source", detail));
-        }
+        check_empty(&video)?;
         self.check_room(ask.size).await?;
         let now = self.clock.now();
         let id = UploadId::random(&*self.entropy);
@@ -308,8 +305,22 @@ fn same_file(open: UploadRow, ask: &NewUploadRequest) -> Result<Opened> {
     if open.fingerprint == ask.fingerprint && open.size == ask.size {
         return Ok(Opened::Existing(open));
     }
+    Err(other_file())
+}
+
+/// A video takes one file.
+pub(crate) fn check_empty(video: &VideoRow) -> Result<()> {
+    if video.source_key.is_none() {
+        return Ok(());
+    }
+    let detail = "This video has its file already. Make a new video for another file.";
+    Err(Failure::new(Kind::Conflict, "video.has-source", detail))
+}
+
+/// And one at a time.
+pub(crate) fn other_file() -> Failure {
     let detail = "Another file is being uploaded to this video. Cancel that upload first.";
-    Err(Failure::new(Kind::Conflict, "upload.other-file", detail))
+    Failure::new(Kind::Conflict, "upload.other-file", detail)
 }
 
 pub(crate) fn closed() -> Failure {

@@ -75,6 +75,7 @@ mod tests {
             let part = part_size(size);
             let count = part_count(size, part);
             assert!(u64::from(count) <= MAX_PARTS);
+            assert!((8 * MIB..=64 * MIB).contains(&part), "{size}: {part}");
             let sum: u64 = (1..=count)
                 .map(|n| part_span(n, size, part).unwrap().size)
                 .sum();

@@ -11,12 +11,10 @@ use crate::{
     JobRow, Result,
     accounts::UserRow,
     entity::{job, upload, user, video},
-    rows::{id, unsigned},
+    rows::{id, sum_of, unsigned},
     uploads,
 };
 
-const SUM_OF_SOURCES: &str = "CAST(COALESCE(SUM(source_size), 0) AS BIGINT)";
-const SUM_OF_UPLOADS: &str = "CAST(COALESCE(SUM(size), 0) AS BIGINT)";
 const NOT_DELETED: &str = "COUNT(CASE WHEN deleted_at IS NULL THEN 1 END)";
 
 /// Which accounts a list shows, by name.
@@ -79,7 +77,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
         .select_only()
         .column(video::Column::OwnerId)
         .column_as(Expr::cust(NOT_DELETED), "videos")
-        .column_as(Expr::cust(SUM_OF_SOURCES), "bytes")
+        .column_as(sum_of("source_size"), "bytes")
         .filter(video::Column::OwnerId.is_in(ids()))
         .group_by(video::Column::OwnerId)
         .into_tuple()
@@ -88,7 +86,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
     let reserved: Vec<(String, i64)> = upload::Entity::find()
         .select_only()
         .column(upload::Column::UserId)
-        .column_as(Expr::cust(SUM_OF_UPLOADS), "bytes")
+        .column_as(sum_of("size"), "bytes")
         .filter(upload::Column::UserId.is_in(ids()))
         .filter(upload::Column::State.is_in(uploads::OPEN))
         .group_by(upload::Column::UserId)
@@ -158,13 +156,13 @@ pub async fn totals(c: &impl ConnectionTrait) -> Result<Totals> {
     let stored: Option<(i64, i64)> = video::Entity::find()
         .select_only()
         .column_as(Expr::cust(NOT_DELETED), "videos")
-        .column_as(Expr::cust(SUM_OF_SOURCES), "bytes")
+        .column_as(sum_of("source_size"), "bytes")
         .into_tuple()
         .one(c)
         .await?;
     let reserved: Option<i64> = upload::Entity::find()
         .select_only()
-        .column_as(Expr::cust(SUM_OF_UPLOADS), "bytes")
+        .column_as(sum_of("size"), "bytes")
         .filter(upload::Column::State.is_in(uploads::OPEN))
         .into_tuple()
         .one(c)

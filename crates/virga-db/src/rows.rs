@@ -33,6 +33,11 @@ pub(crate) fn id<T: std::str::FromStr>(
     word(table, column, value, |text| text.parse().ok())
 }
 
+/// The sum of a column of bytes, 0 where there is no row: an integer on every database.
+pub(crate) fn sum_of(column: &str) -> sea_orm::sea_query::Expr {
+    sea_orm::sea_query::Expr::cust(format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)"))
+}
+
 /// A size or count: never negative in a row.
 pub(crate) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)

@@ -105,7 +105,7 @@ pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u6
     };
     let sum: Option<i64> = open()
         .select_only()
-        .column_as(Expr::cust("CAST(COALESCE(SUM(size), 0) AS BIGINT)"), "sum")
+        .column_as(crate::rows::sum_of("size"), "sum")
         .into_tuple()
         .one(c)
         .await?;

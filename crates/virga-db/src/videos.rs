@@ -486,10 +486,7 @@ pub async fn count(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<u6
 pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
     let sum: Option<i64> = video::Entity::find()
         .select_only()
-        .column_as(
-            Expr::cust("CAST(COALESCE(SUM(source_size), 0) AS BIGINT)"),
-            "sum",
-        )
+        .column_as(crate::rows::sum_of("source_size"), "sum")
         .filter(C::OwnerId.eq(owner.to_string()))
         .into_tuple()
         .one(c)

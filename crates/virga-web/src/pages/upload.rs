@@ -147,9 +147,9 @@ pub(crate) struct Asked {
 /// `GET /upload`.
 pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
     let mut page = load(&visit, asked.video.as_deref()).await?;
-    page.refused = asked
-        .refused
-        .map(|code| refusal_text(visit.frame.lang, &code));
+    if let Some(code) = asked.refused {
+        page.refused = Some(refusal_text(visit.frame.lang, &code));
+    }
     Ok(visit.ok(&page))
 }
 
@@ -166,16 +166,21 @@ async fn load(visit: &Visit, video: Option<&str>) -> Result<UploadPage, Fault> {
     let open = open.map_err(|error| visit.fault(&error))?;
     // Only a draft that is one's own and has nothing yet can be filled.
     let target = target.filter(|video| video.editable && video.state == VideoState::Draft);
-    let form = match &target {
-        Some(video) => visit
-            .api
-            .offer_form(&FormAsk { video_id: video.id })
-            .await
-            .ok(),
+    let offer = match &target {
+        Some(video) => Some(visit.api.offer_form(&FormAsk { video_id: video.id }).await),
         None => None,
     };
+    let (form, refused) = match offer.transpose() {
+        Ok(form) => (form, None),
+        Err(error) => {
+            let problem = visit.refusal(error)?;
+            (None, Some(problem_text(visit.frame.lang, &problem)))
+        }
+    };
     let (frame, max) = (visit.frame.clone(), visit.site.upload_max);
-    Ok(UploadPage::new(frame, max, quota, target, &open, form))
+    let mut page = UploadPage::new(frame, max, quota, target, &open, form);
+    page.refused = refused;
+    Ok(page)
 }
 
 /// The words for a code that came back in the address: only codes that have words say more than
