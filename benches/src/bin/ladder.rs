@@ -163,12 +163,15 @@ async fn main() -> anyhow::Result<()> {
         .collect();
     println!("note ladder-cpu ffmpeg {}", shown.join(" "));
     let mut series = Series::new(MARGIN);
+    // A run takes a minute: the one after a round is also the one before the next.
+    let mut before = bench.bare(&arguments)?;
     while series.wants_more() {
         let round = Round {
-            before: bench.bare(&arguments)?,
+            before,
             subject: bench.job().await?,
             after: bench.bare(&arguments)?,
         };
+        before = round.after;
         ensure!(bench.arguments()? == arguments, "other arguments");
         let counts = if series.take(round) { "" } else { " repeated" };
         println!(

@@ -6,9 +6,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     num::NonZeroU64,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -38,6 +37,8 @@ use crate::{Incoming, ObjectError, Result, fail};
 pub(super) const MARKER: &str = ".part";
 /// Bytes gathered before a hop to the disk.
 const BATCH: usize = 1024 * 1024;
+/// The most that one call writes (`IOV_MAX`).
+const MOST_SLICES: usize = 1024;
 /// How often a lock that another holds is tried again.
 pub(super) const RETRY: std::time::Duration = std::time::Duration::from_millis(20);
 
@@ -111,19 +112,17 @@ fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option
 
 impl OpenPart {
     fn write(mut self, batch: &[Bytes]) -> Result<Self> {
+        let size: usize = batch.iter().map(Bytes::len).sum();
         for bytes in batch {
             self.hash.update(bytes);
-            if let Err(error) = self
-                .data
-                .write_all_at(bytes, self.span.offset + self.written)
-            {
-                let error = ObjectError::io("write a part", error);
-                self.give_back();
-                return Err(error);
-            }
-            self.written += bytes.len() as u64;
         }
-        self.start_writing_out(batch.iter().map(|bytes| bytes.len() as u64).sum());
+        let at = self.span.offset + self.written;
+        if let Err(error) = write_all(&self.data, batch, at) {
+            self.give_back();
+            return Err(ObjectError::io("write a part", error));
+        }
+        self.written += size as u64;
+        self.start_writing_out(size as u64);
         fail::point("part.mid");
         Ok(self)
     }
@@ -171,6 +170,27 @@ impl OpenPart {
         in_session(self.id, sync_dir(&self.folder))?;
         Ok(sha256)
     }
+}
+
+/// Writes a batch in as few calls as the system allows: each takes the file's lock, which the parts
+/// beside this one want as well.
+fn write_all(file: &File, batch: &[Bytes], mut offset: u64) -> io::Result<()> {
+    for batch in batch.chunks(MOST_SLICES) {
+        let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+        let mut left = &mut slices[..];
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            let written = match rustix::io::pwritev(file, left, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            offset += written as u64;
+            IoSlice::advance_slices(&mut left, written);
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the lock, takes the body in, marks the part.
