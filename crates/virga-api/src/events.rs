@@ -20,7 +20,7 @@ use virga_core::{
     video::VideoState,
     wire::{Effect, Event},
 };
-use virga_db::{VideoRow, jobs, videos};
+use virga_db::{VideoRow, accounts, jobs, videos};
 use virga_http::Query;
 
 use crate::{ApiState, caller::Caller, present};
@@ -30,6 +30,8 @@ const MOST: usize = 50;
 const MOST_OF_ONE: usize = 32;
 const MOST_OF_ALL: usize = 2000;
 const PROGRESS: Duration = Duration::from_secs(1);
+/// How often a stream looks whether its session still lives.
+const SESSION_CHECK: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `?videos=id,id…`
@@ -80,6 +82,7 @@ pub(crate) async fn events(
     let listener = Listener {
         state,
         viewer: caller.viewer,
+        token_hash: caller.token_hash,
         sender,
         seen: HashMap::new(),
     };
@@ -143,11 +146,13 @@ struct Seen {
 struct Listener {
     state: ApiState,
     viewer: Viewer,
+    /// The session that the viewer came with.
+    token_hash: Option<String>,
     sender: mpsc::Sender<Event>,
     seen: HashMap<VideoId, Seen>,
 }
 
-/// The browser went away, or rows cannot be read.
+/// The browser went away, its session ended, or rows cannot be read.
 struct Over;
 
 impl Listener {
@@ -160,6 +165,7 @@ impl Listener {
             self.greet(&row).await?;
         }
         let mut tick = tokio::time::interval(PROGRESS);
+        let mut session = tokio::time::interval(SESSION_CHECK);
         loop {
             tokio::select! {
                 () = self.state.feed.grown_past(position) => {
@@ -173,8 +179,21 @@ impl Listener {
                     }
                 }
                 _ = tick.tick() => self.progress().await?,
+                _ = session.tick() => self.check_session().await?,
                 () = self.sender.closed() => return Err(Over),
             }
+        }
+    }
+
+    /// Whoever signed out, here or everywhere, or was blocked, hears nothing more.
+    async fn check_session(&self) -> Result<(), Over> {
+        let Some(hash) = &self.token_hash else {
+            return Ok(());
+        };
+        let app = &self.state.app;
+        match accounts::session(app.db.read(), hash, app.clock.now()).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) | Err(_) => Err(Over),
         }
     }
 

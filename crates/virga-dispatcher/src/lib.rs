@@ -24,6 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often the sweeper looks.
 const SWEEP: Duration = Duration::from_secs(30);
+/// How many of its rounds pass between two looks at the store's own list of uploads: an hour's.
+const ROUNDS_PER_LISTING: u32 = 120;
 
 /// Leases and runs jobs and sweeps until `stop`; then gives back what it holds and returns. Meant
 /// to run on a runtime of several threads, whose threads outlive the processes started from them.
@@ -45,10 +47,15 @@ pub async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
 }
 
 async fn sweep(dispatcher: Dispatcher, stop: CancellationToken) {
-    loop {
+    for count in (0..ROUNDS_PER_LISTING).cycle() {
         let round = async {
             if let Err(error) = dispatcher.app.sweep().await {
                 tracing::warn!(%error, "the sweeper failed");
+            }
+            if count == 0
+                && let Err(error) = dispatcher.app.sweep_sessions().await
+            {
+                tracing::warn!(%error, "sweeping the store's uploads failed");
             }
             if let Err(error) = scratch::clean(&dispatcher).await {
                 tracing::warn!(%error, "cleaning scratch failed");

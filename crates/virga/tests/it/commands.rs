@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 use virga_core::{Clock, OsEntropy, SystemClock, UploadId, job::JobKind};
@@ -195,6 +195,38 @@ async fn fsck_finds_each_class_of_damage_and_repairs_what_it_can() {
     assert_eq!(site.run(&["fsck", "--json"]).0, 0);
 }
 
+/// A copy of an open session under an id that no row has; both two days old.
+fn plant_stray_session(sessions: &Path, open: &Path) -> PathBuf {
+    let stray = sessions.join(UploadId::random(&OsEntropy).as_str());
+    fs::create_dir(&stray).unwrap();
+    for entry in fs::read_dir(open).unwrap().flatten() {
+        let copy = stray.join(entry.file_name());
+        fs::copy(entry.path(), &copy).unwrap();
+        age(&entry.path());
+        age(&copy);
+    }
+    stray
+}
+
+#[tokio::test]
+async fn the_sweeper_drops_the_parts_that_an_ended_upload_left() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.draft("Left", "public").await;
+    let upload = ann.open_upload(&video, 1000).await;
+    site.kill(Role::Serve);
+    let sessions = site.data().join("objects/.multipart");
+    let open = sessions.join(upload["id"].as_str().unwrap());
+    let stray = plant_stray_session(&sessions, &open);
+    site.start(Role::Serve);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while stray.exists() {
+        assert!(Instant::now() < deadline, "it still lies there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(open.exists(), "the open upload keeps its own");
+}
+
 #[tokio::test]
 async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
     let mut site = Site::of(VIRGA).start();
@@ -204,14 +236,7 @@ async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
     site.kill(Role::Serve);
     let sessions = site.data().join("objects/.multipart");
     let open = sessions.join(upload["id"].as_str().unwrap());
-    let stray = sessions.join(UploadId::random(&OsEntropy).as_str());
-    fs::create_dir(&stray).unwrap();
-    for entry in fs::read_dir(&open).unwrap().flatten() {
-        let copy = stray.join(entry.file_name());
-        fs::copy(entry.path(), &copy).unwrap();
-        age(&entry.path());
-        age(&copy);
-    }
+    let stray = plant_stray_session(&sessions, &open);
     let (code, report) = site.run(&["fsck", "--json"]);
     assert_eq!(
         (code, classes(&report)),

@@ -98,6 +98,23 @@ async fn a_reload_loop_counts_one_view() {
     }
 }
 
+/// The lines of an event stream.
+async fn event_lines(
+    site: &Site,
+    who: &Person,
+    video: &str,
+) -> tokio::io::Lines<BufReader<tokio::io::Take<tokio::net::TcpStream>>> {
+    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", site.port(Role::Serve)))
+        .await
+        .unwrap();
+    let head = format!(
+        "GET /api/v1/events?videos={video} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        who.token()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    BufReader::new(socket.take(1 << 20)).lines()
+}
+
 /// Reads events until one satisfies; all that were read.
 async fn events_until(
     site: &Site,
@@ -105,15 +122,7 @@ async fn events_until(
     video: &str,
     last: impl Fn(&str, &Value) -> bool,
 ) -> Vec<(String, Value)> {
-    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", site.port(Role::Serve)))
-        .await
-        .unwrap();
-    let head = format!(
-        "GET /api/v1/events?videos={video} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
-        who.token()
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
-    let mut lines = BufReader::new(socket.take(1 << 20)).lines();
+    let mut lines = event_lines(site, who, video).await;
     let (mut read, mut name) = (Vec::new(), String::new());
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some(event) = line.strip_prefix("event: ") {
@@ -164,6 +173,20 @@ async fn events_tell_the_way_from_upload_to_ready() {
         events.iter().any(|(name, _)| name == "progress"),
         "{events:?}"
     );
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_the_event_streams_that_are_open() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.draft("Secret", "private").await;
+    let mut lines = event_lines(&site, &ann, &video).await;
+    while !lines.next_line().await.unwrap().unwrap().contains("draft") {}
+    let _ = ann.delete("/api/v1/sessions").await.expect(204);
+    let ended = async { while lines.next_line().await.unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(30), ended)
+        .await
+        .expect("it goes on");
 }
 
 #[tokio::test]
