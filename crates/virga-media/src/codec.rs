@@ -54,12 +54,12 @@ impl Codec {
         }
     }
 
-    /// Whether this crate's packager knows the coding; only such tracks' tables are read.
+    /// Whether this crate's packager knows the coding.
     pub fn is_packaged(&self) -> bool {
         !matches!(self, Self::Encrypted | Self::Other(_))
     }
 
-    /// Cover pictures and thumbnails stored as a video track.
+    /// Codings of single pictures: one of them is a cover or a thumbnail, many are a film.
     pub(crate) fn is_still_picture(&self) -> bool {
         matches!(self, Self::Other(name) if matches!(name.as_str(), "jpeg" | "png " | "mjpa"))
     }

@@ -87,7 +87,7 @@ pub struct Track {
     pub sample_rate: u32,
     /// The edit list.
     pub edit: Edit,
-    /// The sample table; empty where [`Codec::is_packaged`] is false.
+    /// The sample table; empty for codings that are neither packaged nor single pictures.
     pub samples: SampleTable,
 }
 
@@ -162,7 +162,8 @@ impl Movie {
     }
 
     fn first(&self, kind: TrackKind) -> Option<usize> {
-        let of_kind = |track: &&Track| track.kind == kind && !track.codec.is_still_picture();
+        let cover = |track: &Track| track.codec.is_still_picture() && track.samples.len() <= 1;
+        let of_kind = |track: &&Track| track.kind == kind && !cover(track);
         let enabled = |track: &Track| of_kind(&track) && track.enabled;
         self.tracks
             .iter()

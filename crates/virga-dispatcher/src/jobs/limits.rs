@@ -15,16 +15,7 @@ pub(super) fn check(
     shape: &SourceShape,
     streams: usize,
 ) -> Result<(), JobError> {
-    let (width, height) = (shape.width, shape.height);
-    if width.max(height) > LONG_SIDE || width.min(height) > SHORT_SIDE {
-        return Err(JobError::fail(
-            "picture_too_large",
-            format!(
-                "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken \
-             here."
-            ),
-        ));
-    }
+    check_picture(shape)?;
     let most = config.limits.max_duration_seconds;
     let seconds = u64::try_from(shape.duration_micros / 1_000_000).unwrap_or(0);
     if seconds > most {
@@ -53,6 +44,18 @@ pub(super) fn check(
         ));
     }
     Ok(())
+}
+
+/// Refuses a picture beyond the limits.
+pub(super) fn check_picture(shape: &SourceShape) -> Result<(), JobError> {
+    let (width, height) = (shape.width, shape.height);
+    if width.max(height) <= LONG_SIDE && width.min(height) <= SHORT_SIDE {
+        return Ok(());
+    }
+    let text = format!(
+        "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken here."
+    );
+    Err(JobError::fail("picture_too_large", text))
 }
 
 #[cfg(test)]

@@ -74,6 +74,10 @@ async fn publish(
 
 /// Leaves to the encoder what it can read.
 async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done, JobError> {
+    // The file's own index says it where ffmpeg only finds a damaged picture.
+    if let Some(shape) = source.movie.as_deref().and_then(shape) {
+        limits::check_picture(&shape)?;
+    }
     let ready = Ready::of(work, key, source).await?;
     let shape = &ready.probed.shape;
     limits::check(work.config(), shape, ready.probed.streams)?;

@@ -44,7 +44,7 @@ pub(super) fn parse(trak: &[u8], movie_timescale: u32) -> Result<Track, MediaErr
         channels,
         sample_rate,
     } = stsd.map_or(Ok(Description::default()), |stsd| stsd::parse(stsd, kind))?;
-    let samples = if codec.is_packaged() {
+    let samples = if codec.is_packaged() || codec.is_still_picture() {
         SampleTable::parse(&tables)?
     } else {
         <_>::default()

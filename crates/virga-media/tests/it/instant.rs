@@ -83,6 +83,16 @@ fn a_file_of_sound_only_has_no_video() {
 }
 
 #[test]
+fn a_film_of_still_pictures_is_a_film_and_one_of_them_is_a_cover() {
+    let film = Clip::silent(1, "-c:v mjpeg", "film.mov");
+    assert_eq!(reason(&film), NotInstant::VideoCodec);
+    let cover = Clip::make(&format!(
+        "-f lavfi -i {SOUND} -f lavfi -i {PICTURE} -t 1 -frames:v 1 -c:v mjpeg -c:a aac cover.mov"
+    ));
+    assert_eq!(reason(&cover), NotInstant::NoVideo);
+}
+
+#[test]
 fn a_trim_by_edit_list_is_not_given_out() {
     // Copying from between key frames leaves hidden frames before the edit.
     let clip = Clip::silent(6, &format!("{SAFE} -g 75"), "source.mp4");

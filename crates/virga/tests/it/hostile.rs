@@ -250,6 +250,24 @@ fn huge_pictures() -> Vec<u8> {
     bytes
 }
 
+/// The same in MOV, whose index our own reader knows.
+fn huge_pictures_in_mov() -> Vec<u8> {
+    let encoder = ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p"];
+    let clip = Clip::default().silent().encoder(&encoder).seconds(0.2);
+    let mut bytes = clip.file("clip.mov", &[]).bytes();
+    let frames = places(&bytes, &[0xff, 0xc0, 0, 17, 8]);
+    // Width and height stand 24 bytes into the sample entry.
+    let entries = places(&bytes, b"jpeg\0\0\0\0\0\0\0\x01");
+    // And in the track's header, in 16.16 fixed point.
+    let headers = places(&bytes, &[1, 64, 0, 0, 0, 180, 0, 0]);
+    assert!(frames.len() == 5 && entries.len() == 1 && headers.len() == 1);
+    bytes[headers[0]..headers[0] + 8].copy_from_slice(&[0x3e, 0x80, 0, 0, 0x3e, 0x80, 0, 0]);
+    for at in frames.iter().map(|at| at + 5).chain([entries[0] + 28]) {
+        bytes[at..at + 4].copy_from_slice(&[0x3e, 0x80, 0x3e, 0x80]);
+    }
+    bytes
+}
+
 async fn refused_with(who: &Person, name: &str, bytes: &[u8]) -> String {
     let video = who.upload(name, "public", bytes).await;
     let shown = who.wait_for(&video, &["failed", "ready"]).await;
@@ -320,6 +338,11 @@ async fn hostile_files_are_refused_in_words_and_work_goes_on() {
             "16000x16000",
             huge_pictures(),
             &["picture_too_large", "damaged"],
+        ),
+        (
+            "16000x16000 in MOV",
+            huge_pictures_in_mov(),
+            &["picture_too_large"],
         ),
     ];
     for (name, bytes, codes) in cases {
