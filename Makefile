@@ -6,7 +6,7 @@ CARGO_PROFILE := $(if $(RELEASE),--release,)
 DATA ?= ./data
 LISTEN ?= 0.0.0.0:8080
 
-.PHONY: help run test test-full check e2e bench ui clean tools
+.PHONY: help run test test-full check e2e bench ui icons clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ ui: ## Build the pages' scripts and styles
 	@scripts/need run
 	@scripts/ui
 
+icons: ## Draw the pages' icons again after a change in ui/icons
+	@scripts/need run
+	@scripts/icons
+
 clean: ## Remove what was built (never ./data)
 	@cargo clean
-	@rm -rf ui/dist ui/node_modules e2e/node_modules e2e/test-results
+	@rm -rf ui/dist ui/node_modules ui/icons/node_modules e2e/node_modules e2e/test-results

@@ -102,7 +102,7 @@ fn dependencies_are_sorted() {
 #[test]
 fn scripts_work_with_debian_12s_node() {
     let (node, npm) = ([18, 20, 4], [9, 2, 0]);
-    for folder in ["ui", "e2e"] {
+    for folder in ["ui", "ui/icons", "e2e"] {
         let lock: serde_json::Value =
             serde_json::from_str(&read(&root().join(folder).join("package-lock.json"))).unwrap();
         for (name, package) in lock["packages"].as_object().unwrap() {
