@@ -3,9 +3,15 @@
 // policy fails the test, unless the test said beforehand that it causes one.
 
 import { test as base, expect } from "@playwright/test";
+import dns from "node:dns";
 import { startSite } from "./site.mjs";
 
 export { expect };
+
+// The driver's own requests find the made-up host as Chromium does (see playwright.config.mjs).
+const lookup = dns.promises.lookup;
+dns.promises.lookup = (name, options) =>
+  name.endsWith(".test") ? lookup("127.0.0.1", options) : lookup(name, options);
 
 /** Listens to a context's pages; `complaints` grows. */
 async function overhear(context, complaints) {
@@ -24,10 +30,14 @@ async function overhear(context, complaints) {
 }
 
 export const test = base.extend({
+  /** The name that visitors know the site by; empty: its address on this machine. */
+  host: ["", { option: true, scope: "worker" }],
+
   /** One site for all tests of a worker, set up, with its administrator `admin`. */
   site: [
-    async ({ playwright }, use) => {
+    async ({ playwright, host }, use) => {
       const site = await startSite({ VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000", VIRGA_DISPATCHER__HEAD_START_MS: "0" });
+      if (host) site.url = site.url.replace("127.0.0.1", host);
       const request = await playwright.request.newContext({ extraHTTPHeaders: { origin: site.url } });
       const token = new URL(site.setupLink).searchParams.get("token");
       const form = { token, name: "admin", password: PASSWORD, site_name: "Virga", registration: "open" };

@@ -69,6 +69,20 @@ export const misfits = (page) =>
     return faults;
   }, CONTROLS);
 
+/** How far what was shown has moved by itself since the page came: the sum of its layout shifts. */
+export const shifted = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });
+        // What was recorded so far is told at once, before the second frame from now.
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+      }),
+  );
+
 /**
  * Visible words in Latin letters that no name or person brought: what a page in another language
  * should not show.

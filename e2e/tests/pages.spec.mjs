@@ -3,14 +3,19 @@
 
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { broken, instant, tall, tiny } from "../clips.mjs";
 import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
 import { findings } from "../axe.mjs";
-import { latin, misfits } from "../layout.mjs";
+import { latin, misfits, shifted } from "../layout.mjs";
 import { startSite } from "../site.mjs";
 import { player } from "../player.mjs";
 
 const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
+/** Gzip bytes of a page itself; scripts and styles have theirs in ui/build.mjs. */
+const HTML_BUDGET = 20_480;
+/** The most that a page may move by itself while it comes. */
+const SHIFT_BUDGET = 0.02;
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen und andere Dinge, die man auf einer langen Reise im Regen sieht, erzählt ohne Pause";
 
 /** All tests of this file look at one owner's videos, made once for the worker. */
@@ -108,88 +113,100 @@ async function judge(page, name, faults) {
   for (const fault of [...(await misfits(page)), ...(await findings(page))]) faults.push(`${name}: ${fault}`);
 }
 
-for (const width of [390, 768, 1366]) {
-  for (const colorScheme of ["light", "dark"]) {
-    test(`every page fits a ${colorScheme} window of ${width} pixels`, async ({ visitor, site, expected }) => {
-      test.setTimeout(300_000);
-      expected.push(/status of 40[34]/);
-      await mkdir(SCREENS, { recursive: true });
-      const s = await seed(visitor, site);
-      const options = { colorScheme, viewport: { width, height: width < 500 ? 844 : 768 }, reducedMotion: "reduce" };
-      const guest = await visitor(options);
-      const owner = await visitor({ ...options, storageState: s.state });
-      const admin = await visitor({ ...options, storageState: s.admin });
-      const faults = [];
-      for (const [name, path, signedIn] of pages(s)) {
-        const page = signedIn === "admin" ? admin : signedIn ? owner : guest;
-        await page.goto(path);
-        await judge(page, `${width}-${colorScheme}-${name}`, faults);
-      }
-      const dark = await owner.evaluate(() => {
-        const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
-        return r + g + b < 3 * 128;
-      });
-      expect(dark).toBe(colorScheme === "dark");
-
-      // What is not a page of its own: an open menu, a file on its way, a comment being edited, a
-      // form refused.
-      await owner.goto("/");
-      await owner.locator("details.menu summary").click();
-      await judge(owner, `${width}-${colorScheme}-menu`, []);
-      await expect(owner.getByRole("link", { name: "Settings" })).toBeInViewport({ ratio: 1 });
-      await owner.goto(`/v/${s.tall}`);
-      await owner.locator("details.share summary").click();
-      await expect(owner.getByLabel("Link")).toBeInViewport({ ratio: 1 });
-      await judge(owner, `${width}-${colorScheme}-share`, []);
-      await owner.goto("/upload");
-      await owner.route("**/up/**", () => {});
-      await owner.getByLabel("Choose videos").setInputFiles([await tall(), await tiny(`${LONG.slice(0, 80)}.mp4`)]);
-      await expect(owner.locator("article.file")).toHaveCount(2);
-      await judge(owner, `${width}-${colorScheme}-upload-sending`, faults);
-      const cancel = owner.locator("article.file").getByRole("button", { name: "Cancel" });
-      for (let left = 1; left >= 0; left -= 1) {
-        await cancel.first().click();
-        await expect(cancel).toHaveCount(left);
-      }
-      await owner.goto(`/v/${s.tall}`);
-      await owner.locator("li.comment:visible").first().getByText("Edit", { exact: true }).click();
-      await judge(owner, `${width}-${colorScheme}-comment-edit`, faults);
-      expected.push(/status of 4(01|22)/);
-      await guest.goto("/sign-in");
-      await guest.getByLabel("Name").fill("nobody");
-      await guest.getByLabel("Password").fill("nothing");
-      await guest.getByRole("main").getByRole("button", { name: "Sign in" }).click();
-      await expect(guest.getByRole("alert")).toBeVisible();
-      await judge(guest, `${width}-${colorScheme}-sign-in-wrong`, faults);
-      expect(faults).toEqual([]);
-    });
-  }
-}
-
-test("every page is Chinese for whoever asks for it, and stays so", async ({ visitor, site, expected }) => {
-  test.setTimeout(300_000);
-  expected.push(/status of 40[34]/);
-  await mkdir(SCREENS, { recursive: true });
-  const s = await seed(visitor, site);
-  const options = { locale: "zh-CN", viewport: { width: 390, height: 844 }, reducedMotion: "reduce" };
+/** Looks at every page as a guest, as the owner, as the administrator. */
+async function judgeAll(visitor, s, options, stem, also = async () => {}) {
+  const faults = [];
   const guest = await visitor(options);
   const owner = await visitor({ ...options, storageState: s.state });
   const admin = await visitor({ ...options, storageState: s.admin });
-  const faults = [];
-  // Names of formats, of the site, and what people typed stay as they are.
-  const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g);
-  const names = ["Virga", "English", "MOV", "MKV", "WebM", ...typed];
   for (const [name, path, signedIn] of pages(s)) {
     const page = signedIn === "admin" ? admin : signedIn ? owner : guest;
-    await page.goto(path);
-    await judge(page, `390-zh-${name}`, faults);
-    await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
-    // The player in another site's page has no foot.
-    if (!name.startsWith("embed")) await expect(page.getByRole("contentinfo")).toContainText(/\p{Script=Han}/u);
-    for (const word of await latin(page, names)) faults.push(`${name}: the word "${word}"`);
+    const answer = await page.goto(path);
+    const weight = gzipSync(await answer.body()).length;
+    if (weight > HTML_BUDGET) faults.push(`${stem}-${name}: ${weight} bytes of HTML, gzip`);
+    await settle(page);
+    const moved = await shifted(page);
+    await judge(page, `${stem}-${name}`, faults);
+    if (moved > SHIFT_BUDGET) faults.push(`${stem}-${name}: the layout shifts by ${moved.toFixed(3)}`);
+    await also(page, name, faults);
   }
-  expect(faults).toEqual([]);
+  return { faults, guest, owner };
+}
+
+const windows = [390, 768, 1366].flatMap((width) => ["light", "dark"].map((colorScheme) => ({ width, colorScheme })));
+const look = ({ width, colorScheme }) => ({
+  colorScheme,
+  viewport: { width, height: width < 500 ? 844 : 768 },
+  reducedMotion: "reduce",
 });
+
+for (const { width, colorScheme } of windows) {
+  test(`every page fits a ${colorScheme} window of ${width} pixels`, async ({ visitor, site, expected }) => {
+    test.setTimeout(300_000);
+    expected.push(/status of 40[34]/);
+    await mkdir(SCREENS, { recursive: true });
+    const s = await seed(visitor, site);
+    const { faults, guest, owner } = await judgeAll(visitor, s, look({ width, colorScheme }), `${width}-${colorScheme}`);
+    const dark = await owner.evaluate(() => {
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+      return r + g + b < 3 * 128;
+    });
+    expect(dark).toBe(colorScheme === "dark");
+
+    // What is not a page of its own: an open menu, a file on its way, a comment being edited, a
+    // form refused.
+    await owner.goto("/");
+    await owner.locator("details.menu summary").click();
+    await judge(owner, `${width}-${colorScheme}-menu`, []);
+    await expect(owner.getByRole("link", { name: "Settings" })).toBeInViewport({ ratio: 1 });
+    await owner.goto(`/v/${s.tall}`);
+    await owner.locator("details.share summary").click();
+    await expect(owner.getByLabel("Link")).toBeInViewport({ ratio: 1 });
+    await judge(owner, `${width}-${colorScheme}-share`, []);
+    await owner.goto("/upload");
+    await owner.route("**/up/**", () => {});
+    await owner.getByLabel("Choose videos").setInputFiles([await tall(), await tiny(`${LONG.slice(0, 80)}.mp4`)]);
+    await expect(owner.locator("article.file")).toHaveCount(2);
+    await judge(owner, `${width}-${colorScheme}-upload-sending`, faults);
+    const cancel = owner.locator("article.file").getByRole("button", { name: "Cancel" });
+    for (let left = 1; left >= 0; left -= 1) {
+      await cancel.first().click();
+      await expect(cancel).toHaveCount(left);
+    }
+    await owner.goto(`/v/${s.tall}`);
+    await owner.locator("li.comment:visible").first().getByText("Edit", { exact: true }).click();
+    await judge(owner, `${width}-${colorScheme}-comment-edit`, faults);
+    expected.push(/status of 4(01|22)/);
+    await guest.goto("/sign-in");
+    await guest.getByLabel("Name").fill("nobody");
+    await guest.getByLabel("Password").fill("nothing");
+    await guest.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await expect(guest.getByRole("alert")).toBeVisible();
+    await judge(guest, `${width}-${colorScheme}-sign-in-wrong`, faults);
+    expect(faults).toEqual([]);
+  });
+}
+
+for (const { width, colorScheme } of windows) {
+  test(`every page is Chinese for whoever asks for it, ${colorScheme} and ${width} pixels wide`, async ({ visitor, site, expected }) => {
+    test.setTimeout(300_000);
+    expected.push(/status of 40[34]/);
+    await mkdir(SCREENS, { recursive: true });
+    const s = await seed(visitor, site);
+    // Names of formats, of the site, and what people typed stay as they are.
+    const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g);
+    const names = ["Virga", "English", "MOV", "MKV", "WebM", ...typed];
+    const inChinese = async (page, name, faults) => {
+      await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
+      // The player in another site's page has no foot.
+      if (!name.startsWith("embed")) await expect(page.getByRole("contentinfo")).toContainText(/\p{Script=Han}/u);
+      for (const word of await latin(page, names)) faults.push(`${name}: the word "${word}"`);
+    };
+    const options = { ...look({ width, colorScheme }), locale: "zh-CN" };
+    const { faults } = await judgeAll(visitor, s, options, `${width}-${colorScheme}-zh`, inChinese);
+    expect(faults).toEqual([]);
+  });
+}
 
 test("why a video failed is told in the reader's language", async ({ visitor, site }) => {
   const s = await seed(visitor, site);

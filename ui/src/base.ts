@@ -1,6 +1,7 @@
 // On every page: menus that close, ages that grow, links that copy.
 
 import { ago } from "./dom";
+import { choices, storage } from "./player/keep";
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element | null;
@@ -13,6 +14,24 @@ document.addEventListener("keydown", (event) => {
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary")?.focus();
+  }
+});
+
+// `/` goes to the search field and `g h` home, where the keys are not somebody's writing and not
+// switched off in the player.
+let lead = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+  if ((event.target as Element).closest("input, textarea, select, [contenteditable]") || !choices(storage()).keys) return;
+  const led = event.timeStamp - lead < 1000;
+  lead = event.key === "g" ? event.timeStamp : 0;
+  if (event.key === "/") {
+    event.preventDefault();
+    const search = document.querySelector<HTMLInputElement>("#q");
+    search?.focus();
+    search?.select();
+  } else if (event.key === "h" && led) {
+    location.assign("/");
   }
 });
 

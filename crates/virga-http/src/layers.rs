@@ -64,6 +64,19 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
         }))
 }
 
+const TEXTS: [&str; 10] = [
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "text/plain",
+    "application/json",
+    "application/problem+json",
+    "application/rss+xml",
+    "application/vnd.apple.mpegurl",
+    "application/xml",
+    "image/svg+xml",
+];
+
 /// Text only: media is compressed already and streamed as it is.
 fn compressible(
     _: http::StatusCode,
@@ -74,22 +87,7 @@ fn compressible(
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| {
-        [
-            "text/html",
-            "text/css",
-            "text/plain",
-            "application/json",
-            "application/problem+json",
-        ]
-        .iter()
-        .chain(&[
-            "text/javascript",
-            "image/svg+xml",
-            "application/vnd.apple.mpegurl",
-        ])
-        .any(|known| kind.starts_with(known))
-    })
+    kind.is_some_and(|kind| TEXTS.iter().any(|known| kind.starts_with(known)))
 }
 
 /// A body says how long it is. No browser sends another, and nobody can read its end in two ways.

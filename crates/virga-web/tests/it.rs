@@ -254,6 +254,16 @@ async fn signing_in_sets_the_cookie_of_the_scheme_and_leads_back_only_into_the_s
 }
 
 #[tokio::test]
+async fn what_only_https_can_promise_is_promised_only_there() {
+    for (origin, promised) in [(None, false), (Some("https://v.example"), true)] {
+        let (answer, _) = get_page(&site(origin), "/sign-in", "").await;
+        for name in ["strict-transport-security", "cross-origin-opener-policy"] {
+            assert_eq!(answer.headers().contains_key(name), promised, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refused_form_comes_back_with_its_text_and_the_message_at_its_field() {
     let site = site(None);
     let (answer, html) = post_form(&site, "/sign-in", "", "name=a%22b&password=no").await;

@@ -118,9 +118,9 @@ export class Acts {
     this.seek(video.currentTime + direction / (hls?.levels[hls.currentLevel]?.frameRate || 25));
   }
 
-  /** This video at the present second. */
+  /** This video's page at the present second, also where the player stands in another page. */
   link(): string {
-    const url = new URL(location.pathname, location.href);
+    const url = new URL(location.pathname.replace(/^\/embed\//, "/v/"), location.href);
     url.searchParams.set("t", String(Math.floor(this.video.currentTime)));
     return url.href;
   }

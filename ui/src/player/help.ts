@@ -17,6 +17,8 @@ const KEYS: [string[], string][] = [
   [["Home", "End"], "player-key-ends"],
   [[",", "."], "player-key-frame"],
   [["<", ">"], "player-key-speed"],
+  [["/"], "player-key-search"],
+  [["G H"], "player-key-home"],
   [["?"], "player-key-help"],
 ];
 

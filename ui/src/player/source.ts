@@ -207,7 +207,8 @@ export class Source {
   #failed(Engine: typeof Hls, hls: Hls, data: ErrorData): void {
     if (hls !== this.hls) return;
     const code = data.response?.code;
-    if (code === 401 || code === 403 || code === 410) {
+    // Not, or no longer, for this address: what the site says now decides.
+    if (code === 401 || code === 403 || code === 404 || code === 410) {
       void this.refresh(false);
       return;
     }

@@ -45,3 +45,5 @@ player-key-ends = Start or end, while the player has the focus
 player-key-frame = One frame back or ahead, while paused
 player-key-speed = Slower or faster
 player-key-help = This sheet
+player-key-search = Look for videos, on every page
+player-key-home = Home, on every page

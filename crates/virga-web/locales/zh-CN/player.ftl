@@ -45,3 +45,5 @@ player-key-ends = 开头或结尾（焦点在播放器内时）
 player-key-frame = 暂停时逐帧后退或前进
 player-key-speed = 减速或加速
 player-key-help = 显示本表
+player-key-search = 搜索视频（所有页面）
+player-key-home = 回到首页（所有页面）

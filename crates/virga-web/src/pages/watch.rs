@@ -42,7 +42,7 @@ const WATCH_STRINGS: [&str; 13] = [
     "stage-deleted",
     "stage-starting",
 ];
-const PLAYER_STRINGS: [&str; 46] = [
+const PLAYER_STRINGS: [&str; 48] = [
     "player-label",
     "player-play",
     "player-pause",
@@ -89,6 +89,8 @@ const PLAYER_STRINGS: [&str; 46] = [
     "player-key-frame",
     "player-key-speed",
     "player-key-help",
+    "player-key-home",
+    "player-key-search",
 ];
 const SHARE_STRINGS: [&str; 2] = ["share-at", "copied"];
 const COMMENT_STRINGS: [&str; 5] = [
