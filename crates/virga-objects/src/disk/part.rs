@@ -153,7 +153,7 @@ impl OpenPart {
 
     /// Syncs the bytes, then says that they are held.
     fn finish(self) -> Result<String> {
-        if let Err(error) = self.data.sync_data() {
+        if let Err(error) = fail::full("part.sync").and_then(|()| self.data.sync_data()) {
             self.give_back();
             return Err(ObjectError::io("sync a part", error));
         }
@@ -175,6 +175,7 @@ impl OpenPart {
 /// Writes a batch in as few calls as the system allows: each takes the file's lock, which the parts
 /// beside this one want as well.
 fn write_all(file: &File, batch: &[Bytes], mut offset: u64) -> io::Result<()> {
+    fail::full("part.write")?;
     for batch in batch.chunks(MOST_SLICES) {
         let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
         let mut left = &mut slices[..];

@@ -34,7 +34,10 @@ impl Bench {
     }
 
     async fn with(options: DiskOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), options).await
+    }
+
+    async fn within(folder: TempDir, options: DiskOptions) -> Self {
         let store = DiskStore::open(folder.path(), options).await.unwrap();
         Self {
             folder,

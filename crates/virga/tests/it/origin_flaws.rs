@@ -16,7 +16,7 @@
 //! | 11 | internal deletion by an open GET | `flaws_internal_addresses_are_for_roles_only` |
 //! | 12 | an address that fetches what it is told to | `flaws_no_request_makes_the_site_call_out`; no operation takes an address to fetch |
 //! | 13 | no visibility, every file public | `matrix_every_byte_of_the_media_answers_by_visibility_and_viewer` |
-//! | 14 | ids joined to folders unread | `path_tricks_find_nothing`, `path_tricks_are_no_keys` |
+//! | 14 | ids joined to folders unread | `path_tricks_find_nothing`, `path_tricks_as_they_are_read_no_file`, `path_tricks_are_no_keys` |
 //! | 15 | whole files in memory | `sockets_readers_that_stop_hold_up_nobody`, `flaws_an_upload_does_not_pass_through_memory` |
 //! | 16 | two bodies after a failed read | handlers return one `Result`: a second answer is no program |
 //! | 17 | no probe, no ladder, always `video/mp4` | `every_container_that_is_told_apart_comes_to_play`, `hostile_files_are_refused_in_words_and_work_goes_on` |
@@ -46,10 +46,14 @@ use reqwest::{Method, header};
 use serde_json::json;
 use std::{
     fs,
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
+};
+use virga_core::{
+    Clock, OsEntropy, SystemClock,
+    keys::{KeyRing, Voucher},
 };
 use virga_testkit::{Clip, Role, Site};
 
@@ -175,6 +179,29 @@ async fn flaws_an_owner_in_the_body_is_not_read() {
     );
 }
 
+/// Headers by which someone would pass for a role of the site: nothing, no signature in time and
+/// too late, another site's signature, this site's of two minutes ago.
+pub(crate) fn forged_vouchers(site: &Site) -> [String; 5] {
+    let ring = fs::read_to_string(site.data().join("keys/site")).unwrap();
+    let (kid, ring) = (
+        ring.split(' ').next().unwrap().to_owned(),
+        KeyRing::parse(&ring).unwrap(),
+    );
+    let voucher = Voucher {
+        address: Ipv4Addr::LOCALHOST.into(),
+        request_id: "r".to_owned(),
+    };
+    let now = SystemClock.now();
+    let mac = "A".repeat(43);
+    [
+        String::new(),
+        format!("{kid} {} {mac} 127.0.0.1 r", now.seconds() + 30),
+        format!("{kid} 99999999999 {mac} 127.0.0.1 r"),
+        voucher.seal(&KeyRing::generate(&OsEntropy), now),
+        voucher.seal(&ring, now.minus(Duration::from_secs(120))),
+    ]
+}
+
 #[tokio::test]
 async fn flaws_internal_addresses_are_for_roles_only() {
     let site = Site::of(VIRGA).start();
@@ -189,7 +216,7 @@ async fn flaws_internal_addresses_are_for_roles_only() {
         (Method::POST, format!("/internal/v1/forms/{upload}/stored")),
     ] {
         for who in [&ann, &site.stranger()] {
-            for voucher in ["", "k 99999999999 mac 127.0.0.1 r"] {
+            for voucher in forged_vouchers(&site) {
                 let request = who.request(method.clone(), &path);
                 let request = request.header("x-virga-voucher", voucher).json(&claim);
                 let answer = who.send(request).await.expect(404);
