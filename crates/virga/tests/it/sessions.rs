@@ -69,6 +69,25 @@ async fn sessions_presented_at_sign_in_are_never_adopted() {
     );
 }
 
+/// A plain cookie may have been planted by a neighbour of the site's name.
+#[tokio::test]
+async fn sessions_over_https_are_read_off_the_cookie_that_is_bound_to_the_host_alone() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__PUBLIC_URL", "https://rain.example")
+        .start();
+    let ann = site.register("ann").await;
+    let stranger = site.stranger();
+    let ask = |name: &str, path: &str| {
+        let cookie = format!("{name}={}", ann.token());
+        let request = stranger.request(Method::GET, path);
+        stranger.send(request.header(header::COOKIE, cookie))
+    };
+    for (name, api, page) in [("__Host-virga", 200, 200), ("virga", 401, 303)] {
+        let _ = ask(name, "/api/v1/users/me").await.expect(api);
+        let _ = ask(name, "/my/videos").await.expect(page);
+    }
+}
+
 #[tokio::test]
 async fn sessions_of_others_end_when_the_password_changes_or_by_choice() {
     let site = Site::of(VIRGA).start();
