@@ -78,7 +78,6 @@ async fn hostile_words_are_shown_as_words() {
             "/u/ann".to_owned(),
             "/my/videos".to_owned(),
             format!("/my/videos?deleted=%3Cscript%3E&done={video}"),
-            "/sign-in?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
             format!("/upload?video={video}&refused=%3Cscript%3Ealert(1)%3C/script%3E"),
             "/u/%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
         ] {
@@ -86,6 +85,13 @@ async fn hostile_words_are_shown_as_words() {
             assert!(answer.status.as_u16() < 500, "{page}: {}", answer.text());
             assert!(!answer.headers.contains_key("a"), "{page}");
             assert_text_only(&page, &answer.text());
+        }
+        // Forms that only strangers see, and what the address puts into them.
+        for page in ["/sign-in", "/sign-up"] {
+            let page = format!("{page}?next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E");
+            let form = site.stranger().get(&page).await.expect(200).text();
+            assert!(form.contains("alert(1)"), "{page}: the way back is kept");
+            assert_text_only(&page, &form);
         }
         let told = format!("/oembed?url={}/v/{video}", site.url());
         let told = site.stranger().get(&told).await.expect(200).json();

@@ -96,6 +96,16 @@ async fn four_roles_behind_a_balancer_are_one_site() {
     assert!(page.text().contains("Split"));
     let _ = stranger.get("/internal/v1/changes").await.expect(404);
 
+    // A withdrawal reaches the other process.
+    let path = format!("/api/v1/videos/{video}");
+    for visibility in ["private", "unlisted"] {
+        let ask = serde_json::json!({"visibility": visibility});
+        let _ = ann.patch(&path, ask).await.expect(200);
+        let before = playback["hls"].as_str().unwrap();
+        stranger.wait_until_refused(before).await;
+    }
+    let playback = stranger.playback(&video).await;
+
     // Granted playback goes on while api is down; pages say calmly that they cannot.
     site.kill(Role::Api);
     for role in [Role::Web, Role::Stream] {
@@ -111,7 +121,7 @@ async fn four_roles_behind_a_balancer_are_one_site() {
     site.start(Role::Api);
     let _ = stranger.get(&format!("/v/{video}")).await.expect(200);
 
-    // A withdrawal reaches the other process.
+    // And after it was away.
     let _ = ann
         .delete(&format!("/api/v1/videos/{video}"))
         .await

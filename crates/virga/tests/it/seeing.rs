@@ -68,6 +68,8 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
         .unwrap()
         .to_owned();
     assert_eq!(status(&site.stranger(), &again).await, 200);
+    // What was given before the deletion does not come back with the video.
+    assert_eq!(status(&site.stranger(), &after).await, 403);
 }
 
 #[tokio::test]

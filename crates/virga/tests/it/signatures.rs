@@ -238,6 +238,8 @@ async fn signatures_every_wrong_form_reads_the_same() {
     let (ring, foreign) = (ring_of(&site), KeyRing::generate(&OsEntropy));
     let (later, past) = (now().plus(HOUR), now().minus(Duration::from_secs(1)));
     let me = ann.get("/api/v1/users/me").await.json();
+    let eve = site.register("eve").await;
+    let eve = eve.get("/api/v1/users/me").await.json();
     let form = |ring: &KeyRing, expires| form_path(ring, &a, &me, expires);
     let sent = form(&ring, later);
     let form_sig = sent.find("sig=").unwrap() + 4;
@@ -248,6 +250,7 @@ async fn signatures_every_wrong_form_reads_the_same() {
         sent.replace(&a, &b),
         form(&ring, past),
         form(&foreign, later),
+        sent.replace(me["id"].as_str().unwrap(), eve["id"].as_str().unwrap()),
         sent.replace("max=100", "max=1000"),
         sent.replace("kid=", "kid=0"),
         sent.replace(&a, &format!("{a}%00")),
