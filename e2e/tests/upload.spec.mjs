@@ -76,7 +76,9 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   expect(await open(elsewhere)).toEqual([]);
 });
 
-test("another file of the same name and size is not mixed into an upload", async ({ page, expected }) => {
+test("another file of the same name and size is not mixed into an upload", async ({ page, host, expected }) => {
+  // Told by the first part's hash, which browsers compute in secure contexts alone.
+  test.skip(host !== "", "no secure context");
   const [right, wrong] = [await large(MEGABYTES), await large(MEGABYTES, 1)];
   await signUp(page, { next: "/upload" });
   expected.push(/net::ERR_(ABORTED|CONNECTION_FAILED) .*\/up\//);

@@ -1,5 +1,6 @@
 // On every page: menus that close, ages that grow, links that copy.
 
+import { copied } from "./copy";
 import { ago } from "./dom";
 import { choices, storage } from "./player/keep";
 
@@ -54,29 +55,11 @@ function refreshAges(): void {
 }
 setInterval(refreshAges, 60_000);
 
-// Copies without the clipboard API where the page is not a secure context.
-async function copy(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const box = document.createElement("textarea");
-    box.value = text;
-    box.className = "vh";
-    document.body.append(box);
-    box.select();
-    const done = document.execCommand("copy");
-    box.remove();
-    return done;
-  }
-}
-
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
-  button.hidden = false;
   button.addEventListener("click", async () => {
     const label = button.querySelector("span") ?? button;
     const before = label.textContent;
-    if (!(await copy(new URL(button.dataset.copy ?? "", location.href).href))) return;
+    if (!(await copied(new URL(button.dataset.copy ?? "", location.href).href))) return;
     label.textContent = button.dataset.copied ?? before;
     button.disabled = true;
     setTimeout(() => {

@@ -1,6 +1,7 @@
 // The share panel: copies the link and the code, both from the present second on where that is
 // wanted. Without it the panel is a link and a code to copy by hand.
 
+import { copied } from "./copy";
 import { part, show, texts, type Texts } from "./dom";
 import { shown } from "./player/time";
 
@@ -48,14 +49,7 @@ class Share extends HTMLElement {
     show(button, true);
     const words = button.textContent;
     button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(field.value);
-      } catch {
-        // No secure context: the field itself is what is copied from.
-        field.select();
-        if (!document.execCommand("copy")) return;
-        button.focus();
-      }
+      if (!(await copied(field.value))) return;
       button.textContent = this.#t("copied");
       if (said) said.textContent = this.#t("copied");
       setTimeout(() => {

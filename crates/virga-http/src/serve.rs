@@ -28,6 +28,9 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 const CONNECTIONS: usize = 10_000;
 /// A request's head is here within this, a connection's first byte too.
 const HEAD: Duration = Duration::from_secs(10);
+/// A connection waits this long for its next request: longer than a balancer in front does, so that
+/// a request never meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(75);
 /// A peer that takes none of what was sent for this long is gone.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -99,7 +102,7 @@ async fn connection(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(IDLE)
         .max_buf_size(64 * 1024);
     let io = TokioIo::new(Strict::new(socket, HEAD));
     let serving = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));

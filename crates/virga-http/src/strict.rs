@@ -19,24 +19,27 @@ const KEPT: usize = 64;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Reads as the socket does, but for what is no request: there the parser meets a NUL, which it
-/// answers with 400. The parser's own clock starts with the first byte, so that a peer that never
-/// says anything is left here.
+/// answers with 400. A head that takes too long ends here, a peer that never says anything too: the
+/// parser's own clock also runs between two requests, where waiting longer is right.
 #[derive(Debug)]
 pub(crate) struct Strict<S> {
     socket: S,
     heads: Heads,
-    silent: Option<Pin<Box<Sleep>>>,
+    patience: Duration,
+    /// Runs from the connection's beginning and inside a head.
+    due: Option<Pin<Box<Sleep>>>,
     /// What was refused has got its end.
     ended: bool,
 }
 
 impl<S> Strict<S> {
-    /// A connection that must have said something within `patience`.
+    /// A connection that says something within `patience`, and all of each head within it.
     pub(crate) fn new(socket: S, patience: Duration) -> Self {
         Self {
             socket,
             heads: Heads::default(),
-            silent: Some(Box::pin(sleep(patience))),
+            patience,
+            due: Some(Box::pin(sleep(patience))),
             ended: false,
         }
     }
@@ -58,10 +61,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.socket).poll_read(cx, buffer);
         if polled.is_ready() {
-            this.silent = None;
+            let began = this.heads.inside();
             this.heads.look(&mut buffer.filled_mut()[before..]);
-        } else if let Some(silent) = &mut this.silent
-            && silent.as_mut().poll(cx).is_ready()
+            match (began, this.heads.inside()) {
+                (_, false) => this.due = None,
+                (false, true) => this.due = Some(Box::pin(sleep(this.patience))),
+                (true, true) => {}
+            }
+        }
+        // Also where bytes come: a head does not live by one of them now and then.
+        if let Some(due) = &mut this.due
+            && due.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -160,6 +170,11 @@ impl Heads {
                 }
             }
         }
+    }
+
+    /// Whether a head has begun and not ended.
+    fn inside(&self) -> bool {
+        self.at == At::Head && (self.started || self.returned || !self.line.is_empty())
     }
 
     fn byte(&mut self, byte: u8) -> Result<(), Refused> {

@@ -7,6 +7,7 @@ import type { Command } from "./keys";
 import type { Screen } from "./screen";
 import type { Source } from "./source";
 import { clamped, shown } from "./time";
+import { copied } from "../copy";
 import type { Texts } from "../dom";
 
 export class Acts {
@@ -127,7 +128,7 @@ export class Acts {
 
   async copyLink(): Promise<void> {
     const time = shown(this.video.currentTime);
-    this.say((await copy(this.link())) ? this.#t("player-copied", { time }) : this.link());
+    this.say((await copied(this.link())) ? this.#t("player-copied", { time }) : this.link());
   }
 
   do(command: Command): void {
@@ -155,24 +156,5 @@ export class Acts {
     const act = plain[command];
     if (act) act();
     else this.seek((this.total * Number(command.slice(-1))) / 10);
-  }
-}
-
-/** Copies, also where the page is no secure context. */
-async function copy(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const before = document.activeElement;
-    const box = document.createElement("textarea");
-    box.value = text;
-    box.className = "vh";
-    (document.fullscreenElement ?? document.body).append(box);
-    box.select();
-    const done = document.execCommand("copy");
-    box.remove();
-    if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-    return done;
   }
 }
