@@ -3,30 +3,39 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const FOLDER = fileURLToPath(new URL("node_modules/.cache/clips", import.meta.url));
 
-/** The clip's path: `name` with its extension, made of these ffmpeg arguments. */
-async function make(name, args) {
-  const key = createHash("sha256").update(args.join("\0")).digest("hex").slice(0, 12);
-  const folder = join(FOLDER, key);
-  const path = join(folder, name);
+/**
+ * Gives what `write` makes its place. Two workers may make the same file at once: the first one
+ * stays, because a browser refuses to read a file that changed after it was chosen.
+ */
+async function keep(path, write) {
   if (existsSync(path)) return path;
-  await mkdir(folder, { recursive: true });
-  // Two workers may make the same clip at once: each its own file, the last one stays.
-  const draft = join(folder, `${process.pid}-${name}`);
+  await mkdir(dirname(path), { recursive: true });
+  const draft = join(dirname(path), `${process.pid}-${basename(path)}`);
   try {
-    await run("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", ...args, draft]);
-    await rename(draft, path);
+    await write(draft);
+    await link(draft, path).catch((error) => {
+      if (error.code !== "EEXIST") throw error;
+    });
   } finally {
     await rm(draft, { force: true });
   }
   return path;
+}
+
+/** The clip's path: `name` with its extension, made of these ffmpeg arguments. */
+async function make(name, args) {
+  const key = createHash("sha256").update(args.join("\0")).digest("hex").slice(0, 12);
+  return keep(join(FOLDER, key, name), (draft) =>
+    run("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", ...args, draft]),
+  );
 }
 
 /** How long the ramp of `ramp` and its kin takes from black to white. */
@@ -102,10 +111,6 @@ export const flashesAnew = () =>
  */
 export async function large(megabytes, salt = 0, name = "large.mp4") {
   const start = await tiny("start.mp4");
-  const folder = join(FOLDER, `large-${megabytes}-${salt}`);
-  const path = join(folder, name);
-  if (existsSync(path)) return path;
-  await mkdir(folder, { recursive: true });
   const head = await readFile(start);
   const free = Buffer.alloc(megabytes * 1_000_000 - head.length);
   free.writeUInt32BE(free.length, 0);
@@ -114,16 +119,10 @@ export async function large(megabytes, salt = 0, name = "large.mp4") {
     free.writeUInt32BE(at, at);
     free.writeUInt32BE(salt, at + 4);
   }
-  const draft = join(folder, `${process.pid}-${name}`);
-  await writeFile(draft, Buffer.concat([head, free]));
-  await rename(draft, path);
-  return path;
+  const path = join(FOLDER, `large-${megabytes}-${salt}`, name);
+  return keep(path, (draft) => writeFile(draft, Buffer.concat([head, free])));
 }
 
 /** No film at all, whatever its name says. */
-export async function broken(name = "broken.mov") {
-  const path = join(FOLDER, name);
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(path, "not a film ".repeat(2000));
-  return path;
-}
+export const broken = (name = "broken.mov") =>
+  keep(join(FOLDER, name), (draft) => writeFile(draft, "not a film ".repeat(2000)));

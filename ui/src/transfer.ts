@@ -90,6 +90,9 @@ export class Slots {
 
 class Stop extends Error {}
 
+const readable = (body: Blob): Promise<boolean> =>
+  body.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
 const TRIES = 9;
 const PARALLEL = 3;
 const SIGN_AHEAD = 8;
@@ -240,7 +243,9 @@ export class Transfer {
   async #verify(held: HeldPart[]): Promise<void> {
     const known = held.find((part) => part.sha256);
     if (this.#verified || !known) return;
-    const digest = await this.#deps.digest(this.#body(known.number));
+    const body = this.#body(known.number);
+    if (!(await readable(body))) throw new Stop("upload-changed");
+    const digest = await this.#deps.digest(body);
     if (digest !== null && digest !== known.sha256) throw new Stop("upload-other-file");
     this.#verified = true;
   }
@@ -318,6 +323,8 @@ export class Transfer {
       }
       const again = status === 0 || status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 507);
       if (!again) throw new ApiError(status, "part", "upload-failed");
+      // No answer may also be no question: browsers read no file that changed since it was chosen.
+      if (status === 0 && !(await readable(body))) throw new Stop("upload-changed");
       await this.#backOff(attempt, wait, signal);
     }
   }

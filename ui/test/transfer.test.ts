@@ -180,6 +180,19 @@ test("a bad network is met with growing waits, and a dead one ends in a failure 
   await whole(dead, file);
 });
 
+test("a file that changed since it was chosen is told at once, not tried again", async () => {
+  const world = new World();
+  const file = new TestFile(25);
+  const gone = { arrayBuffer: () => Promise.reject(new Error("NotReadableError")) };
+  file.slice = () => ({ size: PART, slice: () => gone }) as unknown as Blob;
+  world.put = () => 0;
+  const transfer = world.transfer(file);
+  await transfer.run();
+  assert.equal(transfer.phase, "failed");
+  assert.equal(transfer.failure, "upload-changed");
+  assert.deepEqual(world.sleeps, []);
+});
+
 test("an ended address is signed again, and never for ever", async () => {
   const world = new World();
   let refused = 1;

@@ -46,6 +46,7 @@ upload-percent = { $percent } %
 upload-saved = Saved
 upload-too-large = This file is larger than the site takes.
 upload-empty = This file is empty.
+upload-changed = This file changed on your device or can no longer be read. Choose it again.
 upload-other-file = This is another file. Choose the one that you began with.
 upload-signed-out = You are signed out. Sign in in another tab, then resume.
 upload-failed = The upload stopped. Nothing sent is lost; resume when you like.

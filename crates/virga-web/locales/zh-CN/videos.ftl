@@ -46,6 +46,7 @@ upload-percent = { $percent }%
 upload-saved = 已保存
 upload-too-large = 文件超过了本站的大小限制。
 upload-empty = 这个文件是空的。
+upload-changed = 这个文件在你的设备上已改变或无法读取，请重新选择。
 upload-other-file = 这是另一个文件，请选择当初的那个文件。
 upload-signed-out = 你已退出登录。请在另一个标签页登录，再点继续。
 upload-failed = 上传中断了，已发送的内容不会丢失，随时可以继续。

@@ -22,7 +22,7 @@ use crate::{
     visit::{Sent, Visit},
 };
 
-const UPLOAD_STRINGS: [&str; 32] = [
+const UPLOAD_STRINGS: [&str; 33] = [
     "state-draft",
     "state-uploading",
     "state-processing",
@@ -42,6 +42,7 @@ const UPLOAD_STRINGS: [&str; 32] = [
     "upload-saved",
     "upload-too-large",
     "upload-empty",
+    "upload-changed",
     "upload-other-file",
     "upload-signed-out",
     "upload-failed",
