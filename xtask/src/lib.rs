@@ -1,6 +1,8 @@
 //! Checks of the tree itself, run as tests (`tests/tidy.rs`, `tests/layers.rs`): layering as
 //! ARCHITECTURE.md says, file heads and lengths, sorted dependencies, node versions.
 
+pub mod licences;
+
 use std::{
     fs,
     path::{Path, PathBuf},

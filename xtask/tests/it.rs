@@ -1,5 +1,9 @@
 //! Tidiness and layering of the tree.
 
+use figment::{
+    Figment,
+    providers::{Format, Toml},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -192,7 +196,7 @@ fn crates_use_only_what_the_architecture_allows() {
     let (metadata, layers) = (metadata(), layers());
     let mut seen = 0;
     for package in metadata["packages"].as_array().unwrap() {
-        let name = package["name"].as_str().unwrap();
+        let name = package["name"].as_str().unwrap_or_default();
         if !name.starts_with("virga") || name == "virga-benches" {
             continue;
         }
@@ -259,4 +263,59 @@ fn crates_do_not_link_what_they_must_not() {
             assert!(!linked.contains(banned.as_str()), "{name} links {banned}");
         }
     }
+}
+
+/// What is wrong with a package by the rules of `deny.toml`; `None` where nothing is.
+fn denied(package: &serde_json::Value, rules: &serde_json::Value) -> Option<String> {
+    let name = package["name"].as_str().unwrap_or_default();
+    let list =
+        |section: &str, key: &str| rules[section][key].as_array().cloned().unwrap_or_default();
+    let banned = list("bans", "deny");
+    let banned = banned.iter().find(|it| it["crate"].as_str() == Some(name));
+    if let Some(banned) = banned {
+        return Some(format!("{name} is banned: {}", banned["reason"]));
+    }
+    let from = list("sources", "allow-registry");
+    let known = |source: &str| {
+        let address = source.strip_prefix("registry+");
+        from.iter().any(|it| it.as_str() == address)
+    };
+    // Without a source: a crate of this workspace.
+    if let Some(source) = package["source"].as_str()
+        && !known(source)
+    {
+        return Some(format!("{name} comes from {source}"));
+    }
+    let licence = package["license"].as_str().unwrap_or_default();
+    let allow = list("licenses", "allow");
+    let allow: Vec<&str> = allow.iter().filter_map(serde_json::Value::as_str).collect();
+    (!xtask::licences::allowed(licence, &allow)).then(|| format!("{name}: licence {licence:?}"))
+}
+
+#[test]
+fn what_is_built_in_is_allowed() {
+    let rules = Toml::string(&read(&root().join("deny.toml")));
+    let rules = Figment::from(rules).extract().unwrap();
+    let crates_io = "registry+https://github.com/rust-lang/crates.io-index";
+    let package = |name: &str, licence: &str, source: &str| serde_json::json!({ "name": name, "license": licence, "source": source });
+    assert_eq!(denied(&package("a", "MIT", crates_io), &rules), None);
+    for wrong in [
+        package("a", "GPL-3.0-only", crates_io),
+        package("openssl", "MIT", crates_io),
+        package("native-tls", "MIT", crates_io),
+        package("aws-lc-rs", "MIT", crates_io),
+        package("a", "MIT", "git+https://example.org/a"),
+        package("a", "MIT", "registry+https://example.org/index"),
+        serde_json::json!({ "name": "a", "source": crates_io }),
+    ] {
+        assert!(denied(&wrong, &rules).is_some(), "{wrong}");
+    }
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 100);
+    let wrong: Vec<String> = packages
+        .iter()
+        .filter_map(|it| denied(it, &rules))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
