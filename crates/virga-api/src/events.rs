@@ -59,8 +59,11 @@ impl Wanted {
 
 /// Server-sent `state`, `progress` and `presentation` events of the named videos.
 #[utoipa::path(get, path = "/events", tag = "events",
-    params(("videos" = String, Query, description = "Up to 50 ids, joined by commas")),
-    responses((status = 200, content_type = "text/event-stream", body = Event)))]
+    params(("videos" = String, Query, description = "Up to 50 ids, joined by commas",
+        pattern = "^[0-9A-Za-z]{11}(,[0-9A-Za-z]{11}){0,49}$")),
+    security((), ("token" = [])),
+    responses((status = 200, content_type = "text/event-stream", body = Event),
+        (status = 404)))]
 pub(crate) async fn events(
     State(state): State<ApiState>,
     caller: Caller,

@@ -4,6 +4,7 @@
 mod batch;
 mod caller;
 mod config;
+mod document;
 mod events;
 mod failures;
 mod feed;

@@ -12,7 +12,7 @@ use virga_core::{Failure, paths};
 use virga_http::{Error, Json};
 
 use crate::{
-    ApiState, caller, events, reference,
+    ApiState, caller, document, events, reference,
     routes::{accounts, admin, comments, internal, playback, sitemap, uploads, videos},
 };
 
@@ -60,12 +60,7 @@ fn parts() -> (Router<ApiState>, OpenApi) {
     let (router, mut document) = OpenApiRouter::new()
         .nest(paths::API, v1())
         .split_for_parts();
-    "Virga".clone_into(&mut document.info.title);
-    document.info.description = Some(
-        "Every error is problem details (RFC 9457) with a stable `code`. Lists page by `cursor`. \
-         Sign in with `POST /sessions` and send the token as a bearer."
-            .to_owned(),
-    );
+    document::complete(&mut document);
     (router, document)
 }
 
@@ -76,7 +71,8 @@ pub fn openapi() -> OpenApi {
 
 /// The control plane.
 pub fn router(state: ApiState) -> Router {
-    let (router, document) = parts();
+    let (router, mut document) = parts();
+    document::limit_uploads(&mut document, state.config.limits.upload_max);
     let page = reference::page(&document);
     router
         .route(
@@ -93,6 +89,7 @@ pub fn router(state: ApiState) -> Router {
             "/api/v1/openapi.json",
             get(move || async move { Json(document) }),
         )
+        .method_not_allowed_fallback(|| async { virga_http::method_not_allowed() })
         .fallback(|| async { Error(Failure::not_found("thing at this address")) })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use utoipa::ToSchema;
 
 use crate::video::word_enum;
 

@@ -5,7 +5,6 @@ use crate::{
     video::{VideoState, Visibility, word_enum},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 word_enum! {
     /// What an account may do beyond its own things.

@@ -1,7 +1,6 @@
 //! An upload: its state machine, its limits and how a size is cut into parts.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::video::word_enum;
 

@@ -7,6 +7,7 @@ mod feed;
 mod sitemap;
 mod uploads;
 mod videos;
+mod whole;
 
 pub use accounts::*;
 pub use admin::*;

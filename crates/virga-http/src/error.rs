@@ -38,7 +38,10 @@ fn status(kind: Kind) -> StatusCode {
 
 /// The problem that a failure reads as.
 pub fn problem(failure: &Failure) -> Problem {
-    let status = status(failure.kind);
+    problem_as(failure, status(failure.kind))
+}
+
+fn problem_as(failure: &Failure, status: StatusCode) -> Problem {
     Problem {
         kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -51,6 +54,18 @@ pub fn problem(failure: &Failure) -> Problem {
     }
 }
 
+fn answer(status: StatusCode, problem: &Problem) -> Response {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if matches!(self.0.kind, Kind::Internal) {
@@ -60,14 +75,8 @@ impl IntoResponse for Error {
         let problem = problem(&self.0);
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let mut response = answer(status, &problem);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -76,6 +85,17 @@ impl IntoResponse for Error {
         }
         response
     }
+}
+
+/// The answer to a method that an address does not take; the router adds `Allow`.
+pub fn method_not_allowed() -> Response {
+    let refused = Failure::new(
+        Kind::Malformed,
+        "method",
+        "This address does not take this method.",
+    );
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    answer(status, &problem_as(&refused, status))
 }
 
 /// An error and all that caused it, as one line for the log.

@@ -12,7 +12,13 @@ use axum::{
 use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::sync::Arc;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{Predicate, SizeAbove},
+    },
+};
 use virga_core::{Failure, Kind};
 
 use crate::{
@@ -48,7 +54,8 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
         .layer(middleware::from_fn(move |request, next| {
             origin::check(site.clone(), request, next)
         }))
-        .layer(CompressionLayer::new().compress_when(compressible))
+        .layer(CompressionLayer::new().compress_when(compressible.and(SizeAbove::new(WORTH))))
+        .layer(middleware::map_response(truthful))
         .layer(middleware::map_request(|request: Request<_>| async {
             request.map(|body| Body::new(Paced::new(body)))
         }))
@@ -62,6 +69,27 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
         .layer(middleware::from_fn(move |request, next| {
             identify(Arc::clone(&proxies), request, next)
         }))
+}
+
+/// Less than this gzip does not make smaller, bytes.
+const WORTH: u64 = 1024;
+
+/// What a cache may believe of any answer. Compressed bytes are not those that a strong tag names,
+/// so theirs is weak. Where nothing is said of caching, a cache would guess: such an answer may
+/// be for one viewer only and is asked for each time.
+async fn truthful(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if headers.contains_key(header::CONTENT_ENCODING)
+        && let Some(tag) = headers.get(header::ETAG)
+        && tag.as_bytes().starts_with(b"\"")
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
+    {
+        headers.insert(header::ETAG, weak);
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+    response
 }
 
 const TEXTS: [&str; 10] = [

@@ -15,5 +15,5 @@ pub mod range;
 pub mod serve;
 pub mod viewer;
 
-pub use error::{Error, Result, problem};
+pub use error::{Error, Result, method_not_allowed, problem};
 pub use extract::{Form, Json, Path, Query};

@@ -19,9 +19,16 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// Entries wanted, within bounds.
-    pub fn limit(&self) -> u64 {
-        self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+    /// Entries wanted; 400 where that is none or too many.
+    pub fn limit(&self) -> Result<u64, Failure> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if (1..=MAX_LIMIT).contains(&limit) {
+            return Ok(limit);
+        }
+        let detail = format!("Ask for 1 to {MAX_LIMIT} entries.");
+        let mut refused = Failure::new(Kind::Malformed, "query.invalid", detail);
+        refused.field = Some("limit");
+        Err(refused)
     }
 
     /// The key to go on after.

@@ -11,6 +11,9 @@ use virga_core::keys::hex;
 use virga_http::range::{self, Asked};
 use virga_objects::CacheLifetime;
 
+/// Playlists: the listener compresses them, so that every answer about them says what it varies by.
+const TEXT: &str = "application/vnd.apple.mpegurl";
+
 /// What is known of an answer before its bytes are read.
 #[derive(Debug)]
 pub(crate) struct Representation {
@@ -111,6 +114,9 @@ impl Representation {
         };
         set(headers, header::CACHE_CONTROL, &cache);
         set(headers, header::ETAG, &self.etag);
+        if self.content_type.starts_with(TEXT) {
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
         headers.insert(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

@@ -12,7 +12,7 @@ use virga_core::{
     keys::hex,
     permission::Role,
     text,
-    wire::{Credentials, Me, PasswordChange, Registration, Session, Setup, Site, User},
+    wire::{Credentials, Me, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
 };
 use virga_db::{
     accounts::{self, UserRow},
@@ -30,7 +30,8 @@ use crate::{
 const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What every page needs to know of the site.
-#[utoipa::path(get, path = "/site", tag = "site", responses((status = 200, body = Site)))]
+#[utoipa::path(get, path = "/site", tag = "site", security((), ("token" = [])),
+    responses((status = 200, body = Site)))]
 pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
     Ok(Json(
         state.app.site(state.config.accounts.registration).await?,
@@ -39,7 +40,7 @@ pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
 
 /// The holder of the one-time link becomes administrator.
 #[utoipa::path(post, path = "/setup", tag = "site", request_body = Setup,
-    responses((status = 201, body = Session)))]
+    security((), ("token" = [])), responses((status = 201, body = Session), (status = 409)))]
 pub(crate) async fn set_up(
     State(state): State<ApiState>,
     caller: Caller,
@@ -59,13 +60,13 @@ pub(crate) async fn set_up(
 }
 
 /// Registers an account and signs it in.
-#[utoipa::path(post, path = "/users", tag = "accounts", request_body = Credentials,
-    responses((status = 201, body = Session)))]
+#[utoipa::path(post, path = "/users", tag = "accounts", request_body = NewAccount,
+    security((), ("token" = [])), responses((status = 201, body = Session), (status = 409)))]
 pub(crate) async fn register(
     State(state): State<ApiState>,
     caller: Caller,
     headers: HeaderMap,
-    Json(ask): Json<Credentials>,
+    Json(ask): Json<NewAccount>,
 ) -> Result<Response> {
     let site = state.app.site(state.config.accounts.registration).await?;
     if site.registration == Registration::Closed && !caller.viewer.is_admin() {
@@ -95,7 +96,7 @@ async fn new_user(state: &ApiState, name: &str, password: &str, role: Role) -> R
 
 /// Signs in: answers the token, and sets the cookie where the request comes from the site's page.
 #[utoipa::path(post, path = "/sessions", tag = "accounts", request_body = Credentials,
-    responses((status = 201, body = Session)))]
+    security((), ("token" = [])), responses((status = 201, body = Session), (status = 401)))]
 pub(crate) async fn sign_in(
     State(state): State<ApiState>,
     caller: Caller,
@@ -172,7 +173,7 @@ async fn signed_in(state: &ApiState, user: UserRow, headers: &HeaderMap) -> Resu
 
 /// Signs out.
 #[utoipa::path(delete, path = "/sessions/current", tag = "accounts",
-    responses((status = 204)))]
+    security((), ("token" = [])), responses((status = 204)))]
 pub(crate) async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Result<Response> {
     if let Some(hash) = &caller.token_hash {
         accounts::end_session(state.app.db.write(), hash)
@@ -263,7 +264,8 @@ pub(crate) async fn who_am_i(State(state): State<ApiState>, signed: SignedIn) ->
 
 /// An account as others see it.
 #[utoipa::path(get, path = "/users/{name}", tag = "accounts",
-    params(("name" = String, Path)), responses((status = 200, body = User)))]
+    params(("name" = String, Path)), security((), ("token" = [])),
+    responses((status = 200, body = User)))]
 pub(crate) async fn user(
     State(state): State<ApiState>,
     Path(name): Path<String>,

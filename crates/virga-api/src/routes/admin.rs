@@ -31,7 +31,8 @@ pub(crate) struct AccountsQuery {
     q: Option<String>,
     /// From the page before.
     cursor: Option<String>,
-    /// Entries wanted, at most 100.
+    /// Entries wanted.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u64>,
 }
 
@@ -55,17 +56,16 @@ pub(crate) async fn accounts(
         cursor: query.cursor,
         limit: query.limit,
     };
-    let after: Option<String> = page.after()?;
+    let (after, limit): (Option<String>, u64) = (page.after()?, page.limit()?);
     let words: Option<String> = query.q.map(|words| words.chars().take(64).collect());
     let listing = AccountListing {
         query: words.as_deref().map(str::trim).filter(|it| !it.is_empty()),
         after: after.as_deref(),
-        limit: page.limit() + 1,
+        limit: limit + 1,
     };
     let db = state.app.db.read();
     let mut rows = admin::accounts(db, listing).await.map_err(Failure::from)?;
-    let next =
-        last_of_page(&mut rows, page.limit()).map(|row| paging::encode(&fold_name(&row.name)));
+    let next = last_of_page(&mut rows, limit).map(|row| paging::encode(&fold_name(&row.name)));
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let holdings = admin::holdings(db, &ids).await.map_err(Failure::from)?;
     let items = rows.into_iter().map(|row| {
@@ -136,7 +136,8 @@ pub(crate) async fn unblock(
 pub(crate) struct JobsQuery {
     /// From the page before.
     cursor: Option<String>,
-    /// Entries wanted, at most 100.
+    /// Entries wanted.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u64>,
 }
 
@@ -152,7 +153,7 @@ pub(crate) async fn failed_jobs(
         cursor: query.cursor,
         limit: query.limit,
     };
-    let (before, limit) = (page.after()?, page.limit());
+    let (before, limit) = (page.after()?, page.limit()?);
     let db = state.app.db.read();
     let mut rows = admin::failed_jobs(db, before, limit + 1)
         .await

@@ -26,8 +26,9 @@ use crate::{
 
 /// Comments, newest first.
 #[utoipa::path(get, path = "/videos/{id}/comments", tag = "comments",
-    params(("id" = VideoId, Path), ("cursor" = Option<String>, Query), ("limit" = Option<u64>, Query)),
-    responses((status = 200, body = Page<Comment>)))]
+    params(("id" = VideoId, Path), ("cursor" = Option<String>, Query),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100)),
+    security((), ("token" = [])), responses((status = 200, body = Page<Comment>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
@@ -36,11 +37,12 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<Comment>>> {
     let video = require(&state.app, &caller.viewer, id, Action::View).await?;
     let after: Option<(i64, String)> = query.after()?;
+    let limit = query.limit()?;
     let db = state.app.db.read();
-    let mut rows = comments::page(db, id, after.as_ref(), query.limit() + 1)
+    let mut rows = comments::page(db, id, after.as_ref(), limit + 1)
         .await
         .map_err(Failure::from)?;
-    let wanted = usize::try_from(query.limit()).unwrap_or(usize::MAX);
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
     let next = rows
@@ -72,7 +74,7 @@ async fn show(
 /// Writes a comment. Its author is who is signed in.
 #[utoipa::path(post, path = "/videos/{id}/comments", tag = "comments",
     params(("id" = VideoId, Path)), request_body = NewComment,
-    responses((status = 201, body = Comment)))]
+    responses((status = 201, body = Comment), (status = 409)))]
 pub(crate) async fn write(
     State(state): State<ApiState>,
     caller: Caller,
@@ -120,7 +122,7 @@ fn not_yours() -> Failure {
 /// Edits one's own comment.
 #[utoipa::path(patch, path = "/videos/{id}/comments/{comment}", tag = "comments",
     params(("id" = VideoId, Path), ("comment" = CommentId, Path)), request_body = NewComment,
-    responses((status = 200, body = Comment)))]
+    responses((status = 200, body = Comment), (status = 409)))]
 pub(crate) async fn edit(
     State(state): State<ApiState>,
     caller: Caller,
@@ -142,7 +144,8 @@ pub(crate) async fn edit(
 
 /// Deletes a comment: its author, the video's owner, or an administrator.
 #[utoipa::path(delete, path = "/videos/{id}/comments/{comment}", tag = "comments",
-    params(("id" = VideoId, Path), ("comment" = CommentId, Path)), responses((status = 204)))]
+    params(("id" = VideoId, Path), ("comment" = CommentId, Path)),
+    responses((status = 204), (status = 409)))]
 pub(crate) async fn delete(
     State(state): State<ApiState>,
     caller: Caller,

@@ -27,7 +27,8 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Addresses to play; 409 with the state before anything plays.
 #[utoipa::path(get, path = "/videos/{id}/playback", tag = "videos",
-    params(("id" = VideoId, Path)), responses((status = 200, body = Playback), (status = 409)))]
+    params(("id" = VideoId, Path)), security((), ("token" = [])),
+    responses((status = 200, body = Playback), (status = 409)))]
 pub(crate) async fn playback(
     State(state): State<ApiState>,
     caller: Caller,
@@ -116,7 +117,8 @@ fn nothing_plays(row: &VideoRow) -> Failure {
 
 /// Someone saw 10 seconds or 30 %.
 #[utoipa::path(post, path = "/videos/{id}/views", tag = "videos",
-    params(("id" = VideoId, Path)), request_body = ViewReport, responses((status = 204)))]
+    params(("id" = VideoId, Path)), request_body = ViewReport,
+    security((), ("token" = [])), responses((status = 204)))]
 pub(crate) async fn report_view(
     State(state): State<ApiState>,
     caller: Caller,

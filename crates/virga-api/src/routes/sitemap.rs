@@ -16,12 +16,13 @@ use crate::ApiState;
 pub(crate) struct SitemapQuery {
     /// From 0.
     #[serde(default)]
-    page: u64,
+    #[param(maximum = 4_294_967_295_u64)]
+    page: u32,
 }
 
 /// Public videos that play, the oldest first, 10,000 a page.
 #[utoipa::path(get, path = "/sitemap", tag = "videos", params(SitemapQuery),
-    responses((status = 200, body = Sitemap), (status = 404)))]
+    security((), ("token" = [])), responses((status = 200, body = Sitemap), (status = 404)))]
 pub(crate) async fn sitemap(
     State(state): State<ApiState>,
     Query(query): Query<SitemapQuery>,
@@ -29,10 +30,11 @@ pub(crate) async fn sitemap(
     let db = state.app.db.read();
     let count = sitemap::count(db).await.map_err(Failure::from)?;
     let pages = count.div_ceil(SITEMAP_PAGE).max(1);
-    if query.page >= pages {
+    let page = u64::from(query.page);
+    if page >= pages {
         return Err(Failure::not_found("page").into());
     }
-    let videos = sitemap::stretch(db, query.page * SITEMAP_PAGE, SITEMAP_PAGE)
+    let videos = sitemap::stretch(db, page * SITEMAP_PAGE, SITEMAP_PAGE)
         .await
         .map_err(Failure::from)?;
     let videos = videos

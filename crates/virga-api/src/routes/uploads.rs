@@ -120,7 +120,7 @@ pub(crate) async fn offer_form(
 /// Addresses to send parts to.
 #[utoipa::path(post, path = "/uploads/{id}/parts/sign", tag = "uploads",
     params(("id" = UploadId, Path)), request_body = PartNumbers,
-    responses((status = 200, body = Vec<SignedPart>)))]
+    responses((status = 200, body = Vec<SignedPart>), (status = 409)))]
 pub(crate) async fn sign_parts(
     State(state): State<ApiState>,
     caller: Caller,
@@ -165,7 +165,8 @@ pub(crate) async fn sign_parts(
 
 /// Parts that the store holds.
 #[utoipa::path(get, path = "/uploads/{id}/parts", tag = "uploads",
-    params(("id" = UploadId, Path)), responses((status = 200, body = Vec<HeldPart>)))]
+    params(("id" = UploadId, Path)),
+    responses((status = 200, body = Vec<HeldPart>), (status = 409)))]
 pub(crate) async fn parts(
     State(state): State<ApiState>,
     caller: Caller,
@@ -189,7 +190,8 @@ pub(crate) async fn parts(
 
 /// Makes the parts the video's source. Idempotent.
 #[utoipa::path(post, path = "/uploads/{id}/complete", tag = "uploads",
-    params(("id" = UploadId, Path)), responses((status = 202, body = Upload), (status = 409)))]
+    params(("id" = UploadId, Path)),
+    responses((status = 202, body = Upload), (status = 409), (status = 422), (status = 507)))]
 pub(crate) async fn complete(
     State(state): State<ApiState>,
     caller: Caller,
@@ -205,7 +207,7 @@ pub(crate) async fn complete(
 
 /// Cancels an upload.
 #[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads",
-    params(("id" = UploadId, Path)), responses((status = 204)))]
+    params(("id" = UploadId, Path)), responses((status = 204), (status = 409)))]
 pub(crate) async fn cancel(
     State(state): State<ApiState>,
     caller: Caller,

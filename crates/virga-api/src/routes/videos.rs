@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use virga_app::require;
 use virga_core::{
@@ -38,7 +38,8 @@ pub(crate) struct ListQuery {
     q: Option<String>,
     /// From the page before.
     cursor: Option<String>,
-    /// Entries wanted, at most 100.
+    /// Entries wanted.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u64>,
 }
 
@@ -61,7 +62,7 @@ async fn list(
         sort: query.sort.unwrap_or_default(),
         query: words.as_deref(),
         after: page.after()?,
-        limit: page.limit() + 1,
+        limit: page.limit()? + 1,
     };
     let mut rows = videos::list(state.app.db.read(), &listing)
         .await
@@ -80,7 +81,7 @@ async fn list(
 
 /// Public videos that play.
 #[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery),
-    responses((status = 200, body = Page<Video>)))]
+    security((), ("token" = [])), responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_public(
     State(state): State<ApiState>,
     caller: Caller,
@@ -91,7 +92,8 @@ pub(crate) async fn list_public(
 
 /// Public videos of an account.
 #[utoipa::path(get, path = "/users/{name}/videos", tag = "videos",
-    params(("name" = String, Path), ListQuery), responses((status = 200, body = Page<Video>)))]
+    params(("name" = String, Path), ListQuery), security((), ("token" = [])),
+    responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_of_user(
     State(state): State<ApiState>,
     caller: Caller,
@@ -138,6 +140,18 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
 
+/// The same on 200 and 304; what is shown depends on who asks.
+fn validators(tag: HeaderValue) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (header::ETAG, tag),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        ),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+    ]
+}
+
 /// A weak tag over what the answer says.
 fn etag(video: &Video) -> HeaderValue {
     let text = serde_json::to_string(video).unwrap_or_default();
@@ -147,7 +161,8 @@ fn etag(video: &Video) -> HeaderValue {
 
 /// A video.
 #[utoipa::path(get, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
-    responses((status = 200, body = Video), (status = 304)))]
+    security((), ("token" = [])),
+    responses((status = 200, body = Video), (status = 304, description = "Not modified")))]
 pub(crate) async fn read(
     State(state): State<ApiState>,
     caller: Caller,
@@ -158,18 +173,16 @@ pub(crate) async fn read(
     let shown = present::one(&state, &caller.viewer, row).await?;
     let tag = etag(&shown);
     if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, validators(tag)).into_response());
     }
-    let headers = [
-        (header::ETAG, tag),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
+    let headers = validators(tag);
     Ok((headers, Json(shown)).into_response())
 }
 
 /// Changes words or visibility.
 #[utoipa::path(patch, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
-    request_body = VideoPatch, responses((status = 200, body = Video), (status = 412)))]
+    request_body = VideoPatch,
+    responses((status = 200, body = Video), (status = 409), (status = 412)))]
 pub(crate) async fn edit(
     State(state): State<ApiState>,
     caller: Caller,
@@ -227,7 +240,8 @@ pub(crate) struct DeleteQuery {
 
 /// Deletes a video; it can be restored for a while unless `now`.
 #[utoipa::path(delete, path = "/videos/{id}", tag = "videos",
-    params(("id" = VideoId, Path), DeleteQuery), responses((status = 200, body = Video)))]
+    params(("id" = VideoId, Path), DeleteQuery),
+    responses((status = 200, body = Video)))]
 pub(crate) async fn delete(
     State(state): State<ApiState>,
     caller: Caller,
@@ -241,7 +255,8 @@ pub(crate) async fn delete(
 
 /// Takes a deletion back.
 #[utoipa::path(post, path = "/videos/{id}/restore", tag = "videos",
-    params(("id" = VideoId, Path)), responses((status = 200, body = Video)))]
+    params(("id" = VideoId, Path)),
+    responses((status = 200, body = Video), (status = 409)))]
 pub(crate) async fn restore(
     State(state): State<ApiState>,
     caller: Caller,
@@ -254,7 +269,8 @@ pub(crate) async fn restore(
 
 /// Tries again what failed.
 #[utoipa::path(post, path = "/videos/{id}/retry", tag = "videos",
-    params(("id" = VideoId, Path)), responses((status = 202, body = Video)))]
+    params(("id" = VideoId, Path)),
+    responses((status = 202, body = Video), (status = 409)))]
 pub(crate) async fn retry(
     State(state): State<ApiState>,
     caller: Caller,
@@ -268,7 +284,11 @@ pub(crate) async fn retry(
 
 /// The original, for its owner, as a download.
 #[utoipa::path(get, path = "/videos/{id}/source", tag = "videos",
-    params(("id" = VideoId, Path)), responses((status = 200), (status = 206), (status = 404)))]
+    params(("id" = VideoId, Path)),
+    responses((status = 200, content_type = "application/octet-stream", body = [u8]),
+        (status = 304, description = "Not modified"),
+        (status = 206, content_type = "application/octet-stream", body = [u8]),
+        (status = 403), (status = 409), (status = 416)))]
 pub(crate) async fn source(
     State(state): State<ApiState>,
     caller: Caller,
@@ -283,6 +303,12 @@ pub(crate) async fn source(
     let key = MediaKey::parse(key).map_err(Failure::internal)?;
     let size = row.source_size;
     let etag = format!("\"{}\"", &virga_app::hash_token(key.as_str())[..20]);
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|it| *it == *etag)
+    {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
     let (status, from, length) = match range::read(&headers, size, &etag) {
         Asked::Whole => (StatusCode::OK, 0, size),
         Asked::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
@@ -306,7 +332,7 @@ pub(crate) async fn source(
                 header::CONTENT_DISPOSITION,
                 format!("attachment; filename=\"{id}\""),
             ),
-            (header::CACHE_CONTROL, "private, no-store".to_owned()),
+            (header::CACHE_CONTROL, "no-store".to_owned()),
             (header::ACCEPT_RANGES, "bytes".to_owned()),
             (header::ETAG, etag),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),

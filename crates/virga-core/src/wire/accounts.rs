@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{Timestamp, UserId, permission::Role};
 
-/// `POST /users`, `POST /sessions`.
+/// `POST /sessions`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Credentials {
     /// Account name.
@@ -20,12 +20,34 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// `POST /users`: as [`Credentials`], within the bounds of a new account.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewAccount {
+    /// 2 to 32 letters or digits of any script; `-`, `_` and `.` may stand between them.
+    #[schema(
+        min_length = 2,
+        max_length = 32,
+        pattern = "^[_.-]*[\\p{L}\\p{N}][\\p{L}\\p{N}_.-]*$"
+    )]
+    pub name: String,
+    /// 8 characters to 1,024 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewAccount({:?})", self.name)
+    }
+}
+
 /// `PUT /users/me/password`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct PasswordChange {
     /// The present one.
     pub current: String,
-    /// The new one.
+    /// The new one: 8 characters to 1,024 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     pub new: String,
 }
 
@@ -88,11 +110,18 @@ pub struct User {
 pub struct Setup {
     /// From the link that the first start printed.
     pub token: String,
-    /// The administrator's name.
+    /// The administrator's name, as in `NewAccount`.
+    #[schema(
+        min_length = 2,
+        max_length = 32,
+        pattern = "^[_.-]*[\\p{L}\\p{N}][\\p{L}\\p{N}_.-]*$"
+    )]
     pub name: String,
-    /// The administrator's password.
+    /// The administrator's password, as in `NewAccount`.
+    #[schema(min_length = 8, max_length = 1024)]
     pub password: String,
-    /// The site's name.
+    /// The site's name, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub site_name: String,
     /// Whether anyone may register.
     pub registration: Registration,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+use super::whole;
 use crate::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
 /// `POST /uploads`.
@@ -13,12 +14,15 @@ pub struct NewUpload {
     pub video_id: VideoId,
     /// Shown to its owner, never used as a path.
     pub file_name: String,
-    /// Bytes; at least 1.
+    /// Bytes; at least 1, at most `upload_max` of `GET /site`.
+    #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole::one")]
     pub size: u64,
     /// As the browser says; the content decides.
     #[serde(default)]
     pub content_type: String,
-    /// Opaque, at most 128 characters: how the client knows the same file again.
+    /// Opaque, 1 to 128 characters: how the client knows the same file again.
+    #[schema(min_length = 1, max_length = 128)]
     pub fingerprint: String,
 }
 
@@ -95,7 +99,9 @@ pub enum UploadMode {
 /// `POST /uploads/{id}/parts/sign`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PartNumbers {
-    /// From 1; at most 100 in one request.
+    /// From 1; 1 to 100 in one request.
+    #[schema(min_items = 1, max_items = 100)]
+    #[serde(deserialize_with = "whole::many")]
     pub numbers: Vec<u32>,
 }
 

@@ -12,8 +12,14 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewVideo {
     /// 1 to 200 characters.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]"
+    )]
     pub title: String,
     /// Up to 10,000 characters.
+    #[schema(max_length = 10_000)]
     #[serde(default)]
     pub description: String,
     /// Default: public.
@@ -29,9 +35,15 @@ fn public() -> Visibility {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct VideoPatch {
     /// 1 to 200 characters.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]"
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Up to 10,000 characters.
+    #[schema(max_length = 10_000)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Who may see it.
@@ -132,7 +144,8 @@ pub struct Playback {
 /// `PUT /videos/{id}/position`: where the viewer is.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Position {
-    /// Seconds from the start.
+    /// Seconds from the start, a week at most.
+    #[schema(minimum = 0, maximum = 604_800)]
     pub seconds: f64,
 }
 
@@ -151,5 +164,6 @@ pub enum Sort {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ViewReport {
     /// Seconds watched.
+    #[schema(minimum = 0)]
     pub watched: f64,
 }

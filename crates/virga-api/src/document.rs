@@ -1,0 +1,187 @@
+//! What holds for every operation, written into the OpenAPI document once: how one signs in, and
+//! the refusals that come from what stands around the handlers.
+
+use http::StatusCode;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Components, Content, OpenApi, Ref, RefOr, Response, Schema,
+        path::{Operation, ParameterIn, PathItem},
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+use virga_core::wire::{Problem, Sort};
+
+/// The name of the session's token among the ways to sign in.
+const TOKEN: &str = "token";
+
+/// Completes the document that the handlers' annotations made.
+pub(crate) fn complete(document: &mut OpenApi) {
+    "Virga".clone_into(&mut document.info.title);
+    document.info.description = Some(
+        "Every refusal is problem details (RFC 9457) with a stable `code`. Lists page by \
+         `cursor`. Sign in with `POST /sessions` and send the token as a bearer."
+            .to_owned(),
+    );
+    let components = document.components.get_or_insert_with(Components::new);
+    for (name, schema) in [("Problem", Problem::schema()), ("Sort", Sort::schema())] {
+        components.schemas.insert(name.to_owned(), schema);
+    }
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components
+        .security_schemes
+        .insert(TOKEN.to_owned(), bearer.into());
+    let token = || SecurityRequirement::new(TOKEN, Vec::<String>::new());
+    for item in document.paths.paths.values_mut() {
+        for (safe, operation) in operations(item) {
+            let security = operation.security.get_or_insert_with(|| vec![token()]);
+            let open = security.contains(&SecurityRequirement::default());
+            refusals(operation, safe, open);
+        }
+    }
+}
+
+/// Says the largest file that this site takes.
+pub(crate) fn limit_uploads(document: &mut OpenApi, upload_max: u64) {
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    if let Some(RefOr::T(Schema::Object(upload))) = schemas.and_then(|it| it.get_mut("NewUpload"))
+        && let Some(RefOr::T(Schema::Object(size))) = upload.properties.get_mut("size")
+    {
+        let most = usize::try_from(upload_max).unwrap_or(usize::MAX);
+        size.maximum = Some(most.into());
+    }
+}
+
+/// Each operation, and whether its method changes nothing.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    [
+        (true, &mut item.get),
+        (false, &mut item.post),
+        (false, &mut item.put),
+        (false, &mut item.patch),
+        (false, &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(safe, operation)| Some((safe, operation.as_mut()?)))
+}
+
+fn refusals(operation: &mut Operation, safe: bool, open: bool) {
+    let lies_in = |place: &ParameterIn| {
+        operation.parameters.iter().flatten().any(|it| match it {
+            RefOr::T(parameter) => parameter.parameter_in == *place,
+            RefOr::Ref(_) => false,
+        })
+    };
+    let administrative = operation.tags.iter().flatten().any(|tag| tag == "admin");
+    let body = operation.request_body.is_some();
+    let causes: [(bool, &[u16]); 6] = [
+        (true, &[429, 503]),
+        (body, &[400, 413, 415, 422]),
+        (lies_in(&ParameterIn::Query), &[400]),
+        (lies_in(&ParameterIn::Path), &[404]),
+        // Another site's page, or an account that may not.
+        (!safe || administrative, &[403]),
+        (!open, &[401]),
+    ];
+    let statuses = causes.iter().filter(|(applies, _)| *applies);
+    let responses = &mut operation.responses.responses;
+    for status in statuses.flat_map(|(_, statuses)| *statuses) {
+        let response = || RefOr::T(Response::new(""));
+        responses.entry(status.to_string()).or_insert_with(response);
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response {
+            describe(response, status.parse().unwrap_or_default());
+        }
+    }
+}
+
+/// Words for a status that has none, and the body of a refusal.
+fn describe(response: &mut Response, status: u16) {
+    let words = StatusCode::from_u16(status).ok();
+    if response.description.is_empty() {
+        let words = words.and_then(|it| it.canonical_reason());
+        words
+            .unwrap_or_default()
+            .clone_into(&mut response.description);
+    }
+    if status >= 400 && response.content.is_empty() {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let kind = "application/problem+json".to_owned();
+        response.content.insert(kind, problem.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use std::collections::BTreeSet;
+
+    fn document() -> Value {
+        serde_json::to_value(crate::openapi()).unwrap()
+    }
+
+    /// Every `$ref` below a value.
+    fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str));
+                map.values().for_each(|it| references(it, found));
+            }
+            Value::Array(list) => list.iter().for_each(|it| references(it, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn nothing_that_the_document_refers_to_is_missing() {
+        let document = document();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(found.len() > 20);
+        for reference in found {
+            let there = document.pointer(reference.trim_start_matches('#'));
+            assert!(there.is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_is_documented_as_problem_details() {
+        let document = document();
+        let operations = document["paths"].as_object().unwrap().values();
+        let operations = operations.flat_map(|item| item.as_object().unwrap().values());
+        let mut seen = 0;
+        for operation in operations {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.contains_key("429"), "{operation}");
+            let body = operation.get("requestBody").is_some();
+            assert!(
+                !body
+                    || ["400", "413", "415", "422"]
+                        .iter()
+                        .all(|it| responses.contains_key(*it)),
+                "{operation}"
+            );
+            for (status, response) in responses {
+                let refused = status.starts_with(['4', '5']);
+                let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(
+                    *problem == json!("#/components/schemas/Problem"),
+                    refused,
+                    "{status}: {operation}"
+                );
+                seen += usize::from(refused);
+            }
+        }
+        assert!(seen > 100);
+    }
+
+    #[test]
+    fn words_of_the_domain_are_documented_as_they_are_sent() {
+        let schemas = &document()["components"]["schemas"];
+        assert_eq!(schemas["Role"]["enum"], json!(["user", "admin"]));
+        let visibility = json!(["public", "unlisted", "private"]);
+        assert_eq!(schemas["Visibility"]["enum"], visibility);
+        assert_eq!(schemas["Sort"]["enum"], json!(["new", "popular"]));
+    }
+}
