@@ -70,6 +70,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Another role of the site; to anyone else there is nothing at this address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vouched;
+
+impl<S: Send + Sync> FromRequestParts<S> for Vouched {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        if Caller::from_request_parts(parts, state).await?.vouched {
+            return Ok(Self);
+        }
+        Err(Error(Failure::not_found("thing at this address")))
+    }
+}
+
 /// A caller who is signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedIn {

@@ -10,7 +10,7 @@ use virga_core::{
 };
 use virga_http::{Json, Path, Query, Result};
 
-use crate::{ApiState, caller::Caller};
+use crate::{ApiState, caller::Vouched};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -23,31 +23,21 @@ pub(crate) struct After {
 /// Long poll: answers at once where there is something, else after a while with nothing.
 pub(crate) async fn changes(
     State(state): State<ApiState>,
-    caller: Caller,
+    _: Vouched,
     Query(query): Query<After>,
 ) -> Result<Json<Changes>> {
-    vouched(&caller)?;
     let poll = state.feed.poll(query.after.as_deref(), PATIENCE);
     let answer = state.stop.run_until_cancelled(poll).await;
     let stopping = || Failure::new(virga_core::Kind::Unavailable, "stopping", "Stopping.").after(1);
     Ok(Json(answer.ok_or_else(stopping)?))
 }
 
-fn vouched(caller: &Caller) -> Result<(), Failure> {
-    if caller.vouched {
-        Ok(())
-    } else {
-        Err(Failure::not_found("thing at this address"))
-    }
-}
-
 /// A form's file is written and about to be named.
 pub(crate) async fn claim_form(
     State(state): State<ApiState>,
-    caller: Caller,
+    _: Vouched,
     Json(file): Json<FormFile>,
 ) -> Result<StatusCode> {
-    vouched(&caller)?;
     state.app.claim_form(&file).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -55,10 +45,9 @@ pub(crate) async fn claim_form(
 /// A form's file stands.
 pub(crate) async fn finish_form(
     State(state): State<ApiState>,
-    caller: Caller,
+    _: Vouched,
     Path(id): Path<UploadId>,
 ) -> Result<StatusCode> {
-    vouched(&caller)?;
     state.app.finish_form(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,11 +9,7 @@ use crate::{CommentId, Timestamp};
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewComment {
     /// 1 to 4,000 characters.
-    #[schema(
-        min_length = 1,
-        max_length = 4000,
-        pattern = "[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u4000b-\\u4000f\\u202a-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]"
-    )]
+    #[schema(min_length = 1, max_length = 4000)]
     pub text: String,
 }
 

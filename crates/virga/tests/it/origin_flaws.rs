@@ -225,6 +225,9 @@ async fn internal_addresses_are_for_roles_only(role: Role) {
         (Method::POST, format!("/internal/v1/forms/{upload}/stored")),
     ] {
         for who in [&ann, &stranger] {
+            // Not even what the address would take is told.
+            let empty = who.request(method.clone(), &path).json(&json!({}));
+            let _ = who.send(empty).await.expect(404);
             for voucher in forged_vouchers(&site) {
                 let request = who.request(method.clone(), &path);
                 let request = request.header("x-virga-voucher", voucher).json(&claim);
