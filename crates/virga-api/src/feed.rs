@@ -53,7 +53,8 @@ impl Feed {
         })
     }
 
-    /// Follows the table until `stop`. On `SQLite` sequence order is commit order.
+    /// Follows the table until `stop`. Sequence order is commit order on every database
+    /// (`changes::append`), so nothing appears behind what was read.
     pub(crate) async fn tail(self: Arc<Self>, app: App, stop: CancellationToken) {
         let mut seen = self.head;
         loop {

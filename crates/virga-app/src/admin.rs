@@ -4,7 +4,7 @@ use virga_core::{Failure, Kind, Result, UserId, permission::sign_in, wire::Stora
 use virga_db::{
     DbError, Tx,
     accounts::{self, UserRow},
-    admin,
+    admin, retried,
 };
 
 use crate::App;
@@ -28,23 +28,27 @@ impl App {
     /// Blocks an account or lets it in again. Its sessions end either way: one that was started
     /// just while it was being blocked does not come back to life.
     pub async fn set_blocked(&self, by: UserId, account: UserId, blocked: bool) -> Result<()> {
-        let tx = self.db.begin().await?;
-        check(&tx, by, account).await?;
-        let since = blocked.then(|| self.clock.now());
-        accounts::set_blocked(&tx, account, since).await?;
-        accounts::end_sessions(&tx, account).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        Ok(())
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            check(&tx, by, account).await?;
+            let since = blocked.then(|| self.clock.now());
+            accounts::set_blocked(&tx, account, since).await?;
+            accounts::end_sessions(&tx, account).await?;
+            Ok(tx.commit().await.map_err(DbError::from)?)
+        })
+        .await
     }
 
     /// Gives an account another password, by its hash, and ends its sessions.
     pub async fn reset_password(&self, by: UserId, account: UserId, hash: &str) -> Result<()> {
-        let tx = self.db.begin().await?;
-        check(&tx, by, account).await?;
-        accounts::set_password(&tx, account, hash).await?;
-        accounts::end_sessions(&tx, account).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        Ok(())
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            check(&tx, by, account).await?;
+            accounts::set_password(&tx, account, hash).await?;
+            accounts::end_sessions(&tx, account).await?;
+            Ok(tx.commit().await.map_err(DbError::from)?)
+        })
+        .await
     }
 
     /// Room in the store, and what rows say is in it.
@@ -69,8 +73,9 @@ async fn check(tx: &Tx, by: UserId, account: UserId) -> Result<()> {
         let detail = "This is your own account. Another administrator can do this to it.";
         return Err(Failure::new(Kind::Conflict, "admin.yourself", detail));
     }
-    let admin: Option<UserRow> = accounts::by_id(tx, by).await?;
-    match admin {
+    // Both rows are taken, and in one order: the second waits for the first to end, not beside it.
+    let both: Vec<UserRow> = accounts::lock(tx, &[by, account]).await?;
+    match both.into_iter().find(|row| row.id == by) {
         Some(admin) if admin.blocked_at.is_none() => Ok(()),
         _ => Err(sign_in()),
     }

@@ -2,11 +2,11 @@
 //! then the purge removes every object under `v/{video}/` and closes the record last.
 
 use virga_core::{
-    Failure, Kind, Result, VideoId,
+    Failure, Kind, Result, Timestamp, VideoId,
     job::{JobKind, LEASE},
     upload::UploadState,
 };
-use virga_db::{DbError, JobRow, VideoRow, jobs, uploads, videos};
+use virga_db::{DbError, JobRow, UploadRow, VideoRow, jobs, retried, uploads, videos};
 use virga_objects::MediaKey;
 
 use crate::{App, fail};
@@ -31,16 +31,20 @@ impl App {
         } else {
             now.plus(self.policy.undo_window)
         };
-        let tx = self.db.begin().await?;
-        let fresh = videos::mark_deleted(&tx, row.id, now, purge_at).await?;
-        if fresh {
-            jobs::enqueue(&tx, JobKind::Purge, row.id, purge_at, now).await?;
-            videos::settle(&tx, row.id, now).await?;
-        } else if forever {
-            videos::set_purge_at(&tx, row.id, now).await?;
-            jobs::hurry_purge(&tx, row.id, now).await?;
-        }
-        tx.commit().await.map_err(DbError::from)?;
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            // The row is taken by the first statement, before the jobs'.
+            let fresh = videos::mark_deleted(&tx, row.id, now, purge_at).await?;
+            if fresh {
+                jobs::enqueue(&tx, JobKind::Purge, row.id, purge_at, now).await?;
+                videos::settle(&tx, row.id, now).await?;
+            } else if forever {
+                videos::set_purge_at(&tx, row.id, now).await?;
+                jobs::hurry_purge(&tx, row.id, now).await?;
+            }
+            Ok::<_, DbError>(tx.commit().await?)
+        })
+        .await?;
         self.wake_all();
         self.publish(row.id).await?;
         crate::find_video(self, row.id).await
@@ -49,14 +53,17 @@ impl App {
     /// Takes a deletion back while its window is open.
     pub async fn restore_video(&self, id: VideoId) -> Result<VideoRow> {
         let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        if !videos::restore(&tx, id, now).await? {
-            let detail = "This video is not deleted, or the time to restore it is over.";
-            return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
-        }
-        jobs::cancel_purge(&tx, id).await?;
-        videos::settle(&tx, id, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            if !videos::restore(&tx, id, now).await? {
+                let detail = "This video is not deleted, or the time to restore it is over.";
+                return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
+            }
+            jobs::cancel_purge(&tx, id).await?;
+            videos::settle(&tx, id, now).await?;
+            Ok(tx.commit().await.map_err(DbError::from)?)
+        })
+        .await?;
         self.wake_all();
         self.publish(id).await?;
         crate::find_video(self, id).await
@@ -86,12 +93,23 @@ impl App {
 
     /// Stops everything that writes for a video; `false`: the video is not to be purged.
     async fn fence(&self, id: VideoId) -> Result<bool> {
+        let rows = retried(|| self.fence_rows(id)).await?;
+        for row in rows.iter().flatten() {
+            self.sessions.abort(row.id).await?;
+        }
+        Ok(rows.is_some())
+    }
+
+    async fn fence_rows(&self, id: VideoId) -> Result<Option<Vec<UploadRow>>, DbError> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
-        let row = videos::find(&tx, id).await?;
+        // Locked, so that a restore comes before or after; and ended for good, so that one whose
+        // clock is behind does not bring back what is being removed.
+        let row = videos::lock(&tx, id).await?;
         if row.is_some_and(|row| row.purge_at.is_none_or(|at| at > now)) {
-            return Ok(false);
+            return Ok(None);
         }
+        videos::set_purge_at(&tx, id, Timestamp(0)).await?;
         jobs::fence_video(&tx, id, now).await?;
         let rows = uploads::of_video(&tx, id).await?;
         for row in &rows {
@@ -103,19 +121,20 @@ impl App {
                 uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
             }
         }
-        tx.commit().await.map_err(DbError::from)?;
-        for row in &rows {
-            self.sessions.abort(row.id).await?;
-        }
-        Ok(true)
+        tx.commit().await?;
+        Ok(Some(rows))
     }
 
-    async fn close_purge(&self, job: &JobRow) -> Result<()> {
-        let tx = self.db.begin().await?;
-        if jobs::finish(&tx, job.id, job.fence, self.clock.now()).await? {
-            videos::remove(&tx, job.video).await?;
-            tx.commit().await.map_err(DbError::from)?;
-        }
-        Ok(())
+    async fn close_purge(&self, job: &JobRow) -> Result<(), DbError> {
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            videos::lock(&tx, job.video).await?;
+            if jobs::finish(&tx, job.id, job.fence, self.clock.now()).await? {
+                videos::remove(&tx, job.video).await?;
+                tx.commit().await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

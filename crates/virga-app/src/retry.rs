@@ -4,15 +4,22 @@ use virga_core::{
     Failure, Kind, Result, VideoId,
     job::{JobKind, JobState},
 };
-use virga_db::{DbError, VideoRow, jobs, videos};
+use virga_db::{DbError, VideoRow, jobs, retried, videos};
 
 use crate::App;
 
 impl App {
     /// Enqueues anew every kind of job whose latest run failed.
     pub async fn retry_video(&self, id: VideoId) -> Result<VideoRow> {
+        retried(|| self.retry_once(id)).await?;
+        self.wake_all();
+        crate::find_video(self, id).await
+    }
+
+    async fn retry_once(&self, id: VideoId) -> Result<()> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
+        videos::lock(&tx, id).await?;
         let rows = jobs::of_video(&tx, id).await?;
         let failed = JobKind::ALL.iter().filter(|kind| {
             kind.shapes_the_video()
@@ -34,8 +41,6 @@ impl App {
         }
         videos::set_failure(&tx, id, None).await?;
         videos::settle(&tx, id, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        self.wake_all();
-        crate::find_video(self, id).await
+        Ok(tx.commit().await.map_err(DbError::from)?)
     }
 }

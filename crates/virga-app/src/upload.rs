@@ -9,7 +9,7 @@ use virga_core::{
     text,
     upload::{UploadState, part_size},
 };
-use virga_db::{DbError, Tx, UploadRow, VideoRow, jobs, uploads, videos};
+use virga_db::{DbError, Tx, UploadRow, VideoRow, accounts, jobs, retried, uploads, videos};
 use virga_objects::{MediaKey, ObjectError};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
@@ -84,16 +84,26 @@ impl App {
 
     /// Writes a new upload's row, within its owner's quota. `false`: the video has one open.
     pub(crate) async fn reserve(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
+        let reserved = retried(|| self.reserve_once(row, content_type)).await?;
+        self.wake.changes.notify_waiters();
+        Ok(reserved)
+    }
+
+    async fn reserve_once(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
+        // Of two uploads of one account at once, the second's quota counts the first.
+        accounts::lock(&tx, &[row.user]).await?;
         self.check_quota(&tx, row.user, row.size).await?;
+        // And of two files for one video, the second sees that the first is there.
+        let video = videos::lock(&tx, row.video).await?;
+        check_empty(&video.ok_or_else(|| Failure::not_found("video"))?)?;
         match uploads::insert(&tx, row, content_type, now).await {
             Err(DbError::Duplicate(_)) => return Ok(false),
             other => other?,
         }
         videos::settle(&tx, row.video, now).await?;
         tx.commit().await.map_err(DbError::from)?;
-        self.wake.changes.notify_waiters();
         Ok(true)
     }
 
@@ -162,10 +172,7 @@ impl App {
         if row.state == UploadState::Stored {
             return Ok(row);
         }
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        if !uploads::lease_completion(&tx, id, now, now.plus(COMPLETION_LEASE)).await? {
-            drop(tx);
+        if !retried(|| self.lease_completion(&row)).await? {
             let row = self.upload_row(id).await?;
             return match row.state {
                 UploadState::Stored => Ok(row),
@@ -173,8 +180,6 @@ impl App {
                 _ => Err(closed()),
             };
         }
-        videos::settle(&tx, row.video, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
         self.wake.changes.notify_waiters();
         fail::point("complete.leased");
         let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
@@ -200,6 +205,19 @@ impl App {
         }
     }
 
+    /// Takes the right to complete; whether it was free.
+    async fn lease_completion(&self, row: &UploadRow) -> Result<bool, DbError> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        videos::lock(&tx, row.video).await?;
+        if !uploads::lease_completion(&tx, row.id, now, now.plus(COMPLETION_LEASE)).await? {
+            return Ok(false);
+        }
+        videos::settle(&tx, row.video, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Lets the store assemble the parts; holds the lease as long as that takes.
     async fn assemble(&self, row: &UploadRow, key: &MediaKey) -> Result<(), ObjectError> {
         let completing = self.sessions.complete(row.id, key, row.size, row.part_size);
@@ -220,25 +238,33 @@ impl App {
 
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
         fail::point("complete.before-rows");
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        let (from, to) = (UploadState::Completing, UploadState::Stored);
-        if uploads::advance(&tx, row.id, from, to, None).await? {
-            videos::set_source(&tx, row.video, &row.object_key, row.size).await?;
-            jobs::enqueue(&tx, JobKind::Probe, row.video, now, now).await?;
-            videos::settle(&tx, row.video, now).await?;
-        }
-        tx.commit().await.map_err(DbError::from)?;
+        retried(|| async {
+            let now = self.clock.now();
+            let tx = self.db.begin().await?;
+            videos::lock(&tx, row.video).await?;
+            let (from, to) = (UploadState::Completing, UploadState::Stored);
+            if uploads::advance(&tx, row.id, from, to, None).await? {
+                videos::set_source(&tx, row.video, &row.object_key, row.size).await?;
+                jobs::enqueue(&tx, JobKind::Probe, row.video, now, now).await?;
+                videos::settle(&tx, row.video, now).await?;
+            }
+            Ok::<_, DbError>(tx.commit().await?)
+        })
+        .await?;
         fail::point("complete.after-rows");
         self.wake_all();
         self.upload_row(row.id).await
     }
 
     async fn leave_completing(&self, row: &UploadRow, to: UploadState, why: &str) -> Result<()> {
-        let tx = self.db.begin().await?;
-        uploads::advance(&tx, row.id, UploadState::Completing, to, Some(why)).await?;
-        videos::settle(&tx, row.video, self.clock.now()).await?;
-        tx.commit().await.map_err(DbError::from)?;
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            videos::lock(&tx, row.video).await?;
+            uploads::advance(&tx, row.id, UploadState::Completing, to, Some(why)).await?;
+            videos::settle(&tx, row.video, self.clock.now()).await?;
+            Ok::<_, DbError>(tx.commit().await?)
+        })
+        .await?;
         self.wake.changes.notify_waiters();
         Ok(())
     }
@@ -257,13 +283,18 @@ impl App {
 
     /// Moves it to `expired`, then drops its parts; whether this call moved it.
     pub(crate) async fn expire_upload(&self, row: &UploadRow) -> Result<bool> {
-        let tx = self.db.begin().await?;
-        let mut moved = false;
-        for from in [UploadState::Created, UploadState::Uploading] {
-            moved |= uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
-        }
-        videos::settle(&tx, row.video, self.clock.now()).await?;
-        tx.commit().await.map_err(DbError::from)?;
+        let moved = retried(|| async {
+            let tx = self.db.begin().await?;
+            videos::lock(&tx, row.video).await?;
+            let mut moved = false;
+            for from in [UploadState::Created, UploadState::Uploading] {
+                moved |= uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
+            }
+            videos::settle(&tx, row.video, self.clock.now()).await?;
+            tx.commit().await?;
+            Ok::<_, DbError>(moved)
+        })
+        .await?;
         if moved {
             self.sessions.abort(row.id).await?;
             self.wake.changes.notify_waiters();

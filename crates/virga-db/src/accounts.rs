@@ -2,13 +2,13 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use std::collections::HashMap;
 use virga_core::{Timestamp, UserId, permission::Role, text::fold_name};
 
 use crate::{
-    Result,
+    Result, Tx,
     entity::{session, user},
     rows::{id, word},
 };
@@ -81,6 +81,18 @@ pub async fn by_name(c: &impl ConnectionTrait, name: &str) -> Result<Option<User
 pub async fn by_id(c: &impl ConnectionTrait, id: UserId) -> Result<Option<UserRow>> {
     let found = user::Entity::find_by_id(id.to_string()).one(c).await?;
     found.map(TryInto::try_into).transpose()
+}
+
+/// Accounts by id, in the order of their ids, and nobody else's to change until this transaction
+/// ends: for what is decided by rows of theirs, such as a quota.
+pub async fn lock(tx: &Tx, ids: &[UserId]) -> Result<Vec<UserRow>> {
+    let rows = user::Entity::find()
+        .filter(user::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// All accounts, by name.
@@ -220,6 +232,20 @@ pub async fn end_session(c: &impl ConnectionTrait, token_hash: &str) -> Result<(
 pub async fn end_sessions(c: &impl ConnectionTrait, user: UserId) -> Result<()> {
     session::Entity::delete_many()
         .filter(session::Column::UserId.eq(user.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Ends all sessions of an account but this one.
+pub async fn end_other_sessions(
+    c: &impl ConnectionTrait,
+    user: UserId,
+    token_hash: &str,
+) -> Result<()> {
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user.to_string()))
+        .filter(session::Column::TokenHash.ne(token_hash))
         .exec(c)
         .await?;
     Ok(())

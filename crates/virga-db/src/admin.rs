@@ -10,8 +10,9 @@ use virga_core::{UserId, job::JobKind, text::fold_name};
 use crate::{
     JobRow, Result,
     accounts::UserRow,
+    dialect::sum_of,
     entity::{job, upload, user, video},
-    rows::{id, sum_of, unsigned},
+    rows::{id, unsigned},
     uploads,
 };
 
@@ -77,7 +78,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
         .select_only()
         .column(video::Column::OwnerId)
         .column_as(Expr::cust(NOT_DELETED), "videos")
-        .column_as(sum_of("source_size"), "bytes")
+        .column_as(sum_of(c, "source_size"), "bytes")
         .filter(video::Column::OwnerId.is_in(ids()))
         .group_by(video::Column::OwnerId)
         .into_tuple()
@@ -86,7 +87,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
     let reserved: Vec<(String, i64)> = upload::Entity::find()
         .select_only()
         .column(upload::Column::UserId)
-        .column_as(sum_of("size"), "bytes")
+        .column_as(sum_of(c, "size"), "bytes")
         .filter(upload::Column::UserId.is_in(ids()))
         .filter(upload::Column::State.is_in(uploads::OPEN))
         .group_by(upload::Column::UserId)
@@ -156,13 +157,13 @@ pub async fn totals(c: &impl ConnectionTrait) -> Result<Totals> {
     let stored: Option<(i64, i64)> = video::Entity::find()
         .select_only()
         .column_as(Expr::cust(NOT_DELETED), "videos")
-        .column_as(sum_of("source_size"), "bytes")
+        .column_as(sum_of(c, "source_size"), "bytes")
         .into_tuple()
         .one(c)
         .await?;
     let reserved: Option<i64> = upload::Entity::find()
         .select_only()
-        .column_as(sum_of("size"), "bytes")
+        .column_as(sum_of(c, "size"), "bytes")
         .filter(upload::Column::State.is_in(uploads::OPEN))
         .into_tuple()
         .one(c)

@@ -10,8 +10,8 @@ use virga_core::{
 };
 
 use crate::{
-    Result,
-    entity::change,
+    Result, Tx,
+    entity::{change, setting},
     rows::{id, word},
 };
 
@@ -41,14 +41,21 @@ pub struct ChangeRow {
     pub change: Change,
 }
 
-/// Appends.
-pub async fn append(
-    c: &impl ConnectionTrait,
+/// The setting whose row the writers of the feed lock.
+pub(crate) const TURN: &str = "changes.turn";
+
+/// Appends. On a server numbers are dealt out before they are committed, so that a reader could see
+/// 8 before 7 and never come back; here writers go one at a time from their number to their commit,
+/// and sequence order is commit order as it is on SQLite. Only a transaction holds the lock so long.
+pub(crate) async fn append(
+    tx: &Tx,
     video: VideoId,
     version: i64,
     effect: Effect,
     now: Timestamp,
 ) -> Result<()> {
+    let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
+    turn.one(tx).await?;
     let model = change::ActiveModel {
         seq: NotSet,
         at: Set(now.0),
@@ -57,7 +64,7 @@ pub async fn append(
         effect: Set(effect_word(effect).to_owned()),
     };
     change::Entity::insert(model)
-        .exec_without_returning(c)
+        .exec_without_returning(tx)
         .await?;
     Ok(())
 }

@@ -7,9 +7,10 @@ use sea_orm::{
 use virga_core::{CommentId, Timestamp, UserId, VideoId};
 
 use crate::{
-    Result,
+    Result, Tx,
     entity::{comment, video},
     rows::id,
+    videos,
 };
 
 /// A comment.
@@ -44,8 +45,12 @@ impl TryFrom<comment::Model> for CommentRow {
     }
 }
 
-/// Adds one and counts it. Run in a transaction.
-pub async fn insert(tx: &impl ConnectionTrait, row: &CommentRow) -> Result<()> {
+/// Adds one and counts it, or `false`: the video is gone. The video's row is taken first, so that
+/// the purge, which has it, leaves no comment behind.
+pub async fn insert(tx: &Tx, row: &CommentRow) -> Result<bool> {
+    if !count(tx, row.video, 1).await? {
+        return Ok(false);
+    }
     let model = comment::ActiveModel {
         id: Set(row.id.to_string()),
         video_id: Set(row.video.to_string()),
@@ -57,11 +62,11 @@ pub async fn insert(tx: &impl ConnectionTrait, row: &CommentRow) -> Result<()> {
     comment::Entity::insert(model)
         .exec_without_returning(tx)
         .await?;
-    count(tx, row.video, 1).await
+    Ok(true)
 }
 
-async fn count(tx: &impl ConnectionTrait, video: VideoId, by: i64) -> Result<()> {
-    video::Entity::update_many()
+async fn count(tx: &Tx, video: VideoId, by: i64) -> Result<bool> {
+    let changed = video::Entity::update_many()
         .col_expr(
             video::Column::Comments,
             Expr::col(video::Column::Comments).add(by),
@@ -69,7 +74,7 @@ async fn count(tx: &impl ConnectionTrait, video: VideoId, by: i64) -> Result<()>
         .filter(video::Column::Id.eq(video.to_string()))
         .exec(tx)
         .await?;
-    Ok(())
+    Ok(changed.rows_affected == 1)
 }
 
 /// By id, under its video.
@@ -129,14 +134,14 @@ pub async fn edit(
     Ok(())
 }
 
-/// Removes one and counts it off. Run in a transaction.
-pub async fn delete(tx: &impl ConnectionTrait, video: VideoId, comment: CommentId) -> Result<()> {
+/// Removes one and counts it off.
+pub async fn delete(tx: &Tx, video: VideoId, comment: CommentId) -> Result<()> {
+    videos::lock(tx, video).await?;
     let removed = comment::Entity::delete_by_id(comment.to_string())
         .exec(tx)
         .await?;
     if removed.rows_affected == 1 {
-        count(tx, video, -1).await
-    } else {
-        Ok(())
+        count(tx, video, -1).await?;
     }
+    Ok(())
 }

@@ -1,13 +1,13 @@
-//! Opening the database: one writer and several readers on SQLite, a pool elsewhere.
+//! Opening the database: one writer and several readers on SQLite, two pools on a server.
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
-    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
+    DatabaseTransaction, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
-use sea_orm_migration::MigratorTrait;
-use std::{path::Path, time::Duration};
+use std::{fmt, path::Path, str::FromStr, time::Duration};
 
-use crate::{DbError, Result, migration::Migrator};
+use crate::{DbError, Result, dialect, migration};
 
 /// A transaction.
 pub type Tx = DatabaseTransaction;
@@ -19,7 +19,48 @@ pub struct Db {
     readers: DatabaseConnection,
 }
 
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine(DatabaseBackend);
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(dialect::name(self.0))
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "sqlite" => Ok(Self(DatabaseBackend::Sqlite)),
+            "mysql" | "mariadb" => Ok(Self(DatabaseBackend::MySql)),
+            "postgres" => Ok(Self(DatabaseBackend::Postgres)),
+            _ => Err(format!("{word:?} is none of sqlite, mysql, postgres")),
+        }
+    }
+}
+
+impl Engine {
+    /// All migrations as a script for a database whose account may not change tables.
+    pub fn script(self) -> String {
+        migration::script(self.0)
+    }
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// As it says.
+    pub text: String,
+    /// The oldest that Virga is made for, where this one is older.
+    pub too_old: Option<(u32, u32)>,
+}
+
 const READERS: u32 = 4;
+/// Connections of each of a process's two pools to a server.
+const POOL: u32 = 8;
 
 impl Db {
     /// Opens a SQLite file, making it and its folder where missing. WAL; `synchronous=FULL`, so
@@ -30,28 +71,62 @@ impl Db {
         Ok(Self { writer, readers })
     }
 
-    /// Connects to a server: `postgres://…` or `mysql://…`.
-    pub async fn connect(url: &str) -> Result<Self> {
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(2))
-            .sqlx_logging(false);
-        let pool = Database::connect(options).await?;
+    /// Connects to a server, `postgres://…` or `mysql://…`, with this password in place of the
+    /// address's own. Two pools: who writes in a transaction may read beside it, and would
+    /// otherwise wait for a connection that all the others like it hold.
+    pub async fn connect(url: &str, password: Option<String>) -> Result<Self> {
         Ok(Self {
-            writer: pool.clone(),
-            readers: pool,
+            writer: server(url, password.clone()).await?,
+            readers: server(url, password).await?,
         })
     }
 
-    /// Brings the tables up to date. Safe to run by several processes at once on SQLite.
-    pub async fn migrate(&self) -> Result<()> {
-        Ok(Migrator::up(&self.writer, None).await?)
+    /// Which it is.
+    pub fn engine(&self) -> Engine {
+        Engine(self.writer.get_database_backend())
     }
 
-    /// Whether tables are behind this program.
+    /// Asks the server who it is.
+    pub async fn version(&self) -> Result<Version> {
+        let backend = self.engine().0;
+        let ask = Statement::from_string(backend, dialect::version(backend));
+        let row = self.readers.query_one_raw(ask).await?;
+        let text: String = match row {
+            Some(row) => row.try_get_by_index(0)?,
+            None => String::new(),
+        };
+        let mut numbers = text
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|number| number.parse().unwrap_or(0));
+        let is = (
+            numbers.next().unwrap_or(0_u32),
+            numbers.next().unwrap_or(0_u32),
+        );
+        let oldest = dialect::oldest(backend, &text);
+        let too_old = (is < oldest).then_some(oldest);
+        Ok(Version { text, too_old })
+    }
+
+    /// Brings the tables up to date, one process at a time. Where they are, it asks for no right to
+    /// change them.
+    pub async fn migrate(&self) -> Result<()> {
+        if self.pending_migrations().await? == 0 {
+            return Ok(());
+        }
+        let tx = self.begin().await?;
+        if !dialect::take_turn(&tx).await? {
+            let why = "another process has been changing the tables for two minutes";
+            return Err(DbError::Busy(DbErr::Custom(why.to_owned())));
+        }
+        let done = migration::run(&tx).await;
+        dialect::end_turn(&tx).await?;
+        done?;
+        Ok(tx.commit().await?)
+    }
+
+    /// How many migrations of this program the tables lack.
     pub async fn pending_migrations(&self) -> Result<usize> {
-        Ok(Migrator::get_pending_migrations(&self.readers).await?.len())
+        Ok(migration::pending(&self.readers).await?.len())
     }
 
     /// For queries that change nothing.
@@ -65,12 +140,11 @@ impl Db {
     }
 
     /// A transaction that may write. On SQLite it takes the write lock at once, so that reading
-    /// before writing cannot end in a deadlock.
+    /// before writing cannot end in a deadlock. On a server it is READ COMMITTED: what is read to
+    /// decide a write has to be locked (`videos::lock`, `accounts::lock`), the video first.
     pub async fn begin(&self) -> Result<Tx> {
-        let backend = sea_orm::ConnectionTrait::get_database_backend(&self.writer);
         let options = TransactionOptions {
-            isolation_level: (backend != DatabaseBackend::Sqlite)
-                .then_some(IsolationLevel::ReadCommitted),
+            isolation_level: None,
             access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
@@ -87,6 +161,22 @@ impl Db {
         let _ = self.readers.close().await;
         let _ = self.writer.close().await;
     }
+}
+
+async fn server(url: &str, password: Option<String>) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POOL)
+        .acquire_timeout(Duration::from_secs(2))
+        .sqlx_logging(false);
+    dialect::prepare(&mut options);
+    if let Some(password) = password {
+        let same = password.clone();
+        options
+            .map_sqlx_mysql_opts(move |mysql| mysql.password(&password))
+            .map_sqlx_postgres_opts(move |postgres| postgres.password(&same));
+    }
+    Ok(Database::connect(options).await?)
 }
 
 async fn sqlite(file: &Path, connections: u32) -> Result<DatabaseConnection> {

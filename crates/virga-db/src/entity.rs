@@ -4,6 +4,7 @@
 pub mod change;
 pub mod comment;
 pub mod job;
+pub mod migration;
 pub mod position;
 pub mod session;
 pub mod setting;

@@ -3,6 +3,8 @@
 use sea_orm::{DbErr, SqlErr};
 use virga_core::{Failure, Kind};
 
+use crate::dialect::{self, Trouble};
+
 /// Result of a query.
 pub type Result<T, E = DbError> = std::result::Result<T, E>;
 
@@ -22,37 +24,51 @@ pub enum DbError {
         /// What stands there.
         value: String,
     },
-    /// The database cannot be opened, reached or written.
+    /// Another transaction was in the way; nothing of this one happened.
+    #[error("the database is busy: {0}")]
+    Busy(#[source] DbErr),
+    /// The database cannot be reached, or has no room.
+    #[error("the database does not answer: {0}")]
+    Away(#[source] DbErr),
+    /// Text that the database cannot hold.
+    #[error("this text cannot be stored: {0}")]
+    Text(#[source] DbErr),
+    /// The database cannot be opened, read or written.
     #[error("database: {0}")]
     Database(#[source] DbErr),
 }
 
+/// The code of a failure that may be tried again at once.
+pub(crate) const BUSY: &str = "database.busy";
+
 impl From<DbErr> for DbError {
     fn from(error: DbErr) -> Self {
-        match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => Self::Duplicate(error),
-            _ => Self::Database(error),
+        if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+            return Self::Duplicate(error);
+        }
+        match dialect::trouble(&error) {
+            Trouble::Busy => Self::Busy(error),
+            Trouble::Away | Trouble::Full => Self::Away(error),
+            Trouble::Text => Self::Text(error),
+            Trouble::Other => Self::Database(error),
         }
     }
 }
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        let unavailable = match &error {
-            DbError::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => true,
-            DbError::Database(other) => {
-                let text = other.to_string();
-                text.contains("database is locked") || text.contains("database or disk is full")
+        let code = match &error {
+            DbError::Busy(_) => BUSY,
+            DbError::Away(_) => "database",
+            DbError::Text(_) => {
+                let detail = "This text has a sign that cannot be stored: U+0000.";
+                return Self::new(Kind::Invalid, "text.unstorable", detail);
             }
-            _ => false,
+            _ => return Self::internal(error),
         };
-        if unavailable {
-            let detail = "The database does not answer. Try again in a moment.";
-            Self::new(Kind::Unavailable, "database", detail)
-                .after(2)
-                .caused_by(error)
-        } else {
-            Self::internal(error)
-        }
+        let detail = "The database does not answer. Try again in a moment.";
+        Self::new(Kind::Unavailable, code, detail)
+            .after(2)
+            .caused_by(error)
     }
 }

@@ -2,9 +2,9 @@
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, ExprTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, LockBehavior, LockType},
 };
 use std::collections::HashMap;
 use virga_core::{
@@ -13,7 +13,7 @@ use virga_core::{
     reason::Reason,
 };
 
-use crate::{Db, JobRow, Result, entity::job};
+use crate::{Db, JobRow, Result, Tx, dialect::insert_new, entity::job, retried, rows::short};
 
 use job::Column as C;
 
@@ -48,13 +48,7 @@ pub async fn enqueue(
         created_at: Set(now.0),
         updated_at: Set(now.0),
     };
-    let open = OnConflict::column(C::OpenKey)
-        .do_nothing_on([C::Id])
-        .to_owned();
-    job::Entity::insert(model)
-        .on_conflict(open)
-        .exec_without_returning(tx)
-        .await?;
+    insert_new(tx, model, [C::OpenKey]).await?;
     Ok(())
 }
 
@@ -72,40 +66,62 @@ pub struct Claim<'a> {
 /// Leases the most urgent due job. A job whose worker died is due again when its lease ended; one
 /// that used up its tries is handed out once more, for its worker to clear up and give it up.
 pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
+    retried(|| take(db, claim)).await
+}
+
+/// How many due jobs a worker looks at: more than workers ask in the same moment.
+const CANDIDATES: u64 = 32;
+
+async fn take(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
     let tx = db.begin().await?;
     let now = claim.now;
     let due = Condition::any()
         .add(C::State.eq("queued").and(C::RunAt.lte(now.0)))
         .add(C::State.eq("leased").and(C::LeaseUntil.lte(now.0)));
-    let mut query = job::Entity::find()
-        .filter(due)
+    let candidates: Vec<i64> = job::Entity::find()
+        .select_only()
+        .column(C::Id)
+        .filter(due.clone())
         .filter(C::Kind.is_in(claim.kinds.iter().map(|kind| kind.as_str())))
         .order_by_desc(C::Priority)
         .order_by_asc(C::RunAt)
         .order_by_asc(C::Id)
-        .limit(1);
-    if tx.get_database_backend() != DatabaseBackend::Sqlite {
-        query = query.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        .limit(CANDIDATES)
+        .into_tuple()
+        .all(&tx)
+        .await?;
+    for id in candidates {
+        // Locked one by one: a server that sorts the due ones would lock them all, and every other
+        // worker would find nothing. Whoever is a moment faster has it; look at the next.
+        let row = job::Entity::find_by_id(id)
+            .filter(due.clone())
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .one(&tx)
+            .await?;
+        if let Some(row) = row {
+            let row = lease(&tx, row.try_into()?, claim).await?;
+            tx.commit().await?;
+            return Ok(Some(row));
+        }
     }
-    let Some(row) = query.one(&tx).await? else {
-        return Ok(None);
-    };
-    let mut row = JobRow::try_from(row)?;
+    Ok(None)
+}
+
+async fn lease(tx: &Tx, mut row: JobRow, claim: Claim<'_>) -> Result<JobRow> {
     row.attempts += 1;
     row.fence += 1;
-    row.lease_until = now.plus(LEASE);
+    row.lease_until = claim.now.plus(LEASE);
     job::Entity::update_many()
         .col_expr(C::State, Expr::value("leased"))
         .col_expr(C::Attempts, Expr::value(row.attempts))
         .col_expr(C::Fence, Expr::value(row.fence))
         .col_expr(C::LeaseUntil, Expr::value(row.lease_until.0))
         .col_expr(C::Worker, Expr::value(claim.worker))
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .col_expr(C::UpdatedAt, Expr::value(claim.now.0))
         .filter(C::Id.eq(row.id))
-        .exec(&tx)
+        .exec(tx)
         .await?;
-    tx.commit().await?;
-    Ok(Some(row))
+    Ok(row)
 }
 
 /// Says that the worker lives; `false`: it lost the job and must stop.
@@ -139,7 +155,7 @@ async fn close(
     let changed = job::Entity::update_many()
         .col_expr(C::State, Expr::value(state))
         .col_expr(C::OpenKey, Expr::value(None::<String>))
-        .col_expr(C::Error, Expr::value(error.map(|why| why.text.clone())))
+        .col_expr(C::Error, Expr::value(error.map(|why| short(&why.text))))
         .col_expr(C::ErrorCode, Expr::value(error.map(|why| why.code)))
         .col_expr(
             C::Progress,
@@ -194,7 +210,7 @@ pub async fn requeue(
                 job.attempts - 1
             }),
         )
-        .col_expr(C::Error, Expr::value(error.map(str::to_owned)))
+        .col_expr(C::Error, Expr::value(error.map(short)))
         .filter(C::Id.eq(job.id))
         .filter(C::Fence.eq(job.fence))
         .filter(C::State.eq("leased"))

@@ -33,9 +33,9 @@ pub(crate) fn id<T: std::str::FromStr>(
     word(table, column, value, |text| text.parse().ok())
 }
 
-/// The sum of a column of bytes, 0 where there is no row: an integer on every database.
-pub(crate) fn sum_of(column: &str) -> sea_orm::sea_query::Expr {
-    sea_orm::sea_query::Expr::cust(format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)"))
+/// Words of a machine, cut to what every column and reader takes.
+pub(crate) fn short(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(8_000).collect()
 }
 
 /// A size or count: never negative in a row.

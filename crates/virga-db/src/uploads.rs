@@ -8,8 +8,9 @@ use virga_core::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
 use crate::{
     Result, UploadRow,
+    dialect::sum_of,
     entity::upload,
-    rows::{signed, unsigned},
+    rows::{short, signed, unsigned},
 };
 
 use upload::Column as C;
@@ -105,7 +106,7 @@ pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u6
     };
     let sum: Option<i64> = open()
         .select_only()
-        .column_as(crate::rows::sum_of("size"), "sum")
+        .column_as(sum_of(c, "size"), "sum")
         .into_tuple()
         .one(c)
         .await?;
@@ -170,7 +171,7 @@ pub async fn advance(
     let mut update = upload::Entity::update_many()
         .col_expr(C::State, Expr::value(to.as_str()))
         .col_expr(C::LeaseUntil, Expr::value(0))
-        .col_expr(C::Error, Expr::value(error.map(str::to_owned)));
+        .col_expr(C::Error, Expr::value(error.map(short)));
     if !to.is_open() {
         update = update.col_expr(C::OpenVideo, Expr::value(None::<String>));
     }

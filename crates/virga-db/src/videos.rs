@@ -16,10 +16,11 @@ use virga_core::{
 };
 
 use crate::{
-    Result, VideoRow, changes,
+    Result, Tx, VideoRow, changes,
+    dialect::sum_of,
     entity::{comment, video, view_mark},
     jobs, positions,
-    rows::signed,
+    rows::{short, signed},
     tracks, uploads,
 };
 
@@ -76,6 +77,14 @@ pub async fn find(c: &impl ConnectionTrait, id: VideoId) -> Result<Option<VideoR
     found.map(TryInto::try_into).transpose()
 }
 
+/// By id, and nobody else's to change until this transaction ends. Whoever reads rows of a video to
+/// decide what it writes takes this lock first: before jobs, uploads, tracks, and the feed's last,
+/// so that two wait for each other at most, and never in a ring.
+pub async fn lock(tx: &Tx, id: VideoId) -> Result<Option<VideoRow>> {
+    let found = video::Entity::find_by_id(id.to_string()).lock_exclusive();
+    found.one(tx).await?.map(TryInto::try_into).transpose()
+}
+
 /// Several by id, in no order.
 pub async fn find_many(c: &impl ConnectionTrait, ids: &[VideoId]) -> Result<Vec<VideoRow>> {
     let ids = ids.iter().map(ToString::to_string);
@@ -104,12 +113,7 @@ pub async fn describe(
 }
 
 /// Who may see it from now on. Narrowing takes a new epoch, so that every grant given out ends.
-pub async fn set_visibility(
-    tx: &impl ConnectionTrait,
-    row: &VideoRow,
-    to: Visibility,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn set_visibility(tx: &Tx, row: &VideoRow, to: Visibility, now: Timestamp) -> Result<()> {
     let narrower = rank(to) > rank(row.visibility);
     video::Entity::update_many()
         .col_expr(C::Visibility, Expr::value(to.as_str()))
@@ -139,12 +143,7 @@ fn rank(visibility: Visibility) -> u8 {
 }
 
 /// What plays or who may changed: a new presentation version, and a line in the feed.
-pub async fn bump(
-    tx: &impl ConnectionTrait,
-    id: VideoId,
-    effect: Effect,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn bump(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Result<()> {
     video::Entity::update_many()
         .col_expr(
             C::PresentationVersion,
@@ -161,8 +160,9 @@ pub async fn bump(
 
 /// Brings `state` in line with the rows it follows from, and tells the feed where it moved. Call
 /// it in every transaction that touches uploads, jobs or tracks of the video.
-pub async fn settle(tx: &impl ConnectionTrait, id: VideoId, now: Timestamp) -> Result<()> {
-    let Some(row) = find(tx, id).await? else {
+pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<()> {
+    // Locked: of two who end the last two jobs at once, the second sees what the first wrote.
+    let Some(row) = lock(tx, id).await? else {
         return Ok(());
     };
     let upload = uploads::open_of_video(tx, id)
@@ -235,7 +235,7 @@ pub async fn set_failure(
     failure: Option<&Reason>,
 ) -> Result<()> {
     video::Entity::update_many()
-        .col_expr(C::Failure, Expr::value(failure.map(|why| why.text.clone())))
+        .col_expr(C::Failure, Expr::value(failure.map(|why| short(&why.text))))
         .col_expr(C::FailureCode, Expr::value(failure.map(|why| why.code)))
         .filter(C::Id.eq(id.to_string()))
         .exec(tx)
@@ -264,7 +264,7 @@ async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &str) -
 
 /// Marks as deleted, with a new epoch; `false` when it was already.
 pub async fn mark_deleted(
-    tx: &impl ConnectionTrait,
+    tx: &Tx,
     id: VideoId,
     now: Timestamp,
     purge_at: Timestamp,
@@ -295,7 +295,7 @@ pub async fn set_purge_at(tx: &impl ConnectionTrait, id: VideoId, at: Timestamp)
 }
 
 /// Takes a deletion back while its window is open; whether it was.
-pub async fn restore(tx: &impl ConnectionTrait, id: VideoId, now: Timestamp) -> Result<bool> {
+pub async fn restore(tx: &Tx, id: VideoId, now: Timestamp) -> Result<bool> {
     let changed = video::Entity::update_many()
         .col_expr(C::DeletedAt, Expr::value(None::<i64>))
         .col_expr(C::PurgeAt, Expr::value(None::<i64>))
@@ -486,7 +486,7 @@ pub async fn count(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<u6
 pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
     let sum: Option<i64> = video::Entity::find()
         .select_only()
-        .column_as(crate::rows::sum_of("source_size"), "sum")
+        .column_as(sum_of(c, "source_size"), "sum")
         .filter(C::OwnerId.eq(owner.to_string()))
         .into_tuple()
         .one(c)

@@ -1,15 +1,15 @@
 //! Views, once a viewer and hour, written in batches.
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::Expr,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use virga_core::{Timestamp, VideoId};
 
 use crate::{
     Result,
+    dialect::insert_new,
     entity::{video, view_mark},
     rows::signed,
 };
@@ -27,9 +27,12 @@ pub struct ViewMark {
     pub at: Timestamp,
 }
 
-/// Counts those that are new in their hour. Run in a transaction.
+/// Counts those that are new in their hour. Run in a transaction. Marks and videos are touched in
+/// one order, whoever writes them: two batches wait for each other at most, and never in a ring.
 pub async fn record(tx: &impl ConnectionTrait, marks: &[ViewMark]) -> Result<()> {
-    let mut counted: HashMap<VideoId, u64> = HashMap::new();
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut marks: Vec<&ViewMark> = marks.iter().collect();
+    marks.sort_unstable_by_key(|mark| (mark.video.to_string(), &mark.viewer, mark.at));
     for mark in marks {
         let model = view_mark::ActiveModel {
             video_id: Set(mark.video.to_string()),
@@ -41,20 +44,17 @@ pub async fn record(tx: &impl ConnectionTrait, marks: &[ViewMark]) -> Result<()>
             view_mark::Column::Viewer,
             view_mark::Column::Hour,
         ];
-        let known = OnConflict::columns(key).do_nothing_on(key).to_owned();
-        let added = view_mark::Entity::insert(model)
-            .on_conflict(known)
-            .exec_without_returning(tx)
-            .await?;
-        *counted.entry(mark.video).or_default() += added;
+        if insert_new(tx, model, key).await? {
+            *counted.entry(mark.video.to_string()).or_default() += 1;
+        }
     }
-    for (id, count) in counted.into_iter().filter(|(_, count)| *count > 0) {
+    for (id, count) in counted {
         video::Entity::update_many()
             .col_expr(
                 video::Column::Views,
                 Expr::col(video::Column::Views).add(signed(count)),
             )
-            .filter(video::Column::Id.eq(id.to_string()))
+            .filter(video::Column::Id.eq(id))
             .exec(tx)
             .await?;
     }

@@ -1,12 +1,15 @@
 //! Tests only: a site in a box (the real binary on a free port with its data in a temporary
-//! folder), people who use it over HTTP, and generated clips.
+//! folder), people who use it over HTTP, real database servers, and
+//! generated clips.
 
 mod clips;
 mod person;
+mod servers;
 mod site;
 
 pub use clips::Clip;
 pub use person::{Answer, Person};
+pub use servers::{Sql, SqlServer};
 pub use site::{Role, Site, SiteBuilder, free_port};
 
 /// SHA-256, hexadecimal.

@@ -223,24 +223,10 @@ pub(crate) async fn change_password(
     accounts::set_password(&tx, signed.user.id, &hash)
         .await
         .map_err(Failure::from)?;
-    let now = state.app.clock.now();
-    let kept = accounts::session(&tx, &signed.token_hash, now)
+    // Never ended and begun again: signing out beside this would be undone.
+    accounts::end_other_sessions(&tx, signed.user.id, &signed.token_hash)
         .await
         .map_err(Failure::from)?;
-    accounts::end_sessions(&tx, signed.user.id)
-        .await
-        .map_err(Failure::from)?;
-    if let Some(kept) = kept {
-        accounts::start_session(
-            &tx,
-            &signed.token_hash,
-            signed.user.id,
-            now,
-            kept.expires_at,
-        )
-        .await
-        .map_err(Failure::from)?;
-    }
     tx.commit().await.map_err(Failure::internal)?;
     Ok(StatusCode::NO_CONTENT)
 }

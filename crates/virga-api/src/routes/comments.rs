@@ -12,7 +12,7 @@ use virga_core::{
     text,
     wire::{Comment, NewComment, Page},
 };
-use virga_db::{VideoRow, accounts, comments, comments::CommentRow};
+use virga_db::{DbError, VideoRow, accounts, comments, comments::CommentRow, retried};
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
@@ -91,9 +91,15 @@ pub(crate) async fn write(
         created_at: state.app.clock.now(),
         edited_at: None,
     };
-    let tx = state.app.db.begin().await.map_err(Failure::from)?;
-    comments::insert(&tx, &row).await.map_err(Failure::from)?;
-    tx.commit().await.map_err(Failure::internal)?;
+    let added = retried(|| async {
+        let tx = state.app.db.begin().await?;
+        let added = comments::insert(&tx, &row).await?;
+        tx.commit().await?;
+        Ok::<_, DbError>(added)
+    });
+    if !added.await.map_err(Failure::from)? {
+        return Err(Failure::not_found("video").into());
+    }
     let shown = show(&state, &caller, &video, row).await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
@@ -156,10 +162,11 @@ pub(crate) async fn delete(
     if me != Some(row.author) && me != Some(video.owner) && !caller.viewer.is_admin() {
         return Err(not_yours().into());
     }
-    let tx = state.app.db.begin().await.map_err(Failure::from)?;
-    comments::delete(&tx, row.video, row.id)
-        .await
-        .map_err(Failure::from)?;
-    tx.commit().await.map_err(Failure::internal)?;
+    let removed = retried(|| async {
+        let tx = state.app.db.begin().await?;
+        comments::delete(&tx, row.video, row.id).await?;
+        Ok::<_, DbError>(tx.commit().await?)
+    });
+    removed.await.map_err(Failure::from)?;
     Ok(StatusCode::NO_CONTENT)
 }

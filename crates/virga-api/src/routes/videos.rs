@@ -14,7 +14,10 @@ use virga_core::{
     text,
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
-use virga_db::videos::{self, Listing, NewVideoRow};
+use virga_db::{
+    DbError,
+    videos::{self, Listing, NewVideoRow},
+};
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
@@ -192,7 +195,7 @@ pub(crate) async fn edit(
 ) -> Result<Response> {
     // Read and written under one lock: of two edits the second sees the first.
     let tx = state.app.db.begin().await.map_err(Failure::from)?;
-    let row = videos::find(&tx, id).await.map_err(Failure::from)?;
+    let row = videos::lock(&tx, id).await.map_err(Failure::from)?;
     let row = row.ok_or_else(|| Failure::not_found("video"))?;
     authorize(&caller.viewer, row.facts(), Action::Edit)?;
     if let Some(expected) = headers.get(header::IF_MATCH) {
@@ -220,7 +223,10 @@ pub(crate) async fn edit(
             .await
             .map_err(Failure::from)?;
     }
-    tx.commit().await.map_err(Failure::internal)?;
+    tx.commit()
+        .await
+        .map_err(DbError::from)
+        .map_err(Failure::from)?;
     if narrowed.is_some() {
         state.app.wake_all();
         state.app.publish(id).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use virga_app::fail;
 use virga_core::{job::JobKind, reason::Reason};
-use virga_db::{DbError, jobs, tracks, videos};
+use virga_db::{DbError, jobs, retried, tracks, videos};
 use virga_objects::KeyPrefix;
 
 use super::{Held, Told};
@@ -64,16 +64,11 @@ impl Held {
     async fn commit(&self, outcome: &Outcome) -> Result<(), DbError> {
         fail::point("job.objects-written");
         let app = &self.dispatcher.app;
-        let now = app.clock.now();
-        let tx = app.db.begin().await?;
-        if !jobs::finish(&tx, self.job.id, self.job.fence, now).await? {
-            tx.rollback().await?;
+        if !retried(|| self.write(outcome)).await? {
             tracing::info!(job = self.job.id, "the job was lost; its result is dropped");
             self.drop_objects().await;
             return Ok(());
         }
-        outcome.write(&tx, self.job.video, now).await?;
-        tx.commit().await?;
         app.wake.jobs.notify_waiters();
         if outcome.presents()
             && let Err(error) = app.publish(self.job.video).await
@@ -85,11 +80,34 @@ impl Held {
         Ok(())
     }
 
+    /// `false`: the job was lost, and nothing was written.
+    async fn write(&self, outcome: &Outcome) -> Result<bool, DbError> {
+        let app = &self.dispatcher.app;
+        let now = app.clock.now();
+        let tx = app.db.begin().await?;
+        videos::lock(&tx, self.job.video).await?;
+        if !jobs::finish(&tx, self.job.id, self.job.fence, now).await? {
+            return Ok(false);
+        }
+        outcome.write(&tx, self.job.video, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Failed for good, with the reason; the source is kept.
     async fn give_up(&self, why: &Reason) -> Result<(), DbError> {
+        if retried(|| self.write_failure(why)).await? {
+            self.drop_objects().await;
+            self.dispatcher.app.wake_all();
+        }
+        Ok(())
+    }
+
+    async fn write_failure(&self, why: &Reason) -> Result<bool, DbError> {
         let app = &self.dispatcher.app;
         let (job, now) = (&self.job, app.clock.now());
         let tx = app.db.begin().await?;
+        videos::lock(&tx, job.video).await?;
         let mine = jobs::fail(&tx, job.id, job.fence, why, now).await?;
         if mine {
             let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
@@ -99,11 +117,7 @@ impl Held {
             videos::settle(&tx, job.video, now).await?;
         }
         tx.commit().await?;
-        if mine {
-            self.drop_objects().await;
-            app.wake_all();
-        }
-        Ok(())
+        Ok(mine)
     }
 
     /// Back into the queue.

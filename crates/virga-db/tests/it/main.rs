@@ -1,0 +1,106 @@
+//! The store suite, on SQLite, MariaDB and PostgreSQL: one server of each kind, a database a case.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cases;
+mod migrations;
+mod rivals;
+mod store;
+
+use virga_db::Db;
+use virga_testkit::{Sql, SqlServer};
+
+use crate::store::Store;
+
+/// Where databases come from.
+pub(crate) enum Bench {
+    Sqlite(tempfile::TempDir),
+    Server(SqlServer),
+}
+
+impl Bench {
+    fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    async fn server(sql: Sql) -> Self {
+        Self::Server(SqlServer::start(sql).await)
+    }
+
+    /// Makes an empty database.
+    pub(crate) async fn database(&self, name: &str) -> String {
+        match self {
+            Self::Sqlite(folder) => folder.path().join(name).display().to_string(),
+            Self::Server(server) => server.database(name).await,
+        }
+    }
+
+    /// Opens one.
+    pub(crate) async fn open(&self, database: &str) -> Db {
+        match self {
+            Self::Sqlite(_) => Db::open_sqlite(database.as_ref()).await.unwrap(),
+            Self::Server(..) => Db::connect(database, None).await.unwrap(),
+        }
+    }
+
+    /// Tells which cases ran, so that a failure says where it stands.
+    #[expect(clippy::print_stdout, reason = "a test's own words")]
+    async fn store(&self, case: &str) -> Store {
+        println!("{case}");
+        let name = case.rsplit("::").next().unwrap_or(case);
+        let database = self.database(&name[..name.len().min(60)]).await;
+        Store::on(self.open(&database).await).await
+    }
+}
+
+macro_rules! on_a_store {
+    ($bench:expr, $($case:path),* $(,)?) => {
+        $({
+            let store = $bench.store(&stringify!($case).replace(' ', "")).await;
+            $case(&store).await;
+            store.db.close().await;
+        })*
+    };
+}
+
+async fn suite(bench: Bench) {
+    on_a_store!(
+        bench,
+        cases::names_are_taken_whatever_their_case,
+        cases::sessions_end_by_time_by_choice_and_all_at_once,
+        cases::two_hundred_jobs_are_each_claimed_once_by_four_workers,
+        cases::a_dead_workers_job_is_taken_up_and_its_late_result_refused,
+        cases::the_most_urgent_due_job_goes_first,
+        cases::a_video_has_one_open_upload_and_one_completer,
+        cases::the_state_follows_the_rows_and_the_feed_hears_of_it,
+        cases::publishing_needs_the_lease_and_the_present_version,
+        cases::lists_page_without_gaps_and_search_takes_words_as_they_are,
+        cases::a_view_counts_once_a_viewer_and_hour,
+        cases::of_two_who_take_a_setting_one_gets_it,
+        cases::numbers_and_texts_come_back_as_they_were,
+        cases::pages_of_administrators_read_on_every_engine,
+        rivals::the_feed_shows_each_change_once_while_many_write,
+        rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,
+        rivals::what_the_engine_undoes_is_run_again,
+        rivals::an_accounts_row_is_one_writers_at_a_time,
+        rivals::counters_lose_nothing,
+    );
+    migrations::ten_starts_at_once_migrate_once(&bench).await;
+    migrations::the_printed_script_makes_the_same_tables(&bench).await;
+    migrations::a_newer_releases_migration_is_no_concern_of_an_older_one(&bench).await;
+    migrations::an_account_that_may_not_change_tables_can_start(&bench).await;
+}
+
+#[tokio::test]
+async fn the_store_on_sqlite() {
+    suite(Bench::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_on_mariadb() {
+    suite(Bench::server(Sql::MariaDb).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_on_postgres() {
+    suite(Bench::server(Sql::Postgres).await).await;
+}

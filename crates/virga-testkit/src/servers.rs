@@ -1,0 +1,260 @@
+//! Real database servers: Debian's own MariaDB and PostgreSQL on a free port, their data in a
+//! temporary folder. They end with whoever started them, however that ends.
+
+use anyhow::{Context, ensure};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use crate::free_port;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sql {
+    /// MariaDB.
+    MariaDb,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct SqlServer {
+    sql: Sql,
+    port: u16,
+    id: u32,
+    waiting: Option<thread::JoinHandle<()>>,
+    admin: DatabaseConnection,
+    folder: tempfile::TempDir,
+}
+
+impl SqlServer {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// Where it is not installed (`scripts/need test` does that) or does not start.
+    pub async fn start(sql: Sql) -> Self {
+        match Self::try_start(sql).await {
+            Ok(server) => server,
+            Err(error) => panic!("{sql:?}: {error:#}"),
+        }
+    }
+
+    async fn try_start(sql: Sql) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port();
+        let (id, waiting) = match sql {
+            Sql::MariaDb => mariadb(folder.path(), port)?,
+            Sql::Postgres => postgres(folder.path(), port)?,
+        };
+        let mut options = ConnectOptions::new(url(sql, port, None));
+        options
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .sqlx_logging(false);
+        let admin = Database::connect(options).await.with_context(|| {
+            let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+            format!("it does not answer\n{log}")
+        })?;
+        Ok(Self {
+            sql,
+            port,
+            id,
+            waiting: Some(waiting),
+            admin,
+            folder,
+        })
+    }
+
+    /// Makes an empty database; its address.
+    ///
+    /// # Panics
+    /// Where there is one of this name.
+    pub async fn database(&self, name: &str) -> String {
+        // As a hurried administrator would: with collations that compare otherwise than bytes do.
+        let options = match self.sql {
+            Sql::MariaDb => " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+            Sql::Postgres => "",
+        };
+        let sql = format!("CREATE DATABASE {name}{options}");
+        let made = self.admin.execute_unprepared(&sql).await;
+        made.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        url(self.sql, self.port, Some(name))
+    }
+
+    /// Runs statements as the administrator.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn execute(&self, sql: &str) {
+        let done = self.admin.execute_unprepared(sql).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for SqlServer {
+    fn drop(&mut self) {
+        if let Ok(id) = i32::try_from(self.id)
+            && let Some(id) = rustix::process::Pid::from_raw(id)
+        {
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::QUIT);
+            if self.sql == Sql::MariaDb {
+                let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+            }
+        }
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.join();
+        }
+    }
+}
+
+fn url(sql: Sql, port: u16, database: Option<&str>) -> String {
+    match sql {
+        Sql::MariaDb => format!(
+            "mysql://root@127.0.0.1:{port}/{}",
+            database.unwrap_or("mysql")
+        ),
+        Sql::Postgres => format!(
+            "postgres://virga@127.0.0.1:{port}/{}",
+            database.unwrap_or("postgres")
+        ),
+    }
+}
+
+fn mariadb(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+    let data = folder.join("data");
+    let mut install = command("mariadb-install-db");
+    install
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", data.display()))
+        .args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+    let mut server = command("setpriv");
+    server
+        .args(["--pdeathsig", "KILL"])
+        .arg(find("mariadbd", &["/usr/sbin"])?)
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--socket={}", folder.join("socket").display()))
+        .arg(format!("--port={port}"))
+        .args(["--bind-address=127.0.0.1", "--skip-log-bin"])
+        .args([
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-log-file-size=32M",
+        ]);
+    if rustix::process::geteuid().is_root() {
+        install.arg("--user=root");
+        server.arg("--user=root");
+    }
+    finish(install)?;
+    begin(server, folder)
+}
+
+fn postgres(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+    let data = folder.join("data");
+    let programs = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|versions| versions.flatten().map(|v| v.path().join("bin")).collect())
+        .unwrap_or_else(|_| Vec::<PathBuf>::new());
+    let mut install = command("setpriv");
+    let mut server = command("setpriv");
+    if rustix::process::geteuid().is_root() {
+        // PostgreSQL refuses root.
+        let (user, group) = ordinary_user()?;
+        std::os::unix::fs::chown(folder, Some(user), Some(group))?;
+        for one in [&mut install, &mut server] {
+            one.args([format!("--reuid={user}"), format!("--regid={group}")])
+                .arg("--clear-groups");
+        }
+    }
+    install
+        .arg(find("initdb", &programs)?)
+        .arg("-D")
+        .arg(&data)
+        .args(["-U", "virga", "--auth=trust", "--no-sync", "-E", "UTF8"])
+        .current_dir("/");
+    server
+        .args(["--pdeathsig", "QUIT"])
+        .arg(find("postgres", &programs)?)
+        .arg("-D")
+        .arg(&data)
+        .arg("-k")
+        .arg(folder)
+        .args(["-p", &port.to_string()])
+        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+        .args(["-c", "full_page_writes=off", "-c", "max_connections=200"])
+        .current_dir("/");
+    finish(install)?;
+    begin(server, folder)
+}
+
+/// Someone who is not root: the package's own user, or else nobody.
+fn ordinary_user() -> anyhow::Result<(u32, u32)> {
+    let users = std::fs::read_to_string("/etc/passwd")?;
+    let ids = |name: &str| {
+        let line = users
+            .lines()
+            .find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres")
+        .or_else(|| ids("nobody"))
+        .context("there is no user nobody")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real server is a process")]
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null());
+    command
+}
+
+fn find(program: &str, folders: &[impl AsRef<Path>]) -> anyhow::Result<PathBuf> {
+    let found = folders.iter().map(|folder| folder.as_ref().join(program));
+    let mut found: Vec<PathBuf> = found.filter(|path| path.exists()).collect();
+    found.sort();
+    found
+        .pop()
+        .with_context(|| format!("{program} is missing: run `scripts/need test`"))
+}
+
+fn finish(mut command: Command) -> anyhow::Result<()> {
+    let done = command
+        .output()
+        .with_context(|| format!("{} does not start", command.get_program().display()))?;
+    let told = [done.stdout, done.stderr].concat();
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&told));
+    Ok(())
+}
+
+/// Starts it from a thread that lives as long as it does: the kernel ends it (`--pdeathsig`) when
+/// that thread goes, so that a test that is killed leaves no server behind.
+fn begin(mut command: Command, folder: &Path) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+    let log = std::fs::File::create(folder.join("log"))?;
+    command.stdout(log.try_clone()?).stderr(log);
+    let (sender, receiver) = mpsc::channel();
+    let waiting = thread::spawn(move || match command.spawn() {
+        Ok(mut child) => {
+            let _ = sender.send(Ok(child.id()));
+            let _ = child.wait();
+        }
+        Err(error) => {
+            let _ = sender.send(Err(error));
+        }
+    });
+    Ok((receiver.recv()??, waiting))
+}
