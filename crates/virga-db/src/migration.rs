@@ -59,9 +59,12 @@ pub(crate) fn script(backend: DatabaseBackend) -> String {
         let heading = format!("-- {}", step.0);
         [heading].into_iter().chain((step.1)(backend)).chain([line])
     });
-    let end = |line: String| match line.starts_with("--") {
-        true => format!("\n{line}\n"),
-        false => format!("{line};\n"),
+    let end = |line: String| {
+        if line.starts_with("--") {
+            format!("\n{line}\n")
+        } else {
+            format!("{line};\n")
+        }
     };
     [ledger(backend)]
         .into_iter()

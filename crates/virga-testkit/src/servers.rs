@@ -166,9 +166,13 @@ fn mariadb(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<
 
 fn postgres(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
     let data = folder.join("data");
-    let programs = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|versions| versions.flatten().map(|v| v.path().join("bin")).collect())
-        .unwrap_or_else(|_| Vec::<PathBuf>::new());
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let programs: Vec<PathBuf> = versions
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .collect();
     let mut install = command("setpriv");
     let mut server = command("setpriv");
     if rustix::process::geteuid().is_root() {

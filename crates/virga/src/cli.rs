@@ -40,7 +40,12 @@ pub(crate) enum Command {
     /// Only the workers: transcode, publish, purge (health and metrics on its port)
     Dispatcher(Listen),
     /// Bring the database's tables up to date
-    Migrate,
+    Migrate {
+        /// Only print the SQL, for a database whose account may not change tables: sqlite, mysql
+        /// or postgres
+        #[arg(long, value_name = "ENGINE")]
+        print: Option<virga_db::Engine>,
+    },
     /// Accounts
     #[command(subcommand)]
     User(User),

@@ -61,7 +61,13 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Api(_) => serve::api(config).await,
         Command::Stream(_) => serve::stream(config).await,
         Command::Dispatcher(_) => serve::dispatcher(config).await,
-        Command::Migrate => {
+        Command::Migrate {
+            print: Some(engine),
+        } => {
+            say(engine.script());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Migrate { print: None } => {
             parts::migrated_database(&config).await?;
             say("The database is up to date.");
             Ok(ExitCode::SUCCESS)

@@ -57,6 +57,8 @@ impl Default for DataConfig {
 pub(crate) struct DatabaseConfig {
     /// `postgres://…` or `mysql://…`; default: SQLite in the data folder.
     pub(crate) url: Option<String>,
+    /// File whose first line is the password, in place of one in the address.
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for DatabaseConfig {

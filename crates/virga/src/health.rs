@@ -151,9 +151,9 @@ impl Health {
         }
         if let Some(db) = &self.db {
             if let Err(error) = db.ping().await {
-                missing.push(format!("database: {error}"));
+                missing.push(format!("database ({}): {error}", db.engine()));
             } else if db.pending_migrations().await.unwrap_or(1) > 0 {
-                missing.push("database: run `virga migrate`".to_owned());
+                missing.push(format!("database ({}): run `virga migrate`", db.engine()));
             }
         }
         if let Some(store) = &self.store

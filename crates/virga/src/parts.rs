@@ -102,7 +102,14 @@ fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
 /// Opens the database as it is.
 pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
     let opened = if let Some(url) = &config.database.url {
-        Db::connect(url).await
+        let file = config.database.password_file.as_ref();
+        let password = file.map(|file| {
+            let content = fs::read_to_string(file).with_context(|| {
+                format!("cannot read database.password_file {}", file.display())
+            })?;
+            anyhow::Ok(content.lines().next().unwrap_or_default().to_owned())
+        });
+        Db::connect(url, password.transpose()?).await
     } else {
         fs::create_dir_all(&config.data.dir)?;
         Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
@@ -110,15 +117,12 @@ pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
     opened.context("cannot open the database")
 }
 
-/// Opens the database and brings it up to date; of several processes one at a time.
+/// Opens the database and brings it up to date; of several processes, on whatever machines, one at
+/// a time.
 pub(crate) async fn migrated_database(config: &Config) -> anyhow::Result<Db> {
-    fs::create_dir_all(&config.data.dir)?;
-    let lock = fs::File::create(config.data.dir.join(".migrate.lock"))?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let db = open_database(config).await?;
     db.migrate()
         .await
         .context("cannot bring the database up to date")?;
-    drop(lock);
     Ok(db)
 }

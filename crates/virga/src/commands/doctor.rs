@@ -41,16 +41,25 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
 async fn database(config: &Config) -> Finding {
     let look = async {
         let db = parts::open_database(config).await?;
-        db.ping().await?;
-        anyhow::Ok(db.pending_migrations().await?)
+        let pending = db.pending_migrations().await?;
+        anyhow::Ok((db.engine(), db.version().await?, pending))
     };
     match look.await {
-        Ok(0) => Ok("answers, tables up to date".to_owned()),
-        Ok(count) => Ok(format!(
-            "answers; {count} migrations will run at the next start"
-        )),
+        Ok((engine, version, pending)) => {
+            let is = format!("{engine} {}", version.text);
+            match (version.too_old, pending) {
+                (Some((major, minor)), _) => Err(format!(
+                    "{is} is too old; Virga needs {major}.{minor} or newer"
+                )),
+                (None, 0) => Ok(format!("{is} answers, tables up to date")),
+                (None, count) => Ok(format!(
+                    "{is} answers; {count} migrations will run at the next start"
+                )),
+            }
+        }
         Err(error) => Err(format!(
-            "{error:#}. Check database.url, or who may write the data folder"
+            "{error:#}. Check database.url and database.password_file, or who may write the data \
+             folder"
         )),
     }
 }

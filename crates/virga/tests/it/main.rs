@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod commands;
+mod engines;
 mod faults;
 mod forms;
 mod hostile;
