@@ -96,7 +96,7 @@ fn the_script_is_printed_for_each_engine_and_no_other() {
     for (engine, word) in [
         ("sqlite", "AUTOINCREMENT"),
         ("mysql", "utf8mb4_bin"),
-        ("postgres", "bigserial"),
+        ("postgres", "AS IDENTITY"),
     ] {
         let (code, script) = site.run(&["migrate", "--print", engine]);
         assert!(code == 0 && script.contains(word), "{script}");
