@@ -6,7 +6,7 @@ CARGO_PROFILE := $(if $(RELEASE),--release,)
 DATA ?= ./data
 LISTEN ?= 0.0.0.0:8080
 
-.PHONY: help run test test-full check e2e bench ui icons clean
+.PHONY: help run test test-full check audit e2e bench ui icons clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,11 @@ bench: ## Measure the figures of benches/README.md (release build)
 ui: ## Build the pages' scripts and styles
 	@scripts/need run
 	@scripts/ui
+
+audit: ## Tools of others against the built site: schemathesis, REDbot, slowhttptest; SBOM
+	@scripts/need test
+	@scripts/ui
+	@scripts/audit
 
 icons: ## Draw the pages' icons again after a change in ui/icons
 	@scripts/need run

@@ -5,8 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::request::Parts;
-use serde::{Serialize, de::DeserializeOwned};
-use std::time::Duration;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{fmt, marker::PhantomData, time::Duration};
 use virga_core::{Failure, Kind};
 
 use crate::Error;
@@ -50,17 +53,38 @@ fn body_failure(status: http::StatusCode, text: String) -> Error {
     Error(Failure::new(kind, "body.invalid", text))
 }
 
+/// A JSON object. Alone a structure would also be read from a list of its fields.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        from.deserialize_map(Fields(PhantomData))
+    }
+}
+
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         in_time(async {
-            axum::Json::<T>::from_request(request, state)
-                .await
-                .map(|axum::Json(value)| Self(value))
-                .map_err(|refused: rejection::JsonRejection| {
+            let object = axum::Json::<Object<T>>::from_request(request, state).await;
+            let axum::Json(Object(value)) =
+                object.map_err(|refused: rejection::JsonRejection| {
                     body_failure(refused.status(), refused.body_text())
-                })
+                })?;
+            Ok(Self(value))
         })
         .await
     }

@@ -26,6 +26,7 @@ use crate::{ApiState, caller::Admin, routes::accounts::find_user};
 
 /// `?q=&cursor=&limit=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AccountsQuery {
     /// A piece of the name.
     q: Option<String>,
@@ -133,6 +134,7 @@ pub(crate) async fn unblock(
 
 /// `?cursor=&limit=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct JobsQuery {
     /// From the page before.
     cursor: Option<String>,

@@ -128,7 +128,7 @@ fn not_yours() -> Failure {
 /// Edits one's own comment.
 #[utoipa::path(patch, path = "/videos/{id}/comments/{comment}", tag = "comments",
     params(("id" = VideoId, Path), ("comment" = CommentId, Path)), request_body = NewComment,
-    responses((status = 200, body = Comment), (status = 409)))]
+    security((), ("token" = [])), responses((status = 401), (status = 200, body = Comment), (status = 409)))]
 pub(crate) async fn edit(
     State(state): State<ApiState>,
     caller: Caller,
@@ -151,7 +151,7 @@ pub(crate) async fn edit(
 /// Deletes a comment: its author, the video's owner, or an administrator.
 #[utoipa::path(delete, path = "/videos/{id}/comments/{comment}", tag = "comments",
     params(("id" = VideoId, Path), ("comment" = CommentId, Path)),
-    responses((status = 204), (status = 409)))]
+    security((), ("token" = [])), responses((status = 401), (status = 204), (status = 409)))]
 pub(crate) async fn delete(
     State(state): State<ApiState>,
     caller: Caller,

@@ -13,6 +13,7 @@ use crate::ApiState;
 
 /// `?page=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SitemapQuery {
     /// From 0.
     #[serde(default)]

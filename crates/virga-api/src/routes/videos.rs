@@ -34,6 +34,7 @@ use crate::{
 
 /// `?sort=&q=&cursor=&limit=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// `new` (default) or `popular`.
     sort: Option<Sort>,
@@ -185,7 +186,7 @@ pub(crate) async fn read(
 /// Changes words or visibility.
 #[utoipa::path(patch, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
     request_body = VideoPatch,
-    responses((status = 200, body = Video), (status = 409), (status = 412)))]
+    security((), ("token" = [])), responses((status = 401), (status = 200, body = Video), (status = 409), (status = 412)))]
 pub(crate) async fn edit(
     State(state): State<ApiState>,
     caller: Caller,
@@ -238,6 +239,7 @@ pub(crate) async fn edit(
 
 /// `?now=true`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DeleteQuery {
     /// For ever, without the undo window.
     #[serde(default)]
@@ -247,7 +249,7 @@ pub(crate) struct DeleteQuery {
 /// Deletes a video; it can be restored for a while unless `now`.
 #[utoipa::path(delete, path = "/videos/{id}", tag = "videos",
     params(("id" = VideoId, Path), DeleteQuery),
-    responses((status = 200, body = Video)))]
+    security((), ("token" = [])), responses((status = 401), (status = 200, body = Video)))]
 pub(crate) async fn delete(
     State(state): State<ApiState>,
     caller: Caller,
@@ -262,7 +264,7 @@ pub(crate) async fn delete(
 /// Takes a deletion back.
 #[utoipa::path(post, path = "/videos/{id}/restore", tag = "videos",
     params(("id" = VideoId, Path)),
-    responses((status = 200, body = Video), (status = 409)))]
+    security((), ("token" = [])), responses((status = 401), (status = 200, body = Video), (status = 409)))]
 pub(crate) async fn restore(
     State(state): State<ApiState>,
     caller: Caller,
@@ -276,7 +278,7 @@ pub(crate) async fn restore(
 /// Tries again what failed.
 #[utoipa::path(post, path = "/videos/{id}/retry", tag = "videos",
     params(("id" = VideoId, Path)),
-    responses((status = 202, body = Video), (status = 409)))]
+    security((), ("token" = [])), responses((status = 401), (status = 202, body = Video), (status = 409)))]
 pub(crate) async fn retry(
     State(state): State<ApiState>,
     caller: Caller,
@@ -291,7 +293,7 @@ pub(crate) async fn retry(
 /// The original, for its owner, as a download.
 #[utoipa::path(get, path = "/videos/{id}/source", tag = "videos",
     params(("id" = VideoId, Path)),
-    responses((status = 200, content_type = "application/octet-stream", body = [u8]),
+    security((), ("token" = [])), responses((status = 401), (status = 200, content_type = "application/octet-stream", body = [u8]),
         (status = 304, description = "Not modified"),
         (status = 206, content_type = "application/octet-stream", body = [u8]),
         (status = 403), (status = 409), (status = 416)))]

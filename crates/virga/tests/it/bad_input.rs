@@ -393,6 +393,41 @@ async fn answers_to_wrong_fields_are_problem_details() {
 }
 
 #[tokio::test]
+async fn bodies_that_are_no_object_and_methods_that_are_not_taken_are_told_as_problems() {
+    let (_site, ann, _) = two_people().await;
+    let deep = "[".repeat(100_000);
+    let bodies = [
+        "",
+        "{",
+        "null",
+        "1e999",
+        "\"x\"",
+        "[\"a title\", \"\", \"public\"]",
+        "{\"title\": \"\\ud800\"}",
+        "{\"title\": 1e400}",
+        "\u{0}",
+        &deep,
+    ];
+    for path in ["users", "sessions", "videos", "uploads", "uploads/form"] {
+        for body in bodies {
+            let request = ann.request(Method::POST, &format!("/api/v1/{path}"));
+            let request = request.header("content-type", "application/json");
+            let answer = ann.send(request.body(body.to_owned())).await;
+            let shown: String = body.chars().take(40).collect();
+            assert!(
+                [400, 422].contains(&answer.status.as_u16()),
+                "{path}: {shown:?}: {}",
+                answer.status
+            );
+            assert_eq!(answer.code(), "body.invalid", "{path}: {shown:?}");
+        }
+    }
+    let refused = ann.put_json("/api/v1/videos", json!({})).await.expect(405);
+    assert_eq!(refused.code(), "method");
+    assert!(refused.headers.contains_key("allow"));
+}
+
+#[tokio::test]
 async fn too_many_requests_are_told_when_to_come_back() {
     let site = Site::of(VIRGA)
         .set("VIRGA_LIMITS__READS_PER_SECOND", "5")
