@@ -74,13 +74,15 @@ class UploadPage extends HTMLElement {
   connectedCallback(): void {
     this.#t = texts(this);
     this.#target = this.dataset.target;
-    show(part(this, "drop"), true);
-    show(part(this, "open"), true);
     const input = this.querySelector<HTMLInputElement>("#files");
-    input?.addEventListener("change", () => {
-      void this.#take([...(input.files ?? [])]);
+    const chosen = () => {
+      if (!input?.files?.length) return;
+      void this.#take([...input.files]);
       input.value = "";
-    });
+    };
+    input?.addEventListener("change", chosen);
+    // Somebody was quicker than this script.
+    chosen();
     this.#drops();
     for (const again of this.querySelectorAll<HTMLInputElement>("input[data-again]")) {
       again.addEventListener("change", () => void this.#again(again));
