@@ -4,6 +4,8 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+use crate::Clip;
+
 /// An answer, read whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -222,6 +224,17 @@ impl Person {
             .post(&format!("/api/v1/uploads/{id}/complete"), json!({}))
             .await
             .expect(202);
+        video
+    }
+
+    /// Uploads a short clip and waits until it plays; the video's id.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn playable(&self, title: &str, visibility: &str) -> String {
+        let clip = Clip::default().bytes();
+        let video = self.upload(title, visibility, &clip).await;
+        self.wait_for(&video, &["playable", "ready"]).await;
         video
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use virga_core::{permission::Role, wire::Me};
 
-use crate::{assets, locale::Lang, reasons, theme::Theme};
+use crate::{assets, locale::Lang, pages::studio::STATE_STRINGS, reasons, theme::Theme};
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]
@@ -84,9 +84,10 @@ impl Frame {
         self.map_of(keys.iter().map(|key| (*key).to_owned()))
     }
 
-    /// The same, with the words for why work on a video failed.
-    pub(crate) fn strings_with_reasons(&self, keys: &[&str]) -> String {
-        let keys = keys.iter().map(|key| (*key).to_owned());
+    /// The same, with the words for the states of a video and for why work on one failed.
+    pub(crate) fn strings_with_states(&self, keys: &[&str]) -> String {
+        let keys = STATE_STRINGS.iter().chain(keys);
+        let keys = keys.map(|key| (*key).to_owned());
         // On English pages the API's own words are shown: they hold the figures.
         let reasons = reasons::keys().filter(|_| self.lang != Lang::En);
         self.map_of(keys.chain(reasons))

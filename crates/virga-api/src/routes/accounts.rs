@@ -50,7 +50,8 @@ pub(crate) async fn set_up(
     let (limit, network) = (&state.limits.by_address, caller.network());
     limit.take(network, state.app.clock.now())?;
     let site_name = text::title(&setup.site_name)?;
-    let user = new_user(&state, &setup.name, &setup.password, Role::Admin).await?;
+    let NewAccount { name, password } = &setup.administrator;
+    let user = new_user(&state, name, password, Role::Admin).await?;
     state
         .app
         .set_up(&setup.token, &user, &site_name, setup.registration)

@@ -44,11 +44,7 @@ impl FormTicket {
         now: Timestamp,
     ) -> Result<(), BadSignature> {
         let fields = self.fields();
-        ring.verify(kid, sig, "form", &fields.each_ref().map(String::as_str))?;
-        if now < self.expires {
-            Ok(())
-        } else {
-            Err(BadSignature)
-        }
+        let fields = fields.each_ref().map(String::as_str);
+        ring.verify_until((kid, sig), "form", &fields, self.expires.seconds(), now)
     }
 }

@@ -110,16 +110,9 @@ pub struct User {
 pub struct Setup {
     /// From the link that the first start printed.
     pub token: String,
-    /// The administrator's name, as in `NewAccount`.
-    #[schema(
-        min_length = 2,
-        max_length = 32,
-        pattern = "^[_.-]*[\\p{L}\\p{N}][\\p{L}\\p{N}_.-]*$"
-    )]
-    pub name: String,
-    /// The administrator's password, as in `NewAccount`.
-    #[schema(min_length = 8, max_length = 1024)]
-    pub password: String,
+    /// The administrator's account: its fields stand beside the others.
+    #[serde(flatten)]
+    pub administrator: NewAccount,
     /// The site's name, 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub site_name: String,
@@ -129,7 +122,7 @@ pub struct Setup {
 
 impl std::fmt::Debug for Setup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Setup({:?})", self.name)
+        write!(f, "Setup({:?})", self.administrator.name)
     }
 }
 

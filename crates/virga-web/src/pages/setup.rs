@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::Query, response::Response};
 use http::StatusCode;
 use serde::Deserialize;
-use virga_core::wire::{Registration, Setup};
+use virga_core::wire::{NewAccount, Registration, Setup};
 
 use crate::{
     errors::FormErrors,
@@ -70,8 +70,10 @@ pub(crate) async fn show(visit: Visit, Query(form): Query<SetupForm>) -> Respons
 pub(crate) async fn submit(Sent(visit, form): Sent<SetupForm>) -> Result<Response, Fault> {
     let setup = Setup {
         token: form.token.trim().to_owned(),
-        name: form.name.trim().to_owned(),
-        password: form.password.clone(),
+        administrator: NewAccount {
+            name: form.name.trim().to_owned(),
+            password: form.password.clone(),
+        },
         site_name: form.site_name.trim().to_owned(),
         registration: if form.registration == "closed" {
             Registration::Closed

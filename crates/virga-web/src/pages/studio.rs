@@ -128,7 +128,7 @@ impl Row {
 impl MinePage {
     pub(crate) fn new(f: Frame, now: Timestamp, quota: String, videos: &[Video]) -> Self {
         Self {
-            strings: f.strings_with_reasons(&STATE_STRINGS),
+            strings: f.strings_with_states(&[]),
             quota,
             rows: videos
                 .iter()

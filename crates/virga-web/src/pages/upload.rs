@@ -22,14 +22,7 @@ use crate::{
     visit::{Sent, Visit},
 };
 
-const UPLOAD_STRINGS: [&str; 33] = [
-    "state-draft",
-    "state-uploading",
-    "state-processing",
-    "state-playable",
-    "state-ready",
-    "state-failed",
-    "state-deleted",
+const UPLOAD_STRINGS: [&str; 26] = [
     "upload-waiting",
     "upload-checking",
     "upload-paused",
@@ -117,7 +110,7 @@ impl UploadPage {
     ) -> Self {
         let f = visit_frame;
         Self {
-            strings: f.strings_with_reasons(&UPLOAD_STRINGS),
+            strings: f.strings_with_states(&UPLOAD_STRINGS),
             upload_max,
             upload_max_text: show::bytes(upload_max),
             quota,

@@ -27,14 +27,7 @@ use crate::{
     visit::Visit,
 };
 
-const WATCH_STRINGS: [&str; 13] = [
-    "state-draft",
-    "state-uploading",
-    "state-processing",
-    "state-playable",
-    "state-ready",
-    "state-failed",
-    "state-deleted",
+const WATCH_STRINGS: [&str; 6] = [
     "stage-draft",
     "stage-uploading",
     "stage-processing",
@@ -221,7 +214,7 @@ impl WatchPage {
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
-            strings: f.strings_with_reasons(&[&WATCH_STRINGS[..], &PLAYER_STRINGS].concat()),
+            strings: f.strings_with_states(&[&WATCH_STRINGS[..], &PLAYER_STRINGS].concat()),
             comment_strings: f.strings(&COMMENT_STRINGS),
             share_strings: f.strings(&SHARE_STRINGS),
             plays,

@@ -130,8 +130,7 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
     let site = Site::of(VIRGA).start();
     let root = administrator(&site).await;
     let ann = site.register("ann").await;
-    let video = ann.upload("Rain", "public", &Clip::default().bytes()).await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Rain", "public").await;
     let path = "/api/v1/admin/users/ann/block";
     let _ = root.put(path, Vec::new()).await.expect(204);
     let _ = ann.get("/api/v1/users/me").await.expect(401);

@@ -68,9 +68,7 @@ async fn a_cookie_without_the_sites_origin_changes_nothing() {
 #[tokio::test]
 async fn another_persons_video_is_out_of_reach() {
     let (site, ann, eve) = two_people().await;
-    let clip = Clip::default().bytes();
-    let video = ann.upload("Mine", "public", &clip).await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Mine", "public").await;
     let path = format!("/api/v1/videos/{video}");
     let _ = eve
         .patch(&path, json!({"title": "Eve's"}))

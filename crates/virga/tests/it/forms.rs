@@ -1,6 +1,6 @@
 //! A whole file by one plain form, as a browser without script sends it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use virga_testkit::{Answer, Clip, Person, Role, Site, sha256};
 
 use crate::{
@@ -9,10 +9,11 @@ use crate::{
 };
 
 /// The address for a draft's file.
-async fn offer(who: &Person, video: &str) -> Value {
+async fn offer(who: &Person, video: &str) -> String {
     let ask = json!({ "video_id": video });
     let answer = who.post("/api/v1/uploads/form", ask).await;
-    answer.expect(200).json()
+    let offer = answer.expect(200).json();
+    offer["url"].as_str().unwrap().to_owned()
 }
 
 /// Sends a file as a browser does.
@@ -44,10 +45,7 @@ async fn a_form_fills_its_draft_once() {
     let ann = site.register("ann").await;
     let bytes = Clip::default().bytes();
     let video = ann.draft("Plain", "public").await;
-    let url = offer(&ann, &video).await["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = offer(&ann, &video).await;
     let sent = send(&ann, &url, &bytes).await.unwrap();
     assert_eq!(target(sent), format!("/v/{video}"));
     ann.wait_for(&video, &["ready"]).await;
@@ -70,10 +68,7 @@ async fn a_form_that_is_not_permitted_leaves_nothing() {
     site.start(Role::Serve);
     let (ann, ben) = (site.register("ann").await, site.register("ben").await);
     let video = ann.draft("Plain", "unlisted").await;
-    let url = offer(&ann, &video).await["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = offer(&ann, &video).await;
     let ask = json!({ "video_id": video });
     let _ = ben
         .post("/api/v1/uploads/form", ask.clone())
@@ -120,17 +115,11 @@ async fn killed_before_the_forms_file_is_named_the_draft_is_free_again() {
     let ann = site.register("ann").await;
     let bytes = Clip::default().bytes();
     let video = ann.draft("Plain", "public").await;
-    let url = offer(&ann, &video).await["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = offer(&ann, &video).await;
     assert!(send(&ann, &url, &bytes).await.is_err());
     heal(&mut site);
     ann.wait_for(&video, &["draft"]).await;
-    let url = offer(&ann, &video).await["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = offer(&ann, &video).await;
     let sent = send(&ann, &url, &bytes).await.unwrap();
     assert_eq!(target(sent), format!("/v/{video}"));
     all_is_well(&site, &ann, &video, &bytes).await;
@@ -142,10 +131,7 @@ async fn killed_after_the_forms_file_is_named_it_is_kept() {
     let ann = site.register("ann").await;
     let bytes = Clip::default().bytes();
     let video = ann.draft("Plain", "public").await;
-    let url = offer(&ann, &video).await["url"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let url = offer(&ann, &video).await;
     assert!(send(&ann, &url, &bytes).await.is_err());
     heal(&mut site);
     all_is_well(&site, &ann, &video, &bytes).await;

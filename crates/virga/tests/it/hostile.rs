@@ -52,10 +52,7 @@ async fn hostile_words_are_shown_as_words() {
         .upload("Plain", "public", &Clip::default().bytes())
         .await;
     ann.wait_for(&video, &["ready"]).await;
-    let beside = ann
-        .upload("Beside", "public", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&beside, &["playable", "ready"]).await;
+    let beside = ann.playable("Beside", "public").await;
     for words in MARKUP.iter().chain(&[TURNED]) {
         let path = format!("/api/v1/videos/{video}");
         let ask = json!({"title": words, "description": words});
@@ -115,10 +112,7 @@ async fn hostile_words_are_shown_as_words() {
 async fn hostile_words_without_end_or_without_sight_are_refused() {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let video = ann
-        .upload("Plain", "public", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Plain", "public").await;
     let path = format!("/api/v1/videos/{video}");
     let comments = format!("{path}/comments");
     for (long, status) in [
@@ -173,10 +167,7 @@ async fn hostile_words_without_end_or_without_sight_are_refused() {
 async fn hostile_words_that_nobody_sees_are_no_words() {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let video = ann
-        .upload("Plain", "public", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Plain", "public").await;
     let path = format!("/api/v1/videos/{video}");
     let comments = format!("{path}/comments");
     for unseen in [

@@ -88,8 +88,7 @@ async fn where_a_viewer_stopped_is_kept_for_that_viewer_only() {
         site.register("ben").await,
         site.stranger(),
     );
-    let video = ann.upload("Long", "public", &Clip::default().bytes()).await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Long", "public").await;
     let path = format!("/api/v1/videos/{video}/position");
     let at = |seconds: f64| json!({ "seconds": seconds });
     for seconds in [1.25, 2.5] {

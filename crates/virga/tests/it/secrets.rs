@@ -3,7 +3,7 @@
 
 use reqwest::{Method, header};
 use serde_json::json;
-use virga_testkit::{Clip, Person, Role, Site};
+use virga_testkit::{Person, Role, Site};
 
 use crate::{VIRGA, sockets::exchange};
 
@@ -78,10 +78,7 @@ async fn misplace(site: &Site, who: &Person, secret: &str) {
 
 /// Plays, sends a part and a form: the grant, the part's address and the form's.
 async fn used_addresses(root: &Person) -> [String; 3] {
-    let video = root
-        .upload("Mine", "private", &Clip::default().bytes())
-        .await;
-    root.wait_for(&video, &["playable", "ready"]).await;
+    let video = root.playable("Mine", "private").await;
     let hls = root.playback(&video).await["hls"]
         .as_str()
         .unwrap()

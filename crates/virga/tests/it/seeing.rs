@@ -43,10 +43,7 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
         .to_owned();
     assert_eq!(status(&site.stranger(), &after).await, 200);
 
-    let other = ann
-        .upload("Other", "unlisted", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&other, &["playable", "ready"]).await;
+    let other = ann.playable("Other", "unlisted").await;
     let _ = ann.playback(&other).await;
     let moved = after.replace(&video, &other);
     assert_eq!(
@@ -76,10 +73,7 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
 async fn a_reload_loop_counts_one_view() {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let video = ann
-        .upload("Views", "public", &Clip::default().bytes())
-        .await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Views", "public").await;
     let path = format!("/api/v1/videos/{video}/views");
     let _ = ann.post(&path, json!({"watched": 0.1})).await.expect(422);
     for _ in 0..100 {
@@ -199,8 +193,7 @@ async fn comments_are_edited_by_their_author_and_removed_by_the_owner_too() {
         site.register("ben").await,
         site.register("eve").await,
     );
-    let video = ann.upload("Talk", "public", &Clip::default().bytes()).await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
+    let video = ann.playable("Talk", "public").await;
     let path = format!("/api/v1/videos/{video}/comments");
     let mut ids = Vec::new();
     for n in 0..5 {

@@ -7,7 +7,7 @@ use virga_core::{
     keys::{self, FormTicket, KeyRing, PartTicket},
     upload::PartSpan,
 };
-use virga_testkit::{Clip, Person, Role, Site};
+use virga_testkit::{Person, Role, Site};
 
 use crate::{VIRGA, sockets::exchange};
 
@@ -61,12 +61,6 @@ fn flipped(text: &str, from: usize) -> Vec<String> {
         .collect()
 }
 
-async fn private(who: &Person, title: &str) -> String {
-    let video = who.upload(title, "private", &Clip::default().bytes()).await;
-    who.wait_for(&video, &["playable", "ready"]).await;
-    video
-}
-
 /// The grant in a playlist's address.
 async fn granted(who: &Person, video: &str) -> String {
     let playback = who.playback(video).await;
@@ -79,7 +73,10 @@ async fn granted(who: &Person, video: &str) -> String {
 async fn signatures_every_wrong_grant_reads_the_same() {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let (a, b) = (private(&ann, "A").await, private(&ann, "B").await);
+    let (a, b) = (
+        ann.playable("A", "private").await,
+        ann.playable("B", "private").await,
+    );
     let (ring, grant) = (ring_of(&site), granted(&ann, &a).await);
     let id: VideoId = a.parse().unwrap();
     let end =
@@ -158,14 +155,20 @@ fn form_path(ring: &KeyRing, video: &str, me: &Value, expires: Timestamp) -> Str
     ticket.to_path(ring)
 }
 
-#[tokio::test]
-async fn signatures_every_wrong_address_for_bytes_reads_the_same() {
+/// A site, somebody on it, and two drafts of hers.
+async fn two_drafts() -> (Site, Person, [String; 2]) {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let (a, b) = (
+    let drafts = [
         ann.draft("A", "public").await,
         ann.draft("B", "public").await,
-    );
+    ];
+    (site, ann, drafts)
+}
+
+#[tokio::test]
+async fn signatures_every_wrong_address_for_bytes_reads_the_same() {
+    let (site, ann, [a, b]) = two_drafts().await;
     let (one, two) = (ann.open_upload(&a, 10).await, ann.open_upload(&b, 10).await);
     let id = |upload: Value| upload["id"].as_str().unwrap().to_owned();
     let (one, two) = (id(one), id(two));
@@ -229,12 +232,7 @@ async fn signatures_every_wrong_address_for_bytes_reads_the_same() {
 
 #[tokio::test]
 async fn signatures_every_wrong_form_reads_the_same() {
-    let site = Site::of(VIRGA).start();
-    let ann = site.register("ann").await;
-    let (a, b) = (
-        ann.draft("A", "public").await,
-        ann.draft("B", "public").await,
-    );
+    let (site, ann, [a, b]) = two_drafts().await;
     let (ring, foreign) = (ring_of(&site), KeyRing::generate(&OsEntropy));
     let (later, past) = (now().plus(HOUR), now().minus(Duration::from_secs(1)));
     let me = ann.get("/api/v1/users/me").await.json();
@@ -270,7 +268,7 @@ async fn signatures_every_wrong_form_reads_the_same() {
 async fn signatures_of_two_keys_are_live_and_a_rotation_ends_nothing() {
     let mut site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
-    let video = private(&ann, "A").await;
+    let video = ann.playable("A", "private").await;
     let upload = ann.open_upload(&ann.draft("B", "public").await, 10).await;
     let part = ann.part_url(upload["id"].as_str().unwrap(), 1).await;
     let main = |grant: &str| format!("/media/g/{grant}/{video}/main.m3u8");
