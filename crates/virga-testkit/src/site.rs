@@ -3,10 +3,10 @@
 use anyhow::{Context, bail};
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Seek},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -193,7 +193,7 @@ impl Site {
     }
 
     fn is_ready(&self, role: Role) -> bool {
-        use std::io::{Read, Write};
+        use std::io::Write;
         let Some(running) = self.running.get(&role) else {
             return false;
         };
@@ -220,18 +220,10 @@ impl Site {
     ///
     /// # Panics
     /// Where it does not.
-    pub fn wait_ended(&mut self, role: Role) -> std::process::ExitStatus {
-        let output = Arc::clone(&self.output);
+    pub fn wait_ended(&mut self, role: Role) -> ExitStatus {
         let running = self.running.get_mut(&role).expect("it was started");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = running.child.try_wait().expect("it is our child") {
-                return status;
-            }
-            let log = || output.lock().map(|text| text.clone()).unwrap_or_default();
-            assert!(Instant::now() < deadline, "{role:?} did not end\n{}", log());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let ended = ended(&mut running.child);
+        ended.unwrap_or_else(|| panic!("{role:?} did not end\n{}", self.output()))
     }
 
     /// Asks a role to stop, as a service manager would.
@@ -376,24 +368,34 @@ impl Site {
     /// Runs a command of the program on this site's data: its exit code and output.
     ///
     /// # Panics
-    /// Where the program cannot be started.
+    /// Where the program cannot be started, or does not end.
     pub fn run(&self, args: &[&str]) -> (i32, String) {
         #[expect(
             clippy::disallowed_methods,
             reason = "the program under test is a process"
         )]
-        let output = Command::new(&self.builder.program)
+        let mut command = Command::new(&self.builder.program);
+        // A file, unlike a pipe, takes any length while nobody reads.
+        let mut said = tempfile::tempfile().expect("a file for the output");
+        let copy = || said.try_clone().expect("the same file");
+        let mut child = command
             .args(args)
             .arg("--data")
             .arg(self.data())
             .envs(&self.builder.environment)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(copy())
+            .stderr(copy())
+            .spawn()
             .expect("the program starts");
-        let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
+        let ended = ended(&mut child);
+        let mut text = Vec::new();
+        said.rewind()
+            .and_then(|()| said.read_to_end(&mut text))
+            .expect("its output is read");
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let status = ended.unwrap_or_else(|| panic!("{args:?} does not end: {text}"));
+        (status.code().unwrap_or(-1), text)
     }
 
     /// Someone without an account.
@@ -408,6 +410,20 @@ impl Site {
     pub async fn register(&self, name: &str) -> Person {
         self.stranger().register(name).await
     }
+}
+
+/// How a process ended by itself; `None`: it did not, and was ended.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 impl Drop for Site {

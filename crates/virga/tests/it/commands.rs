@@ -3,10 +3,15 @@
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
-use virga_core::{Clock, OsEntropy, SystemClock, UploadId, job::JobKind};
+use virga_core::{
+    Clock, OsEntropy, SystemClock, UploadId,
+    job::{JobKind, JobState},
+};
 use virga_db::{
     Db,
     jobs::{self, Claim},
@@ -279,8 +284,39 @@ async fn sigterm_drains_and_gives_leases_back() {
     let clip = Clip::default().seconds(8.0).size("1280x720").bytes();
     let video = ann.upload("Stop", "public", &clip).await;
     ann.wait_for(&video, &["playable"]).await;
+    let draft = ann.draft("In flight", "public").await;
+    let upload = ann.open_upload(&draft, 8).await;
+    let part = ann.part_url(upload["id"].as_str().unwrap(), 1).await;
+    let mut socket = TcpStream::connect(("127.0.0.1", site.port(Role::Serve))).unwrap();
+    write!(
+        socket,
+        "PUT {part} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf"
+    )
+    .unwrap();
+    // Whatever is asked after the part was begun is answered after the part is being read.
+    let _ = ann.get("/livez").await.expect(200);
     site.terminate(Role::Serve);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !site.output().contains("stopping: SIGTERM") {
+        assert!(Instant::now() < deadline, "{}", site.output());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    write!(socket, "half").unwrap();
+    let mut said = String::new();
+    let _ = socket.read_to_string(&mut said);
+    assert!(said.starts_with("HTTP/1.1 204"), "what runs ends: {said:?}");
     assert!(site.wait_ended(Role::Serve).success(), "{}", site.output());
+    let db = Db::open_sqlite(&site.data().join("virga.sqlite"))
+        .await
+        .unwrap();
+    let held = jobs::of_video(db.read(), video.parse().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        held.iter().all(|job| job.state != JobState::Leased),
+        "{held:?}"
+    );
+    db.close().await;
     site.start(Role::Serve);
     let shown = ann.wait_for(&video, &["ready"]).await;
     assert!(shown["warnings"].is_null(), "{shown}");
