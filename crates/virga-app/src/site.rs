@@ -7,7 +7,7 @@ use virga_core::{
     keys::hex,
     wire::{Registration, Site},
 };
-use virga_db::{DbError, accounts, settings};
+use virga_db::{DbError, accounts, retried, settings};
 
 use crate::App;
 
@@ -71,6 +71,16 @@ impl App {
     /// Makes the account the first administrator and names the site. Of two who hold the link at
     /// once, one is told that it is used up.
     pub async fn set_up(
+        &self,
+        token: &str,
+        admin: &accounts::UserRow,
+        site_name: &str,
+        registration: Registration,
+    ) -> Result<()> {
+        retried(|| self.set_up_once(token, admin, site_name, registration)).await
+    }
+
+    async fn set_up_once(
         &self,
         token: &str,
         admin: &accounts::UserRow,

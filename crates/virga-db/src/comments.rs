@@ -1,7 +1,7 @@
 //! Comments, newest first, paged by time and id.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, QuerySelect, sea_query::Expr,
 };
 use virga_core::{CommentId, Timestamp, UserId, VideoId};
@@ -99,15 +99,8 @@ pub async fn page(
 ) -> Result<Vec<CommentRow>> {
     let mut query = comment::Entity::find().filter(comment::Column::VideoId.eq(video.to_string()));
     if let Some((at, id)) = after {
-        query = query.filter(
-            Condition::any()
-                .add(comment::Column::CreatedAt.lt(*at))
-                .add(
-                    Condition::all()
-                        .add(comment::Column::CreatedAt.eq(*at))
-                        .add(comment::Column::Id.lt(id.as_str())),
-                ),
-        );
+        let (time, key) = (comment::Column::CreatedAt, comment::Column::Id);
+        query = query.filter(videos::beyond(time, key, *at, id));
     }
     let rows = query
         .order_by_desc(comment::Column::CreatedAt)

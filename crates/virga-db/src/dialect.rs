@@ -130,6 +130,93 @@ pub(crate) fn create_table(
     [table].into_iter().chain(indexes).collect()
 }
 
+/// A small number that the database works out from the rest of its row.
+pub(crate) fn add_computed(
+    backend: DatabaseBackend,
+    table: &str,
+    column: &str,
+    from: &str,
+) -> Vec<String> {
+    match backend {
+        DatabaseBackend::MySql => {
+            let add = format!(
+                "ALTER TABLE {table} ADD COLUMN {column} SMALLINT GENERATED ALWAYS AS ({from}) \
+                 VIRTUAL"
+            );
+            unless_there(&columns_named(table, column), &add)
+        }
+        DatabaseBackend::Postgres => vec![format!(
+            "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} SMALLINT GENERATED ALWAYS AS \
+             ({from}) STORED"
+        )],
+        // Its migrations are undone whole: none is met half done.
+        _ => vec![format!(
+            "ALTER TABLE {table} ADD COLUMN {column} INTEGER GENERATED ALWAYS AS ({from}) VIRTUAL"
+        )],
+    }
+}
+
+/// An index on a table that stands.
+pub(crate) fn add_index(
+    backend: DatabaseBackend,
+    name: &str,
+    table: &str,
+    columns: &str,
+) -> Vec<String> {
+    match backend {
+        DatabaseBackend::MySql => unless_there(
+            &indexes_named(table, name),
+            &format!("CREATE INDEX {name} ON {table} ({columns})"),
+        ),
+        _ => vec![format!(
+            "CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})"
+        )],
+    }
+}
+
+/// Drops an index.
+pub(crate) fn drop_index(backend: DatabaseBackend, name: &str, table: &str) -> Vec<String> {
+    match backend {
+        DatabaseBackend::MySql => {
+            let gone = format!("NOT EXISTS (SELECT 1 FROM {})", indexes_named(table, name));
+            only_if_not(&gone, &format!("DROP INDEX {name} ON {table}"))
+        }
+        _ => vec![format!("DROP INDEX IF EXISTS {name}")],
+    }
+}
+
+fn columns_named(table: &str, column: &str) -> String {
+    format!(
+        "information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{table}' \
+         AND column_name = '{column}'"
+    )
+}
+
+fn indexes_named(table: &str, name: &str) -> String {
+    format!(
+        "information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}' \
+         AND index_name = '{name}'"
+    )
+}
+
+fn unless_there(rows: &str, statement: &str) -> Vec<String> {
+    only_if_not(&format!("EXISTS (SELECT 1 FROM {rows})"), statement)
+}
+
+/// MySQL knows no `IF NOT EXISTS` for columns and indexes, and does not undo them with their
+/// transaction: a step that a crash cut in two runs again and skips what it did.
+fn only_if_not(done: &str, statement: &str) -> Vec<String> {
+    vec![
+        format!(
+            "SET @step = IF({done}, 'DO 0', '{}')",
+            statement.replace('\'', "''")
+        ),
+        "PREPARE step FROM @step".to_owned(),
+        "EXECUTE step".to_owned(),
+        "DEALLOCATE PREPARE step".to_owned(),
+    ]
+}
+
 /// Whether a table is there. Needs no right to change anything.
 pub(crate) async fn has_table(c: &impl ConnectionTrait, table: &str) -> Result<bool> {
     let backend = c.get_database_backend();

@@ -4,6 +4,9 @@
 
 mod m20261122_000001_init;
 mod m20261122_000002_feed;
+mod m20261122_000003_lists;
+#[cfg(feature = "failpoints")]
+mod m29990101_000001_planted;
 
 use sea_orm::{
     ActiveValue::Set,
@@ -20,6 +23,12 @@ type Migration = (&'static str, fn(DatabaseBackend) -> Vec<String>);
 const ALL: &[Migration] = &[
     ("m20261122_000001_init", m20261122_000001_init::statements),
     ("m20261122_000002_feed", m20261122_000002_feed::statements),
+    ("m20261122_000003_lists", m20261122_000003_lists::statements),
+    #[cfg(feature = "failpoints")]
+    (
+        "m29990101_000001_planted",
+        m29990101_000001_planted::statements,
+    ),
 ];
 const LEDGER: &str = "seaql_migrations";
 

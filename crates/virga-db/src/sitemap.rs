@@ -1,24 +1,19 @@
 //! Every public video that plays, as a list for search engines.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
-use virga_core::{
-    Timestamp, VideoId,
-    video::{VideoState, Visibility},
-};
+use virga_core::{Timestamp, VideoId};
 
 use crate::{
     Result,
     entity::video::{self, Column as C},
     rows::id,
+    videos::listed,
 };
 
 fn public() -> Select<video::Entity> {
-    video::Entity::find()
-        .filter(C::Visibility.eq(Visibility::Public.as_str()))
-        .filter(C::State.is_in([VideoState::Playable.as_str(), VideoState::Ready.as_str()]))
+    video::Entity::find().filter(listed())
 }
 
 /// How many there are.

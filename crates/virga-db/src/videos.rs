@@ -1,18 +1,16 @@
-//! Videos: the catalogue, and the two counters that everything published hangs on
+//! Videos: the catalogue, its lists, and the two counters that everything published hangs on
 //! (`presentation_version`, `epoch`).
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, LikeExpr},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 use virga_core::{
     Timestamp, UserId, VideoId,
     reason::Reason,
     upload::UploadState,
     video::{StateFacts, VideoState, Visibility},
-    wire::{Effect, Sort},
+    wire::Effect,
 };
 
 use crate::{
@@ -24,6 +22,14 @@ use crate::{
     tracks, uploads,
 };
 
+mod listing;
+mod publication;
+
+pub use listing::{Listing, SEARCHED, count, cursor, list};
+pub(crate) use listing::{beyond, listed};
+pub use publication::{lease_publish, note_published, release_publish, unpublish, unpublished};
+
+use listing::searchable;
 use video::Column as C;
 
 /// A draft to add.
@@ -39,10 +45,6 @@ pub struct NewVideoRow {
     pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
-}
-
-fn searchable(title: &str) -> String {
-    title.to_lowercase()
 }
 
 /// Adds a draft.
@@ -327,159 +329,6 @@ pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
         .await?;
     video::Entity::delete_by_id(text).exec(tx).await?;
     Ok(())
-}
-
-/// Takes the right to write the presentation object until `lease`.
-pub async fn lease_publish(
-    c: &impl ConnectionTrait,
-    id: VideoId,
-    now: Timestamp,
-    lease: Timestamp,
-) -> Result<bool> {
-    let changed = video::Entity::update_many()
-        .col_expr(C::PublishLease, Expr::value(lease.0))
-        .filter(C::Id.eq(id.to_string()))
-        .filter(C::PublishLease.lte(now.0))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
-}
-
-/// Gives the right to write the presentation object back.
-pub async fn release_publish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::PublishLease, Expr::value(0))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
-}
-
-/// The object in the store carries `version`; gives the lease back. `false`: the rows moved on
-/// meanwhile, so write again.
-pub async fn note_published(c: &impl ConnectionTrait, id: VideoId, version: i64) -> Result<bool> {
-    let changed = video::Entity::update_many()
-        .col_expr(C::PublishedVersion, Expr::value(version))
-        .col_expr(C::PublishLease, Expr::value(0))
-        .filter(C::Id.eq(id.to_string()))
-        .filter(C::PresentationVersion.eq(version))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
-}
-
-/// Makes the published object count as out of date.
-pub async fn unpublish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::PublishedVersion, Expr::value(0))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
-}
-
-/// Videos whose published object is behind their rows.
-pub async fn unpublished(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<VideoId>> {
-    let rows = video::Entity::find()
-        .filter(Expr::col(C::PublishedVersion).lt(Expr::col(C::PresentationVersion)))
-        .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter()
-        .map(|row| crate::rows::id("videos", "id", &row.id))
-        .collect()
-}
-
-/// Which videos a list shows.
-#[derive(Clone, Debug)]
-pub struct Listing<'a> {
-    /// Of one owner.
-    pub owner: Option<UserId>,
-    /// All states and visibilities (the owner's own list), or only public ones that play.
-    pub everything: bool,
-    /// What was deleted for ever by now is left out.
-    pub now: Timestamp,
-    /// Order.
-    pub sort: Sort,
-    /// Words in the title.
-    pub query: Option<&'a str>,
-    /// The last entry seen: sort value and id.
-    pub after: Option<(i64, String)>,
-    /// Entries.
-    pub limit: u64,
-}
-
-/// A list's order: the column and how a row reads in it.
-fn order(listing: &Listing<'_>) -> C {
-    match (listing.everything, listing.sort) {
-        (true, _) => C::CreatedAt,
-        (false, Sort::New) => C::PublishedAt,
-        (false, Sort::Popular) => C::Views,
-    }
-}
-
-/// The cursor that goes on after a row.
-pub fn cursor(listing: &Listing<'_>, row: &VideoRow) -> (i64, String) {
-    let value = match order(listing) {
-        C::CreatedAt => row.created_at.0,
-        C::Views => signed(row.views),
-        _ => row.published_at.map_or(0, |at| at.0),
-    };
-    (value, row.id.to_string())
-}
-
-fn listed(listing: &Listing<'_>) -> Select<video::Entity> {
-    let mut query = video::Entity::find();
-    if let Some(owner) = listing.owner {
-        query = query.filter(C::OwnerId.eq(owner.to_string()));
-    }
-    if listing.everything {
-        query = query.filter(C::PurgeAt.is_null().or(C::PurgeAt.gt(listing.now.0)));
-    } else {
-        query = query
-            .filter(C::Visibility.eq(Visibility::Public.as_str()))
-            .filter(C::State.is_in([VideoState::Playable.as_str(), VideoState::Ready.as_str()]));
-    }
-    for word in listing.query.unwrap_or_default().split_whitespace().take(8) {
-        let escaped: String = searchable(word)
-            .chars()
-            .flat_map(|c| {
-                matches!(c, '%' | '_' | '!')
-                    .then_some('!')
-                    .into_iter()
-                    .chain([c])
-            })
-            .collect();
-        query = query.filter(C::Search.like(LikeExpr::new(format!("%{escaped}%")).escape('!')));
-    }
-    query
-}
-
-/// A page of a list.
-pub async fn list(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<Vec<VideoRow>> {
-    let column = order(listing);
-    let mut query = listed(listing);
-    if let Some((value, id)) = &listing.after {
-        query = query.filter(
-            Condition::any().add(column.lt(*value)).add(
-                Condition::all()
-                    .add(column.eq(*value))
-                    .add(C::Id.lt(id.as_str())),
-            ),
-        );
-    }
-    let rows = query
-        .order_by_desc(column)
-        .order_by_desc(C::Id)
-        .limit(listing.limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
-}
-
-/// How many videos a list shows in all.
-pub async fn count(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<u64> {
-    Ok(listed(listing).count(c).await?)
 }
 
 /// Bytes of the sources of an account.

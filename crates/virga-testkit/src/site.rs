@@ -268,17 +268,19 @@ impl Site {
         kib.expect("the kernel tells it") * 1024
     }
 
-    /// Processor time of a role so far, to a hundredth of a second.
+    /// Whether a thread of a role runs or waits for a processor at this moment, however busy the
+    /// machine is with other things.
     ///
     /// # Panics
     /// Where it does not run.
-    pub fn processor_time(&self, role: Role) -> Duration {
+    pub fn wants_processor(&self, role: Role) -> bool {
         let id = self.running.get(&role).expect("it was started").child.id();
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
-        let after_name = stat.rsplit(") ").next().unwrap_or_default();
-        let times = after_name.split(' ').skip(11).take(2);
-        let ticks: u64 = times.filter_map(|it| it.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+        threads.flatten().any(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit(") ").next().unwrap_or_default();
+            state.starts_with('R')
+        })
     }
 
     /// `http://127.0.0.1:PORT` of the one process.

@@ -1,11 +1,8 @@
-//! Every page, rendered in every language from a sample of its context: what is checked here is
-//! what no type can: texts complete, nothing inline that the policy refuses, forms with labels.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Every page, rendered in every language from a sample of its context, for the tests beneath:
+//! they check what no type can.
 
 use virga_core::{
     CommentId, OsEntropy, Timestamp, UploadId, UserId, VideoId,
-    job::JobKind,
     permission::Role,
     upload::UploadState,
     video::{VideoState, Visibility},
@@ -13,7 +10,7 @@ use virga_core::{
 };
 
 use crate::{
-    errors::{CODES, FormErrors, problem_text, status_text, status_title},
+    errors::FormErrors,
     fault::FaultPage,
     frame::Frame,
     locale::Lang,
@@ -25,7 +22,9 @@ use crate::{
     theme::Theme,
 };
 
+mod markup;
 mod sharing;
+mod texts;
 
 const NASTY: &str = "<script>alert(1)</script> \"'& \u{202e}حبا 云";
 
@@ -319,270 +318,4 @@ fn pages(lang: Lang) -> Vec<(String, String)> {
         }
     }
     pages
-}
-
-/// A tag as written: its name and its attributes, values unescaped enough to compare.
-#[derive(Debug)]
-struct Tag {
-    name: String,
-    closing: bool,
-    attributes: BTreeMap<String, String>,
-}
-
-/// The tags of a page. Strict: what our templates never write is an error.
-fn tags(html: &str) -> Vec<Tag> {
-    let mut tags = Vec::new();
-    let mut rest = html;
-    while let Some(start) = rest.find('<') {
-        rest = &rest[start + 1..];
-        if rest.starts_with('!') {
-            continue;
-        }
-        let (mut end, mut quoted) = (None, false);
-        for (at, c) in rest.char_indices() {
-            match c {
-                '"' => quoted = !quoted,
-                '>' if !quoted => {
-                    end = Some(at);
-                    break;
-                }
-                '<' => assert!(quoted, "a stray < before {:?}", &rest[..40.min(at)]),
-                _ => {}
-            }
-        }
-        let (inside, after) = rest.split_at(end.expect("every tag ends"));
-        rest = &after[1..];
-        let closing = inside.starts_with('/');
-        let inside = inside.trim_matches('/');
-        let (name, mut attrs) = inside
-            .split_once(char::is_whitespace)
-            .unwrap_or((inside, ""));
-        let mut attributes = BTreeMap::new();
-        while !attrs.trim().is_empty() {
-            attrs = attrs.trim_start();
-            let stop = attrs
-                .find(|c: char| c == '=' || c.is_whitespace())
-                .unwrap_or(attrs.len());
-            let key = attrs[..stop].to_owned();
-            attrs = &attrs[stop..];
-            let mut value = String::new();
-            if let Some(quoted) = attrs.strip_prefix("=\"") {
-                let stop = quoted.find('"').expect("every quote ends");
-                quoted[..stop].clone_into(&mut value);
-                attrs = &quoted[stop + 1..];
-            } else {
-                assert!(!attrs.starts_with('='), "an unquoted value in <{inside}>");
-            }
-            assert!(
-                attributes.insert(key.clone(), value).is_none(),
-                "{key} twice in <{inside}>"
-            );
-        }
-        tags.push(Tag {
-            name: name.to_owned(),
-            closing,
-            attributes,
-        });
-    }
-    tags
-}
-
-const VOID: [&str; 7] = ["meta", "link", "input", "img", "hr", "br", "use"];
-
-fn check(page: &str, html: &str) {
-    let tags = tags(html);
-    let (mut open, mut ids) = (Vec::new(), BTreeSet::new());
-    for tag in &tags {
-        let name = tag.name.as_str();
-        if tag.closing {
-            assert_eq!(open.pop(), Some(name), "{page}: closed out of order");
-            continue;
-        }
-        if !VOID.contains(&name) {
-            open.push(name);
-        }
-        assert_ne!(name, "style", "{page}: an inline style sheet");
-        for (key, value) in &tag.attributes {
-            assert_ne!(key, "style", "{page}: an inline style");
-            assert!(!key.starts_with("on"), "{page}: an inline handler: {key}");
-            assert!(
-                !value.trim_start().starts_with("javascript:"),
-                "{page}: {value}"
-            );
-            if key == "id" {
-                assert!(ids.insert(value.clone()), "{page}: id {value} twice");
-            }
-        }
-        if name == "script" {
-            assert!(tag.attributes.contains_key("src"), "{page}: inline script");
-            assert_eq!(tag.attributes["nonce"], "bm9uY2U", "{page}");
-        }
-        if name == "img" {
-            assert!(
-                tag.attributes.contains_key("alt"),
-                "{page}: img without alt"
-            );
-        }
-    }
-    assert!(open.is_empty(), "{page}: left open: {open:?}");
-    references(page, &tags, &ids);
-    let h1 = tags.iter().filter(|tag| tag.name == "h1" && !tag.closing);
-    assert_eq!(h1.count(), 1, "{page}: one h1");
-}
-
-/// Labels and descriptions lead somewhere, and every field has one.
-fn references(page: &str, tags: &[Tag], ids: &BTreeSet<String>) {
-    let mut labelled = BTreeSet::new();
-    for tag in tags {
-        for key in ["for", "aria-describedby", "aria-labelledby"] {
-            for id in tag
-                .attributes
-                .get(key)
-                .into_iter()
-                .flat_map(|ids| ids.split(' '))
-            {
-                assert!(ids.contains(id), "{page}: {key} leads nowhere: {id}");
-                if key == "for" {
-                    labelled.insert(id.to_owned());
-                }
-            }
-        }
-    }
-    for tag in tags.iter().filter(|tag| !tag.closing) {
-        let kind = tag.attributes.get("type").map_or("", String::as_str);
-        let field = matches!(tag.name.as_str(), "input" | "textarea" | "select")
-            && !matches!(kind, "hidden" | "radio" | "checkbox");
-        let named = tag
-            .attributes
-            .get("id")
-            .is_some_and(|id| labelled.contains(id))
-            || ["aria-label", "aria-hidden", "data-f"]
-                .iter()
-                .any(|key| tag.attributes.contains_key(*key));
-        assert!(!field || named, "{page}: a field without a label: {tag:?}");
-    }
-}
-
-#[test]
-fn every_page_is_well_formed_and_holds_nothing_inline_in_both_languages() {
-    for lang in Lang::ALL {
-        for (name, html) in pages(lang) {
-            check(&name, &html);
-            assert!(html.contains(&format!("<html lang=\"{}\"", lang.as_str())));
-            assert!(
-                !html.contains("<script>alert"),
-                "{name}: markup of a viewer"
-            );
-            assert!(
-                !html.contains("Unknown localization"),
-                "{name}: a text is missing"
-            );
-        }
-    }
-}
-
-/// Keys with the variables that each uses.
-fn messages(locale: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let folder = format!("{}/locales/{locale}", env!("CARGO_MANIFEST_DIR"));
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        let mut key = String::new();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            if !line.starts_with([' ', '}']) && line.contains(" =") {
-                key = line.split(" =").next().unwrap().to_owned();
-                assert!(
-                    found.insert(key.clone(), BTreeSet::new()).is_none(),
-                    "{locale}: {key} twice"
-                );
-            }
-            for piece in line.split('$').skip(1) {
-                let name = piece.chars().take_while(|c| c.is_alphanumeric()).collect();
-                found.get_mut(&key).unwrap().insert(name);
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn both_languages_have_the_same_texts_with_the_same_variables() {
-    let (en, zh) = (messages("en"), messages("zh-CN"));
-    for key in en.keys().chain(zh.keys()) {
-        assert_eq!(en.get(key), zh.get(key), "{key}");
-    }
-    assert!(en.len() > 100);
-}
-
-#[test]
-fn no_text_is_unused_and_none_is_missing() {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let mut code = String::new();
-    let mut folders = vec![format!("{root}/src"), format!("{root}/templates")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path.display().to_string());
-            } else if !path.ends_with("samples.rs") {
-                code.push_str(&std::fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    let keys = messages("en");
-    let problems: BTreeSet<String> = CODES
-        .iter()
-        .map(|code| format!("problem-{}", code.replace('.', "-")))
-        .collect();
-    let reasons: BTreeSet<String> = crate::reasons::keys()
-        .chain(
-            JobKind::ALL
-                .iter()
-                .filter(|kind| kind.shapes_the_video())
-                .map(|kind| format!("warning-{kind}")),
-        )
-        .collect();
-    for key in &reasons {
-        assert!(keys.contains_key(key), "{key} is missing");
-    }
-    for key in keys.keys() {
-        let used =
-            code.contains(&format!("\"{key}\"")) || problems.contains(key) || reasons.contains(key);
-        assert!(used, "{key} is unused");
-    }
-    for piece in code
-        .split(".t(\"")
-        .skip(1)
-        .chain(code.split(".tu(\"").skip(1))
-    {
-        let key = piece.split('"').next().unwrap();
-        assert!(keys.contains_key(key), "{key} is missing");
-    }
-}
-
-#[test]
-fn every_known_refusal_and_status_has_words_in_both_languages() {
-    for lang in Lang::ALL {
-        for code in CODES {
-            let problem = Problem {
-                kind: String::new(),
-                title: String::new(),
-                status: 418,
-                detail: "fallback".into(),
-                code: code.into(),
-                field: None,
-                retry_after: Some(3),
-                request_id: None,
-            };
-            let text = problem_text(lang, &problem);
-            assert!(
-                text != "fallback" && text != status_text(lang, 418),
-                "{code}"
-            );
-        }
-        for status in [400, 401, 403, 404, 409, 413, 429, 500, 503, 507] {
-            assert!(!status_title(lang, status).contains("Unknown"));
-            assert!(!status_text(lang, status).contains("Unknown"));
-        }
-    }
 }

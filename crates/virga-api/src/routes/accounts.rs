@@ -15,8 +15,9 @@ use virga_core::{
     wire::{Credentials, Me, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
 };
 use virga_db::{
+    DbError,
     accounts::{self, UserRow},
-    videos,
+    retried, videos,
     videos::Listing,
 };
 use virga_http::{Json, Path, Result, cookie};
@@ -220,15 +221,16 @@ pub(crate) async fn change_password(
         return Err(refused);
     }
     let hash = state.passwords.hash(ask.new).await?;
-    let tx = state.app.db.begin().await.map_err(Failure::from)?;
-    accounts::set_password(&tx, signed.user.id, &hash)
-        .await
-        .map_err(Failure::from)?;
-    // Never ended and begun again: signing out beside this would be undone.
-    accounts::end_other_sessions(&tx, signed.user.id, &signed.token_hash)
-        .await
-        .map_err(Failure::from)?;
-    tx.commit().await.map_err(Failure::internal)?;
+    let (user, kept) = (signed.user.id, &signed.token_hash);
+    retried(|| async {
+        let tx = state.app.db.begin().await?;
+        accounts::set_password(&tx, user, &hash).await?;
+        // Never ended and begun again: signing out beside this would be undone.
+        accounts::end_other_sessions(&tx, user, kept).await?;
+        Ok::<_, DbError>(tx.commit().await?)
+    })
+    .await
+    .map_err(Failure::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

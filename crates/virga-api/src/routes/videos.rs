@@ -10,12 +10,12 @@ use serde::Deserialize;
 use virga_app::require;
 use virga_core::{
     Failure, Kind, VideoId,
-    permission::{Action, authorize},
+    permission::{Action, Viewer, authorize},
     text,
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
-    DbError,
+    DbError, retried,
     videos::{self, Listing, NewVideoRow},
 };
 use virga_http::{
@@ -194,16 +194,34 @@ pub(crate) async fn edit(
     headers: HeaderMap,
     Json(patch): Json<VideoPatch>,
 ) -> Result<Response> {
-    // Read and written under one lock: of two edits the second sees the first.
-    let tx = state.app.db.begin().await.map_err(Failure::from)?;
-    let row = videos::lock(&tx, id).await.map_err(Failure::from)?;
+    let expected = headers.get(header::IF_MATCH);
+    if retried(|| write_edit(&state, &caller.viewer, id, expected, &patch)).await? {
+        state.app.wake_all();
+        state.app.publish(id).await?;
+    }
+    let row = require(&state.app, &caller.viewer, id, Action::View).await?;
+    let shown = present::one(&state, &caller.viewer, row).await?;
+    Ok(([(header::ETAG, etag(&shown))], Json(shown)).into_response())
+}
+
+/// Read and written under one lock: of two edits the second sees the first. Answers whether who
+/// may see the video changed.
+async fn write_edit(
+    state: &ApiState,
+    viewer: &Viewer,
+    id: VideoId,
+    expected: Option<&HeaderValue>,
+    patch: &VideoPatch,
+) -> Result<bool, Failure> {
+    let tx = state.app.db.begin().await?;
+    let row = videos::lock(&tx, id).await?;
     let row = row.ok_or_else(|| Failure::not_found("video"))?;
-    authorize(&caller.viewer, row.facts(), Action::Edit)?;
-    if let Some(expected) = headers.get(header::IF_MATCH) {
-        let shown = present::one(&state, &caller.viewer, row.clone()).await?;
+    authorize(viewer, row.facts(), Action::Edit)?;
+    if let Some(expected) = expected {
+        let shown = present::one(state, viewer, row.clone()).await?;
         if expected != "*" && *expected != etag(&shown) {
             let detail = "This video was changed meanwhile. Load it again.";
-            return Err(Failure::new(Kind::Precondition, "video.changed", detail).into());
+            return Err(Failure::new(Kind::Precondition, "video.changed", detail));
         }
     }
     let title = patch
@@ -214,27 +232,13 @@ pub(crate) async fn edit(
         .description
         .as_deref()
         .map_or(Ok(row.description.clone()), text::description)?;
-    videos::describe(&tx, id, &title, &description)
-        .await
-        .map_err(Failure::from)?;
-    let narrowed = patch.visibility.filter(|to| *to != row.visibility);
-    if let Some(to) = narrowed {
-        let now = state.app.clock.now();
-        videos::set_visibility(&tx, &row, to, now)
-            .await
-            .map_err(Failure::from)?;
+    videos::describe(&tx, id, &title, &description).await?;
+    let changed = patch.visibility.filter(|to| *to != row.visibility);
+    if let Some(to) = changed {
+        videos::set_visibility(&tx, &row, to, state.app.clock.now()).await?;
     }
-    tx.commit()
-        .await
-        .map_err(DbError::from)
-        .map_err(Failure::from)?;
-    if narrowed.is_some() {
-        state.app.wake_all();
-        state.app.publish(id).await?;
-    }
-    let row = require(&state.app, &caller.viewer, id, Action::View).await?;
-    let shown = present::one(&state, &caller.viewer, row).await?;
-    Ok(([(header::ETAG, etag(&shown))], Json(shown)).into_response())
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(changed.is_some())
 }
 
 /// `?now=true`

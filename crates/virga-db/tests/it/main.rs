@@ -4,6 +4,7 @@
 mod cases;
 mod migrations;
 mod rivals;
+mod size;
 mod store;
 
 use virga_db::Db;
@@ -86,7 +87,9 @@ async fn suite(bench: Bench) {
     );
     migrations::ten_starts_at_once_migrate_once(&bench).await;
     migrations::the_printed_script_makes_the_same_tables(&bench).await;
+    migrations::a_step_that_was_cut_in_two_runs_again(&bench).await;
     migrations::a_newer_releases_migration_is_no_concern_of_an_older_one(&bench).await;
+    size::a_large_site_is_read_by_index(&bench).await;
     migrations::an_account_that_may_not_change_tables_can_start(&bench).await;
 }
 

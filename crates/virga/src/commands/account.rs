@@ -7,6 +7,7 @@ use virga_core::{Clock, OsEntropy, SystemClock, Timestamp, UserId, permission::R
 use virga_db::{
     Db, DbError,
     accounts::{self, UserRow},
+    retried,
 };
 
 use super::say;
@@ -68,10 +69,13 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
         } => {
             let user = find(&db, &name).await?;
             let hash = hash(&password_file).await?;
-            let tx = db.begin().await?;
-            accounts::set_password(&tx, user.id, &hash).await?;
-            accounts::end_sessions(&tx, user.id).await?;
-            tx.commit().await?;
+            retried(|| async {
+                let tx = db.begin().await?;
+                accounts::set_password(&tx, user.id, &hash).await?;
+                accounts::end_sessions(&tx, user.id).await?;
+                Ok::<_, DbError>(tx.commit().await?)
+            })
+            .await?;
             say(format!(
                 "{} has a new password and is signed out everywhere.",
                 user.name
@@ -87,12 +91,14 @@ async fn find(db: &Db, name: &str) -> anyhow::Result<UserRow> {
     found.with_context(|| format!("there is no account {name:?}; `virga user list` shows all"))
 }
 
-async fn set_blocked(db: &Db, user: &UserRow, since: Option<Timestamp>) -> anyhow::Result<()> {
-    let tx = db.begin().await?;
-    accounts::set_blocked(&tx, user.id, since).await?;
-    accounts::end_sessions(&tx, user.id).await?;
-    tx.commit().await?;
-    Ok(())
+async fn set_blocked(db: &Db, user: &UserRow, since: Option<Timestamp>) -> Result<(), DbError> {
+    retried(|| async {
+        let tx = db.begin().await?;
+        accounts::set_blocked(&tx, user.id, since).await?;
+        accounts::end_sessions(&tx, user.id).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
 }
 
 async fn hash(file: &Path) -> anyhow::Result<String> {

@@ -53,7 +53,7 @@ async fn database(config: &Config) -> Finding {
                 )),
                 (None, 0) => Ok(format!("{is} answers, tables up to date")),
                 (None, count) => Ok(format!(
-                    "{is} answers; {count} migrations will run at the next start"
+                    "{is} answers; migrations that the next start will run: {count}"
                 )),
             }
         }

@@ -1,9 +1,9 @@
 //! The whole site on each database: started by ten at once, used, and emptied again.
 
 use serde_json::json;
-use virga_testkit::{Clip, Role, Site, SiteBuilder, Sql, SqlServer};
+use virga_testkit::{Clip, Person, Role, Site, SiteBuilder, Sql, SqlServer};
 
-use crate::VIRGA;
+use crate::{VIRGA, faults::virga as next_release};
 
 const PASSWORD: &str = "hunter2@:/?";
 
@@ -80,6 +80,7 @@ async fn whole_site(builder: SiteBuilder, engine: &str) {
             .expect(200);
         assert_eq!(found.json()["items"][0]["comments"], 1, "{query}");
     }
+    beside_the_next_release(&mut site, &ann).await;
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");
     let _ = ann.delete(&format!("{path}?now=true")).await.expect(200);
@@ -88,6 +89,40 @@ async fn whole_site(builder: SiteBuilder, engine: &str) {
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");
     assert!(!site.output().contains("hunter2"), "{}", site.output());
+}
+
+/// While this release runs, the next one starts beside it and changes the tables; each works on
+/// what the other wrote, and this one starts again on the tables of the next.
+async fn beside_the_next_release(site: &mut Site, ann: &Person) {
+    let pending = |site: &Site| site.run(&["doctor"]).1.contains("next start will run: 1");
+    assert!(!pending(site));
+    site.use_program(next_release());
+    assert!(pending(site), "the next release brings a migration");
+    site.start(Role::Api);
+    assert!(!pending(site));
+    let next = Person::new(format!("http://127.0.0.1:{}", site.port(Role::Api)));
+    let next = next.with_token(ann.token());
+    let clip = Clip::default().bytes();
+    let video = ann.upload("Before", "public", &clip).await;
+    ann.wait_for(&video, &["ready"]).await;
+    let path = format!("/api/v1/videos/{video}");
+    let title = json!({"title": "After"});
+    let _ = next.patch(&path, title).await.expect(200);
+    let comment = json!({"text": "From the next release"});
+    let _ = next
+        .post(&format!("{path}/comments"), comment)
+        .await
+        .expect(201);
+    let found = ann.get("/api/v1/videos?q=after").await.expect(200);
+    assert_eq!(found.json()["items"][0]["comments"], 1);
+    site.kill(Role::Api);
+    site.use_program(VIRGA);
+    site.terminate(Role::Serve);
+    site.wait_ended(Role::Serve);
+    site.start(Role::Serve);
+    let found = ann.get(&path).await.expect(200);
+    assert_eq!(found.json()["title"], "After");
+    let _ = ann.delete(&format!("{path}?now=true")).await.expect(200);
 }
 
 #[test]

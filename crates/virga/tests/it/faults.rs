@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use virga_testkit::{Clip, Person, Role, Site, sha256};
 
 /// The same binary with failpoints, built by `scripts/failpoints`.
-fn virga() -> PathBuf {
+pub(crate) fn virga() -> PathBuf {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/failpoints/virga");
     assert!(
         file.exists(),
