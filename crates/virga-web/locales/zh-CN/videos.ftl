@@ -107,17 +107,17 @@ comment-more = 更多评论
 date = { $year }年{ $month }月{ $day }日
 ago-now = 刚刚
 ago-minutes = { $n ->
-   *[other] { $shown } 分钟前
+   *[other] { $shown }分钟前
   }
 ago-hours = { $n ->
-   *[other] { $shown } 小时前
+   *[other] { $shown }小时前
   }
 ago-days = { $n ->
-   *[other] { $shown } 天前
+   *[other] { $shown }天前
   }
 ago-months = { $n ->
-   *[other] { $shown } 个月前
+   *[other] { $shown }个月前
   }
 ago-years = { $n ->
-   *[other] { $shown } 年前
+   *[other] { $shown }年前
   }
