@@ -17,10 +17,13 @@ pub enum RoleName {
 /// Path prefixes of the public origin, first match wins; all else is `Web`.
 pub const PUBLIC: &[(&str, RoleName)] = &[
     ("/api/", RoleName::Api),
-    ("/media/", RoleName::Stream),
+    (MEDIA, RoleName::Stream),
     ("/up/", RoleName::Stream),
     ("/tus/", RoleName::Stream),
 ];
+
+/// Playlists, segments and pictures: what caches and the balancer's hash are for.
+pub const MEDIA: &str = "/media/";
 
 /// Never routed from outside.
 pub const INTERNAL: &str = "/internal/";

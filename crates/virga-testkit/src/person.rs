@@ -2,7 +2,10 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use crate::Clip;
 
@@ -59,8 +62,17 @@ impl Person {
     /// # Panics
     /// Where no client can be made.
     pub fn new(base: impl Into<String>) -> Self {
+        Self::at(base, None)
+    }
+
+    /// The same, from this address of the machine.
+    ///
+    /// # Panics
+    /// Where no client can be made.
+    pub fn at(base: impl Into<String>, address: Option<IpAddr>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
+            .local_address(address)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             // A site that was killed leaves dead connections behind; none is used twice.

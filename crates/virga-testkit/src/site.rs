@@ -71,7 +71,7 @@ impl SiteBuilder {
     /// Where no temporary folder can be made.
     pub fn build(self) -> Site {
         Site {
-            data: tempfile::tempdir().expect("a temporary folder"),
+            data: Arc::new(tempfile::tempdir().expect("a temporary folder")),
             builder: self,
             running: BTreeMap::new(),
             output: Arc::default(),
@@ -96,7 +96,7 @@ struct Running {
 /// A site. Everything of it ends and goes when it is dropped.
 #[derive(Debug)]
 pub struct Site {
-    data: tempfile::TempDir,
+    data: Arc<tempfile::TempDir>,
     builder: SiteBuilder,
     running: BTreeMap<Role, Running>,
     output: Arc<Mutex<String>>,
@@ -121,6 +121,17 @@ impl Site {
             environment: environment
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into(),
+        }
+    }
+
+    /// Another machine's worth of the same site: its data and settings, roles of its own.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        Self {
+            data: Arc::clone(&self.data),
+            builder: self.builder.clone(),
+            running: BTreeMap::new(),
+            output: Arc::clone(&self.output),
         }
     }
 

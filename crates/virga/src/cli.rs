@@ -52,6 +52,11 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print a balancer's whole configuration for the replicas of the section [balancer]
+    Lb {
+        /// For which balancer
+        engine: Balancer,
+    },
     /// Compare rows with objects. Exit 0: all well; 1: something is wrong; 2: could not look
     Fsck(Fsck),
     /// Check what Virga needs on this machine: each line right, or wrong and what to do
@@ -62,6 +67,15 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
+}
+
+/// A balancer that a configuration is written for.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Balancer {
+    /// `HAProxy` 2.6 or newer: checks replicas, drains them, keeps media where it is cached
+    Haproxy,
+    /// nginx 1.18 or newer
+    Nginx,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,6 +3,7 @@
 mod account;
 mod doctor;
 mod fsck;
+mod lb;
 mod serve;
 mod settings;
 
@@ -74,6 +75,10 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         }
         Command::User(user) => account::run(&config, user).await,
         Command::Config(which) => Ok(settings::run(&which, &loaded.shown)),
+        Command::Lb { engine } => {
+            say(lb::configuration(engine, &config.balancer)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Fsck(options) => Ok(fsck::run(&config, &options).await),
         Command::Doctor => doctor::run(&config).await,
         Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),

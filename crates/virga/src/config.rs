@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) storage: StorageConfig,
     pub(crate) videos: VideosConfig,
     pub(crate) services: ServicesConfig,
+    pub(crate) balancer: BalancerConfig,
     pub(crate) keys: KeysConfig,
     pub(crate) log: LogConfig,
     pub(crate) stream: StreamConfig,
@@ -147,6 +148,43 @@ impl Default for ServicesConfig {
     fn default() -> Self {
         Self {
             api: "http://127.0.0.1:9000".to_owned(),
+        }
+    }
+}
+
+/// `balancer.*`: what `virga lb` writes a configuration from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct BalancerConfig {
+    /// The public front.
+    pub(crate) listen: String,
+    /// Certificate and key in one PEM file: the public front speaks https.
+    pub(crate) certificate: Option<PathBuf>,
+    /// The private front of api, on an address that nobody outside reaches.
+    pub(crate) api_listen: String,
+    /// The private front of stream.
+    pub(crate) stream_listen: String,
+    /// Where `HAProxy` takes commands, to drain a replica before it is restarted.
+    pub(crate) admin_socket: Option<PathBuf>,
+    /// Replicas of web, `host:port`.
+    pub(crate) web: Vec<String>,
+    /// Replicas of api.
+    pub(crate) api: Vec<String>,
+    /// Replicas of stream.
+    pub(crate) stream: Vec<String>,
+}
+
+impl Default for BalancerConfig {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:80".to_owned(),
+            certificate: None,
+            api_listen: "127.0.0.1:9000".to_owned(),
+            stream_listen: "127.0.0.1:9001".to_owned(),
+            admin_socket: None,
+            web: Vec::new(),
+            api: Vec::new(),
+            stream: Vec::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn virga() -> PathBuf {
     file
 }
 
-fn clip() -> Vec<u8> {
+pub(crate) fn clip() -> Vec<u8> {
     Clip::default().seconds(6.0).size("640x480").bytes()
 }
 
@@ -242,92 +242,13 @@ async fn a_part_in_flight_at_complete_is_waited_for_or_refused() {
 }
 
 /// A body whose pieces a test sends when it wants.
-fn slow_body() -> (tokio::sync::mpsc::Sender<Vec<u8>>, reqwest::Body) {
+pub(crate) fn slow_body() -> (tokio::sync::mpsc::Sender<Vec<u8>>, reqwest::Body) {
     let (sender, receiver) = tokio::sync::mpsc::channel::<Vec<u8>>(1);
     let pieces = futures_util::stream::unfold(receiver, |mut receiver| async move {
         let piece = receiver.recv().await?;
         Some((Ok::<_, std::io::Error>(piece), receiver))
     });
     (sender, reqwest::Body::wrap_stream(pieces))
-}
-
-/// The disk is full from the middle of the second of three parts on, and then no more.
-async fn fills_up_and_goes_on(place: &str) {
-    const PART: usize = 8 * 1024 * 1024;
-    let mut site = Site::of(virga()).build();
-    let full = site.data().join("full");
-    site.set("VIRGA_FAILPOINTS", &format!("{place}={}", full.display()));
-    site.start(Role::Serve);
-    let ann = site.register("ann").await;
-    let clip = clip();
-    let mut bytes = clip.clone();
-    // A box that every reader passes over makes it three parts long.
-    let rest = u32::try_from(2 * PART + 1000 - clip.len()).unwrap();
-    bytes.extend_from_slice(&rest.to_be_bytes());
-    bytes.extend_from_slice(b"free");
-    bytes.resize(2 * PART + 1000, 7);
-    let parts: Vec<&[u8]> = bytes.chunks(PART).collect();
-    let video = ann.draft("Full", "public").await;
-    let upload = ann.open_upload(&video, bytes.len()).await;
-    let id = upload["id"].as_str().unwrap();
-    let mut urls = Vec::new();
-    for number in 1..=3 {
-        urls.push(ann.part_url(id, number).await);
-    }
-    let _ = ann.put(&urls[0], parts[0].to_vec()).await.expect(204);
-
-    let (sender, body) = slow_body();
-    let put = ann.request(reqwest::Method::PUT, &urls[1]);
-    let put = put.header("content-length", PART).body(body);
-    let feeding = async {
-        for (n, piece) in parts[1].chunks(1024 * 1024).enumerate() {
-            if n == 3 {
-                std::fs::write(&full, "").unwrap();
-            }
-            sender.send(piece.to_vec()).await.unwrap();
-        }
-        drop(sender);
-    };
-    let (refused, ()) = tokio::join!(ann.send(put), feeding);
-    let again = ann.put(&urls[1], parts[1].to_vec()).await;
-    for refused in [refused, again] {
-        let refused = refused.expect(507);
-        assert_eq!(refused.headers["content-type"], "application/problem+json");
-        assert_eq!(refused.code(), "storage.full", "{place}");
-    }
-    // Nothing is damaged: what was held is held, and everyone else goes on.
-    let held = || async {
-        let path = format!("/api/v1/uploads/{id}/parts");
-        ann.get(&path).await.expect(200).json()
-    };
-    assert_eq!(
-        held().await,
-        json!([{"number": 1, "size": PART, "sha256": sha256(parts[0])}]),
-        "{place}"
-    );
-    let complete = format!("/api/v1/uploads/{id}/complete");
-    let early = ann.post(&complete, json!({})).await.expect(409);
-    assert_eq!(early.code(), "upload.part-missing");
-    let ben = site.register("ben").await;
-    let _ = ben.get("/").await.expect(200);
-    let _ = ben.draft("Meanwhile", "public").await;
-
-    std::fs::remove_file(&full).unwrap();
-    for n in [1, 2] {
-        let _ = ann.put(&urls[n], parts[n].to_vec()).await.expect(204);
-    }
-    let _ = ann.post(&complete, json!({})).await.expect(202);
-    all_is_well(&site, &ann, &video, &bytes).await;
-}
-
-#[tokio::test]
-async fn a_disk_that_fills_up_while_a_part_is_written_refuses_that_part_alone() {
-    fills_up_and_goes_on("part.write").await;
-}
-
-#[tokio::test]
-async fn a_disk_that_fills_up_while_a_part_is_synced_refuses_that_part_alone() {
-    fills_up_and_goes_on("part.sync").await;
 }
 
 #[tokio::test]

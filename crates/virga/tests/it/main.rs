@@ -7,6 +7,7 @@ mod commands;
 mod engines;
 mod faults;
 mod forms;
+mod full_disk;
 mod hostile;
 mod journey;
 mod matrix;

@@ -1,86 +1,132 @@
-//! The four roles one by one over the same database file and folder, behind a real balancer.
+//! The four roles one by one over the same database file and folder, behind real balancers with the
+//! configuration that `virga lb` prints.
 
 use std::{
     fs,
-    io::Write,
-    path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
 };
-use virga_core::paths::{PUBLIC, RoleName};
 use virga_testkit::{Clip, Person, Role, Site, free_port};
 
 use crate::VIRGA;
 
-/// A balancer with its configuration in a temporary folder; ends when dropped.
-struct Balancer(Child);
+/// A balancer and its fronts; ends when dropped.
+struct Balancer {
+    child: Child,
+    base: String,
+    _folder: tempfile::TempDir,
+}
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn role(name: RoleName) -> Role {
-    match name {
-        RoleName::Web => Role::Web,
-        RoleName::Api => Role::Api,
-        RoleName::Stream => Role::Stream,
-        RoleName::Dispatcher => Role::Dispatcher,
-    }
+/// Ports of a balancer, chosen before the roles that it stands before start.
+struct Fronts {
+    public: u16,
+    api: u16,
+    stream: u16,
 }
 
-/// The public path table, as the balancer reads it.
-fn balancer(site: &Site, folder: &Path, port: u16) -> Balancer {
-    let mut text = format!(
-        "defaults\n mode http\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n option forwardfor\n\
-         frontend site\n bind 127.0.0.1:{port}\n http-request deny deny_status 404 if {{ path_beg /internal/ }}\n"
-    );
-    for (prefix, name) in PUBLIC {
-        text += &format!(
-            " use_backend {} if {{ path_beg {prefix} }}\n",
-            name.as_str()
-        );
+impl Fronts {
+    fn new() -> Self {
+        Self {
+            public: free_port(),
+            api: free_port(),
+            stream: free_port(),
+        }
     }
-    text += " default_backend web\n";
-    for name in [RoleName::Web, RoleName::Api, RoleName::Stream] {
-        let port = site.port(role(name));
-        text += &format!("backend {0}\n server {0} 127.0.0.1:{port}\n", name.as_str());
+
+    /// A site whose web and stream find api through the private front.
+    fn site(&self) -> Site {
+        let api = format!("http://127.0.0.1:{}", self.api);
+        Site::of(VIRGA)
+            .set("VIRGA_SERVICES__API", &api)
+            .set("VIRGA_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
+            .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "10")
+            .build()
     }
-    let file = folder.join("haproxy.cfg");
-    fs::File::create(&file)
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
-    let child = Command::new("haproxy")
-        .args(["-db", "-f"])
-        .arg(&file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("haproxy is installed");
-    Balancer(child)
+
+    /// Checks the printed configuration with the balancer's own check, and starts it.
+    fn balance(&self, engine: &str, site: &mut Site, replicas: &[&Site]) -> Balancer {
+        for (key, port) in [
+            ("LISTEN", self.public),
+            ("API_LISTEN", self.api),
+            ("STREAM_LISTEN", self.stream),
+        ] {
+            site.set(
+                &format!("VIRGA_BALANCER__{key}"),
+                &format!("127.0.0.1:{port}"),
+            );
+        }
+        for (key, role) in [
+            ("WEB", Role::Web),
+            ("API", Role::Api),
+            ("STREAM", Role::Stream),
+        ] {
+            let mut ports = vec![site.port(role)];
+            ports.extend(replicas.iter().map(|replica| replica.port(role)));
+            let ports = ports.iter().map(|port| format!("\"127.0.0.1:{port}\""));
+            let list = format!("[{}]", ports.collect::<Vec<_>>().join(","));
+            site.set(&format!("VIRGA_BALANCER__{key}"), &list);
+        }
+        let (code, text) = site.run(&["lb", engine]);
+        assert_eq!(code, 0, "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("balancer.conf");
+        fs::write(&file, text).unwrap();
+        let file = file.display().to_string();
+        let pid = format!("pid {}/pid;", folder.path().display());
+        let foreground = format!("daemon off; {pid}");
+        let (check, run) = match engine {
+            "haproxy" => (vec!["-c", "-f", &file], vec!["-db", "-f", &file]),
+            _ => (
+                vec!["-t", "-c", &file, "-g", &pid],
+                vec!["-c", &file, "-g", &foreground],
+            ),
+        };
+        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
+        let checked = Command::new(engine).args(check).output().unwrap();
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(checked.status.success(), "{said}");
+        assert!(!said.to_lowercase().contains("warn"), "{said}");
+        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
+        let child = Command::new(engine)
+            .args(run)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("scripts/need installs it");
+        Balancer {
+            child,
+            base: format!("http://127.0.0.1:{}", self.public),
+            _folder: folder,
+        }
+    }
 }
 
 #[tokio::test]
-async fn four_roles_behind_a_balancer_are_one_site() {
-    let api_port = free_port();
-    let mut site = Site::of(VIRGA)
-        .set(
-            "VIRGA_SERVICES__API",
-            &format!("http://127.0.0.1:{api_port}"),
-        )
-        .set("VIRGA_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
-        .build();
-    site.start_on(Role::Api, api_port);
-    for role in [Role::Stream, Role::Web, Role::Dispatcher] {
+async fn four_roles_behind_haproxy_are_one_site() {
+    four_roles_are_one_site("haproxy").await;
+}
+
+#[tokio::test]
+async fn four_roles_behind_nginx_are_one_site() {
+    four_roles_are_one_site("nginx").await;
+}
+
+async fn four_roles_are_one_site(engine: &str) {
+    let fronts = Fronts::new();
+    let mut site = fronts.site();
+    for role in [Role::Web, Role::Stream, Role::Dispatcher, Role::Api] {
         site.start(role);
     }
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    let _balancer = balancer(&site, folder.path(), port);
-    let base = format!("http://127.0.0.1:{port}");
-    let stranger = Person::new(&base);
+    let balancer = fronts.balance(engine, &mut site, &[]);
+    let stranger = Person::new(&balancer.base);
     stranger.wait_until_answered("/").await;
 
     let ann = stranger.register("ann").await;
@@ -129,4 +175,124 @@ async fn four_roles_behind_a_balancer_are_one_site() {
     stranger
         .wait_until_refused(playback["hls"].as_str().unwrap())
         .await;
+}
+
+/// Asks for pages, API and media by turns until `enough`, eight at a time: how many were answered,
+/// and what was not.
+async fn ask(
+    who: &Person,
+    paths: &[String],
+    answered: &AtomicUsize,
+    enough: &AtomicUsize,
+) -> usize {
+    let one = |first: usize| async move {
+        let mut failed = 0;
+        let mut turn = first;
+        while answered.load(Ordering::Relaxed) < enough.load(Ordering::Relaxed) {
+            let request = who.request(reqwest::Method::GET, &paths[turn % paths.len()]);
+            let good = who.try_send(request).await.is_ok_and(|it| it.status == 200);
+            failed += usize::from(!good);
+            answered.fetch_add(1, Ordering::Relaxed);
+            turn += 1;
+        }
+        failed
+    };
+    let askers = (0..8).map(one);
+    let failed: Vec<usize> = futures_util::future::join_all(askers).await;
+    failed.iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_replica_costs_no_page() {
+    let fronts = Fronts::new();
+    let mut site = fronts.site();
+    let mut twin = site.replica();
+    for role in [Role::Api, Role::Stream, Role::Web] {
+        site.start(role);
+        twin.start(role);
+    }
+    site.start(Role::Dispatcher);
+    let balancer = fronts.balance("haproxy", &mut site, &[&twin]);
+    let stranger = Person::new(&balancer.base);
+    stranger.wait_until_answered("/").await;
+    let ann = stranger.register("ann").await;
+    let video = ann.playable("Twice", "unlisted").await;
+    let playback = stranger.playback(&video).await;
+    let mut paths = stranger.media_urls(playback["hls"].as_str().unwrap()).await;
+    paths.truncate(3);
+    paths.extend([
+        "/".to_owned(),
+        format!("/v/{video}"),
+        format!("/api/v1/videos/{video}"),
+    ]);
+    for role in [Role::Web, Role::Api, Role::Stream] {
+        let (answered, enough) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let until = async |count: usize| {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while answered.load(Ordering::Relaxed) < count {
+                assert!(Instant::now() < deadline, "the site stands still");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let killing = async {
+            until(50).await;
+            twin.kill(role);
+            until(300).await;
+            enough.store(400, Ordering::Relaxed);
+        };
+        let (failed, ()) = tokio::join!(ask(&stranger, &paths, &answered, &enough), killing);
+        // One that was half answered when it was killed cannot be asked again.
+        assert!(failed * 100 <= 400, "{role:?}: {failed} of 400 failed");
+        twin.start(role);
+    }
+}
+
+#[tokio::test]
+async fn failed_sign_ins_of_one_address_limit_no_other_whatever_it_says_of_itself() {
+    for engine in ["haproxy", "nginx"] {
+        let fronts = Fronts::new();
+        let mut site = fronts.site();
+        for role in [Role::Web, Role::Stream, Role::Api] {
+            site.start(role);
+        }
+        let balancer = fronts.balance(engine, &mut site, &[]);
+        Person::new(&balancer.base).wait_until_answered("/").await;
+        let [a, b] = ["127.0.0.2", "127.0.0.3"]
+            .map(|address| Person::at(&balancer.base, Some(address.parse().unwrap())));
+        let try_from = async |who: &Person, n: usize| {
+            let ask = serde_json::json!({"name": format!("nobody{n}"), "password": "guessed at"});
+            let request = who
+                .request(reqwest::Method::POST, "/api/v1/sessions")
+                .header("x-forwarded-for", format!("203.0.113.{n}"))
+                .json(&ask);
+            who.send(request).await.status.as_u16()
+        };
+        let mut statuses = Vec::new();
+        for n in 0..20 {
+            statuses.push(try_from(&a, n).await);
+        }
+        assert_eq!(
+            (statuses[0], statuses[19]),
+            (401, 429),
+            "{engine}: {statuses:?}"
+        );
+        assert_eq!(try_from(&b, 21).await, 401, "{engine}");
+    }
+}
+
+#[test]
+fn what_a_balancer_cannot_be_told_is_said() {
+    let mut site = Site::of(VIRGA).build();
+    let (code, said) = site.run(&["lb", "haproxy"]);
+    assert!(
+        code != 0 && said.contains("balancer.web names no replica"),
+        "{said}"
+    );
+    for key in ["WEB", "API", "STREAM"] {
+        site.set(&format!("VIRGA_BALANCER__{key}"), "[\"10.0.0.2:8080\"]");
+    }
+    assert_eq!(site.run(&["lb", "nginx"]).0, 0);
+    site.set("VIRGA_BALANCER__WEB", "[\"10.0.0.2:80 backup; evil\"]");
+    let (code, said) = site.run(&["lb", "nginx"]);
+    assert!(code != 0 && said.contains("is not HOST:PORT"), "{said}");
 }

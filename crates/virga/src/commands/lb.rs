@@ -1,0 +1,120 @@
+//! `lb haproxy`, `lb nginx`: a balancer's whole configuration from the list of replicas.
+
+use anyhow::{bail, ensure};
+use askama::Template;
+use std::path::Path;
+use virga_core::paths::{self, RoleName};
+
+use crate::{cli::Balancer, config::BalancerConfig};
+
+/// What both engines are told.
+#[derive(Debug)]
+struct Plan<'a> {
+    config: &'a BalancerConfig,
+    certificate: Option<String>,
+    /// Path prefix of the public origin and the group of replicas that answers it; all else is web.
+    routes: Vec<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "haproxy.cfg", escape = "none")]
+struct Haproxy<'a> {
+    plan: Plan<'a>,
+    admin_socket: Option<String>,
+    internal: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "nginx.conf", escape = "none")]
+struct Nginx<'a> {
+    plan: Plan<'a>,
+    internal: &'static str,
+}
+
+/// The text of the configuration.
+pub(crate) fn configuration(engine: Balancer, config: &BalancerConfig) -> anyhow::Result<String> {
+    let plan = plan(config)?;
+    let internal = paths::INTERNAL;
+    Ok(match engine {
+        Balancer::Haproxy => {
+            let admin_socket = config.admin_socket.as_deref().map(word).transpose()?;
+            Haproxy {
+                plan,
+                admin_socket,
+                internal,
+            }
+            .render()?
+        }
+        Balancer::Nginx => Nginx { plan, internal }.render()?,
+    })
+}
+
+fn plan(config: &BalancerConfig) -> anyhow::Result<Plan<'_>> {
+    for (key, replicas) in [
+        ("web", &config.web),
+        ("api", &config.api),
+        ("stream", &config.stream),
+    ] {
+        if replicas.is_empty() {
+            bail!(
+                "balancer.{key} names no replica. For example: {key} = [\"10.0.0.2:{}\"]",
+                example(key)
+            );
+        }
+        for address in replicas {
+            check(&format!("balancer.{key}"), address)?;
+        }
+    }
+    for (key, address) in [
+        ("listen", &config.listen),
+        ("api_listen", &config.api_listen),
+        ("stream_listen", &config.stream_listen),
+    ] {
+        check(&format!("balancer.{key}"), address)?;
+    }
+    let routes = paths::PUBLIC.iter().map(|(path, role)| {
+        let group = match role {
+            RoleName::Api => "api",
+            RoleName::Stream if *path == paths::MEDIA => "media",
+            RoleName::Stream => "uploads",
+            RoleName::Web | RoleName::Dispatcher => "web",
+        };
+        (*path, group)
+    });
+    Ok(Plan {
+        config,
+        certificate: config.certificate.as_deref().map(word).transpose()?,
+        routes: routes.collect(),
+    })
+}
+
+fn example(role: &str) -> u16 {
+    match role {
+        "api" => RoleName::Api,
+        "stream" => RoleName::Stream,
+        _ => RoleName::Web,
+    }
+    .default_port()
+}
+
+/// `host:port`, and nothing that a configuration file would read as more.
+fn check(key: &str, address: &str) -> anyhow::Result<()> {
+    let host_and_port = address.rsplit_once(':').is_some_and(|(host, port)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-[]:*".contains(c);
+        !host.is_empty() && host.chars().all(plain) && port.parse::<u16>().is_ok()
+    });
+    ensure!(host_and_port, "{key}: {address:?} is not HOST:PORT");
+    Ok(())
+}
+
+/// A path as one word of a configuration file.
+fn word(path: &Path) -> anyhow::Result<String> {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    ensure!(
+        text.chars().all(plain),
+        "the path {text:?} has signs that a balancer's configuration cannot hold: use letters, \
+         digits, `/`, `.`, `_` and `-`"
+    );
+    Ok(text)
+}
