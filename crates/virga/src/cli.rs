@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 const AFTER: &str = "Start here:  virga serve --data ./data
-Settings:    built in < virga.toml < environment VIRGA_SECTION__KEY < flags; `virga config show` tells where each comes from.";
+Settings:    built in < virga.toml < conf.d/*.toml < environment VIRGA_SECTION__KEY < flags; `virga config show` tells where each comes from.";
 
 /// Virga: a video site that anyone can run.
 #[derive(Debug, Parser)]

@@ -1,4 +1,4 @@
-//! Settings: typed, in layers. Defaults < `virga.toml` < environment `VIRGA_SECTION__KEY` < flags.
+//! Settings: typed, in layers. Defaults < `virga.toml` < `conf.d/*.toml` < environment `VIRGA_SECTION__KEY` < flags.
 //! An unknown key is refused with the nearest right name.
 
 mod layers;

@@ -88,6 +88,33 @@ fn file_layer(path: Option<&Path>) -> anyhow::Result<Dict> {
     values(&Toml::string(&text)).with_context(|| format!("in {}", path.display()))
 }
 
+/// The pieces `conf.d/*.toml` beside the configuration file, by name: a later one wins.
+fn pieces_layer(path: Option<&Path>) -> anyhow::Result<Dict> {
+    let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = folder.join("conf.d");
+    let mut files = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Dict::new()),
+        found => found
+            .and_then(|entries| {
+                entries
+                    .map(|entry| Ok(entry?.path()))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .with_context(|| format!("cannot read the folder {}", folder.display()))?,
+    };
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    let mut figment = Figment::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let piece =
+            values(&Toml::string(&text)).with_context(|| format!("in {}", file.display()))?;
+        figment = figment.merge(Serialized::defaults(piece));
+    }
+    values(&figment)
+}
+
 fn flag_layer(flags: &Flags) -> anyhow::Result<Dict> {
     let mut figment = Figment::new();
     if let Some(dir) = &flags.global.data {
@@ -121,8 +148,10 @@ pub(crate) fn load(flags: &Flags) -> anyhow::Result<Loaded> {
     let defaults = values(&Serialized::defaults(Config::default()))?;
     let known: Vec<String> = flat(&defaults).into_iter().map(|(key, _)| key).collect();
     let environment = values(&Env::prefixed("VIRGA_").split("__").ignore(NOT_SETTINGS))?;
-    let layers: [Layer; 3] = [
-        ("file", file_layer(flags.global.config.as_deref())?),
+    let file = flags.global.config.as_deref();
+    let layers: [Layer; 4] = [
+        ("file", file_layer(file)?),
+        ("conf.d", pieces_layer(file)?),
         ("environment", environment),
         ("flag", flag_layer(flags)?),
     ];
@@ -227,6 +256,45 @@ mod tests {
         assert_eq!(layer("data.dir"), "flag");
         assert_eq!(layer("limits.upload_max"), "file");
         assert_eq!(layer("limits.quota_per_user"), "default");
+    }
+
+    #[test]
+    fn pieces_are_read_by_name_after_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let pieces = dir.path().join("conf.d");
+        std::fs::create_dir(&pieces).unwrap();
+        for (file, text) in [
+            (
+                "virga.toml",
+                "[limits]\nupload_max = 1\nquota_per_user = 1\n",
+            ),
+            ("conf.d/20-more.toml", "[limits]\nupload_max = 3\n"),
+            (
+                "conf.d/10-less.toml",
+                "[limits]\nupload_max = 2\n[log]\njson = true\n",
+            ),
+            ("conf.d/30-note.txt", "no settings at all"),
+        ] {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        let read = || {
+            let global = Global {
+                config: Some(dir.path().join("virga.toml")),
+                data: None,
+            };
+            load(&Flags {
+                global,
+                listen: None,
+            })
+        };
+        let loaded = read().unwrap();
+        assert_eq!(loaded.config.limits.upload_max, 3);
+        assert_eq!(loaded.config.limits.quota_per_user, 1);
+        assert!(loaded.config.log.json);
+        let shown = loaded.shown.iter().find(|line| line.key == "log.json");
+        assert_eq!(shown.unwrap().layer, "conf.d");
+        std::fs::write(pieces.join("40-slip.toml"), "[limits]\nupload = 3\n").unwrap();
+        assert!(read().unwrap_err().to_string().contains("`limits.upload`"));
     }
 
     #[test]
