@@ -59,9 +59,9 @@ impl App {
             videos: totals.videos,
             sources_bytes: totals.sources,
             reserved_bytes: totals.reserved,
-            free_bytes: room.available,
-            total_bytes: room.total,
-            keep_free_bytes: room.total / 1000 * self.policy.keep_free_permille,
+            free_bytes: room.map(|room| room.available),
+            total_bytes: room.map(|room| room.total),
+            keep_free_bytes: room.map(|room| room.total / 1000 * self.policy.keep_free_permille),
         })
     }
 }

@@ -109,7 +109,9 @@ impl App {
 
     /// Refuses below the share of the disk that is kept free.
     async fn check_room(&self, size: u64) -> Result<()> {
-        let room = self.store.free_space().await?;
+        let Some(room) = self.store.free_space().await? else {
+            return Ok(());
+        };
         let keep = room.total / 1000 * self.policy.keep_free_permille;
         if room.available.saturating_sub(keep) < size {
             return Err(Failure::from(ObjectError::NoRoom));

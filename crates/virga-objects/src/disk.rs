@@ -173,15 +173,15 @@ impl MediaStore for DiskStore {
         blocking(move || write::link(&from, &key, &to)).boxed()
     }
 
-    fn free_space(&self) -> BoxFuture<'_, Result<FreeSpace>> {
+    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
         let root = Arc::clone(&self.root);
         blocking(move || {
             let room = rustix::fs::statvfs(&*root)
                 .map_err(|error| ObjectError::io("ask for free space", error.into()))?;
-            Ok(FreeSpace {
+            Ok(Some(FreeSpace {
                 available: room.f_bavail.saturating_mul(room.f_frsize),
                 total: room.f_blocks.saturating_mul(room.f_frsize),
-            })
+            }))
         })
         .boxed()
     }
@@ -189,6 +189,10 @@ impl MediaStore for DiskStore {
     fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
         let root = Arc::clone(&self.root);
         blocking(move || write::check(&root)).boxed()
+    }
+
+    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
+        self.check_writable()
     }
 
     fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {

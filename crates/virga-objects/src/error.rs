@@ -71,6 +71,33 @@ pub enum ObjectError {
     /// The sender's body broke off.
     #[error("the sender's body broke off")]
     Body(#[source] Box<dyn StdError + Send + Sync>),
+    /// The bucket refuses who we say we are, or what we may.
+    #[error("the bucket refuses our credentials or rights: {code}")]
+    Denied {
+        /// The bucket's word for it.
+        code: String,
+    },
+    /// The bucket's clock and ours differ by more than signatures allow.
+    #[error("the bucket's clock and this machine's differ: set this machine's time")]
+    ClockSkew,
+    /// The bucket cannot be reached, is overloaded or broke off, again and again.
+    #[error("cannot {doing}: the bucket does not answer ({why})")]
+    Unavailable {
+        /// What was tried.
+        doing: &'static str,
+        /// How it failed, without addresses.
+        why: String,
+    },
+    /// Anything else that the bucket says.
+    #[error("cannot {doing}: the bucket answers {status} {code}")]
+    Bucket {
+        /// What was tried.
+        doing: &'static str,
+        /// The answer's status; 0 where none came.
+        status: u16,
+        /// The bucket's word for it.
+        code: String,
+    },
     /// Anything else that the system says.
     #[error("cannot {doing}")]
     Io {
@@ -99,6 +126,11 @@ impl ObjectError {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound(key.into()),
             _ => Self::io(doing, source),
         }
+    }
+
+    /// Whether the same may well succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
     }
 
     /// Whether it says that the object does not exist.
@@ -160,10 +192,18 @@ impl From<ObjectError> for Failure {
                 "upload.part-broken",
                 "The part broke off on its way. Send it again.",
             ),
+            ObjectError::Unavailable { .. } => (
+                Kind::Unavailable,
+                "storage.unavailable",
+                "The site cannot reach its storage now. Try again in a moment.",
+            ),
             ObjectError::NotFound(_)
             | ObjectError::InvalidKey(_)
             | ObjectError::OutOfRange { .. }
             | ObjectError::TooLarge { .. }
+            | ObjectError::Denied { .. }
+            | ObjectError::ClockSkew
+            | ObjectError::Bucket { .. }
             | ObjectError::Io { .. } => return Self::internal(error),
         };
         let failure = Self::new(kind, code, detail);

@@ -2,8 +2,9 @@
 //!
 //! An object appears whole or not at all, and once a call has answered it survives a power cut.
 //! [`MediaStore`] and [`MultipartSessions`] say what every kind of store must do; [`DiskStore`] does
-//! it in a local folder. The conformance suite in `tests/it` takes any of them.
+//! it in a local folder, [`BucketStore`] in a bucket. One conformance suite (`tests/it`) takes both.
 
+mod bucket;
 mod disk;
 mod error;
 pub mod fail;
@@ -11,6 +12,7 @@ mod key;
 mod multipart;
 mod store;
 
+pub use bucket::{Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};

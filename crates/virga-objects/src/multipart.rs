@@ -22,7 +22,7 @@ pub struct Session {
     pub id: UploadId,
     /// What it becomes.
     pub key: MediaKey,
-    /// Bytes of the whole file.
+    /// Bytes of the whole file; 0 where whoever opened it died before saying so.
     pub total: u64,
     /// Bytes of every part but the last.
     pub part_size: u64,
@@ -58,7 +58,7 @@ pub trait MultipartSessions: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<()>>;
 
     /// Takes one part in and answers its SHA-256 (hexadecimal) once it is durable. A part that is
-    /// sent again replaces the old one; if the new one breaks off, none is held.
+    /// sent again replaces the old one; if the new one breaks off, the old one or none is held.
     fn put_part<'a>(
         &'a self,
         id: UploadId,

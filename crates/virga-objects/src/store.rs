@@ -14,7 +14,7 @@ pub const READ_LIMIT: u64 = 256 * 1024 * 1024;
 /// The store as every state holds it.
 pub type SharedStore = Arc<dyn MediaStore>;
 
-/// Bytes of an object, in pieces of at most 1 MiB; a reader that lags holds back the disk.
+/// Bytes of an object, in pieces of at most 1 MiB; a reader that lags holds back the store.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// Keys under a prefix, in no particular order.
@@ -100,14 +100,17 @@ pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     /// where possible, else a copy.
     fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>>;
 
-    /// Room left.
-    fn free_space(&self) -> BoxFuture<'_, Result<FreeSpace>>;
+    /// Room left; `None` where a store has no bounds of its own, as a bucket.
+    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>>;
 
     /// Writes, syncs and removes a few bytes: whether the store works at all.
     fn check_writable(&self) -> BoxFuture<'_, Result<()>>;
 
+    /// Whether the store answers: cheap enough to be asked every second, and soon done.
+    fn check_answers(&self) -> BoxFuture<'_, Result<()>>;
+
     /// Removes what broken-off writes older than `before` left outside the key space; answers how
-    /// much.
+    /// much. Where a live writer cannot be told from a dead one, only what is far older.
     fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
 }
 

@@ -1,12 +1,14 @@
 //! Tests only: a site in a box (the real binary on a free port with its data in a temporary
-//! folder), people who use it over HTTP, real database servers, and
+//! folder), people who use it over HTTP, real database and bucket servers, and
 //! generated clips.
 
+mod buckets;
 mod clips;
 mod person;
 mod servers;
 mod site;
 
+pub use buckets::BucketServer;
 pub use clips::Clip;
 pub use person::{Answer, Person};
 pub use servers::{Sql, SqlServer};

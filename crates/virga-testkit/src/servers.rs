@@ -2,6 +2,7 @@
 //! temporary folder. They end with whoever started them, however that ends.
 
 use anyhow::{Context, ensure};
+use rustix::process::Signal;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use std::{
     path::{Path, PathBuf},
@@ -109,17 +110,22 @@ impl SqlServer {
 
 impl Drop for SqlServer {
     fn drop(&mut self) {
-        if let Ok(id) = i32::try_from(self.id)
-            && let Some(id) = rustix::process::Pid::from_raw(id)
-        {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::QUIT);
-            if self.sql == Sql::MariaDb {
-                let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
-            }
+        end(self.id, Signal::QUIT);
+        if self.sql == Sql::MariaDb {
+            end(self.id, Signal::KILL);
         }
         if let Some(waiting) = self.waiting.take() {
             let _ = waiting.join();
         }
+    }
+}
+
+/// Sends a process a signal.
+pub(crate) fn end(id: u32, signal: Signal) {
+    if let Ok(id) = i32::try_from(id)
+        && let Some(id) = rustix::process::Pid::from_raw(id)
+    {
+        let _ = rustix::process::kill_process(id, signal);
     }
 }
 
@@ -206,7 +212,7 @@ fn postgres(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle
 }
 
 /// Someone who is not root: the package's own user, or else nobody.
-fn ordinary_user() -> anyhow::Result<(u32, u32)> {
+pub(crate) fn ordinary_user() -> anyhow::Result<(u32, u32)> {
     let users = std::fs::read_to_string("/etc/passwd")?;
     let ids = |name: &str| {
         let line = users
@@ -221,7 +227,7 @@ fn ordinary_user() -> anyhow::Result<(u32, u32)> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real server is a process")]
-fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null());
     command
@@ -247,7 +253,10 @@ fn finish(mut command: Command) -> anyhow::Result<()> {
 
 /// Starts it from a thread that lives as long as it does: the kernel ends it (`--pdeathsig`) when
 /// that thread goes, so that a test that is killed leaves no server behind.
-fn begin(mut command: Command, folder: &Path) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+pub(crate) fn begin(
+    mut command: Command,
+    folder: &Path,
+) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
     let log = std::fs::File::create(folder.join("log"))?;
     command.stdout(log.try_clone()?).stderr(log);
     let (sender, receiver) = mpsc::channel();

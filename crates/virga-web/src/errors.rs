@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 36] = [
+pub(crate) const CODES: [&str; 37] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -28,6 +28,7 @@ pub(crate) const CODES: [&str; 36] = [
     "sign-in.too-many",
     "sign-in.wrong",
     "storage.full",
+    "storage.unavailable",
     "upload.api-away",
     "upload.bad-signature",
     "upload.closed",

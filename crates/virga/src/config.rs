@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use virga_api::{AccountsConfig, LimitsConfig};
 use virga_dispatcher::DispatcherConfig;
+use virga_objects::Addressing;
 use virga_stream::StreamConfig;
 use virga_web::WebConfig;
 
@@ -19,6 +20,7 @@ pub(crate) use layers::{Flags, Loaded, Shown, load};
 pub(crate) struct Config {
     pub(crate) data: DataConfig,
     pub(crate) database: DatabaseConfig,
+    pub(crate) objects: ObjectsConfig,
     pub(crate) http: HttpConfig,
     pub(crate) accounts: AccountsConfig,
     pub(crate) limits: LimitsConfig,
@@ -65,6 +67,56 @@ pub(crate) struct DatabaseConfig {
 impl std::fmt::Debug for DatabaseConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DatabaseConfig")
+    }
+}
+
+/// `objects.*`: where sources, renditions and upload sessions live.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ObjectsConfig {
+    /// `disk` (in the data folder) or `s3` (a bucket, of any compatible service).
+    pub(crate) kind: StoreKind,
+    /// The bucket service as servers reach it, `https://…`; default: Amazon's of the region.
+    pub(crate) endpoint: Option<String>,
+    /// The region that signatures name.
+    pub(crate) region: Option<String>,
+    /// The bucket's name.
+    pub(crate) bucket: Option<String>,
+    /// `virtual` (the name is part of the host) or `path`; default: `path` with an endpoint.
+    pub(crate) addressing: Option<Addressing>,
+    /// Bytes of a part of what the site itself writes; each writer holds one in memory.
+    pub(crate) part_size: u64,
+    /// File whose first line is the access key's id; default: what the environment leads to.
+    pub(crate) access_key_file: Option<PathBuf>,
+    /// File whose first line is the secret key.
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// A proxy between here and the bucket, `http://…`.
+    pub(crate) proxy: Option<String>,
+}
+
+/// What holds the objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StoreKind {
+    /// The data folder.
+    Disk,
+    /// A bucket of the S3 dialect.
+    S3,
+}
+
+impl Default for ObjectsConfig {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::Disk,
+            endpoint: None,
+            region: None,
+            bucket: None,
+            addressing: None,
+            part_size: 16 * 1024 * 1024,
+            access_key_file: None,
+            secret_key_file: None,
+            proxy: None,
+        }
     }
 }
 

@@ -23,13 +23,13 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use virga_db::{Db, jobs};
 use virga_http::viewer::Address;
-use virga_objects::{DiskStore, MediaStore};
+use virga_objects::SharedStore;
 
 /// What readiness looks at; a role names what it uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) db: Option<Db>,
-    pub(crate) store: Option<DiskStore>,
+    pub(crate) store: Option<SharedStore>,
     pub(crate) stop: CancellationToken,
     peers: Vec<Peer>,
     metrics: Arc<Metrics>,
@@ -97,7 +97,7 @@ impl Metrics {
 }
 
 impl Health {
-    pub(crate) fn new(db: Option<Db>, store: Option<DiskStore>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(db: Option<Db>, store: Option<SharedStore>, stop: CancellationToken) -> Self {
         Self {
             db,
             store,
@@ -157,7 +157,7 @@ impl Health {
             }
         }
         if let Some(store) = &self.store
-            && let Err(error) = store.check_writable().await
+            && let Err(error) = store.check_answers().await
         {
             missing.push(format!("objects: {error}"));
         }

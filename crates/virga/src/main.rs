@@ -7,6 +7,7 @@ mod config;
 mod health;
 mod keys;
 mod lifecycle;
+mod objects;
 mod parts;
 mod roles;
 mod telemetry;

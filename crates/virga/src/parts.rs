@@ -7,16 +7,19 @@ use virga_app::{App, Policy, Wake};
 use virga_core::{OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
-use virga_objects::{DiskOptions, DiskStore};
 
-use crate::{config::Config, keys};
+use crate::{
+    config::Config,
+    keys,
+    objects::{self, Objects},
+};
 
 /// Everything that does not depend on the role.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) keys: KeyRing,
-    pub(crate) store: DiskStore,
+    pub(crate) objects: Objects,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) origin: SiteOrigin,
@@ -30,13 +33,11 @@ impl Parts {
             .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
         let entropy: SharedEntropy = Arc::new(OsEntropy);
         let keys = keys::load(&keys::file(&config), &*entropy)?;
-        let store = DiskStore::open(&dir.join("objects"), DiskOptions::default())
-            .await
-            .with_context(|| format!("cannot open the objects in {}", dir.display()))?;
+        let objects = objects::open(&config).await?;
         let origin = SiteOrigin(public_url(&config)?);
         Ok(Self {
             keys,
-            store,
+            objects,
             clock: Arc::new(SystemClock),
             entropy,
             origin,
@@ -54,8 +55,8 @@ impl Parts {
         };
         App {
             db,
-            store: Arc::new(self.store.clone()),
-            sessions: Arc::new(self.store.clone()),
+            store: Arc::clone(&self.objects.store),
+            sessions: Arc::clone(&self.objects.sessions),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
             policy: Arc::new(policy),

@@ -42,8 +42,8 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
     let state = StreamState::new(
         &parts.config.stream,
         parts.config.storage.keep_free,
-        Arc::new(parts.store.clone()),
-        Arc::new(parts.store.clone()),
+        Arc::clone(&parts.objects.store),
+        Arc::clone(&parts.objects.sessions),
         Arc::new(parts.keys.clone()),
         Arc::clone(&parts.clock),
         api.clone(),

@@ -60,7 +60,7 @@ pub struct FailedJob {
     pub failed_at: Timestamp,
 }
 
-/// `GET /admin/storage`: room, in bytes.
+/// `GET /admin/storage`: room, in bytes. A bucket has no bounds: then the last three are absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Storage {
     /// Videos that are not deleted.
@@ -70,9 +70,12 @@ pub struct Storage {
     /// What open uploads will take.
     pub reserved_bytes: u64,
     /// What can still be written to the store.
-    pub free_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
     /// What the store has in all.
-    pub total_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
     /// Below this much free room no upload is taken.
-    pub keep_free_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_free_bytes: Option<u64>,
 }

@@ -45,7 +45,8 @@ impl Ready {
         scratch::prepare(&work.dispatcher.scratch)?;
         let (_, total) = scratch::disk(&work.dispatcher.scratch)?;
         // On the store's own disk the source is a hard link.
-        let linked = store.free_space().await?.total == total;
+        let room = store.free_space().await?;
+        let linked = room.is_some_and(|room| room.total == total);
         let need = if linked { 0 } else { source.media.len };
         let scratch = Scratch::open(work, need)?;
         store.link_to(key, &scratch.path(INPUT)).await?;

@@ -1,4 +1,4 @@
-//! The conformance suite of stores and multipart sessions, run on a local folder.
+//! Stores and multipart sessions: one suite for all kinds (`suite`), and what is the disk's own.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@ mod keys;
 mod multipart;
 mod room;
 mod store;
+mod suite;
 
 use std::{path::Path, sync::Arc};
 

@@ -53,7 +53,7 @@ async fn on_a_full_disk_a_part_is_refused_and_the_others_stay() {
     let _small = Small(outer.path());
     let inner = TempDir::new_in(outer.path()).unwrap();
     let bench = Bench::within(inner, DiskOptions::default()).await;
-    let room = bench.store.free_space().await.unwrap();
+    let room = bench.store.free_space().await.unwrap().unwrap();
     assert_eq!(room.total, 32 * PART);
     let total = room.total * 2;
     let store = &bench.store;

@@ -190,7 +190,7 @@ async fn leftovers_of_a_dead_writer_go_and_those_of_a_live_one_stay() {
 #[tokio::test]
 async fn room_is_told_and_writing_checked() {
     let bench = Bench::new().await;
-    let room = bench.store.free_space().await.unwrap();
+    let room = bench.store.free_space().await.unwrap().unwrap();
     assert!(0 < room.available && room.available <= room.total);
     bench.store.check_writable().await.unwrap();
     std::fs::remove_dir_all(bench.at(".tmp")).unwrap();

@@ -51,6 +51,7 @@ job-purge = Removal
 
 # Disk
 admin-disk = Room in the store
+admin-bucket = In the bucket
 admin-sources = Uploaded files
 admin-other = Everything else on this disk
 admin-other-hint = Everything else holds the versions made for playing, and whatever other programs keep on the same disk.

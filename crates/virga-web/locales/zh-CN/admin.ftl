@@ -50,6 +50,7 @@ job-purge = 清除
 
 # Disk
 admin-disk = 存储空间
+admin-bucket = 存储桶中的内容
 admin-sources = 上传的原文件
 admin-other = 此磁盘上的其他内容
 admin-other-hint = 其他内容包括为播放生成的版本，以及同一磁盘上其他程序的文件。

@@ -70,9 +70,9 @@ fn storage(f: Frame, free_bytes: u64) -> StoragePage {
         videos: 7,
         sources_bytes: 40_000_000_000,
         reserved_bytes: 1_000,
-        free_bytes,
-        total_bytes: 100_000_000_000,
-        keep_free_bytes: 5_000_000_000,
+        free_bytes: Some(free_bytes),
+        total_bytes: Some(100_000_000_000),
+        keep_free_bytes: Some(5_000_000_000),
     };
     StoragePage::new(f, &room)
 }

@@ -3,10 +3,10 @@
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
-use virga_objects::{DiskOptions, DiskStore, MediaStore};
+use virga_objects::ObjectError;
 
 use super::say;
-use crate::{config::Config, keys, parts};
+use crate::{config::Config, keys, objects, parts};
 
 /// A check's outcome: what is right, or what to do.
 type Finding = Result<String, String>;
@@ -65,18 +65,19 @@ async fn database(config: &Config) -> Finding {
 }
 
 async fn objects(config: &Config) -> Finding {
+    let objects = objects::open(config)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
     let look = async {
-        let store =
-            DiskStore::open(&config.data.dir.join("objects"), DiskOptions::default()).await?;
-        store.check_writable().await?;
-        store.free_space().await
+        objects.store.check_writable().await?;
+        objects.store.free_space().await
     };
-    let room = look.await.map_err(|error| {
-        format!(
-            "{error}. Make {} writable for this user",
-            config.data.dir.display()
-        )
-    })?;
+    let room = look
+        .await
+        .map_err(|error| format!("{}: {error}. {}", objects.place, remedy(config, &error)))?;
+    let Some(room) = room else {
+        return Ok(format!("{} can be written", objects.place));
+    };
     let keep = room.total / 1000 * config.storage.keep_free_permille();
     if room.available <= keep {
         let (free, keep) = (room.available >> 20, keep >> 20);
@@ -85,6 +86,27 @@ async fn objects(config: &Config) -> Finding {
         ));
     }
     Ok(format!("writable, {} GiB free", room.available >> 30))
+}
+
+/// What to do about it.
+fn remedy(config: &Config, error: &ObjectError) -> String {
+    let dir = config.data.dir.display();
+    match error {
+        ObjectError::Denied { .. } => {
+            "Check objects.access_key_file and objects.secret_key_file (or what the environment \
+             says), objects.region, and that this account may read, write, list and delete in the \
+             bucket"
+        }
+        ObjectError::ClockSkew => "For instance with systemd-timesyncd",
+        ObjectError::Unavailable { .. } => {
+            "Check objects.endpoint and what lies between here and there"
+        }
+        ObjectError::Bucket { .. } => {
+            "Check objects.bucket, objects.region, objects.endpoint and objects.addressing"
+        }
+        _ => return format!("Make {dir} writable for this user"),
+    }
+    .to_owned()
 }
 
 fn signing_keys(config: &Config) -> Finding {

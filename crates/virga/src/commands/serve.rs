@@ -1,7 +1,7 @@
 //! `serve` and the four roles.
 
 use futures_util::FutureExt;
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use virga_app::App;
 use virga_core::paths::RoleName;
 
@@ -27,7 +27,11 @@ pub(crate) async fn all(config: Config) -> anyhow::Result<ExitCode> {
     let stream = roles::stream(&parts, client.clone(), &life);
     let router = roles::merged(roles::web(&parts, client), api, stream);
     roles::dispatcher(&parts, app.clone(), &life)?;
-    let health = Health::new(Some(db), Some(parts.store.clone()), life.stop.clone());
+    let health = Health::new(
+        Some(db),
+        Some(Arc::clone(&parts.objects.store)),
+        life.stop.clone(),
+    );
     roles::listen(&parts, listener, router, health, &life);
     greet(&parts, &app, address).await?;
     life.run().await
@@ -58,7 +62,11 @@ pub(crate) async fn api(config: Config) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let router = roles::api(&parts, app.clone(), &life).await?;
     listening(RoleName::Api, address);
-    let health = Health::new(Some(db), Some(parts.store.clone()), life.stop.clone());
+    let health = Health::new(
+        Some(db),
+        Some(Arc::clone(&parts.objects.store)),
+        life.stop.clone(),
+    );
     roles::listen(&parts, listener, router, health, &life);
     if let Some(link) = app.offer_setup().await? {
         say(format!(
@@ -78,8 +86,12 @@ pub(crate) async fn stream(config: Config) -> anyhow::Result<ExitCode> {
     let api = roles::remote_api(&parts)?;
     let router = roles::stream(&parts, api.clone(), &life);
     listening(RoleName::Stream, listener.local_addr()?);
-    let health = Health::new(None, Some(parts.store.clone()), life.stop.clone())
-        .with("api", move || roles::answers(api.clone()).boxed());
+    let health = Health::new(
+        None,
+        Some(Arc::clone(&parts.objects.store)),
+        life.stop.clone(),
+    )
+    .with("api", move || roles::answers(api.clone()).boxed());
     roles::listen(&parts, listener, router, health, &life);
     life.run().await
 }
@@ -93,7 +105,11 @@ pub(crate) async fn dispatcher(config: Config) -> anyhow::Result<ExitCode> {
     let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
     roles::dispatcher(&parts, parts.app(db.clone()), &life)?;
-    let health = Health::new(Some(db), Some(parts.store.clone()), life.stop.clone());
+    let health = Health::new(
+        Some(db),
+        Some(Arc::clone(&parts.objects.store)),
+        life.stop.clone(),
+    );
     roles::listen(&parts, listener, axum::Router::new(), health, &life);
     life.run().await
 }

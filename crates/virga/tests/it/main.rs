@@ -3,6 +3,7 @@
 
 mod admin;
 mod bad_input;
+mod buckets;
 mod commands;
 mod engines;
 mod faults;

@@ -15,11 +15,16 @@ pub(crate) struct StoragePage {
     videos: String,
     sources: String,
     reserved: String,
+    /// `None` where the store has no bounds of its own, as a bucket.
+    disk: Option<Disk>,
+    /// Uploads are refused for want of room.
+    full: bool,
+}
+
+struct Disk {
     other: String,
     free: String,
     keep_free: String,
-    /// Uploads are refused for want of room.
-    full: bool,
     /// Thousandths of the store, for the bar.
     bar: Bar,
 }
@@ -33,37 +38,48 @@ struct Bar {
 
 impl StoragePage {
     pub(crate) fn new(f: Frame, room: &Storage) -> Self {
-        let used = room.total_bytes.saturating_sub(room.free_bytes);
-        let share = |bytes: u64| {
-            let part = u128::from(bytes) * 1000 / u128::from(room.total_bytes.max(1));
-            u64::try_from(part.min(1000)).unwrap_or(1000)
-        };
-        let keep = share(room.keep_free_bytes);
+        let full = room.free_bytes.zip(room.keep_free_bytes);
         Self {
             videos: f
                 .lang
                 .count("videos", room.videos, &show::count(f.lang, room.videos)),
             sources: show::bytes(room.sources_bytes),
             reserved: show::bytes(room.reserved_bytes),
+            disk: Disk::new(&f, room),
+            full: full.is_some_and(|(free, keep)| free <= keep),
+            tab: "storage",
+            f,
+        }
+    }
+}
+
+impl Disk {
+    fn new(f: &Frame, room: &Storage) -> Option<Self> {
+        let (free, total) = room.free_bytes.zip(room.total_bytes)?;
+        let keep_free = room.keep_free_bytes?;
+        let used = total.saturating_sub(free);
+        let share = |bytes: u64| {
+            let part = u128::from(bytes) * 1000 / u128::from(total.max(1));
+            u64::try_from(part.min(1000)).unwrap_or(1000)
+        };
+        let keep = share(keep_free);
+        Some(Self {
             other: show::bytes(used.saturating_sub(room.sources_bytes)),
             free: f.lang.fill(
                 "admin-free-of",
                 &[
-                    ("free", show::bytes(room.free_bytes).into()),
-                    ("total", show::bytes(room.total_bytes).into()),
+                    ("free", show::bytes(free).into()),
+                    ("total", show::bytes(total).into()),
                 ],
             ),
-            keep_free: show::bytes(room.keep_free_bytes),
-            full: room.free_bytes <= room.keep_free_bytes,
+            keep_free: show::bytes(keep_free),
             bar: Bar {
                 sources: share(room.sources_bytes.min(used)),
                 used: share(used),
                 keep_from: 1000 - keep,
                 keep,
             },
-            tab: "storage",
-            f,
-        }
+        })
     }
 }
 

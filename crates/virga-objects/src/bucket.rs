@@ -1,0 +1,251 @@
+//! Objects in a bucket that speaks the S3 dialect: AWS, any cloud's or server's that is compatible.
+//!
+//! `v/…` objects, `u/…` one small object an open upload session. The client is our own: signatures
+//! are reqsign's, the rest is a few requests and documents (docs/adr/0007).
+
+mod address;
+mod client;
+mod credentials;
+mod list;
+mod multipart;
+mod part;
+mod read;
+mod session;
+mod write;
+mod xml;
+
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use http::Method;
+use virga_core::{Entropy, OsEntropy, Timestamp, keys::hex};
+
+pub use self::{
+    address::{Addressing, InvalidBucket},
+    credentials::Credentials,
+};
+
+use self::{
+    address::Address,
+    client::{Ask, Client},
+    write::BucketWriter,
+};
+use crate::{
+    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectStat, ObjectWriter,
+    Piece, Result,
+};
+
+const MIB: u64 = 1024 * 1024;
+/// What a bucket gets to answer when it is only asked whether it is there.
+const GLANCE: Duration = Duration::from_secs(2);
+/// How often uploads that broke off are looked for.
+const LEFTOVERS_EVERY: Duration = Duration::from_secs(600);
+
+/// How a bucket is used.
+#[derive(Clone, Debug)]
+pub struct BucketOptions {
+    /// Scheme and host: `https://s3.eu-central-1.amazonaws.com`.
+    pub endpoint: String,
+    /// The region that signatures name.
+    pub region: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// Where the name stands.
+    pub addressing: Addressing,
+    /// Who we are.
+    pub credentials: Credentials,
+    /// A proxy on the way; no proxy is taken from anywhere else.
+    pub proxy: Option<String>,
+    /// Bytes of a part of what the site itself writes; 5 MiB to 5 GiB.
+    pub part_size: u64,
+    /// A part is dropped after this long without a byte from its sender.
+    pub stall: Duration,
+    /// An upload that a dead writer left goes at this age: longer than any write takes.
+    pub leftover_age: Duration,
+}
+
+impl BucketOptions {
+    /// The usual limits.
+    pub fn new(endpoint: &str, region: &str, bucket: &str, credentials: Credentials) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
+            bucket: bucket.to_owned(),
+            addressing: Addressing::Path,
+            credentials,
+            proxy: None,
+            part_size: 16 * MIB,
+            stall: Duration::from_secs(30),
+            leftover_age: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// A store in a bucket. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct BucketStore {
+    client: Arc<Client>,
+    options: Arc<BucketOptions>,
+    remembered: Arc<session::Remembered>,
+    /// When leftovers were looked for last, microseconds.
+    swept: Arc<AtomicI64>,
+}
+
+impl BucketStore {
+    /// A store; asks nothing yet, so that a site starts before its bucket does.
+    pub fn new(options: BucketOptions) -> Result<Self, InvalidBucket> {
+        let address = Address::new(&options.endpoint, &options.bucket, options.addressing)?;
+        if options.region.is_empty() {
+            return Err(InvalidBucket::Other("the region is missing"));
+        }
+        if !(5 * MIB..=5 * 1024 * MIB).contains(&options.part_size) {
+            return Err(InvalidBucket::Other("a part has 5 MiB to 5 GiB"));
+        }
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(Duration::from_secs(15))
+            .no_proxy();
+        if let Some(proxy) = &options.proxy {
+            let proxy = reqwest::Proxy::all(proxy)
+                .map_err(|_| InvalidBucket::Other("the proxy's address is none"))?;
+            builder = builder.proxy(proxy);
+        }
+        let http = builder
+            .build()
+            .map_err(|_| InvalidBucket::Other("no TLS on this machine"))?;
+        let signer = options
+            .credentials
+            .clone()
+            .signer(http.clone(), &options.region);
+        Ok(Self {
+            client: Arc::new(Client {
+                http,
+                signer,
+                address,
+            }),
+            options: Arc::new(options),
+            remembered: Arc::default(),
+            swept: Arc::default(),
+        })
+    }
+
+    async fn try_out(&self) -> Result<()> {
+        let entropy: &dyn Entropy = &OsEntropy;
+        let key = format!("u/.check-{}", hex(&entropy.bytes::<8>()));
+        let kind = "application/octet-stream";
+        write::put(
+            &self.client,
+            &key,
+            kind,
+            Bytes::from_static(b"virga"),
+            false,
+        )
+        .await?;
+        write::delete(&self.client, &key).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<u64> {
+        let last = self.swept.load(Ordering::Relaxed);
+        let resting = before.since(Timestamp(last)) < LEFTOVERS_EVERY;
+        if resting && !self.options.leftover_age.is_zero() {
+            return Ok(0);
+        }
+        self.swept.store(before.0, Ordering::Relaxed);
+        self.remove_broken(before.minus(self.options.leftover_age))
+            .await
+    }
+}
+
+impl MediaStore for BucketStore {
+    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
+        write::put(&self.client, key.as_str(), key.content_type(), bytes, false).boxed()
+    }
+
+    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
+        write::put_file(&self.client, key, scratch, self.options.part_size).boxed()
+    }
+
+    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
+        async move {
+            let client = Arc::clone(&self.client);
+            let writer = BucketWriter::new(client, key.clone(), self.options.part_size);
+            Ok(Box::new(writer) as Box<dyn ObjectWriter>)
+        }
+        .boxed()
+    }
+
+    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
+        read::read(Arc::clone(&self.client), key, range).boxed()
+    }
+
+    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>> {
+        read::read_all(Arc::clone(&self.client), key, limit).boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<ByteStream>> {
+        read::stream(Arc::clone(&self.client), key.clone(), range).boxed()
+    }
+
+    fn read_pieces<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        pieces: Vec<Piece>,
+    ) -> BoxFuture<'a, Result<ByteStream>> {
+        read::pieces(Arc::clone(&self.client), key.clone(), pieces).boxed()
+    }
+
+    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>> {
+        read::stat(&self.client, key).boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>> {
+        write::delete(&self.client, key.as_str()).boxed()
+    }
+
+    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>> {
+        list::delete_prefix(Arc::clone(&self.client), prefix.as_str()).boxed()
+    }
+
+    fn list(&self, prefix: &KeyPrefix) -> Listing {
+        list::objects(Arc::clone(&self.client), prefix.as_str())
+    }
+
+    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>> {
+        read::download(Arc::clone(&self.client), key, path).boxed()
+    }
+
+    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
+        self.try_out().boxed()
+    }
+
+    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
+        async {
+            let ask = Ask::new(Method::HEAD, "", "reach the bucket").once(GLANCE);
+            self.client.ask(ask).await.map(|_| ())
+        }
+        .boxed()
+    }
+
+    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        self.sweep(before).boxed()
+    }
+}

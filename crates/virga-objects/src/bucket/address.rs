@@ -1,0 +1,153 @@
+//! Where a bucket's objects are: endpoint, addressing and the addresses that follow.
+
+use http::Uri;
+use serde::{Deserialize, Serialize};
+
+/// Where the bucket's name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Addressing {
+    /// `https://endpoint/bucket/key`: what servers of one's own take.
+    Path,
+    /// `https://bucket.endpoint/key`: what clouds take.
+    Virtual,
+}
+
+/// What is wrong with a bucket's settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBucket {
+    /// The endpoint is no address.
+    #[error("the endpoint {0:?} must be http:// or https:// and a host, without a path")]
+    Endpoint(String),
+    /// The name is none.
+    #[error(
+        "the bucket's name {0:?} must have 3 to 63 small letters, digits, dots and hyphens, and begin and end with a letter or digit"
+    )]
+    Name(String),
+    /// Something else that is missing or wrong.
+    #[error("{0}")]
+    Other(&'static str),
+}
+
+/// A bucket seen from one side. Keys hold nothing that would have to be escaped in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// Scheme and authority.
+    origin: String,
+    /// `/bucket`, or nothing.
+    path: String,
+}
+
+impl Address {
+    pub(super) fn new(
+        endpoint: &str,
+        bucket: &str,
+        addressing: Addressing,
+    ) -> Result<Self, InvalidBucket> {
+        let bad = || InvalidBucket::Endpoint(endpoint.to_owned());
+        let uri: Uri = endpoint.parse().map_err(|_| bad())?;
+        let scheme = uri
+            .scheme_str()
+            .filter(|it| matches!(*it, "http" | "https"));
+        let (scheme, authority) = scheme.zip(uri.authority()).ok_or_else(bad)?;
+        if !matches!(uri.path(), "" | "/")
+            || uri.query().is_some()
+            || authority.as_str().contains('@')
+        {
+            return Err(bad());
+        }
+        if !is_bucket(bucket) {
+            return Err(InvalidBucket::Name(bucket.to_owned()));
+        }
+        Ok(match addressing {
+            Addressing::Path => Self {
+                origin: format!("{scheme}://{authority}"),
+                path: format!("/{bucket}"),
+            },
+            Addressing::Virtual => Self {
+                origin: format!("{scheme}://{bucket}.{authority}"),
+                path: String::new(),
+            },
+        })
+    }
+
+    /// The address of a key, or of the bucket itself where it is empty.
+    pub(super) fn of(&self, key: &str, query: &[(&str, &str)]) -> String {
+        let mut url = format!("{}{}", self.origin, self.path);
+        if !key.is_empty() || self.path.is_empty() {
+            url.push('/');
+        }
+        url.push_str(key);
+        for (n, (name, value)) in query.iter().enumerate() {
+            url.push(if n == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            escape(value, &mut url);
+        }
+        url
+    }
+}
+
+fn is_bucket(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|&b| inner(b) || matches!(b, b'.' | b'-'))
+        && [bytes.first(), bytes.last()]
+            .iter()
+            .all(|b| b.is_some_and(|&b| inner(b)))
+}
+
+/// Percent-encodes all but unreserved characters (RFC 3986 §2.3), as signatures want it.
+fn escape(value: &str, into: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            into.push(char::from(byte));
+        } else {
+            into.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_addressing() {
+        let path = Address::new("http://127.0.0.1:8333/", "site", Addressing::Path).unwrap();
+        assert_eq!(path.of("v/a/b", &[]), "http://127.0.0.1:8333/site/v/a/b");
+        assert_eq!(
+            path.of("", &[("uploads", ""), ("prefix", "v/ä")]),
+            "http://127.0.0.1:8333/site?uploads=&prefix=v%2F%C3%A4"
+        );
+        let host = Address::new("https://s3.example", "my-site", Addressing::Virtual).unwrap();
+        assert_eq!(host.of("v/a", &[]), "https://my-site.s3.example/v/a");
+        assert_eq!(
+            host.of("", &[("a", "1")]),
+            "https://my-site.s3.example/?a=1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_bucket_is_said() {
+        for endpoint in [
+            "",
+            "s3.example",
+            "ftp://h",
+            "https://h/path",
+            "https://u:p@h",
+            "https://h?x",
+        ] {
+            let refused = Address::new(endpoint, "site", Addressing::Path);
+            assert!(
+                matches!(refused, Err(InvalidBucket::Endpoint(_))),
+                "{endpoint}"
+            );
+        }
+        for name in ["", "ab", "Site", "a/b", "-site", "site.", &"a".repeat(64)] {
+            let refused = Address::new("https://h", name, Addressing::Path);
+            assert!(matches!(refused, Err(InvalidBucket::Name(_))), "{name}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! One signed request to the bucket: time limits, what a refusal means, and trying again what may
+//! be tried again.
+
+use std::{error::Error as _, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use reqsign_aws_v4::Credential;
+use reqsign_core::Signer;
+use reqwest::Response;
+use sha2::{Digest, Sha256};
+use tokio::time::{sleep, timeout};
+use virga_core::{Entropy, OsEntropy, keys::hex};
+
+use super::{address::Address, xml};
+use crate::{ObjectError, Result};
+
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+/// The payload is not part of the signature: it is a stream.
+const UNSIGNED: HeaderValue = HeaderValue::from_static("UNSIGNED-PAYLOAD");
+/// Until the answer's head, for requests without a large body.
+const SHORT: Duration = Duration::from_secs(15);
+/// Without a byte of an answer.
+pub(super) const STALL: Duration = Duration::from_secs(30);
+/// For a request with a body, beyond what the body takes.
+pub(super) const LONG: Duration = Duration::from_secs(120);
+/// Bytes a second below which a body counts as stuck.
+const SLOWEST: u64 = 64 * 1024;
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Documents are read into memory up to here: a page of a thousand lines has a tenth of it.
+const DOCUMENT: usize = 4 * 1024 * 1024;
+
+/// A bucket, and who we are to it.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) http: reqwest::Client,
+    pub(super) signer: Signer<Credential>,
+    pub(super) address: Address,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    doing: &'static str,
+    method: Method,
+    key: &'a str,
+    query: Vec<(&'static str, &'a str)>,
+    headers: HeaderMap,
+    body: Bytes,
+    limit: Duration,
+    tries: u32,
+}
+
+impl<'a> Ask<'a> {
+    /// A request for a key, or for the bucket itself where it is empty. `doing` completes "cannot".
+    pub(super) fn new(method: Method, key: &'a str, doing: &'static str) -> Self {
+        Self {
+            doing,
+            method,
+            key,
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            limit: SHORT,
+            tries: TRIES,
+        }
+    }
+
+    pub(super) fn query(mut self, name: &'static str, value: &'a str) -> Self {
+        self.query.push((name, value));
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// With a body that is in memory; its digest is signed.
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        let length = body.len() as u64;
+        self.body = body;
+        self.long(length)
+    }
+
+    /// With a body of this length, which takes its time.
+    pub(super) fn long(mut self, length: u64) -> Self {
+        self.limit = LONG + Duration::from_secs(length / SLOWEST);
+        self
+    }
+
+    /// For this long at most.
+    pub(super) fn limited(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Once, and for this long only.
+    pub(super) fn once(mut self, limit: Duration) -> Self {
+        self.tries = 1;
+        self.limited(limit)
+    }
+}
+
+impl Client {
+    /// Asks, again where that may help, and answers what was a success. Only for what may be done
+    /// twice.
+    pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Response> {
+        let hashed = hex(&Sha256::digest(&ask.body));
+        let hashed = HeaderValue::from_str(&hashed).unwrap_or(UNSIGNED);
+        let mut tried = 0;
+        loop {
+            let mut headers = ask.headers.clone();
+            headers.insert(CONTENT_SHA256, hashed.clone());
+            let body = ask.body.clone();
+            if !body.is_empty() || matches!(ask.method, Method::PUT | Method::POST) {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
+            let sent = self.send(&ask, headers, body.into()).await;
+            tried += 1;
+            match sent {
+                Err(error) if error.is_transient() && tried < ask.tries => pause(tried).await,
+                done => return done,
+            }
+        }
+    }
+
+    /// Asks once, with a body of `length` bytes that streams in.
+    pub(super) async fn ask_streaming(
+        &self,
+        ask: &Ask<'_>,
+        body: reqwest::Body,
+        length: u64,
+    ) -> Result<Response> {
+        let mut headers = ask.headers.clone();
+        headers.insert(CONTENT_SHA256, UNSIGNED);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        self.send(ask, headers, body).await
+    }
+
+    async fn send(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        body: reqwest::Body,
+    ) -> Result<Response> {
+        let unfit = |why: String| ObjectError::Bucket {
+            doing: ask.doing,
+            status: 0,
+            code: why,
+        };
+        let mut request = http::Request::new(body);
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = self
+            .address
+            .of(ask.key, &ask.query)
+            .parse()
+            .map_err(|_| unfit("InvalidURI".to_owned()))?;
+        *request.headers_mut() = headers;
+        let (mut parts, body) = request.into_parts();
+        let signed = timeout(ask.limit, self.signer.sign(&mut parts, None)).await;
+        match signed {
+            Err(_) => return Err(unavailable(ask.doing, "no credentials in time")),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "no credentials for the bucket");
+                return Err(ObjectError::Denied {
+                    code: "no credentials".to_owned(),
+                });
+            }
+            Ok(Ok(())) => {}
+        }
+        let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
+            .map_err(|error| unfit(error.without_url().to_string()))?;
+        let answer = timeout(ask.limit, self.http.execute(request)).await;
+        let answer = answer.map_err(|_| unavailable(ask.doing, "no answer in time"))?;
+        let answer = answer.map_err(|error| broken(ask.doing, error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(refusal(ask, answer).await)
+    }
+
+    /// Asks for a document and reads it.
+    pub(super) async fn ask_document<T>(&self, ask: Ask<'_>) -> Result<T>
+    where
+        T: serde::de::DeserializeOwned,
+    {
+        let doing = ask.doing;
+        let text = document(doing, self.ask(ask).await?).await?;
+        xml::read(&text).ok_or_else(|| match xml::read::<xml::Fault>(&text) {
+            Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
+            None => ObjectError::Bucket {
+                doing,
+                status: 200,
+                code: "the answer is no document of the S3 dialect".to_owned(),
+            },
+        })
+    }
+}
+
+/// Waits before the next try: longer each time, and never at the same moment as the others.
+pub(super) async fn pause(tried: u32) {
+    let entropy: &dyn Entropy = &OsEntropy;
+    let most = FIRST_PAUSE * 2_u32.saturating_pow(tried);
+    let share = u32::from(u16::from_le_bytes(entropy.bytes()));
+    sleep(most / 2 + most / 2 * share / u32::from(u16::MAX)).await;
+}
+
+pub(super) fn unavailable(doing: &'static str, why: impl Into<String>) -> ObjectError {
+    ObjectError::Unavailable {
+        doing,
+        why: why.into(),
+    }
+}
+
+/// A connection that did not come about or broke.
+pub(super) fn broken(doing: &'static str, error: reqwest::Error) -> ObjectError {
+    let error = error.without_url();
+    let mut why = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        why = format!("{why}: {inner}");
+        cause = inner.source();
+    }
+    unavailable(doing, why)
+}
+
+/// Reads a whole document.
+pub(super) async fn document(doing: &'static str, mut answer: Response) -> Result<Bytes> {
+    let mut text = BytesMut::new();
+    loop {
+        let piece = timeout(STALL, answer.chunk()).await;
+        let piece = piece.map_err(|_| unavailable(doing, "the answer stopped"))?;
+        let Some(piece) = piece.map_err(|error| broken(doing, error))? else {
+            return Ok(text.freeze());
+        };
+        text.extend_from_slice(&piece);
+        if text.len() > DOCUMENT {
+            return Err(ObjectError::TooLarge {
+                limit: DOCUMENT as u64,
+            });
+        }
+    }
+}
+
+/// Why the bucket said no. What it says in words is left out: it may repeat what we signed.
+async fn refusal(ask: &Ask<'_>, answer: Response) -> ObjectError {
+    let status = answer.status();
+    let size = answer.headers().get(header::CONTENT_RANGE).and_then(|it| {
+        let total = it.to_str().ok()?.strip_prefix("bytes */")?;
+        total.parse::<u64>().ok()
+    });
+    if let (StatusCode::RANGE_NOT_SATISFIABLE, Some(size)) = (status, size) {
+        return ObjectError::OutOfRange { size };
+    }
+    let text = document(ask.doing, answer).await.unwrap_or_default();
+    let code = xml::read::<xml::Fault>(&text).map(|fault| fault.code);
+    meaning(ask.doing, ask.key, status, &code.unwrap_or_default())
+}
+
+/// Sorts a refusal by meaning.
+fn meaning(doing: &'static str, key: &str, status: StatusCode, code: &str) -> ObjectError {
+    let code: String = code
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(64)
+        .collect();
+    match code.as_str() {
+        "NoSuchUpload" => return ObjectError::NoSession(key.to_owned()),
+        "NoSuchKey" => return ObjectError::NotFound(key.to_owned()),
+        "RequestTimeTooSkewed" => return ObjectError::ClockSkew,
+        "NoSuchBucket" => {}
+        "PreconditionFailed" | "ConditionalRequestConflict" => {
+            return ObjectError::Conflict("an object of this name is there");
+        }
+        "InvalidRange" => return ObjectError::OutOfRange { size: u64::MAX },
+        "QuotaExceeded" | "InsufficientStorage" | "StorageFull" => return ObjectError::NoRoom,
+        "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "Busy" => {
+            return unavailable(doing, code);
+        }
+        _ => {}
+    }
+    match status {
+        StatusCode::NOT_FOUND if code.is_empty() && !key.is_empty() => {
+            ObjectError::NotFound(key.to_owned())
+        }
+        StatusCode::PRECONDITION_FAILED => ObjectError::Conflict("an object of this name is there"),
+        StatusCode::RANGE_NOT_SATISFIABLE => ObjectError::OutOfRange { size: u64::MAX },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ObjectError::Denied {
+            code: if code.is_empty() {
+                status.as_str().to_owned()
+            } else {
+                code
+            },
+        },
+        StatusCode::INSUFFICIENT_STORAGE => ObjectError::NoRoom,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            unavailable(doing, status.as_str())
+        }
+        status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
+            unavailable(doing, format!("{} {code}", status.as_str()))
+        }
+        status => ObjectError::Bucket {
+            doing,
+            status: status.as_u16(),
+            code,
+        },
+    }
+}

@@ -1,0 +1,144 @@
+//! Who we are to the bucket: keys from files, or what the machine's surroundings give (environment,
+//! a shared credentials file, a web identity, the role of a container or machine).
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
+use reqsign_core::{
+    Context, Error, FileRead, HttpSend, ProvideCredential, Signer, StaticEnv, time::Timestamp,
+};
+
+/// Keys in files are read again this often, so that they can be replaced while the site runs.
+const KEPT: Duration = Duration::from_secs(600);
+/// The signer asks anew when a credential has less than two minutes left.
+const MARGIN: Duration = Duration::from_secs(120);
+/// What a machine's own metadata gets to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where credentials come from. `Debug` shows no secret.
+#[derive(Clone)]
+pub enum Credentials {
+    /// Two files; of each the first line counts.
+    Files {
+        /// Holds the access key's id.
+        access_key: PathBuf,
+        /// Holds the secret key.
+        secret_key: PathBuf,
+    },
+    /// What these variables of the environment lead to, in the order of the AWS tools: keys, a
+    /// shared credentials file, a web identity, a container's role, a machine's role.
+    Surroundings {
+        /// Names and values.
+        variables: HashMap<String, String>,
+        /// Where the shared credentials file lies below.
+        home: Option<PathBuf>,
+    },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files { .. } => "Files",
+            Self::Surroundings { .. } => "Surroundings",
+        })
+    }
+}
+
+impl Credentials {
+    /// A signer of the S3 dialect.
+    pub(super) fn signer(self, http: reqwest::Client, region: &str) -> Signer<Credential> {
+        let context = Context::new()
+            .with_file_read(Files)
+            .with_http_send(Http(http));
+        let how = RequestSigner::new("s3", region);
+        match self {
+            Self::Files {
+                access_key,
+                secret_key,
+            } => {
+                let keys = KeyFiles {
+                    access_key,
+                    secret_key,
+                };
+                Signer::new(context, keys, how)
+            }
+            Self::Surroundings { variables, home } => {
+                let env = StaticEnv {
+                    home_dir: home,
+                    envs: variables,
+                };
+                let chain = DefaultCredentialProvider::builder().no_process().no_sso();
+                Signer::new(context.with_env(env), chain.build(), how)
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct KeyFiles {
+    access_key: PathBuf,
+    secret_key: PathBuf,
+}
+
+async fn first_line(path: &Path) -> reqsign_core::Result<String> {
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+        Error::credential_invalid(format!("cannot read {}: {error}", path.display()))
+    })?;
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    if line.is_empty() {
+        let why = format!("the first line of {} is empty", path.display());
+        return Err(Error::credential_invalid(why));
+    }
+    Ok(line)
+}
+
+impl ProvideCredential for KeyFiles {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, _: &Context) -> reqsign_core::Result<Option<Credential>> {
+        Ok(Some(Credential {
+            access_key_id: first_line(&self.access_key).await?,
+            secret_access_key: first_line(&self.secret_key).await?,
+            session_token: None,
+            expires_in: Some(Timestamp::now() + KEPT + MARGIN),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Files;
+
+impl FileRead for Files {
+    async fn file_read(&self, path: &str) -> reqsign_core::Result<Vec<u8>> {
+        tokio::fs::read(path)
+            .await
+            .map_err(|error| Error::unexpected(format!("cannot read {path}: {error}")))
+    }
+}
+
+/// Asks the services that hand out roles.
+#[derive(Debug)]
+struct Http(reqwest::Client);
+
+impl HttpSend for Http {
+    async fn http_send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> reqsign_core::Result<http::Response<Bytes>> {
+        let failed = |error: reqwest::Error| Error::unexpected(error.without_url().to_string());
+        let mut request = reqwest::Request::try_from(request).map_err(failed)?;
+        *request.timeout_mut() = Some(PATIENCE);
+        let answer = self.0.execute(request).await.map_err(failed)?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut response = http::Response::new(answer.bytes().await.map_err(failed)?);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}

@@ -1,0 +1,286 @@
+//! Writing and removing objects. What is small is one request; what is not is a multipart upload
+//! that shows nothing until it is completed.
+
+use std::{io::SeekFrom, path::Path, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use http::{HeaderName, HeaderValue, Method, header};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use virga_core::upload::{MAX_PARTS, PartSpan, part_count, part_span};
+
+use super::{
+    client::{Ask, Client, pause},
+    multipart::{etag, part_ask},
+};
+use crate::{MediaKey, ObjectError, ObjectWriter, Result};
+
+/// Parts of a file that are on their way at once.
+const AT_ONCE: usize = 3;
+const TRIES: u32 = 4;
+const HOP: usize = 256 * 1024;
+
+/// Writes an object; `fresh`: only where none stands.
+pub(super) async fn put(
+    client: &Client,
+    key: &str,
+    kind: &'static str,
+    bytes: Bytes,
+    fresh: bool,
+) -> Result<()> {
+    let mut ask = Ask::new(Method::PUT, key, "write an object")
+        .header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
+        .body(bytes);
+    if fresh {
+        ask = ask.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+    }
+    client.ask(ask).await.map(|_| ())
+}
+
+pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
+    let ask = Ask::new(Method::DELETE, key, "remove an object");
+    match client.ask(ask).await {
+        Err(ObjectError::NotFound(_)) => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+/// Removes up to a thousand objects with one request.
+pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
+    use md5::Digest;
+    const DOING: &str = "remove objects";
+    let body = super::xml::delete(keys.iter().map(String::as_str));
+    let digest = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        md5::Md5::digest(body.as_bytes()),
+    );
+    let digest = HeaderValue::from_str(&digest).unwrap_or(HeaderValue::from_static(""));
+    let ask = Ask::new(Method::POST, "", DOING)
+        .query("delete", "")
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/xml"),
+        )
+        .header(HeaderName::from_static("content-md5"), digest)
+        .body(body.into());
+    let done: super::xml::DeleteResult = client.ask_document(ask).await?;
+    match done.error.into_iter().find(|it| it.code != "NoSuchKey") {
+        Some(fault) => Err(ObjectError::Bucket {
+            doing: DOING,
+            status: 200,
+            code: fault.code,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Sends a file and removes it.
+pub(super) async fn put_file(
+    client: &Client,
+    key: &MediaKey,
+    path: &Path,
+    part_size: u64,
+) -> Result<()> {
+    let failed = |error| ObjectError::io("read a scratch file", error);
+    let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
+    if size <= part_size {
+        let kind = HeaderValue::from_static(key.content_type());
+        let span = PartSpan { offset: 0, size };
+        let ask = || {
+            Ask::new(Method::PUT, key.as_str(), "write an object")
+                .header(header::CONTENT_TYPE, kind.clone())
+        };
+        send_span(client, path, span, ask).await?;
+    } else {
+        let least = size.div_ceil(MAX_PARTS);
+        put_parts(client, key, path, size, part_size.max(least)).await?;
+    }
+    tokio::fs::remove_file(path)
+        .await
+        .map_err(|error| ObjectError::io("remove a scratch file", error))
+}
+
+async fn put_parts(
+    client: &Client,
+    key: &MediaKey,
+    path: &Path,
+    size: u64,
+    part_size: u64,
+) -> Result<()> {
+    let id = client.begin(key).await?;
+    let send = |number: u32| {
+        let id = &id;
+        async move {
+            let span = part_span(number, size, part_size).ok_or(ObjectError::WrongPart)?;
+            let text = number.to_string();
+            let answer = send_span(client, path, span, || part_ask(key, id, &text)).await?;
+            Ok::<_, ObjectError>((number, etag(&answer)?))
+        }
+    };
+    let sent: Result<Vec<(u32, String)>> = stream::iter(1..=part_count(size, part_size))
+        .map(send)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await;
+    let finished = match &sent {
+        Ok(sent) => {
+            let parts = sent.iter().map(|(number, etag)| (*number, etag.as_str()));
+            finish_own(client, key, &id, parts, size).await
+        }
+        Err(_) => Ok(()),
+    };
+    let done = sent.map(|_| ()).and(finished);
+    if done.is_err() {
+        let _ = client.give_up(key.as_str(), &id).await;
+    }
+    done
+}
+
+/// Completes an upload that nobody else completes: gone after a try whose answer was lost means
+/// done, if the object has the right size.
+async fn finish_own<'a>(
+    client: &Client,
+    key: &MediaKey,
+    id: &str,
+    parts: impl Iterator<Item = (u32, &'a str)>,
+    size: u64,
+) -> Result<()> {
+    match client.finish(key, id, parts).await {
+        Err(ObjectError::NoSession(_))
+            if super::read::stat(client, key)
+                .await
+                .is_ok_and(|it| it.size == size) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Sends a stretch of a file, again where that may help.
+async fn send_span<'a>(
+    client: &Client,
+    path: &Path,
+    span: PartSpan,
+    ask: impl Fn() -> Ask<'a>,
+) -> Result<reqwest::Response> {
+    let failed = |error| ObjectError::io("read a scratch file", error);
+    let mut tried = 0;
+    loop {
+        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+        file.seek(SeekFrom::Start(span.offset))
+            .await
+            .map_err(failed)?;
+        let hops = stream::try_unfold(file.take(span.size), |mut file| async move {
+            let mut hop = BytesMut::with_capacity(HOP);
+            let read = file.read_buf(&mut hop).await?;
+            Ok::<_, std::io::Error>((read > 0).then(|| (hop.freeze(), file)))
+        });
+        let body = reqwest::Body::wrap_stream(hops);
+        let sent = client
+            .ask_streaming(&ask().long(span.size), body, span.size)
+            .await;
+        tried += 1;
+        match sent {
+            Err(error) if error.is_transient() && tried < TRIES => pause(tried).await,
+            done => return done,
+        }
+    }
+}
+
+/// A streaming write. One part is in memory at a time.
+#[derive(Debug)]
+pub(super) struct BucketWriter {
+    client: Arc<Client>,
+    key: MediaKey,
+    part_size: usize,
+    gathered: BytesMut,
+    /// The bucket's id once there is more than one part.
+    upload: Option<String>,
+    parts: Vec<String>,
+    size: u64,
+}
+
+impl BucketWriter {
+    pub(super) fn new(client: Arc<Client>, key: MediaKey, part_size: u64) -> Self {
+        Self {
+            client,
+            key,
+            part_size: usize::try_from(part_size).unwrap_or(usize::MAX),
+            gathered: BytesMut::new(),
+            upload: None,
+            parts: Vec::new(),
+            size: 0,
+        }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        if self.parts.len() as u64 >= MAX_PARTS {
+            return Err(ObjectError::TooLarge { limit: self.size });
+        }
+        let upload = match &self.upload {
+            Some(upload) => upload,
+            None => self.upload.insert(self.client.begin(&self.key).await?),
+        };
+        let number = u32::try_from(self.parts.len()).unwrap_or(u32::MAX) + 1;
+        let part = self.gathered.split().freeze();
+        let etag = self.client.send_part(&self.key, upload, number, part);
+        self.parts.push(etag.await?);
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<u64> {
+        if self.upload.is_none() {
+            let bytes = self.gathered.split().freeze();
+            let (key, kind) = (self.key.as_str(), self.key.content_type());
+            put(&self.client, key, kind, bytes, false).await?;
+            return Ok(self.size);
+        }
+        if !self.gathered.is_empty() {
+            self.flush().await?;
+        }
+        if let Some(upload) = &self.upload {
+            let parts = (1..).zip(self.parts.iter().map(String::as_str));
+            finish_own(&self.client, &self.key, upload, parts, self.size).await?;
+            self.upload = None;
+        }
+        Ok(self.size)
+    }
+}
+
+impl ObjectWriter for BucketWriter {
+    fn write(&mut self, mut bytes: Bytes) -> BoxFuture<'_, Result<()>> {
+        async move {
+            self.size += bytes.len() as u64;
+            while !bytes.is_empty() {
+                // A full part goes only when more follows: what fits in one is one request.
+                if self.gathered.len() >= self.part_size {
+                    self.flush().await?;
+                }
+                let room = (self.part_size - self.gathered.len()).min(bytes.len());
+                self.gathered.extend_from_slice(&bytes.split_to(room));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
+        async move { self.finish().await }.boxed()
+    }
+}
+
+impl Drop for BucketWriter {
+    /// What was not committed is dropped at once where that can be; the sweeper finds the rest.
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else {
+            return;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (client, key) = (Arc::clone(&self.client), self.key.clone());
+            runtime.spawn(async move {
+                let _ = client.give_up(key.as_str(), &upload).await;
+            });
+        }
+    }
+}

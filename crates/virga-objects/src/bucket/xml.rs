@@ -1,0 +1,183 @@
+//! The documents of the S3 dialect: what we read and the two that we write.
+
+use std::fmt::Write;
+
+use quick_xml::escape::escape;
+use serde::{Deserialize, de::DeserializeOwned};
+use time::{
+    OffsetDateTime,
+    format_description::well_known::{Rfc2822, Rfc3339},
+};
+use virga_core::Timestamp;
+
+/// Reads a document; `None` where it is none.
+pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    quick_xml::de::from_reader(text).ok()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Fault {
+    pub(super) code: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectPage {
+    #[serde(default)]
+    pub(super) is_truncated: bool,
+    pub(super) next_continuation_token: Option<String>,
+    #[serde(default)]
+    pub(super) contents: Vec<ObjectLine>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectLine {
+    pub(super) key: String,
+    pub(super) last_modified: String,
+    pub(super) size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteResult {
+    #[serde(default)]
+    pub(super) error: Vec<DeleteFault>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteFault {
+    pub(super) code: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Initiated {
+    pub(super) upload_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PartPage {
+    #[serde(default)]
+    pub(super) is_truncated: bool,
+    pub(super) next_part_number_marker: Option<String>,
+    #[serde(default)]
+    pub(super) part: Vec<PartLine>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PartLine {
+    pub(super) part_number: u32,
+    pub(super) last_modified: Option<String>,
+    #[serde(rename = "ETag")]
+    pub(super) etag: String,
+    pub(super) size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UploadPage {
+    #[serde(default)]
+    pub(super) is_truncated: bool,
+    pub(super) next_key_marker: Option<String>,
+    pub(super) next_upload_id_marker: Option<String>,
+    #[serde(default)]
+    pub(super) upload: Vec<UploadLine>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UploadLine {
+    pub(super) key: String,
+    pub(super) upload_id: String,
+    pub(super) initiated: Option<String>,
+}
+
+/// `DeleteObjects`.
+pub(super) fn delete<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::from("<Delete><Quiet>true</Quiet>");
+    for key in keys {
+        let _ = write!(text, "<Object><Key>{}</Key></Object>", escape(key));
+    }
+    text + "</Delete>"
+}
+
+/// `CompleteMultipartUpload`; parts by number.
+pub(super) fn complete<'a>(parts: impl Iterator<Item = (u32, &'a str)>) -> String {
+    let mut text = String::from("<CompleteMultipartUpload>");
+    for (number, etag) in parts {
+        let _ = write!(
+            text,
+            "<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>",
+            escape(etag)
+        );
+    }
+    text + "</CompleteMultipartUpload>"
+}
+
+fn stamp(moment: OffsetDateTime) -> Timestamp {
+    Timestamp(i64::try_from(moment.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX))
+}
+
+/// A moment as documents spell it; the epoch where it cannot be read.
+pub(super) fn moment(text: Option<&str>) -> Timestamp {
+    text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
+        .map(stamp)
+        .unwrap_or_default()
+}
+
+/// A moment as headers spell it; the epoch where it cannot be read.
+pub(super) fn header_moment(text: Option<&str>) -> Timestamp {
+    text.and_then(|text| OffsetDateTime::parse(text, &Rfc2822).ok())
+        .map(stamp)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_read() {
+        let page: ObjectPage = read(
+            br#"<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+            <Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>
+            <Contents><Key>v/a</Key><LastModified>2026-11-22T22:57:00.123Z</LastModified><ETag>"x"</ETag><Size>5</Size></Contents>
+            <Contents><Key>v/b</Key><LastModified>2026-11-22T22:57:00Z</LastModified><Size>0</Size></Contents>
+            </ListBucketResult>"#,
+        )
+        .unwrap();
+        assert!(page.is_truncated);
+        assert_eq!(page.next_continuation_token.as_deref(), Some("a&b"));
+        assert_eq!((page.contents.len(), page.contents[0].size), (2, 5));
+        let empty: ObjectPage =
+            read(b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>").unwrap();
+        assert!(empty.contents.is_empty());
+        assert!(read::<Fault>(b"<html>no</html>").is_none());
+        assert!(read::<Fault>(b"not xml").is_none());
+    }
+
+    #[test]
+    fn moments_are_read() {
+        let seconds = 1_795_388_220;
+        assert_eq!(moment(Some("2026-11-22T22:57:00Z")).seconds(), seconds);
+        assert_eq!(
+            header_moment(Some("Sun, 22 Nov 2026 22:57:00 GMT")).seconds(),
+            seconds
+        );
+        assert_eq!(header_moment(Some("yesterday")), Timestamp::default());
+    }
+
+    #[test]
+    fn what_is_written_is_escaped() {
+        assert_eq!(
+            complete([(1, "\"a<b\"")].into_iter()),
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&quot;a&lt;b&quot;</ETag></Part></CompleteMultipartUpload>"
+        );
+        assert!(delete(["v/a"].into_iter()).contains("<Key>v/a</Key>"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The conformance suite: the same cases on every kind of store, each in a store of its own. It
+//! prints a matrix of backends and cases; an empty cell fails unless its reason stands in [`hole`].
+
+mod broken;
+mod objects;
+mod sessions;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use tempfile::TempDir;
+use virga_core::{OsEntropy, UploadId, VideoId};
+use virga_objects::{
+    BucketOptions, BucketStore, Credentials, DiskOptions, DiskStore, MediaKey, SharedSessions,
+    SharedStore,
+};
+use virga_testkit::BucketServer;
+
+/// Where the cases run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    Disk,
+    Seaweed,
+}
+
+const BACKENDS: [Backend; 2] = [Backend::Disk, Backend::Seaweed];
+
+/// What a case works with.
+struct Stand {
+    store: SharedStore,
+    sessions: SharedSessions,
+    /// The same store as another process has it.
+    elsewhere: SharedSessions,
+    options: Option<BucketOptions>,
+    video: VideoId,
+    upload: UploadId,
+    /// Bytes of a part: the least that the backend takes.
+    part: u64,
+    scratch: TempDir,
+}
+
+impl Stand {
+    fn key(&self, name: &str) -> MediaKey {
+        MediaKey::attempt(self.video, 1, 1, name).unwrap()
+    }
+
+    fn source(&self) -> MediaKey {
+        MediaKey::source(self.video, self.upload)
+    }
+
+    /// Two parts and a half.
+    fn total(&self) -> u64 {
+        self.part * 5 / 2
+    }
+}
+
+/// A case and its name.
+type Case = (&'static str, fn(Stand) -> BoxFuture<'static, ()>);
+
+macro_rules! cases {
+    ($($module:ident :: $name:ident),+ $(,)?) => {
+        &[$((stringify!($name), |stand| $module::$name(stand).boxed())),+]
+    };
+}
+
+const CASES: &[Case] = cases![
+    objects::an_object_is_read_as_it_was_put,
+    objects::what_is_not_there_is_said_before_the_first_byte,
+    objects::a_writer_shows_nothing_until_it_commits,
+    objects::a_writer_that_is_dropped_leaves_nothing,
+    objects::files_are_taken_in_and_linked_out,
+    objects::listing_and_removal_keep_to_their_prefix,
+    objects::lists_and_removals_go_on_over_pages,
+    objects::any_pieces_come_as_if_they_were_one,
+    objects::the_store_answers_and_can_be_written,
+    sessions::parts_in_any_order_become_the_file,
+    sessions::a_session_goes_on_in_another_process,
+    sessions::complete_may_be_said_again_and_says_when_parts_are_lost,
+    sessions::complete_names_the_parts_that_are_missing,
+    sessions::a_part_sent_again_replaces_the_first,
+    sessions::the_same_part_sent_twice_at_once_is_one_whole_part,
+    sessions::a_body_of_another_length_becomes_no_part,
+    sessions::a_silent_or_broken_sender_is_dropped_and_may_come_again,
+    sessions::a_part_that_the_file_does_not_have_is_refused,
+    sessions::two_that_open_a_session_at_once_have_one,
+    sessions::a_session_is_listed_and_dropped,
+    sessions::a_half_made_session_is_found_and_dropped,
+    sessions::what_dead_writers_left_goes_and_live_sessions_stay,
+    broken::a_stream_that_breaks_goes_on_where_it_broke,
+    broken::a_bucket_that_is_busy_is_asked_again,
+    broken::a_bucket_that_is_away_is_said_to_be,
+    broken::wrong_credentials_are_named_and_no_secret_is_shown,
+];
+
+/// Why a backend has no such case.
+fn hole(backend: Backend, case: &str) -> Option<&'static str> {
+    match (backend, case) {
+        (Backend::Disk, "a_half_made_session_is_found_and_dropped") => {
+            Some("a folder is made by one rename (crash.rs)")
+        }
+        (Backend::Disk, "what_dead_writers_left_goes_and_live_sessions_stay") => {
+            Some("writers are known by their lock (store.rs)")
+        }
+        (Backend::Disk, case)
+            if CASES.iter().position(|it| it.0 == case) >= Some(CASES.len() - 4) =>
+        {
+            Some("a disk is not at the end of a line")
+        }
+        _ => None,
+    }
+}
+
+async fn disk() -> Stand {
+    let scratch = tempfile::tempdir().unwrap();
+    let options = DiskOptions {
+        stall: Duration::from_millis(300),
+        ..DiskOptions::default()
+    };
+    let folder = scratch.path().join("objects");
+    let store = Arc::new(DiskStore::open(&folder, options).await.unwrap());
+    let elsewhere = DiskStore::open(&folder, options).await.unwrap();
+    Stand {
+        sessions: Arc::clone(&store) as SharedSessions,
+        store,
+        elsewhere: Arc::new(elsewhere),
+        options: None,
+        video: VideoId::random(&OsEntropy),
+        upload: UploadId::random(&OsEntropy),
+        part: 100_000,
+        scratch,
+    }
+}
+
+const MIB: u64 = 1024 * 1024;
+
+async fn seaweed(server: &BucketServer, n: usize) -> Stand {
+    let bucket = format!("case-{n}");
+    server.bucket(&bucket).await;
+    let (access_key, secret_key) = server.key_files();
+    let keys = Credentials::Files {
+        access_key,
+        secret_key,
+    };
+    let mut options = BucketOptions::new(&server.url(), server.region(), &bucket, keys);
+    options.part_size = 5 * MIB;
+    options.stall = Duration::from_millis(300);
+    options.leftover_age = Duration::ZERO;
+    let store = Arc::new(BucketStore::new(options.clone()).unwrap());
+    Stand {
+        sessions: Arc::clone(&store) as SharedSessions,
+        store,
+        elsewhere: Arc::new(BucketStore::new(options.clone()).unwrap()),
+        options: Some(options),
+        video: VideoId::random(&OsEntropy),
+        upload: UploadId::random(&OsEntropy),
+        part: 5 * MIB,
+        scratch: tempfile::tempdir().unwrap(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_store_does_what_a_store_must() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = BucketServer::start().await;
+    let mut lines = vec![format!(
+        "{:66}{}",
+        "case",
+        BACKENDS.map(|it| format!("{it:10?}")).concat()
+    )];
+    let mut notes = Vec::new();
+    let mut failed = Vec::new();
+    let results: Vec<_> = stream::iter(CASES.iter().enumerate())
+        .map(|(n, (name, case))| {
+            let server = &server;
+            async move {
+                let mut cells = Vec::new();
+                for backend in BACKENDS {
+                    if let Some(why) = hole(backend, name) {
+                        cells.push((backend, Err(Some(why))));
+                        continue;
+                    }
+                    let stand = match backend {
+                        Backend::Disk => disk().await,
+                        Backend::Seaweed => seaweed(server, n).await,
+                    };
+                    #[expect(clippy::disallowed_methods, reason = "a panic is a failed cell")]
+                    let ran = tokio::spawn(case(stand)).await;
+                    cells.push((backend, ran.map_err(|_| None)));
+                }
+                (*name, cells)
+            }
+        })
+        .buffered(3)
+        .collect()
+        .await;
+    for (name, cells) in results {
+        let mut line = format!("{name:66}");
+        for (backend, cell) in cells {
+            line += match cell {
+                Ok(()) => "ok        ",
+                Err(Some(why)) => {
+                    notes.push(format!("-  {backend:?}, {name}: {why}"));
+                    "-         "
+                }
+                Err(None) => {
+                    failed.push(format!("{backend:?}: {name}"));
+                    "FAILED    "
+                }
+            };
+        }
+        lines.push(line);
+    }
+    println!("{}\n{}", lines.join("\n"), notes.join("\n"));
+    assert!(failed.is_empty(), "{failed:#?}");
+}

@@ -1,0 +1,201 @@
+//! A real bucket server: SeaweedFS on free ports of this machine, its data in a temporary folder,
+//! run as nobody. It ends with whoever started it, however that ends.
+
+use anyhow::{Context, ensure};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::servers::{begin, command, end, ordinary_user};
+
+/// The one account of the server.
+const ACCESS_KEY: &str = "virga-test";
+const SECRET_KEY: &str = "only-for-tests-0123456789";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct BucketServer {
+    ports: [u16; 8],
+    id: u32,
+    waiting: Option<thread::JoinHandle<()>>,
+    folder: tempfile::TempDir,
+}
+
+impl BucketServer {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// Where it is not installed (`scripts/need test` does that) or does not start.
+    pub async fn start() -> Self {
+        match Self::try_start().await {
+            Ok(server) => server,
+            Err(error) => panic!("SeaweedFS: {error:#}"),
+        }
+    }
+
+    async fn try_start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let identities = serde_json::json!({"identities": [{
+            "name": "site",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }]});
+        std::fs::write(folder.path().join("accounts.json"), identities.to_string())?;
+        std::fs::write(folder.path().join("access"), ACCESS_KEY)?;
+        std::fs::write(folder.path().join("secret"), format!("{SECRET_KEY}\n"))?;
+        // The kept program may lie where nobody may go.
+        let program = folder.path().join("weed");
+        let kept = kept_program()?;
+        if std::fs::hard_link(&kept, &program).is_err() {
+            std::fs::copy(&kept, &program)?;
+        }
+        let ports = free_ports()?;
+        let (id, waiting) = spawn(folder.path(), ports)?;
+        let server = Self {
+            ports,
+            id,
+            waiting: Some(waiting),
+            folder,
+        };
+        server.wait("", &[403]).await?;
+        Ok(server)
+    }
+
+    /// Waits until a path of the S3 side answers, unsigned, with one of these statuses.
+    async fn wait(&self, path: &str, wanted: &[u16]) -> anyhow::Result<()> {
+        let client = client()?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = client.get(format!("{}/{path}", self.url())).send().await;
+            if answer.is_ok_and(|answer| wanted.contains(&answer.status().as_u16())) {
+                return Ok(());
+            }
+            let log = || std::fs::read_to_string(self.folder.path().join("log"));
+            ensure!(
+                Instant::now() < until,
+                "it does not answer\n{}",
+                log().unwrap_or_default()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Makes an empty bucket.
+    ///
+    /// # Panics
+    /// Where the server does not.
+    pub async fn bucket(&self, name: &str) {
+        let made = async {
+            let url = format!("http://127.0.0.1:{}/buckets/{name}/", self.ports[4]);
+            client()?.post(url).send().await?.error_for_status()?;
+            self.wait(name, &[403]).await
+        };
+        if let Err(error) = made.await {
+            panic!("no bucket {name}: {error:#}");
+        }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[6])
+    }
+
+    /// The region that it takes signatures for: any.
+    pub fn region(&self) -> &'static str {
+        "us-east-1"
+    }
+
+    /// The files with the access key and the secret key.
+    pub fn key_files(&self) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path();
+        (folder.join("access"), folder.join("secret"))
+    }
+
+    /// What no output may hold.
+    pub fn secret(&self) -> &'static str {
+        SECRET_KEY
+    }
+}
+
+impl Drop for BucketServer {
+    fn drop(&mut self) {
+        end(self.id, rustix::process::Signal::KILL);
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.join();
+        }
+    }
+}
+
+fn client() -> anyhow::Result<reqwest::Client> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().no_proxy();
+    Ok(builder.timeout(Duration::from_secs(5)).build()?)
+}
+
+/// Ports that are free now, all of them different.
+fn free_ports() -> anyhow::Result<[u16; 8]> {
+    let mut held = Vec::new();
+    let mut ports = [0; 8];
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Where `scripts/need test` keeps the program.
+fn kept_program() -> anyhow::Result<PathBuf> {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/seaweedfs/weed");
+    kept.canonicalize()
+        .context("target/tools/seaweedfs/weed is missing: run `scripts/need test`")
+}
+
+fn spawn(folder: &Path, ports: [u16; 8]) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+    let data = folder.join("data");
+    std::fs::create_dir(&data)?;
+    let mut server = command("setpriv");
+    server.args(["--pdeathsig", "KILL"]);
+    if rustix::process::geteuid().is_root() {
+        let (user, group) = ordinary_user()?;
+        for path in [folder, &data] {
+            std::os::unix::fs::chown(path, Some(user), Some(group))?;
+        }
+        for file in ["accounts.json", "access", "secret"] {
+            std::os::unix::fs::chown(folder.join(file), Some(user), Some(group))?;
+        }
+        server
+            .args([format!("--reuid={user}"), format!("--regid={group}")])
+            .arg("--clear-groups");
+    }
+    server.arg(folder.join("weed")).arg("server");
+    let names = [
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+        "s3.port",
+        "s3.port.grpc",
+    ];
+    for (name, port) in names.iter().zip(ports) {
+        server.arg(format!("-{name}={port}"));
+    }
+    server
+        .arg(format!("-dir={}", data.display()))
+        .arg(format!(
+            "-s3.config={}",
+            folder.join("accounts.json").display()
+        ))
+        .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"])
+        .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
+        .args(["-master.volumeSizeLimitMB=64", "-volume.max=200"])
+        .args(["-volume.minFreeSpace=0", "-master.telemetry=false"])
+        .current_dir(folder);
+    begin(server, folder)
+}
