@@ -6,6 +6,7 @@
 mod address;
 mod client;
 mod credentials;
+mod direct;
 mod list;
 mod multipart;
 mod part;
@@ -61,6 +62,8 @@ pub struct BucketOptions {
     pub bucket: String,
     /// Where the name stands.
     pub addressing: Addressing,
+    /// The endpoint that browsers reach and how the bucket is named there; `None`: none is.
+    pub public: Option<(String, Addressing)>,
     /// Who we are.
     pub credentials: Credentials,
     /// A proxy on the way; no proxy is taken from anywhere else.
@@ -81,6 +84,7 @@ impl BucketOptions {
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             addressing: Addressing::Path,
+            public: None,
             credentials,
             proxy: None,
             part_size: 16 * MIB,
@@ -94,6 +98,8 @@ impl BucketOptions {
 #[derive(Clone, Debug)]
 pub struct BucketStore {
     client: Arc<Client>,
+    /// As browsers reach it.
+    public: Option<Arc<Address>>,
     options: Arc<BucketOptions>,
     remembered: Arc<session::Remembered>,
     /// When leftovers were looked for last, microseconds.
@@ -124,16 +130,19 @@ impl BucketStore {
         let http = builder
             .build()
             .map_err(|_| InvalidBucket::Other("no TLS on this machine"))?;
-        let signer = options
-            .credentials
-            .clone()
-            .signer(http.clone(), &options.region);
+        let credentials = options.credentials.clone();
+        let (signer, keys) = credentials.signer(http.clone(), &options.region);
+        let public = options.public.as_ref().map(|(endpoint, addressing)| {
+            Address::new(endpoint, &options.bucket, *addressing).map(Arc::new)
+        });
         Ok(Self {
             client: Arc::new(Client {
                 http,
                 signer,
+                keys,
                 address,
             }),
+            public: public.transpose()?,
             options: Arc::new(options),
             remembered: Arc::default(),
             swept: Arc::default(),

@@ -5,6 +5,7 @@
 //! it in a local folder, [`BucketStore`] in a bucket. One conformance suite (`tests/it`) takes both.
 
 mod bucket;
+mod direct;
 mod disk;
 mod error;
 pub mod fail;
@@ -13,6 +14,7 @@ mod multipart;
 mod store;
 
 pub use bucket::{Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket};
+pub use direct::{CorsRule, DirectAccess, PostForm, SharedDirect, SignedRequest, Validity};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};

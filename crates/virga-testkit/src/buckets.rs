@@ -194,7 +194,7 @@ fn spawn(folder: &Path, ports: [u16; 8]) -> anyhow::Result<(u32, thread::JoinHan
         ))
         .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"])
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
-        .args(["-master.volumeSizeLimitMB=64", "-volume.max=200"])
+        .args(["-master.volumeSizeLimitMB=64", "-volume.max=2000"])
         .args(["-volume.minFreeSpace=0", "-master.telemetry=false"])
         .current_dir(folder);
     begin(server, folder)

@@ -11,6 +11,8 @@ pub enum Addressing {
     Path,
     /// `https://bucket.endpoint/key`: what clouds take.
     Virtual,
+    /// `https://endpoint/key`: the endpoint is a name of the bucket's own.
+    Domain,
 }
 
 /// What is wrong with a bucket's settings.
@@ -64,11 +66,25 @@ impl Address {
                 origin: format!("{scheme}://{authority}"),
                 path: format!("/{bucket}"),
             },
+            Addressing::Domain => Self {
+                origin: format!("{scheme}://{authority}"),
+                path: String::new(),
+            },
             Addressing::Virtual => Self {
                 origin: format!("{scheme}://{bucket}.{authority}"),
                 path: String::new(),
             },
         })
+    }
+
+    /// Scheme, host and port.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Host and port as the header `Host` has them.
+    pub(super) fn host(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, host)| host)
     }
 
     /// The address of a key, or of the bucket itself where it is empty.
@@ -123,6 +139,12 @@ mod tests {
         );
         let host = Address::new("https://s3.example", "my-site", Addressing::Virtual).unwrap();
         assert_eq!(host.of("v/a", &[]), "https://my-site.s3.example/v/a");
+        let own = Address::new("https://media.example", "site", Addressing::Domain).unwrap();
+        assert_eq!(own.of("v/a", &[]), "https://media.example/v/a");
+        assert_eq!(
+            (own.origin(), own.host()),
+            ("https://media.example", "media.example")
+        );
         assert_eq!(
             host.of("", &[("a", "1")]),
             "https://my-site.s3.example/?a=1"

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 use virga_core::{Entropy, OsEntropy, keys::hex};
 
-use super::{address::Address, xml};
+use super::{address::Address, credentials::Keys, xml};
 use crate::{ObjectError, Result};
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
@@ -36,6 +36,7 @@ const DOCUMENT: usize = 4 * 1024 * 1024;
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) signer: Signer<Credential>,
+    pub(super) keys: Keys,
     pub(super) address: Address,
 }
 

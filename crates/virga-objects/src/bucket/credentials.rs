@@ -5,14 +5,19 @@ use std::{
     collections::HashMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
 use reqsign_core::{
-    Context, Error, FileRead, HttpSend, ProvideCredential, Signer, StaticEnv, time::Timestamp,
+    Context, Error, FileRead, HttpSend, ProvideCredential, ProvideCredentialDyn, Signer,
+    SigningCredential, StaticEnv, time::Timestamp,
 };
+use tokio::sync::Mutex;
+
+use crate::{ObjectError, Result};
 
 /// Keys in files are read again this often, so that they can be replaced while the site runs.
 const KEPT: Duration = Duration::from_secs(600);
@@ -51,8 +56,9 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// A signer of the S3 dialect.
-    pub(super) fn signer(self, http: reqwest::Client, region: &str) -> Signer<Credential> {
+    /// A signer of the S3 dialect for our own requests, and the keys themselves for those of
+    /// others.
+    pub(super) fn signer(self, http: reqwest::Client, region: &str) -> (Signer<Credential>, Keys) {
         let context = Context::new()
             .with_file_read(Files)
             .with_http_send(Http(http));
@@ -66,7 +72,7 @@ impl Credentials {
                     access_key,
                     secret_key,
                 };
-                Signer::new(context, keys, how)
+                pair(context, keys, how)
             }
             Self::Surroundings { variables, home } => {
                 let env = StaticEnv {
@@ -74,9 +80,49 @@ impl Credentials {
                     envs: variables,
                 };
                 let chain = DefaultCredentialProvider::builder().no_process().no_sso();
-                Signer::new(context.with_env(env), chain.build(), how)
+                pair(context.with_env(env), chain.build(), how)
             }
         }
+    }
+}
+
+fn pair(
+    context: Context,
+    provider: impl ProvideCredential<Credential = Credential>,
+    how: RequestSigner,
+) -> (Signer<Credential>, Keys) {
+    let provider = Arc::new(provider);
+    let keys = Keys {
+        context: context.clone(),
+        provider: Arc::clone(&provider) as Arc<dyn ProvideCredentialDyn<Credential = Credential>>,
+        kept: Mutex::default(),
+    };
+    (Signer::new(context, provider, how), keys)
+}
+
+/// The keys as they are now.
+#[derive(Debug)]
+pub(super) struct Keys {
+    context: Context,
+    provider: Arc<dyn ProvideCredentialDyn<Credential = Credential>>,
+    kept: Mutex<Option<Credential>>,
+}
+
+impl Keys {
+    pub(super) async fn now(&self) -> Result<Credential> {
+        let mut kept = self.kept.lock().await;
+        if let Some(credential) = kept.as_ref().filter(|it| it.is_valid()) {
+            return Ok(credential.clone());
+        }
+        let fresh = self.provider.provide_credential_dyn(&self.context).await;
+        if let Err(error) = &fresh {
+            tracing::warn!(%error, "no credentials for the bucket");
+        }
+        let fresh = fresh.ok().flatten().ok_or_else(|| ObjectError::Denied {
+            code: "no credentials".to_owned(),
+        })?;
+        *kept = Some(fresh.clone());
+        Ok(fresh)
     }
 }
 

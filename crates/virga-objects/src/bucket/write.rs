@@ -45,23 +45,29 @@ pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
     }
 }
 
-/// Removes up to a thousand objects with one request.
-pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
+/// The header that some requests must have.
+pub(super) fn content_md5(body: &[u8]) -> (HeaderName, HeaderValue) {
     use md5::Digest;
-    const DOING: &str = "remove objects";
-    let body = super::xml::delete(keys.iter().map(String::as_str));
     let digest = base64::Engine::encode(
         &base64::engine::general_purpose::STANDARD,
-        md5::Md5::digest(body.as_bytes()),
+        md5::Md5::digest(body),
     );
     let digest = HeaderValue::from_str(&digest).unwrap_or(HeaderValue::from_static(""));
+    (HeaderName::from_static("content-md5"), digest)
+}
+
+/// Removes up to a thousand objects with one request.
+pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
+    const DOING: &str = "remove objects";
+    let body = super::xml::delete(keys.iter().map(String::as_str));
+    let (name, digest) = content_md5(body.as_bytes());
     let ask = Ask::new(Method::POST, "", DOING)
         .query("delete", "")
         .header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/xml"),
         )
-        .header(HeaderName::from_static("content-md5"), digest)
+        .header(name, digest)
         .body(body.into());
     let done: super::xml::DeleteResult = client.ask_document(ask).await?;
     match done.error.into_iter().find(|it| it.code != "NoSuchKey") {

@@ -10,6 +10,8 @@ use time::{
 };
 use virga_core::Timestamp;
 
+use crate::CorsRule;
+
 /// Reads a document; `None` where it is none.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     quick_xml::de::from_reader(text).ok()
@@ -97,6 +99,63 @@ pub(super) struct UploadLine {
     pub(super) initiated: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Cors {
+    #[serde(rename = "CORSRule", default)]
+    pub(super) cors_rule: Vec<CorsLine>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CorsLine {
+    #[serde(default)]
+    allowed_origin: Vec<String>,
+    #[serde(default)]
+    allowed_method: Vec<String>,
+    #[serde(default)]
+    allowed_header: Vec<String>,
+    #[serde(default)]
+    expose_header: Vec<String>,
+    #[serde(default)]
+    max_age_seconds: u32,
+}
+
+impl From<CorsLine> for CorsRule {
+    fn from(line: CorsLine) -> Self {
+        Self {
+            origins: line.allowed_origin,
+            methods: line.allowed_method,
+            headers: line.allowed_header,
+            expose: line.expose_header,
+            max_age: line.max_age_seconds,
+        }
+    }
+}
+
+/// `PutBucketCors`.
+pub(super) fn cors(rules: &[CorsRule]) -> String {
+    let mut text = String::from("<CORSConfiguration>");
+    for rule in rules {
+        text += "<CORSRule>";
+        for (name, values) in [
+            ("AllowedOrigin", &rule.origins),
+            ("AllowedMethod", &rule.methods),
+            ("AllowedHeader", &rule.headers),
+            ("ExposeHeader", &rule.expose),
+        ] {
+            for value in values {
+                let _ = write!(text, "<{name}>{}</{name}>", escape(value));
+            }
+        }
+        let _ = write!(
+            text,
+            "<MaxAgeSeconds>{}</MaxAgeSeconds></CORSRule>",
+            rule.max_age
+        );
+    }
+    text + "</CORSConfiguration>"
+}
+
 /// `DeleteObjects`.
 pub(super) fn delete<'a>(keys: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::from("<Delete><Quiet>true</Quiet>");
@@ -170,6 +229,15 @@ mod tests {
             seconds
         );
         assert_eq!(header_moment(Some("yesterday")), Timestamp::default());
+    }
+
+    #[test]
+    fn rules_are_read_as_they_are_written() {
+        let rule = CorsRule::of_site(vec!["https://a.example".into(), "https://b.example".into()]);
+        let text = cors(&[rule.clone(), CorsRule::default()]);
+        let read: Cors = read(text.as_bytes()).unwrap();
+        let rules: Vec<CorsRule> = read.cors_rule.into_iter().map(Into::into).collect();
+        assert_eq!(rules, [rule, CorsRule::default()]);
     }
 
     #[test]

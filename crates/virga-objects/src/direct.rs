@@ -1,0 +1,125 @@
+//! What lets a browser talk to the bucket itself: addresses and forms that are signed for one
+//! object, one size and a while. Only stores that browsers can reach have it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use virga_core::{Timestamp, UploadId, upload::PartSpan};
+
+use crate::{MediaKey, Result};
+
+/// Direct access as every state holds it.
+pub type SharedDirect = Arc<dyn DirectAccess>;
+
+/// From when and for how long a signature is good. The bucket refuses it before, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// Whole seconds count.
+    pub from: Timestamp,
+    /// At most 7 days.
+    pub lasts: Duration,
+}
+
+/// A request that anyone may send as it stands; any change makes it void.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// `GET` or `PUT`.
+    pub method: &'static str,
+    /// The address with its signature.
+    pub url: String,
+    /// Bytes of the body, which are signed; `None` without a body.
+    pub length: Option<u64>,
+}
+
+impl fmt::Debug for SignedRequest {
+    /// Without the signature: who reads a log should not be able to use it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = self.url.split('?').next().unwrap_or_default();
+        write!(f, "SignedRequest({} {plain})", self.method)
+    }
+}
+
+/// A form that takes exactly one file of exactly one size.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostForm {
+    /// Where it goes, as `multipart/form-data`.
+    pub url: String,
+    /// What stands before the field `file`.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for PostForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostForm({})", self.url)
+    }
+}
+
+/// Who may talk to the bucket from pages of another origin (CORS).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsRule {
+    /// Scheme, host and port of the pages.
+    pub origins: Vec<String>,
+    /// Methods in capitals.
+    pub methods: Vec<String>,
+    /// Request headers.
+    pub headers: Vec<String>,
+    /// Answer headers that scripts may read.
+    pub expose: Vec<String>,
+    /// How long a browser need not ask again, seconds.
+    pub max_age: u32,
+}
+
+impl CorsRule {
+    /// What uploads and players of these origins need.
+    pub fn of_site(origins: Vec<String>) -> Self {
+        let all = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            origins,
+            methods: all(&["GET", "HEAD", "PUT", "POST"]),
+            headers: all(&["content-type", "range"]),
+            expose: all(&["ETag", "Content-Range", "Content-Length"]),
+            max_age: 600,
+        }
+    }
+}
+
+/// A store that browsers reach.
+pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
+    /// Reading an object, ranges included.
+    fn sign_get<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        validity: Validity,
+    ) -> BoxFuture<'a, Result<SignedRequest>>;
+
+    /// Writing a whole object of this size.
+    fn sign_put<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        size: u64,
+        validity: Validity,
+    ) -> BoxFuture<'a, Result<SignedRequest>>;
+
+    /// Sending one part of an open session.
+    fn sign_part(
+        &self,
+        id: UploadId,
+        number: u32,
+        span: PartSpan,
+        validity: Validity,
+    ) -> BoxFuture<'_, Result<SignedRequest>>;
+
+    /// Writing a whole object of this size by a form.
+    fn sign_form<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        size: u64,
+        validity: Validity,
+    ) -> BoxFuture<'a, Result<PostForm>>;
+
+    /// The bucket's rules for pages of other origins.
+    fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>>;
+
+    /// Sets them, in place of those that stood.
+    fn set_cors<'a>(&'a self, rules: &'a [CorsRule]) -> BoxFuture<'a, Result<()>>;
+}

@@ -1,0 +1,395 @@
+//! Cases of addresses and forms that others use: what is signed works, and nothing else does.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::{Method, RequestBuilder, Response};
+use virga_core::{Clock, SystemClock, upload::part_span};
+use virga_objects::{
+    BucketStore, CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, SignedRequest, Validity,
+};
+
+use super::Stand;
+use crate::noise;
+
+const SITE: &str = "https://videos.example";
+
+fn now() -> Validity {
+    Validity {
+        from: SystemClock.now(),
+        lasts: Duration::from_secs(600),
+    }
+}
+
+/// Was good, and no longer is.
+fn over() -> Validity {
+    Validity {
+        from: SystemClock.now().minus(Duration::from_secs(700)),
+        lasts: Duration::from_secs(600),
+    }
+}
+
+impl Stand {
+    fn direct(&self) -> BucketStore {
+        let mut options = self.options.clone().unwrap();
+        options.public = Some((options.endpoint.clone(), options.addressing));
+        BucketStore::new(options).unwrap()
+    }
+}
+
+fn ask(method: &str, url: &str) -> RequestBuilder {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    client.request(method.parse::<Method>().unwrap(), url)
+}
+
+async fn send(signed: &SignedRequest, body: Bytes) -> u16 {
+    let asked = ask(signed.method, &signed.url).body(body);
+    // A server may refuse and hang up while the body is still on its way.
+    asked
+        .send()
+        .await
+        .map_or(0, |answer| answer.status().as_u16())
+}
+
+fn refused(status: u16) -> bool {
+    matches!(status, 0 | 400 | 403 | 404 | 405 | 501)
+}
+
+/// The address with each of its parts changed by a character, and their names.
+fn altered(url: &str) -> Vec<(String, String)> {
+    let (path, query) = url.split_once('?').unwrap();
+    let pairs: Vec<(&str, &str)> = query
+        .split('&')
+        .map(|it| it.split_once('=').unwrap())
+        .collect();
+    let mut altered = Vec::new();
+    for (n, (name, value)) in pairs.iter().enumerate() {
+        let mut changed = (*value).to_owned();
+        // A digit or letter in the middle, as one who guesses would.
+        let at = value
+            .char_indices()
+            .filter(|(_, it)| it.is_ascii_alphanumeric())
+            .nth(value.len() / 2);
+        let at = at.or_else(|| value.char_indices().next_back()).unwrap().0;
+        let other = if &value[at..=at] == "1" { "2" } else { "1" };
+        changed.replace_range(at..=at, other);
+        let query = pairs
+            .iter()
+            .enumerate()
+            .map(|(m, (name, value))| format!("{name}={}", if n == m { &changed } else { *value }));
+        let query = query.collect::<Vec<_>>().join("&");
+        altered.push(((*name).to_owned(), format!("{path}?{query}")));
+        let rest = pairs.iter().filter(|it| it.0 != *name);
+        let rest: Vec<String> = rest
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        altered.push((format!("no {name}"), format!("{path}?{}", rest.join("&"))));
+    }
+    altered.push((
+        "path".to_owned(),
+        format!("{}x?{query}", &path[..path.len() - 1]),
+    ));
+    altered.push(("unsigned".to_owned(), path.to_owned()));
+    altered
+}
+
+pub(super) async fn a_signed_address_reads_one_object_for_a_while(stand: Stand) {
+    let (direct, key) = (stand.direct(), stand.key("a.cmaf"));
+    let other = stand.key("a.cmax");
+    for key in [&key, &other] {
+        stand
+            .store
+            .put(key, Bytes::from_static(b"0123456789"))
+            .await
+            .unwrap();
+    }
+    let signed = direct.sign_get(&key, now()).await.unwrap();
+    assert!(!format!("{signed:?}").contains("Signature"));
+    let answer = ask("GET", &signed.url).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.text().await.unwrap()),
+        (200, "0123456789".into())
+    );
+    let range = ask("GET", &signed.url)
+        .header("range", "bytes=2-4")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (range.status().as_u16(), range.text().await.unwrap()),
+        (206, "234".into())
+    );
+    // All who ask within the same validity get the same address.
+    let validity = now();
+    let one = direct.sign_get(&key, validity).await.unwrap();
+    assert_eq!(one, direct.sign_get(&key, validity).await.unwrap());
+    for (what, url) in altered(&signed.url) {
+        let status = ask("GET", &url).send().await.unwrap().status().as_u16();
+        assert!(refused(status), "{what}: {status}");
+    }
+    for method in ["PUT", "DELETE", "POST"] {
+        let status = ask(method, &signed.url)
+            .body("x")
+            .send()
+            .await
+            .unwrap()
+            .status();
+        assert!(refused(status.as_u16()), "{method}: {status}");
+    }
+    let expired = direct.sign_get(&key, over()).await.unwrap();
+    let status = ask("GET", &expired.url).send().await.unwrap().status();
+    assert!(refused(status.as_u16()), "{status}");
+    assert_eq!(stand.store.read_all(&key, 99).await.unwrap(), "0123456789");
+    // Without an endpoint for browsers none is made up.
+    let inner = BucketStore::new(stand.options.clone().unwrap()).unwrap();
+    let none = inner.sign_get(&key, now()).await;
+    assert!(matches!(none, Err(ObjectError::Bucket { .. })));
+}
+
+pub(super) async fn a_signed_put_takes_exactly_its_size(stand: Stand) {
+    let (direct, key) = (stand.direct(), stand.key("a.cmaf"));
+    let body = noise(50_000, 1);
+    let signed = direct.sign_put(&key, 50_000, now()).await.unwrap();
+    assert_eq!((signed.method, signed.length), ("PUT", Some(50_000)));
+    for wrong in [noise(49_999, 1), noise(50_001, 1), Bytes::new()] {
+        let status = send(&signed, wrong).await;
+        assert!(refused(status), "{status}");
+    }
+    for (what, url) in altered(&signed.url) {
+        let altered = SignedRequest {
+            url,
+            ..signed.clone()
+        };
+        let status = send(&altered, body.clone()).await;
+        assert!(refused(status), "{what}: {status}");
+    }
+    let expired = direct.sign_put(&key, 50_000, over()).await.unwrap();
+    assert!(refused(send(&expired, body.clone()).await));
+    assert!(stand.store.stat(&key).await.unwrap_err().is_not_found());
+    assert_eq!(send(&signed, body.clone()).await, 200);
+    assert_eq!(stand.store.read_all(&key, 99_999).await.unwrap(), body);
+}
+
+pub(super) async fn signed_parts_become_the_file(stand: Stand) {
+    let direct = stand.direct();
+    let (key, total) = (stand.source(), stand.total());
+    let made = stand.sessions.create(stand.upload, &key, total, stand.part);
+    made.await.unwrap();
+    let file = noise(usize::try_from(total).unwrap(), 4);
+    let cut = |number| {
+        let span = part_span(number, total, stand.part).unwrap();
+        let from = usize::try_from(span.offset).unwrap();
+        (
+            span,
+            file.slice(from..from + usize::try_from(span.size).unwrap()),
+        )
+    };
+    let (span, last) = cut(3);
+    let signed = direct
+        .sign_part(stand.upload, 3, span, now())
+        .await
+        .unwrap();
+    let short = send(&signed, last.slice(1..)).await;
+    assert!(refused(short), "{short}");
+    for (what, url) in altered(&signed.url) {
+        let altered = SignedRequest {
+            url,
+            ..signed.clone()
+        };
+        let status = send(&altered, last.clone()).await;
+        assert!(refused(status), "{what}: {status}");
+    }
+    let expired = direct
+        .sign_part(stand.upload, 3, span, over())
+        .await
+        .unwrap();
+    assert!(refused(send(&expired, last).await));
+    assert!(
+        stand
+            .sessions
+            .list_parts(stand.upload)
+            .await
+            .unwrap()
+            .parts
+            .is_empty()
+    );
+    let wrong = direct.sign_part(stand.upload, 2, span, now()).await;
+    assert!(matches!(wrong, Err(ObjectError::WrongPart)));
+    for number in [2, 3, 1] {
+        let (span, part) = cut(number);
+        let signed = direct.sign_part(stand.upload, number, span, now()).await;
+        assert_eq!(send(&signed.unwrap(), part).await, 200);
+    }
+    let held = stand.sessions.list_parts(stand.upload).await.unwrap();
+    assert_eq!((held.parts.len(), held.bytes()), (3, total));
+    let done = stand
+        .sessions
+        .complete(stand.upload, &key, total, stand.part);
+    done.await.unwrap();
+    assert!(stand.store.read_all(&key, total).await.unwrap() == file);
+    // Whoever remembers the session may still sign; the bucket takes nothing more.
+    let (span, part) = cut(1);
+    let late = direct.sign_part(stand.upload, 1, span, now()).await;
+    assert!(refused(send(&late.unwrap(), part).await));
+    assert!(stand.store.read_all(&key, total).await.unwrap() == file);
+}
+
+/// Sends a form as a browser does; its boundary is in no body.
+async fn post(form: &PostForm, body: &[u8]) -> u16 {
+    const BOUNDARY: &str = "virga-boundary-7d0c";
+    let mut text = Vec::new();
+    for (name, value) in &form.fields {
+        let field = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        text.extend_from_slice(field.as_bytes());
+    }
+    let file = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\ncontent-type: application/octet-stream\r\n\r\n"
+    );
+    text.extend_from_slice(file.as_bytes());
+    text.extend_from_slice(body);
+    text.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let asked = ask("POST", &form.url)
+        .header("content-type", kind)
+        .body(text);
+    asked
+        .send()
+        .await
+        .map_or(0, |answer| answer.status().as_u16())
+}
+
+pub(super) async fn a_form_takes_one_file_of_its_size_key_and_type(stand: Stand) {
+    let (direct, key) = (stand.direct(), stand.key("a.cmaf"));
+    let body = noise(5000, 6);
+    let form = direct.sign_form(&key, 5000, now()).await.unwrap();
+    assert!(!format!("{form:?}").contains("signature"));
+    let with = |name: &str, value: &str| {
+        let mut form = form.clone();
+        form.fields
+            .iter_mut()
+            .filter(|it| it.0 == name)
+            .for_each(|it| value.clone_into(&mut it.1));
+        form
+    };
+    let mut breaches = vec![
+        ("larger", form.clone(), noise(5001, 6)),
+        ("smaller", form.clone(), noise(4999, 6)),
+        ("empty", form.clone(), Bytes::new()),
+        (
+            "other key",
+            with("key", stand.key("b.cmaf").as_str()),
+            body.clone(),
+        ),
+        (
+            "other type",
+            with("Content-Type", "text/html"),
+            body.clone(),
+        ),
+        (
+            "expired",
+            direct.sign_form(&key, 5000, over()).await.unwrap(),
+            body.clone(),
+        ),
+    ];
+    for (name, value) in &form.fields {
+        if *name == "key" || *name == "Content-Type" {
+            continue;
+        }
+        let other = if value.ends_with('1') { "2" } else { "1" };
+        let changed = format!("{}{other}", &value[..value.len() - 1]);
+        breaches.push((name, with(name, &changed), body.clone()));
+        let mut without = form.clone();
+        without.fields.retain(|it| it.0 != *name);
+        breaches.push((name, without, body.clone()));
+    }
+    for (what, form, body) in breaches {
+        let status = post(&form, &body).await;
+        assert!(refused(status), "{what}: {status}");
+        let stat = stand.store.stat(&key).await;
+        assert!(stat.is_err_and(|error| error.is_not_found()), "{what}");
+    }
+    assert!(stand.store.stat(&stand.key("b.cmaf")).await.is_err());
+    let status = post(&form, &body).await;
+    assert!(matches!(status, 200 | 201 | 204), "{status}");
+    assert_eq!(stand.store.read_all(&key, 9999).await.unwrap(), body);
+}
+
+async fn preflight(url: &str, origin: &str, method: &str) -> Response {
+    ask("OPTIONS", url)
+        .header("origin", origin)
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", "range")
+        .send()
+        .await
+        .unwrap()
+}
+
+fn header(answer: &Response, name: &str) -> String {
+    let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
+    value.unwrap_or_default().to_ascii_lowercase()
+}
+
+pub(super) async fn pages_of_the_site_may_use_the_bucket_and_others_not(stand: Stand) {
+    let (direct, key) = (stand.direct(), stand.key("a.cmaf"));
+    stand
+        .store
+        .put(&key, Bytes::from_static(b"0123456789"))
+        .await
+        .unwrap();
+    assert!(direct.cors().await.unwrap().is_empty());
+    let rule = CorsRule::of_site(vec![SITE.to_owned()]);
+    direct.set_cors(std::slice::from_ref(&rule)).await.unwrap();
+    assert_eq!(direct.cors().await.unwrap(), [rule]);
+    let get = direct.sign_get(&key, now()).await.unwrap().url;
+    let put = direct.sign_put(&key, 5, now()).await.unwrap().url;
+    for (url, method) in [(&get, "GET"), (&put, "PUT")] {
+        let answer = preflight(url, SITE, method).await;
+        assert!(answer.status().is_success(), "{answer:?}");
+        assert_eq!(header(&answer, "access-control-allow-origin"), SITE);
+        assert!(header(&answer, "access-control-allow-headers").contains("range"));
+        assert!(header(&answer, "access-control-allow-methods").contains(&method.to_lowercase()));
+        for wrong in ["https://evil.example", "http://videos.example", "null"] {
+            let answer = preflight(url, wrong, method).await;
+            let allowed = header(&answer, "access-control-allow-origin");
+            assert!(allowed.is_empty(), "{wrong}: {allowed}");
+        }
+    }
+    let asked = |origin: &str| {
+        ask("GET", &get)
+            .header("range", "bytes=0-4")
+            .header("origin", origin.to_owned())
+    };
+    let answer = asked(SITE).send().await.unwrap();
+    assert_eq!(answer.status(), 206);
+    assert_eq!(header(&answer, "access-control-allow-origin"), SITE);
+    let exposed = header(&answer, "access-control-expose-headers");
+    for name in ["etag", "content-range", "content-length"] {
+        assert!(exposed.contains(name), "{exposed}");
+    }
+    let answer = asked("https://evil.example").send().await.unwrap();
+    assert!(header(&answer, "access-control-allow-origin").is_empty());
+}
+
+/// What a key names is nobody's without a signature.
+pub(super) async fn nothing_is_read_or_listed_unsigned(stand: Stand) {
+    let key: MediaKey = stand.key("a.cmaf");
+    stand
+        .store
+        .put(&key, Bytes::from_static(b"0123456789"))
+        .await
+        .unwrap();
+    let options = stand.options.clone().unwrap();
+    let bucket = format!("{}/{}", options.endpoint, options.bucket);
+    for url in [
+        format!("{bucket}/{key}"),
+        bucket.clone(),
+        format!("{bucket}?uploads="),
+    ] {
+        let status = ask("GET", &url).send().await.unwrap().status().as_u16();
+        assert!(refused(status), "{url}: {status}");
+    }
+    assert!(stand.sessions.list_sessions().next().await.is_none());
+}
