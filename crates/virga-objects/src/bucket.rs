@@ -10,6 +10,7 @@ mod direct;
 mod list;
 mod multipart;
 mod part;
+mod probe;
 mod read;
 mod session;
 mod write;
@@ -33,6 +34,7 @@ use virga_core::{Entropy, OsEntropy, Timestamp, keys::hex};
 pub use self::{
     address::{Addressing, InvalidBucket},
     credentials::Credentials,
+    probe::{Outcome, Probe, ProbeOptions},
 };
 
 use self::{

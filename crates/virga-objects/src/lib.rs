@@ -13,7 +13,10 @@ mod key;
 mod multipart;
 mod store;
 
-pub use bucket::{Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket};
+pub use bucket::{
+    Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket, Outcome, Probe,
+    ProbeOptions,
+};
 pub use direct::{CorsRule, DirectAccess, PostForm, SharedDirect, SignedRequest, Validity};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};

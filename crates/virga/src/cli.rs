@@ -57,6 +57,9 @@ pub(crate) enum Command {
         /// For which balancer
         engine: Balancer,
     },
+    /// The store of objects
+    #[command(subcommand)]
+    Store(Store),
     /// Compare rows with objects. Exit 0: all well; 1: something is wrong; 2: could not look
     Fsck(Fsck),
     /// Check what Virga needs on this machine: each line right, or wrong and what to do
@@ -126,6 +129,17 @@ pub(crate) enum ConfigCommand {
     Show,
     /// Read the settings and say what is wrong with them
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Try the configured bucket out: clock, signature, ranges, multipart, create-only, signed
+    /// addresses, CORS, the abort rule. Exit 0: it will do; 1: something is wrong
+    Check {
+        /// Set CORS and the abort rule where they are missing
+        #[arg(long)]
+        fix: bool,
+    },
 }
 
 #[derive(Debug, Args)]

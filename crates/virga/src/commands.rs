@@ -6,6 +6,7 @@ mod fsck;
 mod lb;
 mod serve;
 mod settings;
+mod store;
 
 use anyhow::anyhow;
 use std::{io::Write, process::ExitCode};
@@ -80,6 +81,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Fsck(options) => Ok(fsck::run(&config, &options).await),
+        Command::Store(which) => store::run(&config, &which).await,
         Command::Doctor => doctor::run(&config).await,
         Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),
     }

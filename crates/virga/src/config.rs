@@ -84,6 +84,10 @@ pub(crate) struct ObjectsConfig {
     pub(crate) bucket: Option<String>,
     /// `virtual` (the name is part of the host) or `path`; default: `path` with an endpoint.
     pub(crate) addressing: Option<Addressing>,
+    /// The bucket as browsers reach it: a public address, a domain of its own, an accelerator.
+    pub(crate) public_endpoint: Option<String>,
+    /// How the bucket is named there: as `addressing`, or `domain` where the host is its own.
+    pub(crate) public_addressing: Option<Addressing>,
     /// Bytes of a part of what the site itself writes; each writer holds one in memory.
     pub(crate) part_size: u64,
     /// File whose first line is the access key's id; default: what the environment leads to.
@@ -112,6 +116,8 @@ impl Default for ObjectsConfig {
             region: None,
             bucket: None,
             addressing: None,
+            public_endpoint: None,
+            public_addressing: None,
             part_size: 16 * 1024 * 1024,
             access_key_file: None,
             secret_key_file: None,

@@ -14,6 +14,8 @@ use crate::config::{Config, ObjectsConfig, StoreKind};
 pub(crate) struct Objects {
     pub(crate) store: SharedStore,
     pub(crate) sessions: SharedSessions,
+    /// The same, where it is a bucket.
+    pub(crate) bucket: Option<BucketStore>,
     /// Where that is, in words.
     pub(crate) place: String,
 }
@@ -33,7 +35,11 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
             let options = options(&config.objects).context("in the settings objects.*")?;
             let place = format!("bucket {} at {}", options.bucket, options.endpoint);
             let store = BucketStore::new(options).context("in the settings objects.*")?;
-            Ok(both(store, place))
+            let bucket = Some(store.clone());
+            Ok(Objects {
+                bucket,
+                ..both(store, place)
+            })
         }
     }
 }
@@ -46,6 +52,7 @@ where
     Objects {
         sessions: Arc::clone(&store) as SharedSessions,
         store,
+        bucket: None,
         place,
     }
 }
@@ -61,6 +68,10 @@ fn options(config: &ObjectsConfig) -> anyhow::Result<BucketOptions> {
     options.addressing = config.addressing.unwrap_or(match config.endpoint {
         None => Addressing::Virtual,
         Some(_) => Addressing::Path,
+    });
+    options.public = config.public_endpoint.clone().map(|endpoint| {
+        let addressing = config.public_addressing.unwrap_or(options.addressing);
+        (endpoint, addressing)
     });
     options.part_size = config.part_size;
     options.proxy.clone_from(&config.proxy);

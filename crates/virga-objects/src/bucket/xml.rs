@@ -132,6 +132,45 @@ impl From<CorsLine> for CorsRule {
     }
 }
 
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Lifecycle {
+    #[serde(rename = "Rule", default)]
+    pub(super) rule: Vec<LifecycleRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LifecycleRule {
+    status: Option<String>,
+    abort_incomplete_multipart_upload: Option<AbortRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AbortRule {
+    days_after_initiation: u32,
+}
+
+impl Lifecycle {
+    /// After how many days the first rule in force ends incomplete uploads.
+    pub(super) fn abort_days(&self) -> Option<u32> {
+        let in_force = |rule: &&LifecycleRule| rule.status.as_deref() == Some("Enabled");
+        let rules = self.rule.iter().filter(in_force);
+        let aborts = rules.filter_map(|rule| rule.abort_incomplete_multipart_upload.as_ref());
+        aborts.map(|rule| rule.days_after_initiation).min()
+    }
+}
+
+/// `PutBucketLifecycleConfiguration` with the one rule.
+pub(super) fn abort_rule(days: u32) -> String {
+    format!(
+        "<LifecycleConfiguration><Rule><ID>virga-incomplete-uploads</ID>\
+         <Filter><Prefix></Prefix></Filter><Status>Enabled</Status>\
+         <AbortIncompleteMultipartUpload><DaysAfterInitiation>{days}</DaysAfterInitiation>\
+         </AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"
+    )
+}
+
 /// `PutBucketCors`.
 pub(super) fn cors(rules: &[CorsRule]) -> String {
     let mut text = String::from("<CORSConfiguration>");
@@ -238,6 +277,18 @@ mod tests {
         let read: Cors = read(text.as_bytes()).unwrap();
         let rules: Vec<CorsRule> = read.cors_rule.into_iter().map(Into::into).collect();
         assert_eq!(rules, [rule, CorsRule::default()]);
+    }
+
+    #[test]
+    fn the_abort_rule_is_found_among_others() {
+        let read_rule = |text: &str| read::<Lifecycle>(text.as_bytes()).unwrap().abort_days();
+        assert_eq!(read_rule(&abort_rule(8)), Some(8));
+        let others = "<LifecycleConfiguration><Rule><Status>Enabled</Status><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>";
+        assert_eq!(read_rule(others), None);
+        assert_eq!(
+            read_rule(&abort_rule(8).replace("Enabled", "Disabled")),
+            None
+        );
     }
 
     #[test]

@@ -139,6 +139,107 @@ async fn the_whole_site_runs_on_a_bucket() {
     );
 }
 
+fn line(said: &str, about: &str) -> String {
+    let mut lines = said.lines();
+    let found = lines.find(|line| line[6..].trim_start().starts_with(&format!("{about}:")));
+    found
+        .unwrap_or_else(|| panic!("no {about}: {said}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_bucket_is_tried_out_and_what_is_wrong_is_said_and_mended() {
+    let server = BucketServer::start().await;
+    server.bucket("site").await;
+    let mut site = over(&server, "site").build();
+    let (code, said) = site.run(&["store", "check"]);
+    assert_eq!(code, 0, "{said}");
+    let right = [
+        "clock",
+        "signature",
+        "objects",
+        "ranges",
+        "create-only",
+        "multipart",
+    ];
+    for about in right {
+        assert!(line(&said, about).starts_with("right"), "{said}");
+    }
+    assert!(
+        line(&said, "presign").contains("objects.public_endpoint is not set"),
+        "{said}"
+    );
+    assert!(line(&said, "abort rule").starts_with("LACKS"), "{said}");
+
+    site.set("VIRGA_OBJECTS__PUBLIC_ENDPOINT", &server.url());
+    site.set("VIRGA_HTTP__PUBLIC_URL", "https://videos.example/");
+    let (code, said) = site.run(&["store", "check"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(line(&said, "presign").starts_with("right"), "{said}");
+    let cors = line(&said, "cors");
+    assert!(
+        cors.starts_with("WRONG") && cors.contains("--fix"),
+        "{said}"
+    );
+    let (code, said) = site.run(&["store", "check", "--fix"]);
+    assert_eq!(code, 0, "{said}");
+    for about in ["cors", "abort rule"] {
+        assert!(line(&said, about).starts_with("mended"), "{said}");
+    }
+    let (code, said) = site.run(&["store", "check"]);
+    assert_eq!(code, 0, "{said}");
+    for about in right.iter().chain(&["presign", "cors", "abort rule"]) {
+        assert!(line(&said, about).starts_with("right"), "{said}");
+    }
+    // Another site's page is still a stranger.
+    site.set("VIRGA_HTTP__PUBLIC_URL", "https://elsewhere.example");
+    let (_, said) = site.run(&["store", "check"]);
+    assert!(
+        line(&said, "cors").contains("https://elsewhere.example may not"),
+        "{said}"
+    );
+    is_empty(&bucket(&server, "site")).await;
+    wrong_settings_are_named(&mut site, &server);
+}
+
+fn wrong_settings_are_named(site: &mut Site, server: &BucketServer) {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "hunter2-hunter2").unwrap();
+    let file = secret.path().display().to_string();
+    let nowhere = format!("http://127.0.0.1:{}", virga_testkit::free_port());
+    let key = server.key_files().1.display().to_string();
+    for (name, value, back, about, word) in [
+        (
+            "SECRET_KEY_FILE",
+            file.as_str(),
+            key.as_str(),
+            "signature",
+            "The secret key is not that",
+        ),
+        (
+            "BUCKET",
+            "another-site",
+            "site",
+            "signature",
+            "Check objects.bucket",
+        ),
+        ("ENDPOINT", nowhere.as_str(), "", "clock", "security group"),
+    ] {
+        site.set(&format!("VIRGA_OBJECTS__{name}"), value);
+        let (code, said) = site.run(&["store", "check"]);
+        let wrong = line(&said, about);
+        assert!(
+            code == 1 && wrong.starts_with("WRONG") && wrong.contains(word),
+            "{said}"
+        );
+        assert!(
+            !said.contains("hunter2") && !said.contains(server.secret()),
+            "{said}"
+        );
+        site.set(&format!("VIRGA_OBJECTS__{name}"), back);
+    }
+}
+
 /// No object, no session, no upload of the bucket's own.
 async fn is_empty(bucket: &BucketStore) {
     let until = Instant::now() + Duration::from_secs(60);

@@ -1,0 +1,43 @@
+//! `store check`: tries the configured bucket out and says in words what is wrong with it.
+
+use std::process::ExitCode;
+use virga_objects::{Outcome, ProbeOptions};
+
+use super::say;
+use crate::{cli::Store, config::Config, objects};
+
+pub(crate) async fn run(config: &Config, store: &Store) -> anyhow::Result<ExitCode> {
+    let Store::Check { fix } = store;
+    let objects = objects::open(config).await?;
+    let Some(bucket) = objects.bucket else {
+        objects.store.check_writable().await?;
+        say(format!(
+            "right  objects: {} can be written; there is more to try with a bucket only",
+            objects.place
+        ));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let site = config.http.public_url.iter();
+    let options = ProbeOptions {
+        fix: *fix,
+        origins: site
+            .map(|url| url.trim_end_matches('/').to_owned())
+            .collect(),
+    };
+    say(objects.place);
+    let mut code = ExitCode::SUCCESS;
+    for probe in bucket.probe(&options).await {
+        let (word, what) = match probe.outcome {
+            Outcome::Right(seen) => ("right ", seen),
+            Outcome::Mended(seen) => ("mended", seen),
+            Outcome::Skipped(why) => ("-     ", why),
+            Outcome::Lacking(what) => ("LACKS ", what),
+            Outcome::Wrong(what) => {
+                code = ExitCode::FAILURE;
+                ("WRONG ", what)
+            }
+        };
+        say(format!("{word} {}: {what}", probe.about));
+    }
+    Ok(code)
+}
