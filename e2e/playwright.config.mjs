@@ -12,6 +12,8 @@ export default defineConfig({
   fullyParallel: false,
   // A machine that is busy with something else may need a second try; it is then reported as flaky.
   retries: 2,
+  // A suite that is red stays red: what is wrong with one is wrong with the next.
+  maxFailures: 6,
   timeout: 120_000,
   expect: { timeout: 30_000 },
   reporter: [["list"]],

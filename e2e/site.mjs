@@ -13,6 +13,8 @@ const BINARY =
 
 /** What the process says, kept for the report of a test that fails: the last of it. */
 const KEPT_LINES = 400;
+/** The machine that tests may have less to spare than a site keeps free. */
+const ROOM = { VIRGA_STORAGE__KEEP_FREE: "0" };
 
 /**
  * A running site: `url`, the one-time `setupLink`, its `log` so far.
@@ -23,7 +25,7 @@ export async function startSite(settings = {}) {
   const child = spawn(BINARY, ["serve", "--data", data, "--listen", "127.0.0.1:0"], {
     // Nothing of the caller's own configuration reaches the site.
     cwd: data,
-    env: { PATH: process.env.PATH, HOME: data, ...settings },
+    env: { PATH: process.env.PATH, HOME: data, ...ROOM, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const log = [];

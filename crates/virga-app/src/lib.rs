@@ -36,8 +36,8 @@ pub struct Policy {
     pub upload_max: u64,
     /// Bytes that one account may keep.
     pub quota_per_user: u64,
-    /// Share of the disk, in thousandths, that uploads leave free.
-    pub keep_free_permille: u64,
+    /// Bytes of the disk that uploads leave free.
+    pub keep_free: u64,
     /// How long a deleted video can be restored.
     pub undo_window: Duration,
 }
@@ -47,7 +47,7 @@ impl Default for Policy {
         Self {
             upload_max: 100 << 30,
             quota_per_user: 1 << 40,
-            keep_free_permille: 50,
+            keep_free: 1 << 30,
             undo_window: Duration::from_secs(7 * 24 * 3600),
         }
     }

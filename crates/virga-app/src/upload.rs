@@ -107,13 +107,12 @@ impl App {
         Ok(true)
     }
 
-    /// Refuses below the share of the disk that is kept free.
+    /// Refuses what would not leave free the room that is kept free.
     async fn check_room(&self, size: u64) -> Result<()> {
         let Some(room) = self.store.free_space().await? else {
             return Ok(());
         };
-        let keep = room.total / 1000 * self.policy.keep_free_permille;
-        if room.available.saturating_sub(keep) < size {
+        if room.available.saturating_sub(self.policy.keep_free) < size {
             return Err(Failure::from(ObjectError::NoRoom));
         }
         Ok(())

@@ -126,15 +126,7 @@ pub(crate) async fn check_room(state: &StreamState, size: u64) -> Result<(), Fai
     let Some(room) = state.store.free_space().await? else {
         return Ok(());
     };
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a percentage of a disk needs no single bytes"
-    )]
-    let (left, total) = (
-        room.available.saturating_sub(size) as f64,
-        room.total as f64,
-    );
-    if left * 100.0 < total * state.keep_free {
+    if room.available.saturating_sub(state.keep_free) < size {
         return Err(virga_objects::ObjectError::NoRoom.into());
     }
     Ok(())

@@ -18,17 +18,17 @@ pub struct StreamState {
     pub(crate) presentations: Presentations,
     pub(crate) tables: Tables,
     pub(crate) segments: Segments,
-    pub(crate) keep_free: f64,
+    pub(crate) keep_free: u64,
     pub(crate) cdn_max_age: u32,
     pub(crate) api: ApiClient,
 }
 
 impl StreamState {
-    /// Puts the parts together. `keep_free` is the percentage of the store (`storage.keep_free`)
-    /// below which no part is taken.
+    /// Puts the parts together. `keep_free` are the bytes of the store (`storage.keep_free`) that
+    /// parts leave free.
     pub fn new(
         config: &StreamConfig,
-        keep_free: f64,
+        keep_free: u64,
         store: SharedStore,
         sessions: SharedSessions,
         keys: Arc<KeyRing>,

@@ -75,7 +75,7 @@ pub(crate) enum Command {
 /// A balancer that a configuration is written for.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum Balancer {
-    /// `HAProxy` 2.6 or newer: checks replicas, drains them, keeps media where it is cached
+    /// HAProxy 2.6 or newer: checks replicas, drains them, keeps media where it is cached
     Haproxy,
     /// nginx 1.18 or newer
     Nginx,

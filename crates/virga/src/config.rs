@@ -155,26 +155,14 @@ impl Default for HttpConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct StorageConfig {
-    /// Percent of the disk that uploads leave free.
-    pub(crate) keep_free: f64,
+    /// Bytes of the disk that uploads leave free. No share of it: a share of a large disk is a
+    /// great many films, and the database needs the same room on any disk.
+    pub(crate) keep_free: u64,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { keep_free: 5.0 }
-    }
-}
-
-impl StorageConfig {
-    /// In thousandths.
-    pub(crate) fn keep_free_permille(&self) -> u64 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped"
-        )]
-        let permille = (self.keep_free * 10.0).clamp(0.0, 1000.0) as u64;
-        permille
+        Self { keep_free: 1 << 30 }
     }
 }
 
@@ -222,7 +210,7 @@ pub(crate) struct BalancerConfig {
     pub(crate) api_listen: String,
     /// The private front of stream.
     pub(crate) stream_listen: String,
-    /// Where `HAProxy` takes commands, to drain a replica before it is restarted.
+    /// Where HAProxy takes commands, to drain a replica before it is restarted.
     pub(crate) admin_socket: Option<PathBuf>,
     /// Replicas of web, `host:port`.
     pub(crate) web: Vec<String>,

@@ -50,7 +50,7 @@ impl Parts {
         let policy = Policy {
             upload_max: self.config.limits.upload_max,
             quota_per_user: self.config.limits.quota_per_user,
-            keep_free_permille: self.config.storage.keep_free_permille(),
+            keep_free: self.config.storage.keep_free,
             undo_window: Duration::from_secs(self.config.videos.undo_seconds),
         };
         App {

@@ -175,7 +175,7 @@ async fn a_body_that_breaks_off_is_no_part() {
 
 #[tokio::test]
 async fn a_store_that_is_nearly_full_takes_no_part() {
-    let site = Site::with(StreamConfig::default(), 100.0).await;
+    let site = Site::with(StreamConfig::default(), u64::MAX).await;
     opened(&site).await;
     let path = ticket(&site, 1).to_path(&site.keys);
     let answer = put_whole(&site, &path, PART).await;

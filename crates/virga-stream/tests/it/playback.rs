@@ -88,8 +88,8 @@ async fn a_clip_plays_from_its_source_with_its_own_frames_and_sound() {
 async fn segments_are_the_same_bytes_from_source_and_object_cached_and_not() {
     let clip = Clip::make();
     for config in [StreamConfig::default(), uncached()] {
-        let site = Site::with(config, 0.0).await;
-        let other = Site::with(uncached(), 0.0).await;
+        let site = Site::with(config, 0).await;
+        let other = Site::with(uncached(), 0).await;
         clip.publish_from_source(&site, 1).await;
         clip.publish_from_objects(&other, 1).await;
         for track in ["source", "audio"] {
@@ -107,7 +107,7 @@ async fn segments_are_the_same_bytes_from_source_and_object_cached_and_not() {
 
 #[tokio::test]
 async fn a_player_goes_on_when_the_track_object_takes_over() {
-    let (site, clip) = (Site::with(uncached(), 0.0).await, Clip::make());
+    let (site, clip) = (Site::with(uncached(), 0).await, Clip::make());
     clip.publish_from_source(&site, 1).await;
     let before = all(&site, "source").await;
     clip.publish_from_objects(&site, 2).await;
@@ -120,7 +120,7 @@ async fn a_player_goes_on_when_the_track_object_takes_over() {
 
 #[tokio::test]
 async fn a_named_object_that_does_not_exist_is_our_fault() {
-    let (site, clip) = (Site::with(uncached(), 0.0).await, Clip::make());
+    let (site, clip) = (Site::with(uncached(), 0).await, Clip::make());
     clip.publish_from_objects(&site, 1).await;
     let object = MediaKey::track(site.video, 2, 1, "source").unwrap();
     site.store.delete(&object).await.unwrap();
@@ -149,7 +149,7 @@ async fn many_viewers_of_one_segment_get_the_same_bytes() {
 async fn ranges_and_conditions_are_answered_as_the_standard_says() {
     let clip = Clip::make();
     for config in [StreamConfig::default(), uncached()] {
-        let site = Site::with(config, 0.0).await;
+        let site = Site::with(config, 0).await;
         clip.publish_from_source(&site, 1).await;
         let path = site.path("source/1.m4s");
         let whole = site.get(&path).await;

@@ -58,10 +58,10 @@ impl Answer {
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        Self::with(StreamConfig::default(), 0.0).await
+        Self::with(StreamConfig::default(), 0).await
     }
 
-    pub(crate) async fn with(config: StreamConfig, keep_free: f64) -> Self {
+    pub(crate) async fn with(config: StreamConfig, keep_free: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = DiskStore::open(folder.path(), DiskOptions::default()).await;
         let store = Arc::new(store.unwrap());

@@ -78,7 +78,7 @@ async fn objects(config: &Config) -> Finding {
     let Some(room) = room else {
         return Ok(format!("{} can be written", objects.place));
     };
-    let keep = room.total / 1000 * config.storage.keep_free_permille();
+    let keep = config.storage.keep_free;
     if room.available <= keep {
         let (free, keep) = (room.available >> 20, keep >> 20);
         return Err(format!(

@@ -325,7 +325,9 @@ async fn a_failed_job_is_listed_with_its_reason_and_tried_again() {
 
 #[tokio::test]
 async fn the_disk_is_told_in_bytes_and_in_words() {
-    let site = Site::of(VIRGA).start();
+    let site = Site::of(VIRGA)
+        .set("VIRGA_STORAGE__KEEP_FREE", "67108864")
+        .start();
     let root = administrator(&site).await;
     let ann = site.register("ann").await;
     let clip = Clip::default().bytes();
@@ -334,7 +336,7 @@ async fn the_disk_is_told_in_bytes_and_in_words() {
     let of = |name: &str| room[name].as_u64().unwrap();
     assert_eq!(of("sources_bytes"), clip.len() as u64);
     assert!(of("free_bytes") > 0 && of("free_bytes") < of("total_bytes"));
-    assert_eq!(of("keep_free_bytes"), of("total_bytes") / 1000 * 50);
+    assert_eq!(of("keep_free_bytes"), 64 << 20);
     assert_eq!((of("videos"), of("reserved_bytes")), (1, 0));
     let shown = page(&site, &root, "/admin/storage")
         .await
