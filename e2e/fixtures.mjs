@@ -33,10 +33,14 @@ export const test = base.extend({
   /** The name that visitors know the site by; empty: its address on this machine. */
   host: ["", { option: true, scope: "worker" }],
 
+  /** Configuration keys of the worker's site, besides the usual ones. */
+  settings: [{}, { scope: "worker" }],
+
   /** One site for all tests of a worker, set up, with its administrator `admin`. */
   site: [
-    async ({ playwright, host }, use) => {
-      const site = await startSite({ VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000", VIRGA_DISPATCHER__HEAD_START_MS: "0" });
+    async ({ playwright, host, settings }, use) => {
+      const usual = { VIRGA_LIMITS__SIGN_UPS_PER_HOUR: "100000", VIRGA_DISPATCHER__HEAD_START_MS: "0" };
+      const site = await startSite({ ...usual, ...settings });
       if (host) site.url = site.url.replace("127.0.0.1", host);
       const request = await playwright.request.newContext({ extraHTTPHeaders: { origin: site.url } });
       const token = new URL(site.setupLink).searchParams.get("token");

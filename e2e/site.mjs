@@ -1,12 +1,13 @@
 // Starts the real binary on a free port with an empty data folder, and ends it by its own pid.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const BINARY =
   process.env.VIRGA_BINARY ?? fileURLToPath(new URL("../target/debug/virga", import.meta.url));
@@ -57,6 +58,12 @@ export async function startSite(settings = {}) {
     setupLink: found.setupLink,
     data,
     log,
+    /** Runs a command of the program with the site's data and settings; what it says. */
+    async run(args, more = {}) {
+      const env = { PATH: process.env.PATH, HOME: data, ...settings, ...more };
+      const { stdout } = await promisify(execFile)(BINARY, [...args, "--data", data], { cwd: data, env });
+      return stdout;
+    },
     async stop() {
       if (child.exitCode === null) {
         child.kill("SIGTERM");

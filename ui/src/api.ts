@@ -46,6 +46,7 @@ export interface Playback {
   fallback: string | null;
   poster: string | null;
   version: number;
+  holds: number;
 }
 
 export interface Video {

@@ -63,9 +63,15 @@ class Player extends HTMLElement {
       video.controls = true;
       console.warn("player", error);
     }
-    const { hls, version } = this.dataset;
+    const { hls, version, holds } = this.dataset;
     if (hls) {
-      const playback = { hls, version: Number(version), fallback: video.getAttribute("src"), poster: video.poster || null };
+      const playback = {
+        hls,
+        version: Number(version),
+        holds: Number(holds),
+        fallback: video.getAttribute("src"),
+        poster: video.poster || null,
+      };
       void source.play(playback, { at: this.#startsAt.at, go: false });
     }
     if ("unfinished" in this.dataset) this.#leave = live().subscribe([this.#id], (event) => this.#hear(event));

@@ -20,6 +20,8 @@ export interface SignedPart {
   url: string;
   method: string;
   headers: Record<string, string>;
+  /** Of a form, before the file. */
+  fields?: { name: string; value: string }[];
   expires_at: string;
 }
 export interface HeldPart {
@@ -40,7 +42,8 @@ export interface Server {
   createVideo(title: string, visibility: string): Promise<{ id: string }>;
   createUpload(upload: object): Promise<Upload>;
   parts(id: string): Promise<HeldPart[]>;
-  sign(id: string, numbers: number[]): Promise<SignedPart[]>;
+  /** `proxied`: addresses of the site itself, where the bucket's cannot be reached. */
+  sign(id: string, numbers: number[], proxied: boolean): Promise<SignedPart[]>;
   complete(id: string): Promise<void>;
   cancel(id: string): Promise<void>;
   discard(video: string): Promise<void>;
@@ -97,6 +100,8 @@ const TRIES = 9;
 const PARALLEL = 3;
 const SIGN_AHEAD = 8;
 const WINDOW = 6000;
+/** After so many the parts go through the site. */
+const STRAYS = 3;
 
 export interface Start {
   title: string;
@@ -125,6 +130,8 @@ export class Transfer {
   #stop = new AbortController();
   #samples: [number, number][] = [];
   #verified = false;
+  /** Parts in a row that the bucket itself did not take. */
+  #strays = 0;
 
   constructor(file: FileLike, start: Start, deps: Deps, slots: Slots, changed: () => void) {
     this.file = file;
@@ -307,7 +314,9 @@ export class Transfer {
       const { status, wait } = await this.#deps.put(part, body, (sent) => this.#progress(number, sent), signal);
       this.#flying.delete(number);
       if (signal.aborted) throw new Stop("");
+      const direct = !part.url.startsWith("/");
       if (status >= 200 && status < 300) {
+        if (direct) this.#strays = 0;
         this.#held.set(number, body.size);
         this.#progress(number, 0);
         this.#flying.delete(number);
@@ -315,6 +324,14 @@ export class Transfer {
       }
       this.#changed();
       this.#signed.delete(number);
+      if (direct) {
+        // What a bucket refuses it does not explain to pages: the site does.
+        this.#strays += 1;
+        if (this.#strays === STRAYS) this.#signed.clear();
+        if (status === 0 && !(await readable(body))) throw new Stop("upload-changed");
+        await this.#backOff(attempt, wait, signal);
+        continue;
+      }
       if (status === 401 || status === 403 || status === 410) {
         // The address ended while the part waited: ask for a fresh one, a few times.
         refused += 1;
@@ -349,7 +366,7 @@ export class Transfer {
       }
       const numbers = [number, ...ahead.filter((next) => !this.#signed.has(next)).slice(0, SIGN_AHEAD - 1)];
       const id = this.#id();
-      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers)).then((parts) => {
+      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers, this.#strays >= STRAYS)).then((parts) => {
         for (const part of parts) this.#signed.set(part.number, part);
       });
       try {

@@ -15,7 +15,9 @@ function put(target: SignedPart, body: Blob, progress: (sent: number) => void, s
     const request = new XMLHttpRequest();
     const end = (status: number) => {
       signal.removeEventListener("abort", abort);
-      resolve({ status, wait: Number(request.getResponseHeader("retry-after") ?? 0) || 0 });
+      // A bucket's own answer has headers that pages may not read.
+      const wait = target.url.startsWith("/") ? request.getResponseHeader("retry-after") : 0;
+      resolve({ status, wait: Number(wait) || 0 });
     };
     const abort = () => request.abort();
     request.open(target.method, target.url);
@@ -25,7 +27,11 @@ function put(target: SignedPart, body: Blob, progress: (sent: number) => void, s
     request.addEventListener("error", () => end(0));
     request.addEventListener("abort", () => end(0));
     signal.addEventListener("abort", abort);
-    request.send(body);
+    if (!target.fields) return request.send(body);
+    const form = new FormData();
+    for (const { name, value } of target.fields) form.append(name, value);
+    form.append("file", body);
+    request.send(form);
   });
 }
 
@@ -41,7 +47,7 @@ const deps: Deps = {
     createVideo: (title, visibility) => call("POST", "/videos", { title, visibility }),
     createUpload: (upload) => call("POST", "/uploads", upload),
     parts: (id) => call("GET", `/uploads/${id}/parts`),
-    sign: (id, numbers) => call("POST", `/uploads/${id}/parts/sign`, { numbers }),
+    sign: (id, numbers, proxied) => call("POST", `/uploads/${id}/parts/sign`, { numbers, proxied }),
     complete: (id) => call("POST", `/uploads/${id}/complete`),
     cancel: (id) => call("DELETE", `/uploads/${id}`),
     discard: (video) => call("DELETE", `/videos/${video}?now=true`),

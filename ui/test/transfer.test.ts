@@ -29,6 +29,8 @@ class World {
   readonly held = new Map<number, Buffer>();
   readonly sleeps: number[] = [];
   readonly signs: number[][] = [];
+  bucket = false;
+  proxied = false;
   upload: Upload | null = null;
   completed = 0;
   cancelled: string[] = [];
@@ -55,11 +57,12 @@ class World {
             size: bytes.length,
             sha256: createHash("sha256").update(bytes).digest("hex"),
           })),
-        sign: async (_, numbers) => {
+        sign: async (_, numbers, proxied) => {
           this.signs.push(numbers);
+          this.proxied = proxied;
           return numbers.map((number) => ({
             number,
-            url: `/up/${number}`,
+            url: this.bucket && !proxied ? `http://bucket/${number}` : `/up/${number}`,
             method: "PUT",
             headers: {},
             expires_at: new Date(this.time + 60_000).toISOString(),
@@ -191,6 +194,35 @@ test("a file that changed since it was chosen is told at once, not tried again",
   assert.equal(transfer.phase, "failed");
   assert.equal(transfer.failure, "upload-changed");
   assert.deepEqual(world.sleeps, []);
+});
+
+test("parts go to the bucket, and through the site where it cannot be reached", async () => {
+  for (const answer of [0, 403, 404, 503]) {
+    const world = new World();
+    world.bucket = true;
+    const file = new TestFile(95);
+    const went: string[] = [];
+    world.put = (part) => {
+      went.push(part.url);
+      return part.url.startsWith("http:") ? answer : 204;
+    };
+    const transfer = world.transfer(file);
+    await transfer.run();
+    assert.equal(transfer.phase, "done", String(answer));
+    assert.ok(world.proxied);
+    // The three that fly at once, and whatever was asked before the third had failed.
+    assert.ok(went.filter((url) => url.startsWith("http:")).length <= 6, went.join(" "));
+    await whole(world, file);
+  }
+  const world = new World();
+  world.bucket = true;
+  const file = new TestFile(95);
+  let lost = 0;
+  world.put = (part) => (part.number % 3 === 0 && (lost += 1) < 3 ? 0 : part.url.startsWith("http:") ? 204 : 500);
+  const transfer = world.transfer(file);
+  await transfer.run();
+  assert.equal(transfer.phase, "done", "a part now and then that is lost is sent to the bucket again");
+  await whole(world, file);
 });
 
 test("an ended address is signed again, and never for ever", async () => {

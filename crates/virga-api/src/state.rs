@@ -6,6 +6,7 @@ use virga_app::App;
 use virga_core::{Result, keys::KeyRing};
 use virga_db::videos;
 use virga_http::limit::Limit;
+use virga_objects::Delivery;
 
 use crate::events::Streams;
 
@@ -18,6 +19,8 @@ pub struct ApiParts {
     pub app: App,
     /// Signs grants and part tickets, verifies vouchers.
     pub keys: KeyRing,
+    /// Where bytes may pass the nodes by.
+    pub delivery: Delivery,
     /// Settings.
     pub config: ApiConfig,
     /// Background work runs on it.
@@ -32,6 +35,7 @@ pub struct ApiState {
     /// Use cases.
     pub(crate) app: App,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) delivery: Delivery,
     pub(crate) config: Arc<ApiConfig>,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Arc<Limits>,
@@ -60,6 +64,7 @@ impl ApiState {
         let ApiParts {
             app,
             keys,
+            delivery,
             config,
             tracker,
             stop,
@@ -96,6 +101,7 @@ impl ApiState {
         Ok(Self {
             app,
             keys: Arc::new(keys),
+            delivery,
             config: Arc::new(config),
             passwords: Passwords::new()?,
             limits,

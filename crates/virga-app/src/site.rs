@@ -52,6 +52,7 @@ impl App {
             needs_setup: !accounts::any_admin(db).await?,
             upload_max: self.policy.upload_max,
             undo_seconds: self.policy.undo_window.as_secs(),
+            media_origins: Vec::new(),
         })
     }
 

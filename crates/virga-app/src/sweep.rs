@@ -4,7 +4,7 @@
 use std::time::Duration;
 use virga_core::{Result, job::JobKind, upload::UploadState};
 use virga_db::{UploadRow, accounts, changes, jobs, positions, uploads, videos, views};
-use virga_objects::ObjectError;
+use virga_objects::{HeldParts, ObjectError};
 
 use crate::{App, UPLOAD_LIFE};
 
@@ -16,6 +16,10 @@ pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Where someone stopped is kept this long.
 const POSITION_LIFE: Duration = Duration::from_secs(180 * 24 * 3600);
 const BATCH: u64 = 100;
+/// An upload that has been quiet for this long is looked at once or twice …
+const QUIET: Duration = Duration::from_secs(900);
+/// … within this time: rounds come more often than that.
+const QUIET_FOR: Duration = Duration::from_secs(60);
 
 impl App {
     /// One round.
@@ -24,6 +28,13 @@ impl App {
         for upload in uploads::stale(self.db.read(), now, BATCH).await? {
             if let Err(error) = self.sweep_upload(&upload).await {
                 tracing::warn!(%error, upload.id = %upload.id, "sweeping an upload failed");
+            }
+        }
+        let quiet = now.plus(UPLOAD_LIFE).minus(QUIET);
+        let since = quiet.minus(QUIET_FOR);
+        for upload in uploads::touched(self.db.read(), since, quiet, BATCH).await? {
+            if let Err(error) = self.finish_unreported(&upload).await {
+                tracing::warn!(%error, upload.id = %upload.id, "looking after an upload failed");
             }
         }
         for id in videos::unpublished(self.db.read(), BATCH).await? {
@@ -42,18 +53,36 @@ impl App {
         Ok(())
     }
 
+    /// All bytes may be there and nobody left to say so: the browser closed on the last one.
+    async fn finish_unreported(&self, row: &UploadRow) -> Result<()> {
+        let held = match self.sessions.list_parts(row.id).await {
+            Ok(held) => held.bytes(),
+            Err(ObjectError::NoSession(_)) => 0,
+            Err(other) => return Err(other.into()),
+        };
+        if self.is_whole(row, held).await? {
+            self.complete_upload(row.id).await?;
+        }
+        Ok(())
+    }
+
     /// A completion whose worker died is done again; an upload left alone ends, unless the store
-    /// took a part of it lately.
+    /// took a part of it lately or has it whole.
     async fn sweep_upload(&self, row: &UploadRow) -> Result<()> {
         if row.state == UploadState::Completing {
             self.complete_upload(row.id).await?;
             return Ok(());
         }
-        let newest = match self.sessions.list_parts(row.id).await {
-            Ok(held) => held.newest,
-            Err(ObjectError::NoSession(_)) => None,
+        let held = match self.sessions.list_parts(row.id).await {
+            Ok(held) => held,
+            Err(ObjectError::NoSession(_)) => HeldParts::default(),
             Err(other) => return Err(other.into()),
         };
+        if self.is_whole(row, held.bytes()).await? {
+            self.complete_upload(row.id).await?;
+            return Ok(());
+        }
+        let newest = held.newest;
         let lives_until = newest.map(|at| at.plus(UPLOAD_LIFE));
         match lives_until.filter(|until| *until > self.clock.now()) {
             Some(until) => {

@@ -221,7 +221,16 @@ impl App {
 
     /// Lets the store assemble the parts; holds the lease as long as that takes.
     async fn assemble(&self, row: &UploadRow, key: &MediaKey) -> Result<(), ObjectError> {
-        let completing = self.sessions.complete(row.id, key, row.size, row.part_size);
+        let completing = async {
+            let parts = self.sessions.complete(row.id, key, row.size, row.part_size);
+            match parts.await {
+                // A form brought it whole, past the session.
+                Err(ObjectError::PartsMissing(_)) if self.stands(row, key).await? => {
+                    self.sessions.abort(row.id).await
+                }
+                done => done,
+            }
+        };
         let holding = async {
             loop {
                 tokio::time::sleep(COMPLETION_HEARTBEAT).await;
@@ -235,6 +244,21 @@ impl App {
             done = completing => done,
             never = holding => never,
         }
+    }
+
+    /// Whether the whole file is an object already.
+    async fn stands(&self, row: &UploadRow, key: &MediaKey) -> Result<bool, ObjectError> {
+        match self.store.stat(key).await {
+            Ok(stat) => Ok(stat.size == row.size),
+            Err(ObjectError::NotFound(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether the store has every byte, whoever sent them by whatever way.
+    pub(crate) async fn is_whole(&self, row: &UploadRow, held: u64) -> Result<bool> {
+        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
+        Ok(held == row.size || self.stands(row, &key).await?)
     }
 
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {

@@ -46,13 +46,25 @@ impl ApiClient {
     /// Calls `base` (`http://host:port`) over `http`, which should be built without a time limit
     /// of its own below 40 s. Vouchers are sealed with `keys`, which the API shares.
     pub fn over_http(base: &Uri, http: reqwest::Client, keys: KeyRing, clock: SharedClock) -> Self {
+        Self::sealing(base, http, move |voucher| {
+            Some(voucher.seal(&keys, clock.now()))
+        })
+    }
+
+    /// The same for who is no part of the site: a token is all that it shows.
+    pub fn from_outside(base: &Uri, http: reqwest::Client) -> Self {
+        Self::sealing(base, http, |_| None)
+    }
+
+    fn sealing(
+        base: &Uri,
+        http: reqwest::Client,
+        seal: impl Fn(&Voucher) -> Option<String> + Clone + Send + Sync + 'static,
+    ) -> Self {
         let base = base.to_string().trim_end_matches('/').to_owned();
         let service = service_fn(move |request: Request<Body>| {
             let (http, url) = (http.clone(), format!("{base}{}", request.uri()));
-            let sealed = request
-                .extensions()
-                .get::<Voucher>()
-                .map(|voucher| voucher.seal(&keys, clock.now()));
+            let sealed = request.extensions().get::<Voucher>().and_then(&seal);
             async move {
                 let (mut head, body) = request.into_parts();
                 if let Some(sealed) = sealed {

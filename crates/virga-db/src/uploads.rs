@@ -97,6 +97,22 @@ pub async fn stale(c: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Resu
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// Those being uploaded that end after `from` and not after `to`: the end tells the last sign of life.
+pub async fn touched(
+    c: &impl ConnectionTrait,
+    from: Timestamp,
+    to: Timestamp,
+    limit: u64,
+) -> Result<Vec<UploadRow>> {
+    let rows = upload::Entity::find()
+        .filter(C::State.eq(UploadState::Uploading.as_str()))
+        .filter(C::ExpiresAt.gt(from.0).and(C::ExpiresAt.lte(to.0)))
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// Bytes that the open uploads of an account reserve, and how many they are.
 pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u64)> {
     let open = || {

@@ -151,6 +151,11 @@ impl BucketStore {
         })
     }
 
+    /// Whether browsers reach it.
+    pub fn is_public(&self) -> bool {
+        self.public.is_some()
+    }
+
     async fn try_out(&self) -> Result<()> {
         let entropy: &dyn Entropy = &OsEntropy;
         let key = format!("u/.check-{}", hex(&entropy.bytes::<8>()));

@@ -85,6 +85,9 @@ impl CorsRule {
 
 /// A store that browsers reach.
 pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
+    /// Scheme, host and port that browsers talk to.
+    fn origin(&self) -> String;
+
     /// Reading an object, ranges included.
     fn sign_get<'a>(
         &'a self,

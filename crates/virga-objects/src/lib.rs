@@ -5,6 +5,8 @@
 //! it in a local folder, [`BucketStore`] in a bucket. One conformance suite (`tests/it`) takes both.
 
 mod bucket;
+mod cdn;
+mod delivery;
 mod direct;
 mod disk;
 mod error;
@@ -17,6 +19,8 @@ pub use bucket::{
     Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket, Outcome, Probe,
     ProbeOptions,
 };
+pub use cdn::{Cdn, CdnSigning};
+pub use delivery::{Delivery, DeliveryMode, DeliveryOptions, InvalidDelivery, UploadWay, Way};
 pub use direct::{CorsRule, DirectAccess, PostForm, SharedDirect, SignedRequest, Validity};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};

@@ -26,6 +26,10 @@ pub(crate) enum What {
     Poster,
     /// `fallback.mp4`
     Fallback,
+    /// `urls.json`
+    Urls,
+    /// `{track}/track.mp4`
+    Track(String),
     /// `{track}/index.m3u8`
     Playlist(String),
     /// `{track}/init.mp4`
@@ -61,11 +65,13 @@ impl What {
             ["main.m3u8"] => Some(Self::Multivariant),
             ["poster.jpg"] => Some(Self::Poster),
             ["fallback.mp4"] => Some(Self::Fallback),
+            ["urls.json"] => Some(Self::Urls),
             [track, file] if is_track(track) => {
                 let track = (*track).to_owned();
                 match *file {
                     "index.m3u8" => Some(Self::Playlist(track)),
                     "init.mp4" => Some(Self::Init(track)),
+                    "track.mp4" => Some(Self::Track(track)),
                     _ => Some(Self::Segment(track, number(file.strip_suffix(".m4s")?)?)),
                 }
             }
@@ -106,6 +112,11 @@ mod tests {
         assert_eq!(
             what(&format!("{v}/audio/init.mp4")),
             Some(What::Init("audio".into()))
+        );
+        assert_eq!(what(&format!("{v}/urls.json")), Some(What::Urls));
+        assert_eq!(
+            what(&format!("{v}/audio/track.mp4")),
+            Some(What::Track("audio".into()))
         );
         let granted = Address::parse("/media/g/k.1.m/abcdefghijk/a/index.m3u8").unwrap();
         assert_eq!(granted.grant.as_deref(), Some("k.1.m"));

@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod away;
 mod body;
 mod config;
 mod fault;
@@ -21,4 +22,4 @@ mod tables;
 pub use config::StreamConfig;
 pub use presentations::Presentations;
 pub use router::router;
-pub use state::StreamState;
+pub use state::{StreamParts, StreamState};

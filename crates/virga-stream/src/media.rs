@@ -15,9 +15,7 @@ use virga_core::{
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
-use virga_media::{
-    Addressing, AudioRendition, TrackTable, VideoVariant, media_playlist, multivariant,
-};
+use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 use virga_objects::{ByteStream, CacheLifetime, MediaKey};
 
 use crate::{
@@ -31,7 +29,7 @@ use crate::{
 
 /// Where the addresses with a grant are.
 const GRANTED: &str = "/media/g/";
-const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// Answers any media address.
 pub(crate) async fn get(
@@ -64,7 +62,7 @@ fn refused(with_grant: bool) -> Failure {
     }
 }
 
-fn not_there() -> Failure {
+pub(crate) fn not_there() -> Failure {
     Failure::not_found("media")
 }
 
@@ -85,10 +83,12 @@ async fn answer(
     match &address.what {
         What::Multivariant => request.multivariant(&presentation).await,
         What::Playlist(name) => request.playlist(track(name)?).await,
+        What::Urls => request.urls(&presentation).await,
+        What::Track(name) => request.track(track(name)?).await,
         What::Init(name) => request.init(track(name)?).await,
         What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
         What::Poster => request.object(presentation.poster.as_deref()).await,
-        What::Fallback => request.object(presentation.fallback.as_deref()).await,
+        What::Fallback => request.fallback(presentation.fallback.as_deref()).await,
     }
 }
 
@@ -101,14 +101,14 @@ fn is_permitted(state: &StreamState, address: &Address, presentation: &Presentat
 }
 
 /// One permitted request.
-struct Asked<'a> {
-    state: &'a StreamState,
-    private: bool,
-    headers: &'a HeaderMap,
+pub(crate) struct Asked<'a> {
+    pub(crate) state: &'a StreamState,
+    pub(crate) private: bool,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 impl Asked<'_> {
-    fn representation(
+    pub(crate) fn representation(
         &self,
         content_type: &'static str,
         cache: CacheLifetime,
@@ -126,7 +126,12 @@ impl Asked<'_> {
     }
 
     /// Bytes in memory.
-    fn small(&self, content_type: &'static str, cache: CacheLifetime, bytes: Bytes) -> Response {
+    pub(crate) fn small(
+        &self,
+        content_type: &'static str,
+        cache: CacheLifetime,
+        bytes: Bytes,
+    ) -> Response {
         let length = bytes.len() as u64;
         let answer = self.representation(content_type, cache, etag(&[&bytes]), length);
         match answer.wanted(self.headers) {
@@ -141,7 +146,7 @@ impl Asked<'_> {
     }
 
     /// Bytes that are read as they go out.
-    async fn large<F>(
+    pub(crate) async fn large<F>(
         &self,
         answer: Representation,
         read: impl FnOnce(u64, u64) -> F,
@@ -189,16 +194,6 @@ impl Asked<'_> {
         Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
     }
 
-    async fn playlist(&self, track: &PresentedTrack) -> Result<Response, Fault> {
-        let table = self.state.tables.get(track).await?;
-        let addressing = Addressing::Each {
-            init: "init.mp4",
-            segment: &|n| format!("{n}.m4s"),
-        };
-        let text = media_playlist(&table, &addressing);
-        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
-    }
-
     async fn init(&self, track: &PresentedTrack) -> Result<Response, Fault> {
         let table = self.state.tables.get(track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
@@ -232,7 +227,7 @@ impl Asked<'_> {
     }
 
     /// A whole object at an address behind which its key may change.
-    async fn object(&self, key: Option<&str>) -> Result<Response, Fault> {
+    pub(crate) async fn object(&self, key: Option<&str>) -> Result<Response, Fault> {
         let key = MediaKey::parse(key.ok_or_else(not_there)?)?;
         let stat = self.state.store.stat(&key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
@@ -253,7 +248,7 @@ fn playlist_of(track: &PresentedTrack) -> String {
     format!("{}/index.m3u8", track.name)
 }
 
-fn media_type(table: &TrackTable) -> &'static str {
+pub(crate) fn media_type(table: &TrackTable) -> &'static str {
     match table.kind {
         virga_media::TrackKind::Audio => "audio/mp4",
         _ => "video/mp4",

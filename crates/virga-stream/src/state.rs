@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use virga_client::ApiClient;
 use virga_core::{SharedClock, keys::KeyRing};
-use virga_objects::{SharedSessions, SharedStore};
+use virga_objects::{Delivery, SharedSessions, SharedStore};
 
 use crate::{Presentations, StreamConfig, segments::Segments, tables::Tables};
 
@@ -20,32 +20,45 @@ pub struct StreamState {
     pub(crate) segments: Segments,
     pub(crate) keep_free: u64,
     pub(crate) cdn_max_age: u32,
+    pub(crate) delivery: Delivery,
     pub(crate) api: ApiClient,
 }
 
+/// What it is put together from.
+#[derive(Debug)]
+pub struct StreamParts {
+    /// Bytes of the store (`storage.keep_free`) that parts leave free.
+    pub keep_free: u64,
+    /// Objects.
+    pub store: SharedStore,
+    /// Upload sessions.
+    pub sessions: SharedSessions,
+    /// Checks grants and part tickets.
+    pub keys: Arc<KeyRing>,
+    /// The time.
+    pub clock: SharedClock,
+    /// Where bytes may pass this role by.
+    pub delivery: Delivery,
+    /// Names what forms sent.
+    pub api: ApiClient,
+}
+
 impl StreamState {
-    /// Puts the parts together. `keep_free` are the bytes of the store (`storage.keep_free`) that
-    /// parts leave free.
-    pub fn new(
-        config: &StreamConfig,
-        keep_free: u64,
-        store: SharedStore,
-        sessions: SharedSessions,
-        keys: Arc<KeyRing>,
-        clock: SharedClock,
-        api: ApiClient,
-    ) -> Self {
+    /// Puts the parts together.
+    pub fn new(config: &StreamConfig, parts: StreamParts) -> Self {
+        let (store, clock) = (&parts.store, &parts.clock);
         Self {
-            presentations: Presentations::new(Arc::clone(&store), Arc::clone(&clock)),
-            tables: Tables::new(Arc::clone(&store), config.table_bytes),
-            segments: Segments::new(Arc::clone(&store), config.cache_bytes),
-            store,
-            sessions,
-            keys,
-            clock,
-            keep_free,
+            presentations: Presentations::new(Arc::clone(store), Arc::clone(clock)),
+            tables: Tables::new(Arc::clone(store), config.table_bytes),
+            segments: Segments::new(Arc::clone(store), config.cache_bytes),
+            store: parts.store,
+            sessions: parts.sessions,
+            keys: parts.keys,
+            clock: parts.clock,
+            keep_free: parts.keep_free,
             cdn_max_age: config.cdn_max_age,
-            api,
+            delivery: parts.delivery,
+            api: parts.api,
         }
     }
 

@@ -214,6 +214,7 @@ impl WatchPage {
             poster: fallback.then(|| "/media/x/poster.jpg".into()),
             expires_at: None,
             version: 3,
+            holds: 3600,
         });
         let (list, errors) = (comments(), wrong(f.lang, "text"));
         let editing = Some(list.items[0].id);

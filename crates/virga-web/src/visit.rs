@@ -206,6 +206,7 @@ fn unknown_site() -> Site {
         needs_setup: false,
         upload_max: 0,
         undo_seconds: 0,
+        media_origins: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use virga_core::video::Visibility;
 
 const AFTER: &str = "Start here:  virga serve --data ./data
 Settings:    built in < virga.toml < conf.d/*.toml < environment VIRGA_SECTION__KEY < flags; `virga config show` tells where each comes from.";
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Store(Store),
     /// Compare rows with objects. Exit 0: all well; 1: something is wrong; 2: could not look
     Fsck(Fsck),
+    /// Send files of this machine to a site; the same command goes on where it stopped
+    Upload(Upload),
     /// Check what Virga needs on this machine: each line right, or wrong and what to do
     Doctor,
     /// How the workers start ffmpeg: with limits, then in its place
@@ -140,6 +143,32 @@ pub(crate) enum Store {
         #[arg(long)]
         fix: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Upload {
+    /// The files
+    #[arg(required = true, value_name = "FILE", value_parser = crate::commands::existing)]
+    pub(crate) files: Vec<PathBuf>,
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The site, as in https://videos.example"
+    )]
+    pub(crate) server: String,
+    /// File whose first line is a session's token, as POST /api/v1/sessions answers it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// The video's title [default: the file's name]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// public, unlisted or private
+    #[arg(long, default_value = "private", value_parser = visibility)]
+    pub(crate) visibility: Visibility,
+}
+
+fn visibility(text: &str) -> Result<Visibility, String> {
+    Visibility::parse(text).ok_or_else(|| "say public, unlisted or private".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -7,9 +7,12 @@ mod lb;
 mod serve;
 mod settings;
 mod store;
+mod upload;
 
 use anyhow::anyhow;
 use std::{io::Write, process::ExitCode};
+
+pub(crate) use upload::existing;
 
 use crate::{
     cli::{Cli, Command, Listen},
@@ -82,6 +85,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         }
         Command::Fsck(options) => Ok(fsck::run(&config, &options).await),
         Command::Store(which) => store::run(&config, &which).await,
+        Command::Upload(options) => upload::run(&options).await,
         Command::Doctor => doctor::run(&config).await,
         Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),
     }

@@ -12,6 +12,8 @@ use virga_objects::Addressing;
 use virga_stream::StreamConfig;
 use virga_web::WebConfig;
 
+use crate::delivery::DeliveryConfig;
+
 pub(crate) use layers::{Flags, Loaded, Shown, load};
 
 /// All settings. Each section belongs to the part that reads it.
@@ -21,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) data: DataConfig,
     pub(crate) database: DatabaseConfig,
     pub(crate) objects: ObjectsConfig,
+    pub(crate) delivery: DeliveryConfig,
     pub(crate) http: HttpConfig,
     pub(crate) accounts: AccountsConfig,
     pub(crate) limits: LimitsConfig,

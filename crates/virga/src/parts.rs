@@ -7,10 +7,11 @@ use virga_app::{App, Policy, Wake};
 use virga_core::{OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
+use virga_objects::Delivery;
 
 use crate::{
     config::Config,
-    keys,
+    delivery, keys,
     objects::{self, Objects},
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) keys: KeyRing,
     pub(crate) objects: Objects,
+    pub(crate) delivery: Delivery,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) origin: SiteOrigin,
@@ -35,10 +37,13 @@ impl Parts {
         let keys = keys::load(&keys::file(&config), &*entropy)?;
         let objects = objects::open(&config).await?;
         let origin = SiteOrigin(public_url(&config)?);
+        let clock: SharedClock = Arc::new(SystemClock);
+        let delivery = delivery::open(&config.delivery, &objects, &origin, Arc::clone(&clock))?;
         Ok(Self {
             keys,
             objects,
-            clock: Arc::new(SystemClock),
+            delivery,
+            clock,
             entropy,
             origin,
             config: Arc::new(config),

@@ -15,7 +15,7 @@ use virga_core::{
 };
 use virga_dispatcher::{Dispatcher, Launcher};
 use virga_http::{layers, serve};
-use virga_stream::StreamState;
+use virga_stream::{StreamParts, StreamState};
 use virga_web::WebState;
 
 use crate::{health::Health, lifecycle::Lifecycle, parts::Parts};
@@ -25,6 +25,7 @@ pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Re
     let state = ApiState::start(ApiParts {
         app,
         keys: parts.keys.clone(),
+        delivery: parts.delivery.clone(),
         config: ApiConfig {
             accounts: parts.config.accounts.clone(),
             limits: parts.config.limits.clone(),
@@ -41,12 +42,15 @@ pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Re
 pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router {
     let state = StreamState::new(
         &parts.config.stream,
-        parts.config.storage.keep_free,
-        Arc::clone(&parts.objects.store),
-        Arc::clone(&parts.objects.sessions),
-        Arc::new(parts.keys.clone()),
-        Arc::clone(&parts.clock),
-        api.clone(),
+        StreamParts {
+            keep_free: parts.config.storage.keep_free,
+            store: Arc::clone(&parts.objects.store),
+            sessions: Arc::clone(&parts.objects.sessions),
+            keys: Arc::new(parts.keys.clone()),
+            clock: Arc::clone(&parts.clock),
+            delivery: parts.delivery.clone(),
+            api: api.clone(),
+        },
     );
     let follow = state.presentations().clone().follow(api, life.stop.clone());
     life.vital("changes", async move {

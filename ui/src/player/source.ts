@@ -2,8 +2,9 @@
 // they end, goes on at the same place after every change, takes a better version when told to.
 
 import type Hls from "hls.js";
-import type { ErrorData, HlsConfig } from "hls.js";
+import type { ErrorData, HlsConfig, LevelDetails } from "hls.js";
 import { ApiError, call, type Playback } from "../api";
+import { Addresses, browser } from "./addresses";
 import { pick } from "./levels";
 
 // Asked for at once: it is on its way while the page is still being read.
@@ -13,9 +14,22 @@ const config: Partial<HlsConfig> = {
   enableWorker: false,
   capLevelToPlayerSize: true,
   maxBufferLength: 20,
+  // Left to itself it loads ten minutes ahead, which somebody pays for, watched or not.
+  maxMaxBufferLength: 40,
   backBufferLength: 30,
   abrEwmaDefaultEstimate: 3_000_000,
 };
+
+/** Opens a request at the address that holds now; the engine adds its range afterwards. */
+function swapper(addresses: Addresses) {
+  return (xhr: XMLHttpRequest, url: string): void | Promise<void> => {
+    const fresh = addresses.swap(url);
+    const open = (at: string) => {
+      if (at !== url) xhr.open("GET", at, true);
+    };
+    return typeof fresh === "string" ? open(fresh) : fresh.then(open);
+  };
+}
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
 const STALL_MS = [8000, 4000] as const;
@@ -143,8 +157,14 @@ export class Source {
     const at = how.at < 0 && video.currentTime > 0 ? video.currentTime : how.at;
     this.#hold();
     this.hls?.destroy();
-    const hls = new Engine({ ...config, startPosition: at });
+    const addresses = new Addresses(playback.hls.replace(/[^/]*$/, "urls.json"), playback.holds, browser);
+    const hls = new Engine({ ...config, startPosition: at, xhrSetup: swapper(addresses) });
     this.hls = hls;
+    const read = (_: string, { details }: { details: LevelDetails }) => {
+      addresses.read(details.url, details.fragments[0]?.url);
+    };
+    hls.on(Engine.Events.LEVEL_LOADED, read);
+    hls.on(Engine.Events.AUDIO_TRACK_LOADED, read);
     hls.on(Engine.Events.ERROR, (_, data) => this.#failed(Engine, hls, data));
     hls.on(Engine.Events.MANIFEST_PARSED, () => {
       const level = pick(hls.levels, this.#told.wanted());

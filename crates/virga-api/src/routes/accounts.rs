@@ -34,9 +34,11 @@ const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 #[utoipa::path(get, path = "/site", tag = "site", security((), ("token" = [])),
     responses((status = 200, body = Site)))]
 pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
-    Ok(Json(
-        state.app.site(state.config.accounts.registration).await?,
-    ))
+    let site = state.app.site(state.config.accounts.registration).await?;
+    Ok(Json(Site {
+        media_origins: state.delivery.origins(),
+        ..site
+    }))
 }
 
 /// The holder of the one-time link becomes administrator.

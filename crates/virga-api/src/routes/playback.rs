@@ -57,6 +57,7 @@ pub(crate) async fn playback(
             .map(|_| format!("{base}/poster.jpg")),
         expires_at,
         version: row.presentation_version,
+        holds: state.delivery.holds_for().as_secs(),
         position: position(&state, &caller, id).await?,
     };
     let private = [(

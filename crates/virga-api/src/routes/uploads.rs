@@ -11,12 +11,15 @@ use virga_core::{
     Failure, Kind, UploadId,
     keys::PartTicket,
     permission::Action,
-    upload::{UploadState, part_span},
-    wire::{FormAsk, FormOffer, HeldPart, NewUpload, PartNumbers, SignedPart, Upload, UploadMode},
+    upload::{PartSpan, UploadState, part_span},
+    wire::{
+        FormAsk, FormField, FormOffer, HeldPart, NewUpload, PartNumbers, SignedPart, Upload,
+        UploadMode,
+    },
 };
 use virga_db::{UploadRow, uploads};
 use virga_http::{Json, Path, Result};
-use virga_objects::ObjectError;
+use virga_objects::{MediaKey, ObjectError, SharedDirect, Validity};
 
 use crate::{
     ApiState,
@@ -133,34 +136,74 @@ pub(crate) async fn sign_parts(
         let detail = format!("Ask for 1 to {MOST_NUMBERS} parts.");
         return Err(Failure::field("numbers", "parts.count", detail).into());
     }
-    let expires = state.app.clock.now().plus(TICKET_LIFE);
-    let sign = |number: u32| {
+    let spans = ask.numbers.iter().map(|&number| {
         let span = part_span(number, row.size, row.part_size).ok_or_else(|| {
             let detail = format!("This file has no part {number}.");
             Failure::field("numbers", "parts.number", detail)
         })?;
-        let ticket = PartTicket {
-            upload: row.id,
-            number,
-            span,
-            total: row.size,
-            expires,
-        };
-        Ok(SignedPart {
-            number,
-            url: ticket.to_path(&state.keys),
-            method: "PUT".to_owned(),
-            headers: BTreeMap::new(),
-            expires_at: expires,
-        })
-    };
-    let signed = ask
-        .numbers
-        .iter()
-        .map(|number| sign(*number))
-        .collect::<Result<Vec<_>, Failure>>()?;
+        Ok((number, span))
+    });
+    let spans = spans.collect::<Result<Vec<_>, Failure>>()?;
     state.app.touch_upload(&row).await?;
+    let direct = state.delivery.uploads().await.filter(|_| !ask.proxied);
+    let mut signed = Vec::with_capacity(spans.len());
+    for (number, span) in spans {
+        signed.push(sign_part(&state, direct.as_ref(), &row, number, span).await?);
+    }
     Ok(Json(signed))
+}
+
+/// The bucket's own address for a part where browsers reach it, else the site's.
+async fn sign_part(
+    state: &ApiState,
+    direct: Option<&SharedDirect>,
+    row: &UploadRow,
+    number: u32,
+    span: PartSpan,
+) -> Result<SignedPart, Failure> {
+    let now = state.app.clock.now();
+    let expires = now.plus(TICKET_LIFE);
+    let mut part = SignedPart {
+        number,
+        url: String::new(),
+        method: "PUT".to_owned(),
+        headers: BTreeMap::new(),
+        fields: Vec::new(),
+        expires_at: expires,
+    };
+    let validity = Validity {
+        from: now,
+        lasts: TICKET_LIFE,
+    };
+    match direct {
+        // A small file goes by one form, which names key, type and size: no session takes part.
+        Some(direct) if span.size == row.size => {
+            let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
+            let form = direct.sign_form(&key, row.size, validity).await?;
+            part.url = form.url;
+            "POST".clone_into(&mut part.method);
+            let field = |(name, value): (&'static str, String)| FormField {
+                name: name.to_owned(),
+                value,
+            };
+            part.fields = form.fields.into_iter().map(field).collect();
+        }
+        Some(direct) => {
+            let signed = direct.sign_part(row.id, number, span, validity);
+            part.url = signed.await?.url;
+        }
+        None => {
+            let ticket = PartTicket {
+                upload: row.id,
+                number,
+                span,
+                total: row.size,
+                expires,
+            };
+            part.url = ticket.to_path(&state.keys);
+        }
+    }
+    Ok(part)
 }
 
 /// Parts that the store holds.

@@ -159,4 +159,7 @@ pub struct Site {
     pub upload_max: u64,
     /// How long a deleted video can be restored, seconds.
     pub undo_seconds: u64,
+    /// Origins besides the site's own that media comes from and files go to: a bucket's, a CDN's.
+    #[serde(default)]
+    pub media_origins: Vec<String>,
 }

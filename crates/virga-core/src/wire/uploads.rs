@@ -103,6 +103,9 @@ pub struct PartNumbers {
     #[schema(min_items = 1, max_items = 100)]
     #[serde(deserialize_with = "whole::many")]
     pub numbers: Vec<u32>,
+    /// Addresses of the site itself, for a browser that cannot reach the bucket's.
+    #[serde(default)]
+    pub proxied: bool,
 }
 
 /// Where and how to send one part.
@@ -112,13 +115,25 @@ pub struct SignedPart {
     pub number: u32,
     /// Absolute path, or full URL of a bucket.
     pub url: String,
-    /// `PUT`.
+    /// `PUT` with the part as the body, or `POST` with a form.
     pub method: String,
     /// To send as they are.
     pub headers: BTreeMap<String, String>,
+    /// With `POST`: what stands in the form (`multipart/form-data`), in this order, before `file`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FormField>,
     /// Ends then.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+}
+
+/// One field of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormField {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub value: String,
 }
 
 /// A part that the store holds.

@@ -128,6 +128,9 @@ pub struct Playback {
     pub expires_at: Option<Timestamp>,
     /// The presentation that they belong to.
     pub version: i64,
+    /// Seconds for which addresses of a bucket in a playlist hold at least, from when it was read;
+    /// `urls.json` beside the multivariant playlist has fresh ones.
+    pub holds: u64,
     /// Seconds at which the signed-in viewer stopped last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,

@@ -232,6 +232,11 @@ impl BucketStore {
 }
 
 impl DirectAccess for BucketStore {
+    fn origin(&self) -> String {
+        let public = self.public.as_deref();
+        public.map_or_else(String::new, |public| public.origin().to_owned())
+    }
+
     fn sign_get<'a>(
         &'a self,
         key: &'a MediaKey,

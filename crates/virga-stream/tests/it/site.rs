@@ -15,8 +15,8 @@ use virga_core::{
     presentation::Presentation,
     video::Visibility,
 };
-use virga_objects::{DiskOptions, DiskStore, MediaKey, MediaStore};
-use virga_stream::{Presentations, StreamConfig, StreamState, router};
+use virga_objects::{Delivery, DiskOptions, DiskStore, MediaKey, MediaStore};
+use virga_stream::{Presentations, StreamConfig, StreamParts, StreamState, router};
 
 /// An API that is not there: only forms ask it, and they are tested on the whole site.
 fn nobody() -> ApiClient {
@@ -67,15 +67,16 @@ impl Site {
         let store = Arc::new(store.unwrap());
         let keys = Arc::new(KeyRing::generate(&OsEntropy));
         let clock = Arc::new(FakeClock::new());
-        let state = StreamState::new(
-            &config,
+        let parts = StreamParts {
             keep_free,
-            Arc::clone(&store) as _,
-            Arc::clone(&store) as _,
-            Arc::clone(&keys),
-            Arc::clone(&clock) as SharedClock,
-            nobody(),
-        );
+            store: Arc::clone(&store) as _,
+            sessions: Arc::clone(&store) as _,
+            keys: Arc::clone(&keys),
+            clock: Arc::clone(&clock) as SharedClock,
+            delivery: Delivery::proxied(Arc::clone(&clock) as SharedClock),
+            api: nobody(),
+        };
+        let state = StreamState::new(&config, parts);
         Self {
             folder,
             store,

@@ -118,6 +118,8 @@ pub(crate) struct WatchPage {
     pub(crate) hls_wanted: bool,
     pub(crate) hls: Option<String>,
     pub(crate) version: i64,
+    /// As in `Playback`.
+    pub(crate) holds: u64,
     pub(crate) fallback: Option<String>,
     pub(crate) poster: Option<String>,
     pub(crate) duration: Option<f64>,
@@ -205,9 +207,9 @@ impl WatchPage {
         let state = video.state;
         let playback = playback.filter(|_| state.plays());
         let plays = playback.is_some();
-        let (hls, version) = playback
-            .as_ref()
-            .map_or((None, 0), |found| (Some(found.hls.clone()), found.version));
+        let (hls, version, holds) = playback.as_ref().map_or((None, 0, 0), |found| {
+            (Some(found.hls.clone()), found.version, found.holds)
+        });
         let position = playback.as_ref().and_then(|found| found.position);
         let (fallback, poster) =
             playback.map_or((None, None), |found| (found.fallback, found.poster));
@@ -224,6 +226,7 @@ impl WatchPage {
             hls_wanted: plays || state.is_unfinished(),
             hls,
             version,
+            holds,
             fallback,
             poster,
             duration: video.duration,

@@ -10,10 +10,10 @@ use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256}
 
 use crate::VIRGA;
 
-const PART: usize = 8 * 1024 * 1024;
+pub(crate) const PART: usize = 8 * 1024 * 1024;
 
 /// A site whose objects are in this bucket.
-fn over(server: &BucketServer, bucket: &str) -> SiteBuilder {
+pub(crate) fn over(server: &BucketServer, bucket: &str) -> SiteBuilder {
     let (access, secret) = server.key_files();
     Site::of(VIRGA)
         .set("VIRGA_OBJECTS__KIND", "s3")
@@ -43,7 +43,7 @@ fn bucket(server: &BucketServer, bucket: &str) -> BucketStore {
 }
 
 /// A clip that is three parts long: players pass over what follows it.
-fn long_clip() -> Vec<u8> {
+pub(crate) fn long_clip() -> Vec<u8> {
     let mut bytes = Clip::default().seconds(3.0).bytes();
     let rest = u32::try_from(2 * PART + 1000 - bytes.len()).unwrap();
     bytes.extend_from_slice(&rest.to_be_bytes());

@@ -5,6 +5,7 @@ mod admin;
 mod bad_input;
 mod buckets;
 mod commands;
+mod direct;
 mod engines;
 mod faults;
 mod forms;
@@ -20,6 +21,7 @@ mod sessions;
 mod share;
 mod signatures;
 mod sockets;
+mod upload_command;
 
 /// The program under test.
 const VIRGA: &str = env!("CARGO_BIN_EXE_virga");

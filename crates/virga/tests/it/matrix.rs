@@ -399,7 +399,15 @@ async fn matrix_every_byte_of_the_media_answers_by_visibility_and_viewer() {
 /// Every address that a player comes to, as its owner is given them.
 async fn addresses(owner: &Person, video: &str) -> Vec<String> {
     let playback = owner.playback(video).await;
-    let mut found = owner.media_urls(playback["hls"].as_str().unwrap()).await;
+    let main = playback["hls"].as_str().unwrap();
+    let mut found = owner.media_urls(main).await;
+    // What players come to where media goes by a bucket.
+    let lists = found.iter().filter(|url| url.ends_with("/index.m3u8"));
+    let tracks: Vec<String> = lists
+        .map(|it| it.replace("index.m3u8", "track.mp4"))
+        .collect();
+    found.extend(tracks);
+    found.push(main.replace("main.m3u8", "urls.json"));
     for name in ["poster", "fallback"] {
         found.push(playback[name].as_str().unwrap().to_owned());
     }

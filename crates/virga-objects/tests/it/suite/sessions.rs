@@ -252,7 +252,8 @@ pub(super) async fn a_silent_or_broken_sender_is_dropped_and_may_come_again(stan
         .sessions
         .put_part(stand.upload, 1, stand.span(1), silent);
     let dropped = tokio::time::timeout(Duration::from_millis(50), put).await;
-    assert!(dropped.is_err());
+    // On a busy machine the store may give it up first.
+    assert!(!matches!(dropped, Ok(Ok(_))));
     assert_eq!(stand.held().await, [0; 0]);
     for number in 1..=3 {
         stand.send(&file, number).await.unwrap();

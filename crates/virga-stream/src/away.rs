@@ -1,0 +1,138 @@
+//! Answers that lead to the bucket or its CDN where delivery goes that way: media playlists as byte
+//! ranges of a track's object, redirects, and fresh addresses for a player whose old ones end. What
+//! is still packaged just in time has no object and goes through here.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use virga_core::{
+    Failure,
+    presentation::{Presentation, PresentedTrack, TrackBody},
+};
+use virga_media::{Addressing, media_playlist};
+use virga_objects::{CacheLifetime, MediaKey, Way};
+
+use crate::{
+    answer::etag,
+    fault::Fault,
+    media::{Asked, PLAYLIST, media_type, not_there},
+};
+
+/// `urls.json`: where the tracks' objects are from now on.
+#[derive(Debug, Serialize)]
+struct Urls {
+    /// Seconds from now until it is worth asking again; the addresses hold longer.
+    renew_in: u64,
+    /// Address by track name.
+    tracks: BTreeMap<String, String>,
+}
+
+impl Asked<'_> {
+    /// The way of this video's media.
+    async fn way(&self) -> Way {
+        self.state.delivery.way(!self.private).await
+    }
+
+    /// A track's media playlist.
+    pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+        let table = self.state.tables.get(track).await?;
+        let way = self.way().await;
+        let text = match (object_of(track)?, way) {
+            (None, _) | (_, Way::Proxy) => {
+                let segment = |n: usize| format!("{n}.m4s");
+                let addressing = Addressing::Each {
+                    init: "init.mp4",
+                    segment: &segment,
+                };
+                media_playlist(&table, &addressing)
+            }
+            (Some(_), Way::Redirect) => {
+                let addressing = Addressing::Ranges {
+                    uri: "track.mp4",
+                    define: false,
+                };
+                media_playlist(&table, &addressing)
+            }
+            (Some(key), way) => {
+                let uri = self.state.delivery.playlist_url(way, &key).await?;
+                let addressing = Addressing::Ranges {
+                    uri: &uri,
+                    define: true,
+                };
+                media_playlist(&table, &addressing)
+            }
+        };
+        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+    }
+
+    /// Fresh addresses of all tracks that playlists name by address.
+    pub(crate) async fn urls(&self, presentation: &Presentation) -> Result<Response, Fault> {
+        let way = self.way().await;
+        let mut tracks = BTreeMap::new();
+        if matches!(way, Way::Direct | Way::Cdn) {
+            for track in presentation.videos.iter().chain(&presentation.audio) {
+                if let Some(key) = object_of(track)? {
+                    let url = self.state.delivery.playlist_url(way, &key).await?;
+                    tracks.insert(track.name.clone(), url);
+                }
+            }
+        }
+        let renew_in = self.state.delivery.renewed_in().as_secs();
+        let urls = Urls { renew_in, tracks };
+        let text = serde_json::to_vec(&urls).map_err(Failure::internal)?;
+        Ok(self.small("application/json", CacheLifetime::NoStore, text.into()))
+    }
+
+    /// A track's whole object: whoever asks wants ranges of it.
+    pub(crate) async fn track(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+        let key = object_of(track)?.ok_or_else(not_there)?;
+        match self.way().await {
+            Way::Proxy => {
+                let table = self.state.tables.get(track).await?;
+                let stat = self.state.store.stat(&key).await?;
+                let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
+                let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
+                let answer = self.representation(kind, life, tag, stat.size);
+                self.large(answer, |first, count| async move {
+                    Ok(self.state.store.stream(&key, first..first + count).await?)
+                })
+                .await
+            }
+            way => self.send_to(way, &key).await,
+        }
+    }
+
+    /// The one-file MP4.
+    pub(crate) async fn fallback(&self, key: Option<&str>) -> Result<Response, Fault> {
+        match self.way().await {
+            Way::Proxy => self.object(key).await,
+            way => {
+                let key = MediaKey::parse(key.ok_or_else(not_there)?)?;
+                self.send_to(way, &key).await
+            }
+        }
+    }
+
+    /// Elsewhere, for now: 302, never 301, and nobody keeps it, so that a withdrawal counts at once.
+    async fn send_to(&self, way: Way, key: &MediaKey) -> Result<Response, Fault> {
+        let url = self.state.delivery.redirect_url(way, key).await?;
+        let mut answer = (StatusCode::FOUND, Body::empty()).into_response();
+        let headers = answer.headers_mut();
+        let url = HeaderValue::try_from(url).map_err(Failure::internal)?;
+        headers.insert(header::LOCATION, url);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(answer)
+    }
+}
+
+/// The track's object, where it stands.
+fn object_of(track: &PresentedTrack) -> Result<Option<MediaKey>, Fault> {
+    match &track.body {
+        TrackBody::Object { object } => Ok(Some(MediaKey::parse(object)?)),
+        TrackBody::Source { .. } => Ok(None),
+    }
+}

@@ -1,0 +1,173 @@
+//! One part of a file, sent to wherever the site says: itself, or its bucket.
+
+use anyhow::{Context, anyhow};
+use futures_util::{Stream, StreamExt, stream};
+use indicatif::ProgressBar;
+use reqwest::{Body, Method, Response, header};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::{bytes::Bytes, io::ReaderStream};
+use virga_client::ApiCaller;
+use virga_core::{
+    UploadId,
+    upload::PartSpan,
+    wire::{PartNumbers, Problem, SignedPart},
+};
+
+use super::{TRIES, patiently, pause};
+
+/// After so many failures in a row at the bucket the parts go through the site.
+const STRAYS: usize = 3;
+/// What stands between the fields of a form. In no field; a file that holds it ends elsewhere
+/// than its declared size, which the bucket refuses.
+const EDGE: &str = "virga-5f0c9e2ab4";
+
+/// Sends parts of one file.
+#[derive(Debug)]
+pub(super) struct Sender<'a> {
+    api: &'a ApiCaller,
+    http: &'a reqwest::Client,
+    site: &'a str,
+    path: &'a Path,
+    bar: &'a ProgressBar,
+    strays: AtomicUsize,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn new(
+        api: &'a ApiCaller,
+        http: &'a reqwest::Client,
+        site: &'a str,
+        path: &'a Path,
+        bar: &'a ProgressBar,
+    ) -> Self {
+        Self {
+            api,
+            http,
+            site,
+            path,
+            bar,
+            strays: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sends a part until it is taken, or refused for good.
+    pub(super) async fn send(
+        &self,
+        upload: UploadId,
+        number: u32,
+        span: PartSpan,
+    ) -> anyhow::Result<()> {
+        for attempt in 0..TRIES {
+            let proxied = self.strays.load(Ordering::Relaxed) >= STRAYS;
+            let numbers = vec![number];
+            let ask = PartNumbers { numbers, proxied };
+            let signed = patiently(|| self.api.sign_parts(upload, &ask)).await?;
+            let signed = signed.first().context("the site signed no part")?;
+            let direct = !signed.url.starts_with('/');
+            let sent = Arc::new(AtomicU64::new(0));
+            let answer = self.put(signed, span, &sent).await;
+            if answer
+                .as_ref()
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                if direct {
+                    self.strays.store(0, Ordering::Relaxed);
+                }
+                return Ok(());
+            }
+            // What did not arrive was not sent.
+            let at = self.bar.position();
+            self.bar
+                .set_position(at.saturating_sub(sent.load(Ordering::Relaxed)));
+            if direct {
+                self.strays.fetch_add(1, Ordering::Relaxed);
+            } else if let Ok(answer) = answer {
+                let status = answer.status().as_u16();
+                let passing = matches!(status, 401 | 403 | 408 | 409 | 410 | 429)
+                    || (status >= 500 && status != 507);
+                if !passing {
+                    return Err(refusal(answer).await);
+                }
+            }
+            tokio::time::sleep(pause(attempt)).await;
+        }
+        Err(anyhow!("part {number} did not get through"))
+    }
+
+    async fn put(
+        &self,
+        signed: &SignedPart,
+        span: PartSpan,
+        sent: &Arc<AtomicU64>,
+    ) -> anyhow::Result<Response> {
+        let mut file = tokio::fs::File::open(self.path).await?;
+        file.seek(io::SeekFrom::Start(span.offset)).await?;
+        let (bar, sent) = (self.bar.clone(), Arc::clone(sent));
+        let part =
+            ReaderStream::with_capacity(file.take(span.size), 1 << 16).inspect(move |piece| {
+                let count = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                bar.inc(count);
+                sent.fetch_add(count, Ordering::Relaxed);
+            });
+        let url = if signed.url.starts_with('/') {
+            format!("{}{}", self.site, signed.url)
+        } else {
+            signed.url.clone()
+        };
+        let method = Method::from_bytes(signed.method.as_bytes())?;
+        let mut request = self.http.request(method, url);
+        for (name, value) in &signed.headers {
+            request = request.header(name, value);
+        }
+        let (length, body) = if signed.fields.is_empty() {
+            (span.size, Body::wrap_stream(part))
+        } else {
+            let kind = format!("multipart/form-data; boundary={EDGE}");
+            request = request.header(header::CONTENT_TYPE, kind);
+            form(signed, span.size, part)
+        };
+        let request = request.header(header::CONTENT_LENGTH, length).body(body);
+        Ok(request.send().await?)
+    }
+}
+
+/// The part as the last field of a form, and how long that is.
+fn form(
+    signed: &SignedPart,
+    size: u64,
+    part: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+) -> (u64, Body) {
+    let mut head = String::new();
+    for field in &signed.fields {
+        let (name, value) = (&field.name, &field.value);
+        head.push_str(&format!(
+            "--{EDGE}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    head.push_str(&format!(
+        "--{EDGE}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\r\n"
+    ));
+    let tail = format!("\r\n--{EDGE}--\r\n");
+    let length = (head.len() + tail.len()) as u64 + size;
+    let text = |text: String| stream::iter([Ok(Bytes::from(text))]);
+    (
+        length,
+        Body::wrap_stream(text(head).chain(part).chain(text(tail))),
+    )
+}
+
+async fn refusal(answer: Response) -> anyhow::Error {
+    let status = answer.status();
+    match answer.json::<Problem>().await {
+        Ok(problem) => anyhow!("{}", problem.detail),
+        Err(_) => anyhow!("the site answered {status}"),
+    }
+}
