@@ -1,18 +1,23 @@
-//! Objects in a bucket that speaks the S3 dialect: AWS, any cloud's or server's that is compatible.
+//! Objects in a bucket: of the S3 dialect (AWS, any cloud's or server's that is compatible, Kodo)
+//! or of Aliyun OSS's own.
 //!
-//! `v/…` objects, `u/…` one small object an open upload session. The client is our own: signatures
-//! are reqsign's, the rest is a few requests and documents (docs/adr/0007).
+//! `v/…` objects, `u/…` one small object an open upload session. The client is our own: a few
+//! requests and documents (docs/adr/0007).
 
 mod address;
 mod client;
 mod credentials;
+mod dialect;
 mod direct;
+mod kodo;
 mod list;
 mod multipart;
+mod oss;
 mod part;
 mod probe;
 mod read;
 mod session;
+mod signature;
 mod write;
 mod xml;
 
@@ -34,6 +39,8 @@ use virga_core::{Entropy, OsEntropy, Timestamp, keys::hex};
 pub use self::{
     address::{Addressing, InvalidBucket},
     credentials::Credentials,
+    dialect::Dialect,
+    kodo::KodoForms,
     probe::{Outcome, Probe, ProbeOptions},
 };
 
@@ -43,8 +50,8 @@ use self::{
     write::BucketWriter,
 };
 use crate::{
-    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectStat, ObjectWriter,
-    Piece, Result,
+    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectError, ObjectStat,
+    ObjectWriter, Piece, Result,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -56,6 +63,8 @@ const LEFTOVERS_EVERY: Duration = Duration::from_secs(600);
 /// How a bucket is used.
 #[derive(Clone, Debug)]
 pub struct BucketOptions {
+    /// What the service speaks.
+    pub dialect: Dialect,
     /// Scheme and host: `https://s3.eu-central-1.amazonaws.com`.
     pub endpoint: String,
     /// The region that signatures name.
@@ -66,12 +75,16 @@ pub struct BucketOptions {
     pub addressing: Addressing,
     /// The endpoint that browsers reach and how the bucket is named there; `None`: none is.
     pub public: Option<(String, Addressing)>,
+    /// Where Kodo takes forms; `None`: forms are those of the S3 dialect.
+    pub kodo_forms: Option<KodoForms>,
     /// Who we are.
     pub credentials: Credentials,
     /// A proxy on the way; no proxy is taken from anywhere else.
     pub proxy: Option<String>,
-    /// Bytes of a part of what the site itself writes; 5 MiB to 5 GiB.
+    /// Bytes of a part of what the site itself writes; 5 MiB (on OSS 100 KiB) to 5 GiB.
     pub part_size: u64,
+    /// Parts of a file that are on their way at once.
+    pub parallel_parts: usize,
     /// A part is dropped after this long without a byte from its sender.
     pub stall: Duration,
     /// An upload that a dead writer left goes at this age: longer than any write takes.
@@ -79,17 +92,20 @@ pub struct BucketOptions {
 }
 
 impl BucketOptions {
-    /// The usual limits.
+    /// The usual limits, the S3 dialect.
     pub fn new(endpoint: &str, region: &str, bucket: &str, credentials: Credentials) -> Self {
         Self {
+            dialect: Dialect::S3,
             endpoint: endpoint.to_owned(),
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             addressing: Addressing::Path,
             public: None,
+            kodo_forms: None,
             credentials,
             proxy: None,
             part_size: 16 * MIB,
+            parallel_parts: 3,
             stall: Duration::from_secs(30),
             leftover_age: Duration::from_secs(24 * 3600),
         }
@@ -111,12 +127,32 @@ pub struct BucketStore {
 impl BucketStore {
     /// A store; asks nothing yet, so that a site starts before its bucket does.
     pub fn new(options: BucketOptions) -> Result<Self, InvalidBucket> {
-        let address = Address::new(&options.endpoint, &options.bucket, options.addressing)?;
+        let dialect = options.dialect;
+        let at = |endpoint: &str, addressing| {
+            Address::new(endpoint, &options.bucket, addressing, dialect)
+        };
+        let address = at(&options.endpoint, options.addressing)?;
+        let named = options.public.as_ref();
+        if named.is_some_and(|(endpoint, _)| dialect.is_internal_name(endpoint)) {
+            return Err(InvalidBucket::Other(
+                "the endpoint for browsers is Aliyun's internal one, which none can reach",
+            ));
+        }
         if options.region.is_empty() {
             return Err(InvalidBucket::Other("the region is missing"));
         }
-        if !(5 * MIB..=5 * 1024 * MIB).contains(&options.part_size) {
-            return Err(InvalidBucket::Other("a part has 5 MiB to 5 GiB"));
+        if !(dialect.least_part()..=5 * 1024 * MIB).contains(&options.part_size) {
+            return Err(InvalidBucket::Other(
+                "a part has 5 MiB (on OSS 100 KiB) to 5 GiB",
+            ));
+        }
+        if !(1..=64).contains(&options.parallel_parts) {
+            return Err(InvalidBucket::Other(
+                "1 to 64 parts may be on their way at once",
+            ));
+        }
+        if let Some(forms) = &options.kodo_forms {
+            Address::new(&forms.endpoint, &forms.bucket, Addressing::Domain, dialect)?;
         }
         let mut builder = reqwest::Client::builder()
             .http1_only()
@@ -133,18 +169,21 @@ impl BucketStore {
             .build()
             .map_err(|_| InvalidBucket::Other("no TLS on this machine"))?;
         let credentials = options.credentials.clone();
-        let (signer, keys) = credentials.signer(http.clone(), &options.region);
-        let public = options.public.as_ref().map(|(endpoint, addressing)| {
-            Address::new(endpoint, &options.bucket, *addressing).map(Arc::new)
-        });
+        let (signer, keys) = credentials.signer(dialect, http.clone(), &options.region);
+        let public = options.public.as_ref();
+        let public = public.map(|(endpoint, addressing)| at(endpoint, *addressing).map(Arc::new));
+        let public = public.transpose()?;
         Ok(Self {
             client: Arc::new(Client {
                 http,
+                dialect,
                 signer,
                 keys,
                 address,
+                bucket: options.bucket.clone(),
+                region: options.region.clone(),
             }),
-            public: public.transpose()?,
+            public,
             options: Arc::new(options),
             remembered: Arc::default(),
             swept: Arc::default(),
@@ -189,7 +228,11 @@ impl MediaStore for BucketStore {
     }
 
     fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
-        write::put_file(&self.client, key, scratch, self.options.part_size).boxed()
+        let parts = write::Parts {
+            size: self.options.part_size,
+            at_once: self.options.parallel_parts,
+        };
+        write::put_file(&self.client, key, scratch, parts).boxed()
     }
 
     fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
@@ -255,8 +298,16 @@ impl MediaStore for BucketStore {
 
     fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
         async {
-            let ask = Ask::new(Method::HEAD, "", "reach the bucket").once(GLANCE);
-            self.client.ask(ask).await.map(|_| ())
+            // OSS has no HEAD of a bucket; that it knows no such object is an answer as well.
+            let key = match self.client.dialect {
+                Dialect::Oss => "u/.glance",
+                Dialect::S3 | Dialect::Kodo => "",
+            };
+            let ask = Ask::new(Method::HEAD, key, "reach the bucket").once(GLANCE);
+            match self.client.ask(ask).await {
+                Err(ObjectError::NotFound(_)) if !key.is_empty() => Ok(()),
+                answer => answer.map(|_| ()),
+            }
         }
         .boxed()
     }

@@ -16,8 +16,8 @@ mod multipart;
 mod store;
 
 pub use bucket::{
-    Addressing, BucketOptions, BucketStore, Credentials, InvalidBucket, Outcome, Probe,
-    ProbeOptions,
+    Addressing, BucketOptions, BucketStore, Credentials, Dialect, InvalidBucket, KodoForms,
+    Outcome, Probe, ProbeOptions,
 };
 pub use cdn::{Cdn, CdnSigning};
 pub use delivery::{Delivery, DeliveryMode, DeliveryOptions, InvalidDelivery, UploadWay, Way};

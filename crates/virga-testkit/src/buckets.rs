@@ -1,5 +1,6 @@
-//! A real bucket server: SeaweedFS on free ports of this machine, its data in a temporary folder,
-//! run as nobody. It ends with whoever started it, however that ends.
+//! Bucket servers: SeaweedFS, a real one, run as nobody; and a double of Aliyun OSS. Each on free
+//! ports of this machine, its data in a temporary folder. They end with whoever started them,
+//! however that ends.
 
 use anyhow::{Context, ensure};
 use std::{
@@ -122,6 +123,137 @@ impl BucketServer {
 }
 
 impl Drop for BucketServer {
+    fn drop(&mut self) {
+        end(self.id, rustix::process::Signal::KILL);
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.join();
+        }
+    }
+}
+
+/// A double of Aliyun OSS and of Kodo's forms: an HTTP proxy that answers for their hosts, and
+/// checks signatures by the vendors' own code (`scripts/oss-double`). It ends when this is dropped.
+#[derive(Debug)]
+pub struct BucketDouble {
+    port: u16,
+    id: u32,
+    waiting: Option<thread::JoinHandle<()>>,
+    folder: tempfile::TempDir,
+}
+
+impl BucketDouble {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// Where the vendors' code is not installed (`scripts/need test` does that) or it does not
+    /// start.
+    pub async fn start() -> Self {
+        match Self::try_start().await {
+            Ok(double) => double,
+            Err(error) => panic!("the double of OSS: {error:#}"),
+        }
+    }
+
+    async fn try_start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("access"), ACCESS_KEY)?;
+        std::fs::write(folder.path().join("secret"), format!("{SECRET_KEY}\n"))?;
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/oss-double");
+        let mut server = command("setpriv");
+        server
+            .args(["--pdeathsig", "KILL", "python3", "-B"])
+            .arg(program.join("double.py"))
+            .arg(folder.path());
+        let (id, waiting) = begin(server, folder.path())?;
+        let mut double = Self {
+            port: 0,
+            id,
+            waiting: Some(waiting),
+            folder,
+        };
+        let until = Instant::now() + PATIENCE;
+        while double.port == 0 {
+            let told = std::fs::read_to_string(double.folder.path().join("port"));
+            double.port = told.ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+            ensure!(
+                Instant::now() < until && !double.has_ended(),
+                "it does not start\n{}",
+                double.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(double)
+    }
+
+    fn has_ended(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_none_or(thread::JoinHandle::is_finished)
+    }
+
+    /// What it said so far: a line for each request that it could not read.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Makes an empty bucket in a region. It is reached at `oss-{region}-internal.aliyuncs.com` and
+    /// at a domain of its own, `{name}.media.example`.
+    ///
+    /// # Panics
+    /// Where the double does not.
+    pub async fn bucket(&self, name: &str, region: &str) {
+        let made = async {
+            let url = format!(
+                "http://127.0.0.1:{}/bucket?name={name}&region={region}",
+                self.port
+            );
+            client()?.post(url).send().await?.error_for_status()?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = made.await {
+            panic!("no bucket {name}: {error:#}");
+        }
+    }
+
+    /// What stands under a key, whoever wrote it; `None` where nothing does.
+    ///
+    /// # Panics
+    /// Where the double does not answer.
+    pub async fn object(&self, bucket: &str, key: &str) -> Option<bytes::Bytes> {
+        let url = format!(
+            "http://127.0.0.1:{}/object?bucket={bucket}&key={key}",
+            self.port
+        );
+        let asked = async {
+            let answer = client()?.get(url).send().await?;
+            if !answer.status().is_success() {
+                return anyhow::Ok(None);
+            }
+            Ok(Some(answer.bytes().await?))
+        };
+        match asked.await {
+            Ok(object) => object,
+            Err(error) => panic!("the double of OSS: {error:#}"),
+        }
+    }
+
+    /// Its address as a proxy.
+    pub fn proxy(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The files with the access key and the secret key.
+    pub fn key_files(&self) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path();
+        (folder.join("access"), folder.join("secret"))
+    }
+
+    /// What no output may hold.
+    pub fn secret(&self) -> &'static str {
+        SECRET_KEY
+    }
+}
+
+impl Drop for BucketDouble {
     fn drop(&mut self) {
         end(self.id, rustix::process::Signal::KILL);
         if let Some(waiting) = self.waiting.take() {

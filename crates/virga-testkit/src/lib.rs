@@ -8,7 +8,7 @@ mod person;
 mod servers;
 mod site;
 
-pub use buckets::BucketServer;
+pub use buckets::{BucketDouble, BucketServer};
 pub use clips::Clip;
 pub use person::{Answer, Person};
 pub use servers::{Sql, SqlServer};

@@ -77,15 +77,16 @@ impl std::fmt::Debug for DatabaseConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ObjectsConfig {
-    /// `disk` (in the data folder) or `s3` (a bucket, of any compatible service).
+    /// `disk` (in the data folder), or a bucket: `s3` (of any compatible service), `oss`, `kodo`.
     pub(crate) kind: StoreKind,
-    /// The bucket service as servers reach it, `https://…`; default: Amazon's of the region.
+    /// The bucket service as servers reach it, `https://…`; default: the region's public one.
     pub(crate) endpoint: Option<String>,
-    /// The region that signatures name.
+    /// The region that signatures name; default: the one that the endpoint's name says.
     pub(crate) region: Option<String>,
     /// The bucket's name.
     pub(crate) bucket: Option<String>,
-    /// `virtual` (the name is part of the host) or `path`; default: `path` with an endpoint.
+    /// `virtual` (the name is part of the host) or `path`; default: of `s3` with an endpoint
+    /// `path`, else `virtual`.
     pub(crate) addressing: Option<Addressing>,
     /// The bucket as browsers reach it: a public address, a domain of its own, an accelerator.
     pub(crate) public_endpoint: Option<String>,
@@ -93,6 +94,12 @@ pub(crate) struct ObjectsConfig {
     pub(crate) public_addressing: Option<Addressing>,
     /// Bytes of a part of what the site itself writes; each writer holds one in memory.
     pub(crate) part_size: u64,
+    /// Parts of a file that are on their way at once.
+    pub(crate) parallel_parts: usize,
+    /// Where Kodo takes forms; default: the region's.
+    pub(crate) kodo_upload_endpoint: Option<String>,
+    /// The bucket's name in Kodo's own API, where it is not that of its S3 dialect.
+    pub(crate) kodo_bucket: Option<String>,
     /// File whose first line is the access key's id; default: what the environment leads to.
     pub(crate) access_key_file: Option<PathBuf>,
     /// File whose first line is the secret key.
@@ -109,6 +116,10 @@ pub(crate) enum StoreKind {
     Disk,
     /// A bucket of the S3 dialect.
     S3,
+    /// A bucket of Aliyun OSS, in its own dialect.
+    Oss,
+    /// A bucket of Qiniu Kodo.
+    Kodo,
 }
 
 impl Default for ObjectsConfig {
@@ -122,6 +133,9 @@ impl Default for ObjectsConfig {
             public_endpoint: None,
             public_addressing: None,
             part_size: 16 * 1024 * 1024,
+            parallel_parts: 3,
+            kodo_upload_endpoint: None,
+            kodo_bucket: None,
             access_key_file: None,
             secret_key_file: None,
             proxy: None,

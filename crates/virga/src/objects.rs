@@ -3,8 +3,8 @@
 use anyhow::{Context, anyhow};
 use std::{path::PathBuf, sync::Arc};
 use virga_objects::{
-    Addressing, BucketOptions, BucketStore, Credentials, DiskOptions, DiskStore, SharedSessions,
-    SharedStore,
+    BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, KodoForms,
+    SharedSessions, SharedStore,
 };
 
 use crate::config::{Config, ObjectsConfig, StoreKind};
@@ -22,26 +22,27 @@ pub(crate) struct Objects {
 
 /// Opens it. A bucket is not asked yet: a site starts before its bucket does.
 pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
-    match config.objects.kind {
+    let (dialect, name) = match config.objects.kind {
         StoreKind::Disk => {
             let folder = config.data.dir.join("objects");
             let store = DiskStore::open(&folder, DiskOptions::default()).await;
             let store = store.with_context(|| {
                 format!("cannot open the objects in {}", config.data.dir.display())
             })?;
-            Ok(both(store, folder.display().to_string()))
+            return Ok(both(store, folder.display().to_string()));
         }
-        StoreKind::S3 => {
-            let options = options(&config.objects).context("in the settings objects.*")?;
-            let place = format!("bucket {} at {}", options.bucket, options.endpoint);
-            let store = BucketStore::new(options).context("in the settings objects.*")?;
-            let bucket = Some(store.clone());
-            Ok(Objects {
-                bucket,
-                ..both(store, place)
-            })
-        }
-    }
+        StoreKind::S3 => (Dialect::S3, "s3"),
+        StoreKind::Oss => (Dialect::Oss, "oss"),
+        StoreKind::Kodo => (Dialect::Kodo, "kodo"),
+    };
+    let options = options(&config.objects, dialect, name).context("in the settings objects.*")?;
+    let place = format!("bucket {} at {}", options.bucket, options.endpoint);
+    let store = BucketStore::new(options).context("in the settings objects.*")?;
+    let bucket = Some(store.clone());
+    Ok(Objects {
+        bucket,
+        ..both(store, place)
+    })
 }
 
 fn both<S>(store: S, place: String) -> Objects
@@ -57,28 +58,49 @@ where
     }
 }
 
-fn options(config: &ObjectsConfig) -> anyhow::Result<BucketOptions> {
-    let missing = |key| anyhow!("objects.{key} is missing; kind = \"s3\" needs it");
-    let region = config.region.as_ref().ok_or_else(|| missing("region"))?;
+fn options(config: &ObjectsConfig, dialect: Dialect, name: &str) -> anyhow::Result<BucketOptions> {
+    let missing = |key| anyhow!("objects.{key} is missing; kind = \"{name}\" needs it");
+    let endpoint = config.endpoint.as_deref();
+    let region = config.region.clone();
+    let region = region.or_else(|| dialect.region_of(endpoint?));
+    let region = region.ok_or_else(|| missing("region"))?;
     let bucket = config.bucket.as_ref().ok_or_else(|| missing("bucket"))?;
-    let amazon = format!("https://s3.{region}.amazonaws.com");
-    let endpoint = config.endpoint.as_ref().unwrap_or(&amazon);
-    let mut options = BucketOptions::new(endpoint, region, bucket, credentials(config)?);
-    // Amazon wants the name in the host; servers of one's own rarely have a name for each bucket.
-    options.addressing = config.addressing.unwrap_or(match config.endpoint {
-        None => Addressing::Virtual,
-        Some(_) => Addressing::Path,
-    });
+    let endpoint = endpoint.map_or_else(|| dialect.endpoint(&region), str::to_owned);
+    let credentials = credentials(config, dialect)?;
+    let mut options = BucketOptions::new(&endpoint, &region, bucket, credentials);
+    options.dialect = dialect;
+    options.addressing = config
+        .addressing
+        .unwrap_or_else(|| dialect.addressing(config.endpoint.is_some()));
     options.public = config.public_endpoint.clone().map(|endpoint| {
         let addressing = config.public_addressing.unwrap_or(options.addressing);
         (endpoint, addressing)
     });
+    let forms = config.kodo_upload_endpoint.clone();
+    let forms = dialect.form_endpoint(&region).map(|usual| KodoForms {
+        endpoint: forms.unwrap_or(usual),
+        bucket: config
+            .kodo_bucket
+            .clone()
+            .unwrap_or_else(|| bucket.to_owned()),
+    });
+    options.kodo_forms = forms;
     options.part_size = config.part_size;
+    options.parallel_parts = config.parallel_parts;
     options.proxy.clone_from(&config.proxy);
     Ok(options)
 }
 
-fn credentials(config: &ObjectsConfig) -> anyhow::Result<Credentials> {
+/// What of the environment may name or lead to keys.
+fn variables(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::S3 => &["AWS_"],
+        Dialect::Oss => &["ALIBABA_CLOUD_", "OSS_"],
+        Dialect::Kodo => &["QINIU_"],
+    }
+}
+
+fn credentials(config: &ObjectsConfig, dialect: Dialect) -> anyhow::Result<Credentials> {
     match (&config.access_key_file, &config.secret_key_file) {
         (Some(access_key), Some(secret_key)) => Ok(Credentials::Files {
             access_key: access_key.clone(),
@@ -89,12 +111,58 @@ fn credentials(config: &ObjectsConfig) -> anyhow::Result<Credentials> {
                 .filter_map(|(name, value)| {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
                 })
-                .filter(|(name, _)| name.starts_with("AWS_"))
+                .filter(|(name, _)| variables(dialect).iter().any(|it| name.starts_with(it)))
                 .collect(),
             home: std::env::var_os("HOME").map(PathBuf::from),
         }),
         _ => Err(anyhow!(
             "objects.access_key_file and objects.secret_key_file go together"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use virga_objects::Addressing;
+
+    use super::*;
+
+    fn of(config: &ObjectsConfig, dialect: Dialect) -> BucketOptions {
+        options(config, dialect, "x").unwrap()
+    }
+
+    #[test]
+    fn the_origins_setting_is_enough_for_oss() {
+        let mut config = ObjectsConfig {
+            bucket: Some("site".to_owned()),
+            endpoint: Some("https://oss-cn-hangzhou-internal.aliyuncs.com".to_owned()),
+            ..ObjectsConfig::default()
+        };
+        let oss = of(&config, Dialect::Oss);
+        assert_eq!(oss.region, "cn-hangzhou");
+        assert_eq!(oss.addressing, Addressing::Virtual);
+        assert_eq!(oss.kodo_forms, None);
+        config.endpoint = Some("https://oss-accelerate.aliyuncs.com".to_owned());
+        let error = options(&config, Dialect::Oss, "oss").unwrap_err();
+        assert!(error.to_string().contains("objects.region"), "{error}");
+    }
+
+    #[test]
+    fn a_region_is_enough_for_an_endpoint() {
+        let config = ObjectsConfig {
+            bucket: Some("site".to_owned()),
+            region: Some("cn-east-1".to_owned()),
+            ..ObjectsConfig::default()
+        };
+        assert_eq!(
+            of(&config, Dialect::S3).endpoint,
+            "https://s3.cn-east-1.amazonaws.com"
+        );
+        let kodo = of(&config, Dialect::Kodo);
+        assert_eq!(kodo.endpoint, "https://s3.cn-east-1.qiniucs.com");
+        assert_eq!(kodo.addressing, Addressing::Virtual);
+        let forms = kodo.kodo_forms.unwrap();
+        assert_eq!(forms.endpoint, "https://upload.qiniup.com");
+        assert_eq!(forms.bucket, "site");
     }
 }

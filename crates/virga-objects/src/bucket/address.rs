@@ -3,6 +3,8 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
+use super::Dialect;
+
 /// Where the bucket's name stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +40,8 @@ pub(super) struct Address {
     origin: String,
     /// `/bucket`, or nothing.
     path: String,
+    /// Whether a name without a value stands without `=`, as OSS signs it.
+    bare: bool,
 }
 
 impl Address {
@@ -45,6 +49,7 @@ impl Address {
         endpoint: &str,
         bucket: &str,
         addressing: Addressing,
+        dialect: Dialect,
     ) -> Result<Self, InvalidBucket> {
         let bad = || InvalidBucket::Endpoint(endpoint.to_owned());
         let uri: Uri = endpoint.parse().map_err(|_| bad())?;
@@ -61,19 +66,15 @@ impl Address {
         if !is_bucket(bucket) {
             return Err(InvalidBucket::Name(bucket.to_owned()));
         }
-        Ok(match addressing {
-            Addressing::Path => Self {
-                origin: format!("{scheme}://{authority}"),
-                path: format!("/{bucket}"),
-            },
-            Addressing::Domain => Self {
-                origin: format!("{scheme}://{authority}"),
-                path: String::new(),
-            },
-            Addressing::Virtual => Self {
-                origin: format!("{scheme}://{bucket}.{authority}"),
-                path: String::new(),
-            },
+        let (origin, path) = match addressing {
+            Addressing::Path => (format!("{scheme}://{authority}"), format!("/{bucket}")),
+            Addressing::Domain => (format!("{scheme}://{authority}"), String::new()),
+            Addressing::Virtual => (format!("{scheme}://{bucket}.{authority}"), String::new()),
+        };
+        Ok(Self {
+            origin,
+            path,
+            bare: dialect == Dialect::Oss,
         })
     }
 
@@ -97,8 +98,10 @@ impl Address {
         for (n, (name, value)) in query.iter().enumerate() {
             url.push(if n == 0 { '?' } else { '&' });
             url.push_str(name);
-            url.push('=');
-            escape(value, &mut url);
+            if !(self.bare && value.is_empty()) {
+                url.push('=');
+                url.push_str(&escaped(value));
+            }
         }
         url
     }
@@ -115,14 +118,16 @@ fn is_bucket(name: &str) -> bool {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3), as signatures want it.
-fn escape(value: &str, into: &mut String) {
+pub(super) fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            into.push(char::from(byte));
+            text.push(char::from(byte));
         } else {
-            into.push_str(&format!("%{byte:02X}"));
+            text.push_str(&format!("%{byte:02X}"));
         }
     }
+    text
 }
 
 #[cfg(test)]
@@ -131,16 +136,38 @@ mod tests {
 
     #[test]
     fn both_ways_of_addressing() {
-        let path = Address::new("http://127.0.0.1:8333/", "site", Addressing::Path).unwrap();
+        let path = Address::new(
+            "http://127.0.0.1:8333/",
+            "site",
+            Addressing::Path,
+            Dialect::S3,
+        )
+        .unwrap();
         assert_eq!(path.of("v/a/b", &[]), "http://127.0.0.1:8333/site/v/a/b");
         assert_eq!(
             path.of("", &[("uploads", ""), ("prefix", "v/ä")]),
             "http://127.0.0.1:8333/site?uploads=&prefix=v%2F%C3%A4"
         );
-        let host = Address::new("https://s3.example", "my-site", Addressing::Virtual).unwrap();
+        let host = Address::new(
+            "https://s3.example",
+            "my-site",
+            Addressing::Virtual,
+            Dialect::S3,
+        )
+        .unwrap();
         assert_eq!(host.of("v/a", &[]), "https://my-site.s3.example/v/a");
-        let own = Address::new("https://media.example", "site", Addressing::Domain).unwrap();
+        let own = Address::new(
+            "https://media.example",
+            "site",
+            Addressing::Domain,
+            Dialect::Oss,
+        )
+        .unwrap();
         assert_eq!(own.of("v/a", &[]), "https://media.example/v/a");
+        assert_eq!(
+            own.of("", &[("uploads", ""), ("a", "1")]),
+            "https://media.example/?uploads&a=1"
+        );
         assert_eq!(
             (own.origin(), own.host()),
             ("https://media.example", "media.example")
@@ -161,14 +188,14 @@ mod tests {
             "https://u:p@h",
             "https://h?x",
         ] {
-            let refused = Address::new(endpoint, "site", Addressing::Path);
+            let refused = Address::new(endpoint, "site", Addressing::Path, Dialect::S3);
             assert!(
                 matches!(refused, Err(InvalidBucket::Endpoint(_))),
                 "{endpoint}"
             );
         }
         for name in ["", "ab", "Site", "a/b", "-site", "site.", &"a".repeat(64)] {
-            let refused = Address::new("https://h", name, Addressing::Path);
+            let refused = Address::new("https://h", name, Addressing::Path, Dialect::S3);
             assert!(matches!(refused, Err(InvalidBucket::Name(_))), "{name}");
         }
     }

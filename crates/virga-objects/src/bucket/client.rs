@@ -3,6 +3,7 @@
 
 use std::{error::Error as _, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use reqsign_aws_v4::Credential;
@@ -10,9 +11,17 @@ use reqsign_core::Signer;
 use reqwest::Response;
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
-use virga_core::{Entropy, OsEntropy, keys::hex};
+use virga_core::{Clock, Entropy, OsEntropy, SystemClock, keys::hex};
 
-use super::{address::Address, credentials::Keys, xml};
+use super::{
+    Dialect,
+    address::Address,
+    credentials::Keys,
+    oss::{self, Resource},
+    signature::{self, Scope},
+    write::content_md5,
+    xml,
+};
 use crate::{ObjectError, Result};
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
@@ -35,9 +44,13 @@ const DOCUMENT: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
+    pub(super) dialect: Dialect,
+    /// Of the S3 dialect.
     pub(super) signer: Signer<Credential>,
     pub(super) keys: Keys,
     pub(super) address: Address,
+    pub(super) bucket: String,
+    pub(super) region: String,
 }
 
 /// One request.
@@ -108,12 +121,20 @@ impl Client {
     /// Asks, again where that may help, and answers what was a success. Only for what may be done
     /// twice.
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Response> {
-        let hashed = hex(&Sha256::digest(&ask.body));
-        let hashed = HeaderValue::from_str(&hashed).unwrap_or(UNSIGNED);
+        let (name, digest) = match self.dialect {
+            Dialect::Oss => content_md5(&ask.body),
+            Dialect::S3 | Dialect::Kodo => {
+                let hashed = hex(&Sha256::digest(&ask.body));
+                let hashed = HeaderValue::from_str(&hashed).unwrap_or(UNSIGNED);
+                (CONTENT_SHA256, hashed)
+            }
+        };
         let mut tried = 0;
         loop {
             let mut headers = ask.headers.clone();
-            headers.insert(CONTENT_SHA256, hashed.clone());
+            if name == CONTENT_SHA256 || !ask.body.is_empty() {
+                headers.insert(name.clone(), digest.clone());
+            }
             let body = ask.body.clone();
             if !body.is_empty() || matches!(ask.method, Method::PUT | Method::POST) {
                 headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -135,7 +156,9 @@ impl Client {
         length: u64,
     ) -> Result<Response> {
         let mut headers = ask.headers.clone();
-        headers.insert(CONTENT_SHA256, UNSIGNED);
+        if self.dialect != Dialect::Oss {
+            headers.insert(CONTENT_SHA256, UNSIGNED);
+        }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         self.send(ask, headers, body).await
     }
@@ -159,18 +182,10 @@ impl Client {
             .parse()
             .map_err(|_| unfit("InvalidURI".to_owned()))?;
         *request.headers_mut() = headers;
+        self.dialect.complete(request.headers_mut());
         let (mut parts, body) = request.into_parts();
-        let signed = timeout(ask.limit, self.signer.sign(&mut parts, None)).await;
-        match signed {
-            Err(_) => return Err(unavailable(ask.doing, "no credentials in time")),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "no credentials for the bucket");
-                return Err(ObjectError::Denied {
-                    code: "no credentials".to_owned(),
-                });
-            }
-            Ok(Ok(())) => {}
-        }
+        let signed = timeout(ask.limit, self.sign(ask, &mut parts)).await;
+        signed.map_err(|_| unavailable(ask.doing, "no credentials in time"))??;
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
             .map_err(|error| unfit(error.without_url().to_string()))?;
         let answer = timeout(ask.limit, self.http.execute(request)).await;
@@ -182,6 +197,35 @@ impl Client {
         Err(refusal(ask, answer).await)
     }
 
+    async fn sign(&self, ask: &Ask<'_>, parts: &mut http::request::Parts) -> Result<()> {
+        if self.dialect != Dialect::Oss {
+            return self.signer.sign(parts, None).await.map_err(|error| {
+                tracing::warn!(%error, "no credentials for the bucket");
+                ObjectError::Denied {
+                    code: "no credentials".to_owned(),
+                }
+            });
+        }
+        let credential = self.keys.now().await?;
+        let scope = Scope {
+            chain: &signature::OSS,
+            credential: &credential,
+            moment: SystemClock.now().to_datetime(),
+            region: &self.region,
+        };
+        let method = ask.method.as_str();
+        let resource = self.resource(ask.key);
+        oss::sign_headers(&scope, method, resource, &ask.query, &mut parts.headers)
+    }
+
+    /// What OSS signs of a key.
+    pub(super) fn resource<'a>(&'a self, key: &'a str) -> Resource<'a> {
+        Resource {
+            bucket: &self.bucket,
+            key,
+        }
+    }
+
     /// Asks for a document and reads it.
     pub(super) async fn ask_document<T>(&self, ask: Ask<'_>) -> Result<T>
     where
@@ -189,15 +233,23 @@ impl Client {
     {
         let doing = ask.doing;
         let text = document(doing, self.ask(ask).await?).await?;
-        xml::read(&text).ok_or_else(|| match xml::read::<xml::Fault>(&text) {
-            Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
-            None => ObjectError::Bucket {
-                doing,
-                status: 200,
-                code: "the answer is no document of the S3 dialect".to_owned(),
-            },
-        })
+        understood(doing, &text)
     }
+}
+
+/// Reads a document that says how it went.
+pub(super) fn understood<T>(doing: &'static str, text: &[u8]) -> Result<T>
+where
+    T: serde::de::DeserializeOwned,
+{
+    xml::read(text).ok_or_else(|| match xml::read::<xml::Fault>(text) {
+        Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
+        None => ObjectError::Bucket {
+            doing,
+            status: 200,
+            code: "the answer is no document of this dialect".to_owned(),
+        },
+    })
 }
 
 /// Waits before the next try: longer each time, and never at the same moment as the others.
@@ -255,7 +307,15 @@ async fn refusal(ask: &Ask<'_>, answer: Response) -> ObjectError {
     if let (StatusCode::RANGE_NOT_SATISFIABLE, Some(size)) = (status, size) {
         return ObjectError::OutOfRange { size };
     }
-    let text = document(ask.doing, answer).await.unwrap_or_default();
+    // An answer to HEAD has no body; OSS puts it into a header.
+    let instead = answer
+        .headers()
+        .get("x-oss-err")
+        .and_then(|it| STANDARD.decode(it).ok());
+    let mut text = document(ask.doing, answer).await.unwrap_or_default();
+    if text.is_empty() {
+        text = instead.unwrap_or_default().into();
+    }
     let code = xml::read::<xml::Fault>(&text).map(|fault| fault.code);
     meaning(ask.doing, ask.key, status, &code.unwrap_or_default())
 }
@@ -272,12 +332,13 @@ fn meaning(doing: &'static str, key: &str, status: StatusCode, code: &str) -> Ob
         "NoSuchKey" => return ObjectError::NotFound(key.to_owned()),
         "RequestTimeTooSkewed" => return ObjectError::ClockSkew,
         "NoSuchBucket" => {}
-        "PreconditionFailed" | "ConditionalRequestConflict" => {
+        "PreconditionFailed" | "ConditionalRequestConflict" | "FileAlreadyExists" => {
             return ObjectError::Conflict("an object of this name is there");
         }
         "InvalidRange" => return ObjectError::OutOfRange { size: u64::MAX },
         "QuotaExceeded" | "InsufficientStorage" | "StorageFull" => return ObjectError::NoRoom,
-        "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "Busy" => {
+        "SlowDown" | "QpsLimitExceeded" | "RequestTimeout" | "InternalError"
+        | "ServiceUnavailable" | "Busy" => {
             return unavailable(doing, code);
         }
         _ => {}

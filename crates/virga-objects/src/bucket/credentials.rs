@@ -10,13 +10,18 @@ use std::{
 };
 
 use bytes::Bytes;
+use reqsign_aliyun_oss::{
+    AssumeRoleWithOidcCredentialProvider, ConfigFileCredentialProvider,
+    CredentialsFileCredentialProvider, EcsRamRoleCredentialProvider, EnvCredentialProvider,
+};
 use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
 use reqsign_core::{
-    Context, Error, FileRead, HttpSend, ProvideCredential, ProvideCredentialDyn, Signer,
-    SigningCredential, StaticEnv, time::Timestamp,
+    Context, Error, FileRead, HttpSend, ProvideCredential, ProvideCredentialChain,
+    ProvideCredentialDyn, Signer, SigningCredential, StaticEnv, time::Timestamp,
 };
 use tokio::sync::Mutex;
 
+use super::Dialect;
 use crate::{ObjectError, Result};
 
 /// Keys in files are read again this often, so that they can be replaced while the site runs.
@@ -36,8 +41,10 @@ pub enum Credentials {
         /// Holds the secret key.
         secret_key: PathBuf,
     },
-    /// What these variables of the environment lead to, in the order of the AWS tools: keys, a
-    /// shared credentials file, a web identity, a container's role, a machine's role.
+    /// What these variables of the environment lead to. `AWS_*`, in the order of the AWS tools:
+    /// keys, a shared credentials file, a web identity, a container's role, a machine's role. On
+    /// OSS `ALIBABA_CLOUD_*` or `OSS_*`: keys, a pod's role (RRSA), credentials files, the role of
+    /// an ECS machine. On Kodo `QINIU_ACCESS_KEY` and `QINIU_SECRET_KEY`.
     Surroundings {
         /// Names and values.
         variables: HashMap<String, String>,
@@ -58,7 +65,12 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// A signer of the S3 dialect for our own requests, and the keys themselves for those of
     /// others.
-    pub(super) fn signer(self, http: reqwest::Client, region: &str) -> (Signer<Credential>, Keys) {
+    pub(super) fn signer(
+        self,
+        dialect: Dialect,
+        http: reqwest::Client,
+        region: &str,
+    ) -> (Signer<Credential>, Keys) {
         let context = Context::new()
             .with_file_read(Files)
             .with_http_send(Http(http));
@@ -75,12 +87,20 @@ impl Credentials {
                 pair(context, keys, how)
             }
             Self::Surroundings { variables, home } => {
-                let env = StaticEnv {
+                let keys = QiniuKeys::of(&variables);
+                let of_pod = variables.contains_key("ALIBABA_CLOUD_OIDC_TOKEN_FILE");
+                let context = context.with_env(StaticEnv {
                     home_dir: home,
                     envs: variables,
-                };
-                let chain = DefaultCredentialProvider::builder().no_process().no_sso();
-                pair(context.with_env(env), chain.build(), how)
+                });
+                match dialect {
+                    Dialect::S3 => {
+                        let chain = DefaultCredentialProvider::builder().no_process().no_sso();
+                        pair(context, chain.build(), how)
+                    }
+                    Dialect::Oss => pair(context, Aliyun::new(of_pod), how),
+                    Dialect::Kodo => pair(context, keys, how),
+                }
             }
         }
     }
@@ -154,6 +174,68 @@ impl ProvideCredential for KeyFiles {
             session_token: None,
             expires_in: Some(Timestamp::now() + KEPT + MARGIN),
         }))
+    }
+}
+
+/// Aliyun's own order, except that a pod that was given a role never takes its machine's instead.
+#[derive(Debug)]
+struct Aliyun(ProvideCredentialChain<reqsign_aliyun_oss::Credential>);
+
+impl Aliyun {
+    fn new(of_pod: bool) -> Self {
+        let chain = ProvideCredentialChain::new().push(EnvCredentialProvider::new());
+        Self(if of_pod {
+            chain.push(AssumeRoleWithOidcCredentialProvider::new())
+        } else {
+            chain
+                .push(CredentialsFileCredentialProvider::new())
+                .push(ConfigFileCredentialProvider::new())
+                .push(EcsRamRoleCredentialProvider::new())
+        })
+    }
+}
+
+impl ProvideCredential for Aliyun {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, ctx: &Context) -> reqsign_core::Result<Option<Credential>> {
+        let found = self.0.provide_credential(ctx).await?;
+        Ok(found.map(|it| Credential {
+            access_key_id: it.access_key_id,
+            secret_access_key: it.access_key_secret,
+            session_token: it.security_token,
+            expires_in: it.expires_in,
+        }))
+    }
+}
+
+/// Qiniu's tools know two variables.
+struct QiniuKeys(Option<Credential>);
+
+impl QiniuKeys {
+    fn of(variables: &HashMap<String, String>) -> Self {
+        let variable = |name| variables.get(name).filter(|it| !it.is_empty()).cloned();
+        let keys = variable("QINIU_ACCESS_KEY").zip(variable("QINIU_SECRET_KEY"));
+        Self(keys.map(|(access_key_id, secret_access_key)| Credential {
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+            expires_in: None,
+        }))
+    }
+}
+
+impl fmt::Debug for QiniuKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QiniuKeys")
+    }
+}
+
+impl ProvideCredential for QiniuKeys {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, _: &Context) -> reqsign_core::Result<Option<Credential>> {
+        Ok(self.0.clone())
     }
 }
 

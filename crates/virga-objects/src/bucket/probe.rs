@@ -11,7 +11,7 @@ use virga_core::{
 };
 
 use super::{
-    BucketStore, MIB,
+    Addressing, BucketStore, Dialect, MIB,
     client::{Ask, document, unavailable},
     write, xml,
 };
@@ -61,7 +61,24 @@ const DRIFT: Duration = Duration::from_secs(60);
 const ABORT_DAYS: u32 = 8;
 const GOOD_FOR: Duration = Duration::from_secs(300);
 
+/// Where the error itself says what to do, that is said in place of the remedy at hand.
 fn wrong(error: &ObjectError, remedy: &str) -> Outcome {
+    let code = match error {
+        ObjectError::Bucket { code, .. } | ObjectError::Denied { code } => code.as_str(),
+        _ => "",
+    };
+    let remedy = match code {
+        "PublicEndpointForbidden" => {
+            "Aliyun gives this account's data out at public names of its own no more: let \
+             objects.endpoint be the region's internal one (oss-REGION-internal.aliyuncs.com), or a \
+             domain that is bound to the bucket, with objects.addressing = \"domain\""
+        }
+        "SecondLevelDomainForbidden" => "Set objects.addressing = \"virtual\"",
+        "UserDisable" => {
+            "The account has no means left or is locked: look at the service's console"
+        }
+        _ => remedy,
+    };
     Outcome::Wrong(format!("{error}. {remedy}"))
 }
 
@@ -90,6 +107,9 @@ impl BucketStore {
         told("create-only", self.probe_create_only().await);
         told("multipart", self.probe_multipart(video, upload).await);
         if self.public.is_some() {
+            if let Some(outcome) = self.probe_domain() {
+                told("custom domain", outcome);
+            }
             told("presign", self.probe_presign(&small).await);
             told("cors", self.probe_cors(&small, options).await);
         } else {
@@ -212,6 +232,27 @@ impl BucketStore {
         }
     }
 
+    /// What Aliyun asks of buckets in mainland China.
+    fn probe_domain(&self) -> Option<Outcome> {
+        let (endpoint, addressing) = self.options.public.as_ref()?;
+        if self.client.dialect != Dialect::Oss {
+            return None;
+        }
+        if *addressing == Addressing::Domain {
+            let seen = format!("browsers reach the bucket at {endpoint}");
+            return Some(Outcome::Right(seen));
+        }
+        self.client.dialect.is_mainland_name(endpoint).then(|| {
+            Outcome::Lacking(format!(
+                "browsers reach the bucket at a name of Aliyun's. In mainland China it refuses that \
+                 to accounts that began with OSS after 20 March 2025 (PublicEndpointForbidden), and \
+                 lets others download only. Bind a domain with an ICP record to bucket {}, and set \
+                 objects.public_endpoint to it with objects.public_addressing = \"domain\"",
+                self.options.bucket
+            ))
+        })
+    }
+
     async fn probe_create_only(&self) -> Outcome {
         let entropy: &dyn Entropy = &OsEntropy;
         let key = format!("u/.check-{}", virga_core::keys::hex(&entropy.bytes::<8>()));
@@ -226,11 +267,23 @@ impl BucketStore {
             (Ok(()), Err(ObjectError::Conflict(_)), Ok(())) => {
                 Outcome::Right("a second writer is refused".to_owned())
             }
-            (Ok(()), Ok(()), _) => Outcome::Wrong(
-                "If-None-Match: * is ignored: of two that open one upload at once, both win and \
-                 parts may be lost. Use a service or version that knows conditional writes"
-                    .to_owned(),
-            ),
+            (Ok(()), Ok(()), _) => {
+                let (name, remedy) = match self.client.dialect {
+                    Dialect::Oss => (
+                        "x-oss-forbid-overwrite",
+                        "OSS does so in a bucket that keeps versions or has kept some: use one that \
+                         never did",
+                    ),
+                    Dialect::S3 | Dialect::Kodo => (
+                        "If-None-Match",
+                        "Use a service or version that knows conditional writes",
+                    ),
+                };
+                Outcome::Wrong(format!(
+                    "{name} is ignored: of two that open one upload at once, both win and parts may \
+                     be lost. {remedy}"
+                ))
+            }
             (first, second, removed) => {
                 let error = first.and(second).and(removed).err();
                 let error = error.unwrap_or_else(|| unavailable("write an object", "no reason"));
@@ -311,7 +364,7 @@ impl BucketStore {
         };
         let remedy = "Check objects.public_endpoint and objects.public_addressing. A bucket in mainland \
              China is served to browsers through a custom domain only: bind one, and set it \
-             with public_addressing = \"domain\"";
+             with objects.public_addressing = \"domain\"";
         match tried.await {
             Ok((get, late, longer, put)) => {
                 let longer_refused = !longer.is_ok_and(|status| status.is_success());
@@ -428,7 +481,7 @@ impl BucketStore {
         }
         let set = async {
             const DOING: &str = "set the abort rule";
-            let body = Bytes::from(xml::abort_rule(ABORT_DAYS));
+            let body = Bytes::from(xml::abort_rule(self.client.dialect, ABORT_DAYS));
             let (name, digest) = write::content_md5(&body);
             let ask = Ask::new(Method::PUT, "", DOING).query("lifecycle", "");
             let answer = self.client.ask(ask.header(name, digest).body(body)).await?;
@@ -445,7 +498,12 @@ impl BucketStore {
     async fn lifecycle(&self) -> Result<xml::Lifecycle> {
         let ask = Ask::new(Method::GET, "", "read the abort rule").query("lifecycle", "");
         match self.client.ask_document(ask).await {
-            Err(ObjectError::Bucket { code, .. }) if code == "NoSuchLifecycleConfiguration" => {
+            Err(ObjectError::Bucket { code, .. })
+                if matches!(
+                    code.as_str(),
+                    "NoSuchLifecycleConfiguration" | "NoSuchLifecycle"
+                ) =>
+            {
                 Ok(xml::Lifecycle::default())
             }
             rules => rules,
@@ -462,7 +520,7 @@ fn reach_remedy(error: &ObjectError) -> &'static str {
             "The service does not know this access key: check objects.access_key_file"
         }
         ObjectError::Denied { .. } => {
-            "Check objects.access_key_file, objects.secret_key_file and the account's rights"
+            "Check objects.access_key_file, objects.secret_key_file, the account's rights, and that objects.endpoint is of the bucket's region"
         }
         ObjectError::Bucket { status: 404, .. } => {
             "Check objects.bucket; with objects.addressing = \"path\" the service must take the name in the path"

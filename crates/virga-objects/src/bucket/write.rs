@@ -10,13 +10,21 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use virga_core::upload::{MAX_PARTS, PartSpan, part_count, part_span};
 
 use super::{
-    client::{Ask, Client, pause},
+    client::{Ask, Client, document, pause, understood},
     multipart::{etag, part_ask},
+    xml,
 };
 use crate::{MediaKey, ObjectError, ObjectWriter, Result};
 
-/// Parts of a file that are on their way at once.
-const AT_ONCE: usize = 3;
+/// How a large file goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    /// Bytes of each but the last.
+    pub(super) size: u64,
+    /// How many are on their way at once.
+    pub(super) at_once: usize,
+}
+
 const TRIES: u32 = 4;
 const HOP: usize = 256 * 1024;
 
@@ -32,7 +40,8 @@ pub(super) async fn put(
         .header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
         .body(bytes);
     if fresh {
-        ask = ask.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let (name, value) = client.dialect.create_only();
+        ask = ask.header(name, value);
     }
     client.ask(ask).await.map(|_| ())
 }
@@ -59,7 +68,7 @@ pub(super) fn content_md5(body: &[u8]) -> (HeaderName, HeaderValue) {
 /// Removes up to a thousand objects with one request.
 pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
     const DOING: &str = "remove objects";
-    let body = super::xml::delete(keys.iter().map(String::as_str));
+    let body = xml::delete(keys.iter().map(String::as_str));
     let (name, digest) = content_md5(body.as_bytes());
     let ask = Ask::new(Method::POST, "", DOING)
         .query("delete", "")
@@ -69,7 +78,13 @@ pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()>
         )
         .header(name, digest)
         .body(body.into());
-    let done: super::xml::DeleteResult = client.ask_document(ask).await?;
+    let text = document(DOING, client.ask(ask).await?).await?;
+    // OSS says nothing at all where there is nothing to complain about.
+    let done: xml::DeleteResult = if text.is_empty() {
+        xml::DeleteResult::default()
+    } else {
+        understood(DOING, &text)?
+    };
     match done.error.into_iter().find(|it| it.code != "NoSuchKey") {
         Some(fault) => Err(ObjectError::Bucket {
             doing: DOING,
@@ -85,11 +100,11 @@ pub(super) async fn put_file(
     client: &Client,
     key: &MediaKey,
     path: &Path,
-    part_size: u64,
+    parts: Parts,
 ) -> Result<()> {
     let failed = |error| ObjectError::io("read a scratch file", error);
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-    if size <= part_size {
+    if size <= parts.size {
         let kind = HeaderValue::from_static(key.content_type());
         let span = PartSpan { offset: 0, size };
         let ask = || {
@@ -98,8 +113,12 @@ pub(super) async fn put_file(
         };
         send_span(client, path, span, ask).await?;
     } else {
-        let least = size.div_ceil(MAX_PARTS);
-        put_parts(client, key, path, size, part_size.max(least)).await?;
+        let part_size = parts.size.max(size.div_ceil(MAX_PARTS));
+        let parts = Parts {
+            size: part_size,
+            ..parts
+        };
+        put_parts(client, key, path, size, parts).await?;
     }
     tokio::fs::remove_file(path)
         .await
@@ -111,8 +130,9 @@ async fn put_parts(
     key: &MediaKey,
     path: &Path,
     size: u64,
-    part_size: u64,
+    parts: Parts,
 ) -> Result<()> {
+    let part_size = parts.size;
     let id = client.begin(key).await?;
     let send = |number: u32| {
         let id = &id;
@@ -125,7 +145,7 @@ async fn put_parts(
     };
     let sent: Result<Vec<(u32, String)>> = stream::iter(1..=part_count(size, part_size))
         .map(send)
-        .buffered(AT_ONCE)
+        .buffered(parts.at_once)
         .try_collect()
         .await;
     let finished = match &sent {

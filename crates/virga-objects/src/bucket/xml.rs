@@ -1,4 +1,4 @@
-//! The documents of the S3 dialect: what we read and the two that we write.
+//! The documents of the dialects: what we read and what we write.
 
 use std::fmt::Write;
 
@@ -10,6 +10,7 @@ use time::{
 };
 use virga_core::Timestamp;
 
+use super::Dialect;
 use crate::CorsRule;
 
 /// Reads a document; `None` where it is none.
@@ -41,7 +42,7 @@ pub(super) struct ObjectLine {
     pub(super) size: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DeleteResult {
     #[serde(default)]
@@ -143,12 +144,15 @@ pub(super) struct Lifecycle {
 pub(super) struct LifecycleRule {
     status: Option<String>,
     abort_incomplete_multipart_upload: Option<AbortRule>,
+    /// The same in OSS's words.
+    abort_multipart_upload: Option<AbortRule>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct AbortRule {
-    days_after_initiation: u32,
+    days_after_initiation: Option<u32>,
+    days: Option<u32>,
 }
 
 impl Lifecycle {
@@ -156,23 +160,39 @@ impl Lifecycle {
     pub(super) fn abort_days(&self) -> Option<u32> {
         let in_force = |rule: &&LifecycleRule| rule.status.as_deref() == Some("Enabled");
         let rules = self.rule.iter().filter(in_force);
-        let aborts = rules.filter_map(|rule| rule.abort_incomplete_multipart_upload.as_ref());
-        aborts.map(|rule| rule.days_after_initiation).min()
+        let aborts = rules.filter_map(|rule| {
+            let amazons = rule.abort_incomplete_multipart_upload.as_ref();
+            amazons.or(rule.abort_multipart_upload.as_ref())
+        });
+        aborts
+            .filter_map(|rule| rule.days_after_initiation.or(rule.days))
+            .min()
     }
 }
 
 /// `PutBucketLifecycleConfiguration` with the one rule.
-pub(super) fn abort_rule(days: u32) -> String {
+pub(super) fn abort_rule(dialect: Dialect, days: u32) -> String {
+    let (of_all, abort) = match dialect {
+        Dialect::Oss => (
+            "<Prefix></Prefix>",
+            format!("<AbortMultipartUpload><Days>{days}</Days></AbortMultipartUpload>"),
+        ),
+        Dialect::S3 | Dialect::Kodo => (
+            "<Filter><Prefix></Prefix></Filter>",
+            format!(
+                "<AbortIncompleteMultipartUpload><DaysAfterInitiation>{days}\
+                 </DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+            ),
+        ),
+    };
     format!(
-        "<LifecycleConfiguration><Rule><ID>virga-incomplete-uploads</ID>\
-         <Filter><Prefix></Prefix></Filter><Status>Enabled</Status>\
-         <AbortIncompleteMultipartUpload><DaysAfterInitiation>{days}</DaysAfterInitiation>\
-         </AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"
+        "<LifecycleConfiguration><Rule><ID>virga-incomplete-uploads</ID>{of_all}\
+         <Status>Enabled</Status>{abort}</Rule></LifecycleConfiguration>"
     )
 }
 
 /// `PutBucketCors`.
-pub(super) fn cors(rules: &[CorsRule]) -> String {
+pub(super) fn cors(dialect: Dialect, rules: &[CorsRule]) -> String {
     let mut text = String::from("<CORSConfiguration>");
     for rule in rules {
         text += "<CORSRule>";
@@ -191,6 +211,10 @@ pub(super) fn cors(rules: &[CorsRule]) -> String {
             "<MaxAgeSeconds>{}</MaxAgeSeconds></CORSRule>",
             rule.max_age
         );
+    }
+    if dialect == Dialect::Oss {
+        // Caches must not give one site's answer to another.
+        text += "<ResponseVary>true</ResponseVary>";
     }
     text + "</CORSConfiguration>"
 }
@@ -273,20 +297,23 @@ mod tests {
     #[test]
     fn rules_are_read_as_they_are_written() {
         let rule = CorsRule::of_site(vec!["https://a.example".into(), "https://b.example".into()]);
-        let text = cors(&[rule.clone(), CorsRule::default()]);
-        let read: Cors = read(text.as_bytes()).unwrap();
-        let rules: Vec<CorsRule> = read.cors_rule.into_iter().map(Into::into).collect();
-        assert_eq!(rules, [rule, CorsRule::default()]);
+        for dialect in [Dialect::S3, Dialect::Oss] {
+            let text = cors(dialect, &[rule.clone(), CorsRule::default()]);
+            let read: Cors = read(text.as_bytes()).unwrap();
+            let rules: Vec<CorsRule> = read.cors_rule.into_iter().map(Into::into).collect();
+            assert_eq!(rules, [rule.clone(), CorsRule::default()]);
+        }
     }
 
     #[test]
     fn the_abort_rule_is_found_among_others() {
         let read_rule = |text: &str| read::<Lifecycle>(text.as_bytes()).unwrap().abort_days();
-        assert_eq!(read_rule(&abort_rule(8)), Some(8));
+        assert_eq!(read_rule(&abort_rule(Dialect::S3, 8)), Some(8));
+        assert_eq!(read_rule(&abort_rule(Dialect::Oss, 9)), Some(9));
         let others = "<LifecycleConfiguration><Rule><Status>Enabled</Status><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>";
         assert_eq!(read_rule(others), None);
         assert_eq!(
-            read_rule(&abort_rule(8).replace("Enabled", "Disabled")),
+            read_rule(&abort_rule(Dialect::S3, 8).replace("Enabled", "Disabled")),
             None
         );
     }

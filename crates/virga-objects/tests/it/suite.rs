@@ -8,23 +8,29 @@ mod sessions;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, join},
+    stream,
+};
 use tempfile::TempDir;
 use virga_core::{OsEntropy, UploadId, VideoId};
 use virga_objects::{
-    BucketOptions, BucketStore, Credentials, DiskOptions, DiskStore, MediaKey, SharedSessions,
-    SharedStore,
+    Addressing, BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, MediaKey,
+    SharedSessions, SharedStore,
 };
-use virga_testkit::BucketServer;
+use virga_testkit::{BucketDouble, BucketServer};
 
 /// Where the cases run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Disk,
     Seaweed,
+    /// A double, at the end of a proxy: real names, real addressing.
+    Oss,
 }
 
-const BACKENDS: [Backend; 2] = [Backend::Disk, Backend::Seaweed];
+const BACKENDS: [Backend; 3] = [Backend::Disk, Backend::Seaweed, Backend::Oss];
 
 /// What a case works with.
 struct Stand {
@@ -38,6 +44,11 @@ struct Stand {
     /// Bytes of a part: the least that the backend takes.
     part: u64,
     scratch: TempDir,
+}
+
+/// Where requests go in the end: the proxy, if there is one.
+fn way(options: &mut BucketOptions) -> &mut String {
+    options.proxy.as_mut().unwrap_or(&mut options.endpoint)
 }
 
 impl Stand {
@@ -150,7 +161,32 @@ async fn seaweed(server: &BucketServer, n: usize) -> Stand {
         secret_key,
     };
     let mut options = BucketOptions::new(&server.url(), server.region(), &bucket, keys);
-    options.part_size = 5 * MIB;
+    options.public = Some((server.url(), Addressing::Path));
+    stand(options, 5 * MIB)
+}
+
+/// As a site in mainland China: inside by the internal name, browsers by a domain of the bucket's.
+async fn oss(double: &BucketDouble, n: usize) -> Stand {
+    let bucket = format!("case-{n}");
+    let region = "cn-hangzhou";
+    double.bucket(&bucket, region).await;
+    let (access_key, secret_key) = double.key_files();
+    let keys = Credentials::Files {
+        access_key,
+        secret_key,
+    };
+    let inside = format!("http://oss-{region}-internal.aliyuncs.com");
+    let mut options = BucketOptions::new(&inside, region, &bucket, keys);
+    options.dialect = Dialect::Oss;
+    options.addressing = Addressing::Virtual;
+    let public = format!("http://{bucket}.media.example");
+    options.public = Some((public, Addressing::Domain));
+    options.proxy = Some(double.proxy());
+    stand(options, 100 * 1024)
+}
+
+fn stand(mut options: BucketOptions, part: u64) -> Stand {
+    options.part_size = part;
     options.stall = Duration::from_millis(300);
     options.leftover_age = Duration::ZERO;
     let store = Arc::new(BucketStore::new(options.clone()).unwrap());
@@ -161,7 +197,7 @@ async fn seaweed(server: &BucketServer, n: usize) -> Stand {
         options: Some(options),
         video: VideoId::random(&OsEntropy),
         upload: UploadId::random(&OsEntropy),
-        part: 5 * MIB,
+        part,
         scratch: tempfile::tempdir().unwrap(),
     }
 }
@@ -169,7 +205,7 @@ async fn seaweed(server: &BucketServer, n: usize) -> Stand {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_store_does_what_a_store_must() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let server = BucketServer::start().await;
+    let (server, double) = join(BucketServer::start(), BucketDouble::start()).await;
     let mut lines = vec![format!(
         "{:66}{}",
         "case",
@@ -179,7 +215,7 @@ async fn every_store_does_what_a_store_must() {
     let mut failed = Vec::new();
     let results: Vec<_> = stream::iter(CASES.iter().enumerate())
         .map(|(n, (about, name, case))| {
-            let server = &server;
+            let (server, double) = (&server, &double);
             async move {
                 let mut cells = Vec::new();
                 for backend in BACKENDS {
@@ -190,6 +226,7 @@ async fn every_store_does_what_a_store_must() {
                     let stand = match backend {
                         Backend::Disk => disk().await,
                         Backend::Seaweed => seaweed(server, n).await,
+                        Backend::Oss => oss(double, n).await,
                     };
                     #[expect(clippy::disallowed_methods, reason = "a panic is a failed cell")]
                     let ran = tokio::spawn(case(stand)).await;
@@ -219,5 +256,6 @@ async fn every_store_does_what_a_store_must() {
         lines.push(line);
     }
     println!("{}\n{}", lines.join("\n"), notes.join("\n"));
+    println!("{}", double.log());
     assert!(failed.is_empty(), "{failed:#?}");
 }

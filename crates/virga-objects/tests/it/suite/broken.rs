@@ -13,7 +13,7 @@ use tokio::{
 use virga_core::{Failure, Kind};
 use virga_objects::{BucketStore, Credentials, MediaStore, ObjectError, READ_LIMIT};
 
-use super::Stand;
+use super::{Stand, way};
 use crate::{collect, noise};
 
 /// What a bad line does to a connection.
@@ -71,8 +71,8 @@ async fn carry(mut client: TcpStream, server: &str, fault: Option<Fault>) -> std
 /// The stand's store over such a line.
 async fn over(stand: &Stand, fault: Fault, first: usize) -> (BucketStore, Arc<AtomicUsize>) {
     let mut options = stand.options.clone().unwrap();
-    let (url, count) = line(&options.endpoint, fault, first).await;
-    options.endpoint = url;
+    let (url, count) = line(way(&mut options), fault, first).await;
+    *way(&mut options) = url;
     (BucketStore::new(options).unwrap(), count)
 }
 
@@ -121,14 +121,14 @@ pub(super) async fn a_bucket_that_is_busy_is_asked_again(stand: Stand) {
 pub(super) async fn a_bucket_that_is_away_is_said_to_be(stand: Stand) {
     let mut options = stand.options.clone().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    options.endpoint = format!("http://{}", closed.local_addr().unwrap());
+    *way(&mut options) = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let store = BucketStore::new(options.clone()).unwrap();
     let error = store.check_answers().await.unwrap_err();
     assert!(matches!(error, ObjectError::Unavailable { .. }), "{error}");
     // One that takes the connection and says nothing is given up soon.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    options.endpoint = format!("http://{}", silent.local_addr().unwrap());
+    *way(&mut options) = format!("http://{}", silent.local_addr().unwrap());
     let store = BucketStore::new(options.clone()).unwrap();
     let asked = std::time::Instant::now();
     let error = store.check_answers().await.unwrap_err();
