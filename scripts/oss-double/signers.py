@@ -171,7 +171,8 @@ class Signers:
                 raise Refused(400, "InvalidPolicyDocument")
 
     def check_token(self, token, key, size):
-        """A form of Kodo: the token's signature by Qiniu's own code, and its policy; the bucket."""
+        """A form of Kodo: the token's signature by Qiniu's own code, and its policy; the bucket, and
+        whether nothing may be replaced."""
         try:
             name, _, policy = Auth.up_token_decode(token)
             text = base64.urlsafe_b64decode(token.split(":")[2]).decode()
@@ -187,4 +188,4 @@ class Signers:
             raise Refused(403, "key doesn't match with scope")
         if not policy.get("fsizeMin", 0) <= size <= policy.get("fsizeLimit", 1 << 62):
             raise Refused(413, "request entity size is out of bounds")
-        return bucket
+        return bucket, policy.get("insertOnly") == 1

@@ -34,6 +34,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
+use reqwest::NoProxy;
 use virga_core::{Entropy, OsEntropy, Timestamp, keys::hex};
 
 pub use self::{
@@ -57,6 +58,8 @@ use crate::{
 const MIB: u64 = 1024 * 1024;
 /// What a bucket gets to answer when it is only asked whether it is there.
 const GLANCE: Duration = Duration::from_secs(2);
+/// This machine, and where machines ask for their role: no proxy leads there.
+const NEVER_BY_PROXY: &str = "127.0.0.0/8,::1,169.254.0.0/16,100.100.100.200";
 /// How often uploads that broke off are looked for.
 const LEFTOVERS_EVERY: Duration = Duration::from_secs(600);
 
@@ -75,11 +78,12 @@ pub struct BucketOptions {
     pub addressing: Addressing,
     /// The endpoint that browsers reach and how the bucket is named there; `None`: none is.
     pub public: Option<(String, Addressing)>,
-    /// Where Kodo takes forms; `None`: forms are those of the S3 dialect.
+    /// Where Kodo takes forms; `None`: forms and create-only are those of the S3 dialect.
     pub kodo_forms: Option<KodoForms>,
     /// Who we are.
     pub credentials: Credentials,
-    /// A proxy on the way; no proxy is taken from anywhere else.
+    /// A proxy on the way, but not to this machine or to what lends it its role; no proxy is taken
+    /// from anywhere else.
     pub proxy: Option<String>,
     /// Bytes of a part of what the site itself writes; 5 MiB (on OSS 100 KiB) to 5 GiB.
     pub part_size: u64,
@@ -163,7 +167,7 @@ impl BucketStore {
         if let Some(proxy) = &options.proxy {
             let proxy = reqwest::Proxy::all(proxy)
                 .map_err(|_| InvalidBucket::Other("the proxy's address is none"))?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(NEVER_BY_PROXY)));
         }
         let http = builder
             .build()
@@ -182,6 +186,7 @@ impl BucketStore {
                 address,
                 bucket: options.bucket.clone(),
                 region: options.region.clone(),
+                kodo_forms: options.kodo_forms.clone(),
             }),
             public,
             options: Arc::new(options),

@@ -214,24 +214,34 @@ impl BucketDouble {
         }
     }
 
-    /// What stands under a key, whoever wrote it; `None` where nothing does.
+    /// Lets forms of Kodo's write into a server's bucket, which plays the rest of Kodo.
+    ///
+    /// # Panics
+    /// Where the double does not.
+    pub async fn kodo_bucket(&self, name: &str, server: &BucketServer) {
+        let store = format!("http://127.0.0.1:{}/buckets/{name}", server.ports[4]);
+        let url = format!(
+            "http://127.0.0.1:{}/kodo?name={name}&store={store}",
+            self.port
+        );
+        let made = async {
+            client()?.post(url).send().await?.error_for_status()?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = made.await {
+            panic!("no bucket {name}: {error:#}");
+        }
+    }
+
+    /// How many ranges OSS answered with the whole object.
     ///
     /// # Panics
     /// Where the double does not answer.
-    pub async fn object(&self, bucket: &str, key: &str) -> Option<bytes::Bytes> {
-        let url = format!(
-            "http://127.0.0.1:{}/object?bucket={bucket}&key={key}",
-            self.port
-        );
-        let asked = async {
-            let answer = client()?.get(url).send().await?;
-            if !answer.status().is_success() {
-                return anyhow::Ok(None);
-            }
-            Ok(Some(answer.bytes().await?))
-        };
+    pub async fn whole(&self) -> u64 {
+        let url = format!("http://127.0.0.1:{}/whole", self.port);
+        let asked = async { anyhow::Ok(client()?.get(url).send().await?.text().await?.parse()?) };
         match asked.await {
-            Ok(object) => object,
+            Ok(count) => count,
             Err(error) => panic!("the double of OSS: {error:#}"),
         }
     }

@@ -17,6 +17,7 @@ use super::{
     Dialect,
     address::Address,
     credentials::Keys,
+    kodo::KodoForms,
     oss::{self, Resource},
     signature::{self, Scope},
     write::content_md5,
@@ -28,14 +29,14 @@ const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256
 /// The payload is not part of the signature: it is a stream.
 const UNSIGNED: HeaderValue = HeaderValue::from_static("UNSIGNED-PAYLOAD");
 /// Until the answer's head, for requests without a large body.
-const SHORT: Duration = Duration::from_secs(15);
+pub(super) const SHORT: Duration = Duration::from_secs(15);
 /// Without a byte of an answer.
 pub(super) const STALL: Duration = Duration::from_secs(30);
 /// For a request with a body, beyond what the body takes.
 pub(super) const LONG: Duration = Duration::from_secs(120);
 /// Bytes a second below which a body counts as stuck.
 const SLOWEST: u64 = 64 * 1024;
-const TRIES: u32 = 4;
+pub(super) const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Documents are read into memory up to here: a page of a thousand lines has a tenth of it.
 const DOCUMENT: usize = 4 * 1024 * 1024;
@@ -51,6 +52,7 @@ pub(super) struct Client {
     pub(super) address: Address,
     pub(super) bucket: String,
     pub(super) region: String,
+    pub(super) kodo_forms: Option<KodoForms>,
 }
 
 /// One request.

@@ -91,9 +91,9 @@ impl BucketStore {
 
     async fn form(&self, key: &MediaKey, size: u64, validity: Validity) -> Result<PostForm> {
         let credential = self.client.keys.now().await?;
-        if let Some(forms) = &self.options.kodo_forms {
+        if let Some(forms) = &self.client.kodo_forms {
             return Ok(PostForm {
-                url: format!("{}/", forms.endpoint.trim_end_matches('/')),
+                url: forms.url(),
                 fields: kodo::form(forms, &credential, key, size, validity),
             });
         }

@@ -1,13 +1,26 @@
 //! Qiniu Kodo's upload token: a policy that names one object, its exact size and a deadline, and an
-//! HMAC over it. Forms of Kodo's own take it; everything else there speaks the S3 dialect.
+//! HMAC over it. Forms of Kodo's own take it: those of browsers, and our own where a write must not
+//! replace anything, which Kodo promises there only. Everything else speaks the S3 dialect.
+
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
+use http::{StatusCode, header};
 use reqsign_aws_v4::Credential;
 use sha1::Sha1;
+use virga_core::{Clock, Entropy, OsEntropy, SystemClock, keys::hex};
 
-use super::signature::Fields;
-use crate::{MediaKey, Validity};
+use super::{
+    client::{Client, SHORT, TRIES, broken, pause, unavailable},
+    signature::Fields,
+};
+use crate::{MediaKey, ObjectError, Result, Validity};
+
+const DOING: &str = "write an object";
+/// How long a token of our own is good.
+const GOOD_FOR: Duration = Duration::from_secs(600);
 
 /// Where Kodo takes forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,18 +31,26 @@ pub struct KodoForms {
     pub bucket: String,
 }
 
-/// The policy that one object of one size may be written until the validity ends. Kodo has no
-/// "from": the token is good at once. The type is not bound: a limit there would make Kodo guess
-/// the type from the bytes, and a source's bytes are anyone's.
-pub(super) fn policy(forms: &KodoForms, key: &MediaKey, size: u64, validity: Validity) -> String {
-    serde_json::json!({
-        "scope": format!("{}:{key}", forms.bucket),
-        "deadline": validity.from.plus(validity.lasts).seconds(),
-        "fsizeMin": size,
-        "fsizeLimit": size,
-        "returnBody": r#"{"key":$(key),"size":$(fsize)}"#,
-    })
-    .to_string()
+impl KodoForms {
+    /// The policy that one object of one size may be written until the validity ends. Kodo has no
+    /// "from": the token is good at once. The type is not bound: a limit there would make Kodo
+    /// guess the type from the bytes, and a source's bytes are anyone's.
+    fn policy(&self, key: &str, size: u64, validity: Validity, fresh: bool) -> String {
+        serde_json::json!({
+            "scope": format!("{}:{key}", self.bucket),
+            "deadline": validity.from.plus(validity.lasts).seconds(),
+            "insertOnly": u8::from(fresh),
+            "fsizeMin": size,
+            "fsizeLimit": size,
+            "returnBody": r#"{"key":$(key),"size":$(fsize)}"#,
+        })
+        .to_string()
+    }
+
+    /// Where forms go.
+    pub(super) fn url(&self) -> String {
+        format!("{}/", self.endpoint.trim_end_matches('/'))
+    }
 }
 
 /// `AccessKey:signature:policy`.
@@ -50,6 +71,93 @@ pub(super) fn form(
     size: u64,
     validity: Validity,
 ) -> Fields {
-    let token = token(credential, &policy(forms, key, size, validity));
+    let policy = forms.policy(key.as_str(), size, validity, false);
+    let token = token(credential, &policy);
     vec![("key", key.to_string()), ("token", token)]
+}
+
+/// Writes an object where none stands.
+pub(super) async fn create(
+    client: &Client,
+    forms: &KodoForms,
+    key: &str,
+    kind: &'static str,
+    bytes: &Bytes,
+) -> Result<()> {
+    let mut tried = 0;
+    loop {
+        let sent = create_once(client, forms, key, kind, bytes).await;
+        tried += 1;
+        match sent {
+            Err(error) if error.is_transient() && tried < TRIES => pause(tried).await,
+            done => return done,
+        }
+    }
+}
+
+async fn create_once(
+    client: &Client,
+    forms: &KodoForms,
+    key: &str,
+    kind: &'static str,
+    bytes: &Bytes,
+) -> Result<()> {
+    let credential = client.keys.now().await?;
+    let validity = Validity {
+        from: SystemClock.now(),
+        lasts: GOOD_FOR,
+    };
+    let policy = forms.policy(key, bytes.len() as u64, validity, true);
+    let entropy: &dyn Entropy = &OsEntropy;
+    let boundary = hex(&entropy.bytes::<16>());
+    let mut body = Vec::new();
+    for (name, value) in [("key", key), ("token", &token(&credential, &policy))] {
+        body.extend_from_slice(
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+    body.extend_from_slice(
+        format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"object\"\r\n\
+             Content-Type: {kind}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    let asked = client
+        .http
+        .post(forms.url())
+        .header(
+            header::CONTENT_TYPE,
+            format!("multipart/form-data; boundary={boundary}"),
+        )
+        .body(body)
+        .timeout(SHORT);
+    let answer = asked.send().await.map_err(|error| broken(DOING, error))?;
+    meaning(answer.status())
+}
+
+/// What Kodo says by the status alone; beyond 599 they are its own.
+fn meaning(status: StatusCode) -> Result<()> {
+    let code = match status.as_u16() {
+        200..=299 => return Ok(()),
+        614 => return Err(ObjectError::Conflict("an object of this name is there")),
+        401 | 403 => {
+            return Err(ObjectError::Denied {
+                code: status.as_str().to_owned(),
+            });
+        }
+        429 | 500..=599 => return Err(unavailable(DOING, status.as_str())),
+        631 => "NoSuchBucket",
+        _ => "",
+    };
+    Err(ObjectError::Bucket {
+        doing: DOING,
+        status: status.as_u16(),
+        code: code.to_owned(),
+    })
 }

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use virga_core::upload::{MAX_PARTS, PartSpan, part_count, part_span};
 
 use super::{
-    client::{Ask, Client, document, pause, understood},
+    client::{Ask, Client, TRIES, document, pause, understood},
+    kodo,
     multipart::{etag, part_ask},
     xml,
 };
@@ -25,7 +26,6 @@ pub(super) struct Parts {
     pub(super) at_once: usize,
 }
 
-const TRIES: u32 = 4;
 const HOP: usize = 256 * 1024;
 
 /// Writes an object; `fresh`: only where none stands.
@@ -36,6 +36,9 @@ pub(super) async fn put(
     bytes: Bytes,
     fresh: bool,
 ) -> Result<()> {
+    if fresh && let Some(forms) = &client.kodo_forms {
+        return kodo::create(client, forms, key, kind, &bytes).await;
+    }
     let mut ask = Ask::new(Method::PUT, key, "write an object")
         .header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
         .body(bytes);
