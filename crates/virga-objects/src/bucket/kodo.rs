@@ -2,7 +2,7 @@
 //! HMAC over it. Forms of Kodo's own take it: those of browsers, and our own where a write must not
 //! replace anything, which Kodo promises there only. Everything else speaks the S3 dialect.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
 use bytes::Bytes;
@@ -76,6 +76,28 @@ pub(super) fn form(
     vec![("key", key.to_string()), ("token", token)]
 }
 
+/// A form as a browser sends it (RFC 7578): its type and its body.
+pub(super) fn form_body(fields: &[(&str, &str)], kind: &str, file: &[u8]) -> (String, Vec<u8>) {
+    let entropy: &dyn Entropy = &OsEntropy;
+    let boundary = hex(&entropy.bytes::<16>());
+    let mut text = String::new();
+    for (name, value) in fields {
+        let _ = write!(
+            text,
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"object\"\r\n\
+         Content-Type: {kind}\r\n\r\n"
+    );
+    let mut body = text.into_bytes();
+    body.extend_from_slice(file);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}
+
 /// Writes an object where none stands.
 pub(super) async fn create(
     client: &Client,
@@ -108,36 +130,15 @@ async fn create_once(
         lasts: GOOD_FOR,
     };
     let policy = forms.policy(key, bytes.len() as u64, validity, true);
-    let entropy: &dyn Entropy = &OsEntropy;
-    let boundary = hex(&entropy.bytes::<16>());
-    let mut body = Vec::new();
-    for (name, value) in [("key", key), ("token", &token(&credential, &policy))] {
-        body.extend_from_slice(
-            format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            )
-            .as_bytes(),
-        );
-    }
-    body.extend_from_slice(
-        format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"object\"\r\n\
-             Content-Type: {kind}\r\n\r\n"
-        )
-        .as_bytes(),
-    );
-    body.extend_from_slice(bytes);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    let asked = client
-        .http
-        .post(forms.url())
-        .header(
-            header::CONTENT_TYPE,
-            format!("multipart/form-data; boundary={boundary}"),
-        )
-        .body(body)
-        .timeout(SHORT);
-    let answer = asked.send().await.map_err(|error| broken(DOING, error))?;
+    let token = token(&credential, &policy);
+    let (form, body) = form_body(&[("key", key), ("token", &token)], kind, bytes);
+    let asked = client.http.post(forms.url());
+    let asked = asked.header(header::CONTENT_TYPE, form).body(body);
+    let answer = asked
+        .timeout(SHORT)
+        .send()
+        .await
+        .map_err(|error| broken(DOING, error))?;
     meaning(answer.status())
 }
 

@@ -12,8 +12,8 @@ use virga_core::{
 
 use super::{
     Addressing, BucketStore, Dialect, MIB,
-    client::{Ask, document, unavailable},
-    write, xml,
+    client::{Ask, SHORT, broken, document, unavailable},
+    kodo, write, xml,
 };
 use crate::{
     CorsRule, DirectAccess, MediaKey, MediaStore, MultipartSessions, ObjectError, Result,
@@ -111,11 +111,13 @@ impl BucketStore {
                 told("custom domain", outcome);
             }
             told("presign", self.probe_presign(&small).await);
+            told("form", self.probe_form(&small).await);
             told("cors", self.probe_cors(&small, options).await);
         } else {
             let why =
                 "objects.public_endpoint is not set: browsers send and fetch through the site";
             told("presign", Outcome::Skipped(why.to_owned()));
+            told("form", Outcome::Skipped(why.to_owned()));
             told("cors", Outcome::Skipped(why.to_owned()));
         }
         told("abort rule", self.probe_abort_rule(options.fix).await);
@@ -141,7 +143,7 @@ impl BucketStore {
         let answer = match asked.await {
             Ok(answer) => answer,
             Err(error) => {
-                let error = super::client::broken(DOING, error);
+                let error = broken(DOING, error);
                 return wrong(
                     &error,
                     "Check objects.endpoint, that its name is known here, and what lies between \
@@ -287,10 +289,11 @@ impl BucketStore {
             (first, second, removed) => {
                 let error = first.and(second).and(removed).err();
                 let error = error.unwrap_or_else(|| unavailable("write an object", "no reason"));
-                wrong(
-                    &error,
-                    "Use a service or version that knows conditional writes",
-                )
+                let remedy = match self.client.dialect {
+                    Dialect::Kodo => "Check objects.kodo_upload_endpoint and objects.kodo_bucket",
+                    _ => "Use a service or version that knows conditional writes",
+                };
+                wrong(&error, remedy)
             }
         }
     }
@@ -336,8 +339,7 @@ impl BucketStore {
         let method = signed.method.parse().unwrap_or(Method::GET);
         let asked = self.client.http.request(method, &signed.url).body(body);
         let answer = asked.timeout(Duration::from_secs(15)).send().await;
-        let answer =
-            answer.map_err(|error| super::client::broken("use a signed address", error))?;
+        let answer = answer.map_err(|error| broken("use a signed address", error))?;
         Ok(answer.status())
     }
 
@@ -382,6 +384,41 @@ impl BucketStore {
                     Outcome::Wrong(format!("reading gives {get}, writing {put}. {remedy}"))
                 }
             }
+            Err(error) => wrong(&error, remedy),
+        }
+    }
+
+    /// Sends a form as a browser does, first with a byte too many.
+    async fn probe_form(&self, key: &MediaKey) -> Outcome {
+        let good = Validity {
+            from: SystemClock.now(),
+            lasts: GOOD_FOR,
+        };
+        let tried = async {
+            let form = self.sign_form(key, 10, good).await?;
+            let fields: Vec<_> = form.fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            let send = async |file: &[u8]| {
+                let (kind, body) = kodo::form_body(&fields, key.content_type(), file);
+                let asked = self.client.http.post(&form.url).body(body);
+                let asked = asked.header(header::CONTENT_TYPE, kind).timeout(SHORT);
+                let answer = asked.send().await;
+                let answer = answer.map_err(|error| broken("send a form", error))?;
+                Ok::<_, ObjectError>(answer.status())
+            };
+            let longer = send(b"01234567890").await;
+            Ok::<_, ObjectError>((longer, send(b"0123456789").await?))
+        };
+        let remedy = "Check objects.public_endpoint, on Kodo objects.kodo_upload_endpoint and \
+                      objects.kodo_bucket, and that the service takes forms with a policy";
+        match tried.await {
+            Ok((Ok(longer), _)) if longer.is_success() => Outcome::Wrong(
+                "a form takes a file of another size than was signed. Do not use this service"
+                    .to_owned(),
+            ),
+            Ok((_, status)) if status.is_success() => {
+                Outcome::Right("a signed form works, for its size only".to_owned())
+            }
+            Ok((_, status)) => Outcome::Wrong(format!("a signed form gives {status}. {remedy}")),
             Err(error) => wrong(&error, remedy),
         }
     }
@@ -432,7 +469,7 @@ impl BucketStore {
                 .header(header::RANGE, "bytes=0-3")
                 .timeout(Duration::from_secs(15))
         };
-        let failed = |error| super::client::broken("ask as a browser", error);
+        let failed = |error| broken("ask as a browser", error);
         for origin in origins {
             for method in ["GET", "PUT"] {
                 let asked = ask(Method::OPTIONS, origin)

@@ -215,6 +215,7 @@ async fn a_bucket_of_aliyuns_is_tried_out_and_mended() {
         "multipart",
         "custom domain",
         "presign",
+        "form",
     ] {
         assert!(
             matches!(first[about], Outcome::Right(_)),
@@ -231,7 +232,7 @@ async fn a_bucket_of_aliyuns_is_tried_out_and_mended() {
         assert!(matches!(mended[about], Outcome::Mended(_)), "{mended:?}");
     }
     let again = tried(options, false).await;
-    assert_eq!(again.len(), 10);
+    assert_eq!(again.len(), 11);
     assert!(
         again.values().all(|it| matches!(it, Outcome::Right(_))),
         "{again:?}"
@@ -299,6 +300,7 @@ fn kodo(double: &BucketDouble, server: &BucketServer) -> BucketStore {
     let mut options = BucketOptions::new(&server.url(), server.region(), "site", keys);
     options.dialect = Dialect::Kodo;
     options.proxy = Some(double.proxy());
+    options.public = Some((server.url(), Addressing::Path));
     let forms = Dialect::Kodo.form_endpoint("cn-east-2").unwrap();
     assert_eq!(forms, "https://upload-cn-east-2.qiniup.com");
     options.kodo_forms = Some(KodoForms {
@@ -364,4 +366,31 @@ async fn a_form_of_kodos_takes_one_file_of_its_size_and_key() {
     }
     assert_eq!(post(&browser, &form, b"0123456789").await, 200);
     assert_eq!(store.read_all(&key, 99).await.unwrap(), "0123456789");
+}
+
+#[tokio::test]
+async fn a_bucket_of_kodos_is_tried_out_with_its_own_api() {
+    let (double, server) = (BucketDouble::start().await, BucketServer::start().await);
+    server.bucket("site").await;
+    let tried = async |store: &BucketStore| {
+        let probes = store.probe(&ProbeOptions::default()).await;
+        probes
+            .into_iter()
+            .map(|it| (it.about, it.outcome))
+            .collect::<HashMap<_, _>>()
+    };
+    let store = kodo(&double, &server);
+    let unknown = tried(&store).await;
+    let Outcome::Wrong(words) = &unknown["create-only"] else {
+        panic!("{unknown:?}");
+    };
+    assert!(
+        words.contains("NoSuchBucket") && words.contains("objects.kodo_bucket"),
+        "{words}"
+    );
+    double.kodo_bucket("site", &server).await;
+    let known = tried(&store).await;
+    for about in ["create-only", "multipart", "presign", "form"] {
+        assert!(matches!(known[about], Outcome::Right(_)), "{known:?}");
+    }
 }
