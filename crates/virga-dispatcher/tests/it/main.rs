@@ -16,4 +16,5 @@ mod leases;
 mod purging;
 mod refusals;
 mod site;
+mod sweeping;
 mod sync;

@@ -1,0 +1,114 @@
+//! What nobody reports is found: an upload whose browser closed on the last byte.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use virga_app::{NewUploadRequest, Opened};
+use virga_core::{
+    OsEntropy, UserId, VideoId,
+    permission::{Role, Viewer},
+    upload::{UploadState, part_span},
+    video::Visibility,
+};
+use virga_db::{UploadRow, uploads, videos};
+use virga_objects::MediaKey;
+
+use crate::site::Site;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// Two parts.
+const SIZE: u64 = 9 * 1024 * 1024;
+
+/// An upload of two parts, as a browser opens it.
+async fn opened(site: &Site) -> UploadRow {
+    let owner = UserId::random(&OsEntropy);
+    let new = videos::NewVideoRow {
+        id: VideoId::random(&OsEntropy),
+        owner,
+        title: "Rain".to_owned(),
+        description: String::new(),
+        visibility: Visibility::Public,
+    };
+    videos::insert(site.app.db.write(), &new, site.app.clock.now())
+        .await
+        .unwrap();
+    let viewer = Viewer::User {
+        id: owner,
+        name: "ann".to_owned(),
+        role: Role::User,
+    };
+    let ask = NewUploadRequest {
+        video: new.id,
+        file_name: "rain.mp4".to_owned(),
+        size: SIZE,
+        content_type: String::new(),
+        fingerprint: "rain".to_owned(),
+    };
+    let Opened::New(row) = site.app.open_upload(&viewer, ask).await.unwrap() else {
+        panic!("it was there already");
+    };
+    site.app.touch_upload(&row).await.unwrap();
+    row
+}
+
+async fn send(site: &Site, row: &UploadRow, number: u32) {
+    let span = part_span(number, row.size, row.part_size).unwrap();
+    let bytes = Bytes::from(vec![7; usize::try_from(span.size).unwrap()]);
+    let body = stream::iter([Ok(bytes)]).boxed();
+    let put = site.app.sessions.put_part(row.id, number, span, body);
+    put.await.unwrap();
+}
+
+async fn state(site: &Site, row: &UploadRow) -> UploadState {
+    let row = uploads::find(site.app.db.read(), row.id).await.unwrap();
+    row.unwrap().state
+}
+
+/// The sweeper's rounds over this time.
+async fn let_pass(site: &Site, time: Duration) {
+    for _ in 0..time.as_secs() / 30 {
+        site.clock.advance(MINUTE / 2);
+        site.app.sweep().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_whole_and_unreported_is_completed_after_a_while() {
+    let site = Site::new().await;
+    let (whole, half) = (opened(&site).await, opened(&site).await);
+    for number in [1, 2] {
+        send(&site, &whole, number).await;
+    }
+    send(&site, &half, 1).await;
+    let_pass(&site, 14 * MINUTE).await;
+    assert_eq!(
+        state(&site, &whole).await,
+        UploadState::Uploading,
+        "somebody may be at it"
+    );
+    let_pass(&site, 2 * MINUTE).await;
+    assert_eq!(state(&site, &whole).await, UploadState::Stored);
+    assert_eq!(state(&site, &half).await, UploadState::Uploading);
+}
+
+#[tokio::test]
+async fn what_came_past_the_session_counts_and_so_it_does_at_the_last_moment() {
+    let site = Site::new().await;
+    let (form, late) = (opened(&site).await, opened(&site).await);
+    let whole = Bytes::from(vec![7; usize::try_from(SIZE).unwrap()]);
+    let put = async |row: &UploadRow| {
+        let key = MediaKey::parse(&row.object_key).unwrap();
+        site.app.store.put(&key, whole.clone()).await.unwrap();
+    };
+    put(&form).await;
+    let_pass(&site, 16 * MINUTE).await;
+    assert_eq!(state(&site, &form).await, UploadState::Stored);
+    // It came when nobody looked any more: before it would be ended, somebody does.
+    put(&late).await;
+    let_pass(&site, 5 * MINUTE).await;
+    assert_eq!(state(&site, &late).await, UploadState::Uploading);
+    site.clock.advance(virga_app::UPLOAD_LIFE);
+    site.app.sweep().await.unwrap();
+    assert_eq!(state(&site, &late).await, UploadState::Stored);
+}
