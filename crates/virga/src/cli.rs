@@ -132,6 +132,11 @@ pub(crate) enum ConfigCommand {
     Show,
     /// Read the settings and say what is wrong with them
     Check,
+    /// Print a virga.toml made of the origin's config.json or conf.json; what it lacks is named
+    Import {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

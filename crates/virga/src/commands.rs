@@ -3,6 +3,7 @@
 mod account;
 mod doctor;
 mod fsck;
+mod import;
 mod lb;
 mod serve;
 mod settings;
@@ -78,7 +79,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User(user) => account::run(&config, user).await,
-        Command::Config(which) => Ok(settings::run(&which, &loaded.shown)),
+        Command::Config(which) => settings::run(&which, &loaded.shown),
         Command::Lb { engine } => {
             say(lb::configuration(engine, &config.balancer)?);
             Ok(ExitCode::SUCCESS)

@@ -321,3 +321,49 @@ async fn sigterm_drains_and_gives_leases_back() {
     let shown = ann.wait_for(&video, &["ready"]).await;
     assert!(shown["warnings"].is_null(), "{shown}");
 }
+
+#[tokio::test]
+async fn the_origins_configuration_is_taken_over_and_starts() {
+    let site = Site::of(VIRGA).build();
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (
+        folder.path().join("config.json"),
+        folder.path().join("virga.toml"),
+    );
+    let (theirs, ours) = (theirs.display().to_string(), ours.display().to_string());
+    let text = r#"{"lb_address": "10.0.0.9", "oss_address": "films.oss-cn-beijing-internal.aliyuncs.com"}"#;
+    fs::write(&theirs, text).unwrap();
+    let (code, toml) = site.run(&["config", "import", &theirs]);
+    assert_eq!(code, 0, "{toml}");
+    fs::write(&ours, &toml).unwrap();
+    let (code, said) = site.run(&["config", "check", "--config", &ours]);
+    assert_eq!(code, 0, "{said}");
+    let (_, shown) = site.run(&["config", "show", "--config", &ours]);
+    let value = |key: &str| {
+        let mut lines = shown.lines().filter_map(|line| line.split_once(" = "));
+        let found = lines.find(|(name, _)| name.trim() == key);
+        found.map(|(_, rest)| {
+            rest.split("  #")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        })
+    };
+    assert_eq!(
+        value("objects.bucket").as_deref(),
+        Some("\"films\""),
+        "{shown}"
+    );
+    assert_eq!(
+        value("services.api").as_deref(),
+        Some("\"http://10.0.0.9:9000\""),
+        "{shown}"
+    );
+    fs::write(&theirs, "{}").unwrap();
+    let (code, said) = site.run(&["config", "import", &theirs]);
+    assert!(
+        code == 1 && said.contains("neither lb_address nor oss_address"),
+        "{said}"
+    );
+}
