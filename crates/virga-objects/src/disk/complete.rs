@@ -16,7 +16,7 @@ use virga_core::{
 
 use super::{
     DiskOptions, blocking,
-    durable::{place, sync_dir, try_lock},
+    durable::{place, try_lock},
     part::RETRY,
     session::{self, DATA, Plan, failed, folder},
 };
@@ -102,10 +102,12 @@ fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
         return Err(ObjectError::LostParts);
     }
     data.sync_all().map_err(failed)?;
+    // Opened before: whoever says complete as well may take the name away in between.
+    let own = session::in_session(id, File::open(&folder))?;
     fail::point("complete.before-rename");
     place(root, &folder.join(DATA), &root.join(plan.key.as_str()))
         .map_err(|error| ObjectError::io("name an object", error))?;
-    sync_dir(&folder).map_err(failed)?;
+    own.sync_all().map_err(failed)?;
     fail::point("complete.after-rename");
     Ok(Attempt::Done(session::retire(root, id)?))
 }
