@@ -6,6 +6,8 @@ CARGO_PROFILE := $(if $(RELEASE),--release,)
 DATA ?= ./data
 LISTEN ?= 0.0.0.0:8080
 
+# Used by people only.
+.PHONY: cluster
 .PHONY: help run test test-full check audit e2e bench ui icons clean
 
 help: ## What there is
@@ -26,6 +28,12 @@ test-full: ## The long forms too: every kill point with many seeds, long propert
 
 check: ## The lint gates: formatting, clippy, types of the pages' scripts
 	@scripts/check
+
+cluster: ## HAProxy before two of each role on MariaDB and SeaweedFS, to try things on
+	@scripts/need test
+	@scripts/ui
+	@cargo build --locked --workspace --bin virga --example cluster
+	@exec target/debug/examples/cluster
 
 e2e: ## Only the browser tests
 	@scripts/need test

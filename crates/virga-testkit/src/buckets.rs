@@ -105,6 +105,11 @@ impl BucketServer {
         format!("http://127.0.0.1:{}", self.ports[6])
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The region that it takes signatures for: any.
     pub fn region(&self) -> &'static str {
         "us-east-1"

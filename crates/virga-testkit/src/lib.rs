@@ -2,14 +2,18 @@
 //! folder), people who use it over HTTP, real database and bucket servers, and
 //! generated clips.
 
+mod balancer;
 mod buckets;
 mod clips;
+mod cluster;
 mod person;
 mod servers;
 mod site;
 
+pub use balancer::{Balancer, Fronts};
 pub use buckets::{BucketDouble, BucketServer};
 pub use clips::Clip;
+pub use cluster::{Cluster, ROLES};
 pub use person::{Answer, Person};
 pub use servers::{Sql, SqlServer};
 pub use site::{Role, Site, SiteBuilder, free_port};

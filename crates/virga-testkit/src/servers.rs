@@ -72,6 +72,11 @@ impl SqlServer {
         })
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Makes an empty database; its address.
     ///
     /// # Panics

@@ -39,7 +39,8 @@ pub enum Role {
 }
 
 impl Role {
-    fn command(self) -> &'static str {
+    /// As the command line says it.
+    pub fn command(self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Web => "web",
@@ -267,6 +268,14 @@ impl Site {
     /// Where it was never started.
     pub fn port(&self, role: Role) -> u16 {
         self.running.get(&role).expect("it was started").port
+    }
+
+    /// The process of a role.
+    ///
+    /// # Panics
+    /// Where it was never started.
+    pub fn id(&self, role: Role) -> u32 {
+        self.running.get(&role).expect("it was started").child.id()
     }
 
     /// Resident memory of a role now, bytes.

@@ -2,116 +2,17 @@
 //! configuration that `virga lb` prints.
 
 use std::{
-    fs,
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use virga_testkit::{Clip, Person, Role, Site, free_port};
+use virga_testkit::{Answer, Clip, Cluster, Fronts, Person, ROLES, Role, Site, sha256};
 
-use crate::VIRGA;
+use reqwest::Method;
 
-/// A balancer and its fronts; ends when dropped.
-struct Balancer {
-    child: Child,
-    base: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Balancer {
-    fn drop(&mut self) {
-        // Asked, not killed: nginx ends its workers then.
-        let id = i32::try_from(self.child.id()).ok();
-        if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        }
-        let _ = self.child.wait();
-    }
-}
-
-/// Ports of a balancer, chosen before the roles that it stands before start.
-struct Fronts {
-    public: u16,
-    api: u16,
-    stream: u16,
-}
-
-impl Fronts {
-    fn new() -> Self {
-        Self {
-            public: free_port(),
-            api: free_port(),
-            stream: free_port(),
-        }
-    }
-
-    /// A site whose web and stream find api through the private front.
-    fn site(&self) -> Site {
-        let api = format!("http://127.0.0.1:{}", self.api);
-        Site::of(VIRGA)
-            .set("VIRGA_SERVICES__API", &api)
-            .set("VIRGA_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
-            .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "10")
-            .build()
-    }
-
-    /// Checks the printed configuration with the balancer's own check, and starts it.
-    fn balance(&self, engine: &str, site: &mut Site, replicas: &[&Site]) -> Balancer {
-        for (key, port) in [
-            ("LISTEN", self.public),
-            ("API_LISTEN", self.api),
-            ("STREAM_LISTEN", self.stream),
-        ] {
-            site.set(
-                &format!("VIRGA_BALANCER__{key}"),
-                &format!("127.0.0.1:{port}"),
-            );
-        }
-        for (key, role) in [
-            ("WEB", Role::Web),
-            ("API", Role::Api),
-            ("STREAM", Role::Stream),
-        ] {
-            let mut ports = vec![site.port(role)];
-            ports.extend(replicas.iter().map(|replica| replica.port(role)));
-            let ports = ports.iter().map(|port| format!("\"127.0.0.1:{port}\""));
-            let list = format!("[{}]", ports.collect::<Vec<_>>().join(","));
-            site.set(&format!("VIRGA_BALANCER__{key}"), &list);
-        }
-        let (code, text) = site.run(&["lb", engine]);
-        assert_eq!(code, 0, "{text}");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("balancer.conf");
-        fs::write(&file, text).unwrap();
-        let file = file.display().to_string();
-        let pid = format!("pid {}/pid;", folder.path().display());
-        let foreground = format!("daemon off; {pid}");
-        let (check, run) = match engine {
-            "haproxy" => (vec!["-c", "-f", &file], vec!["-db", "-f", &file]),
-            _ => (
-                vec!["-t", "-c", &file, "-g", &pid],
-                vec!["-c", &file, "-g", &foreground],
-            ),
-        };
-        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
-        let checked = Command::new(engine).args(check).output().unwrap();
-        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-        assert!(checked.status.success(), "{said}");
-        assert!(!said.to_lowercase().contains("warn"), "{said}");
-        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
-        let child = Command::new(engine)
-            .args(run)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("scripts/need installs it");
-        Balancer {
-            child,
-            base: format!("http://127.0.0.1:{}", self.public),
-            _folder: folder,
-        }
-    }
-}
+use crate::{
+    VIRGA,
+    buckets::{PART, long_clip},
+};
 
 #[tokio::test]
 async fn four_roles_behind_haproxy_are_one_site() {
@@ -125,12 +26,12 @@ async fn four_roles_behind_nginx_are_one_site() {
 
 async fn four_roles_are_one_site(engine: &str) {
     let fronts = Fronts::new();
-    let mut site = fronts.site();
+    let mut site = fronts.site(VIRGA);
     for role in [Role::Web, Role::Stream, Role::Dispatcher, Role::Api] {
         site.start(role);
     }
     let balancer = fronts.balance(engine, &mut site, &[]);
-    let stranger = Person::new(&balancer.base);
+    let stranger = Person::new(&balancer.url);
     stranger.wait_until_answered("/").await;
 
     let ann = stranger.register("ann").await;
@@ -225,7 +126,7 @@ impl Watch {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replica_costs_no_page() {
     let fronts = Fronts::new();
-    let mut site = fronts.site();
+    let mut site = fronts.site(VIRGA);
     let mut twin = site.replica();
     for role in [Role::Api, Role::Stream, Role::Web] {
         site.start(role);
@@ -233,7 +134,7 @@ async fn a_killed_replica_costs_no_page() {
     }
     site.start(Role::Dispatcher);
     let balancer = fronts.balance("haproxy", &mut site, &[&twin]);
-    let stranger = Person::new(&balancer.base);
+    let stranger = Person::new(&balancer.url);
     stranger.wait_until_answered("/").await;
     let ann = stranger.register("ann").await;
     let video = ann.playable("Twice", "unlisted").await;
@@ -268,14 +169,14 @@ async fn a_killed_replica_costs_no_page() {
 async fn failed_sign_ins_of_one_address_limit_no_other_whatever_it_says_of_itself() {
     for engine in ["haproxy", "nginx"] {
         let fronts = Fronts::new();
-        let mut site = fronts.site();
+        let mut site = fronts.site(VIRGA);
         for role in [Role::Web, Role::Stream, Role::Api] {
             site.start(role);
         }
         let balancer = fronts.balance(engine, &mut site, &[]);
-        Person::new(&balancer.base).wait_until_answered("/").await;
+        Person::new(&balancer.url).wait_until_answered("/").await;
         let [a, b] = ["127.0.0.2", "127.0.0.3"]
-            .map(|address| Person::at(&balancer.base, Some(address.parse().unwrap())));
+            .map(|address| Person::at(&balancer.url, Some(address.parse().unwrap())));
         let try_from = async |who: &Person, n: usize| {
             let ask = serde_json::json!({"name": format!("nobody{n}"), "password": "guessed at"});
             let request = who
@@ -312,4 +213,84 @@ fn what_a_balancer_cannot_be_told_is_said() {
     site.set("VIRGA_BALANCER__WEB", "[\"10.0.0.2:80 backup; evil\"]");
     let (code, said) = site.run(&["lb", "nginx"]);
     assert!(code != 0 && said.contains("is not HOST:PORT"), "{said}");
+}
+
+/// Does it again while a replica that was asked is being killed, as a browser does.
+async fn insist(ask: impl AsyncFn() -> reqwest::Result<Answer>, right: &[u16]) -> Answer {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = ask().await;
+        match answer {
+            Ok(answer) if right.contains(&answer.status.as_u16()) => return answer,
+            answer => assert!(Instant::now() < until, "{answer:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_on_mariadb_and_a_bucket_loses_nothing_whoever_of_it_is_killed() {
+    let mut cluster = Cluster::start(VIRGA).await;
+    let stranger = Person::new(&cluster.balancer.url);
+    let ann = stranger.register("ann").await;
+    let clip = long_clip();
+    let video = ann.draft("Rain", "public").await;
+    let upload = ann.open_upload(&video, clip.len()).await;
+    let id = upload["id"].as_str().unwrap();
+    let sign = format!("/api/v1/uploads/{id}/parts/sign");
+    let parts: Vec<&[u8]> = clip.chunks(PART).collect();
+    // With each kill a part, and at the last one the end.
+    for (n, role) in ROLES.into_iter().enumerate() {
+        for machine in [0, 1] {
+            cluster.machines[machine].kill(role);
+            let me = insist(
+                async || {
+                    ann.try_send(ann.request(Method::GET, "/api/v1/users/me"))
+                        .await
+                },
+                &[200],
+            )
+            .await;
+            assert_eq!(me.json()["name"], "ann", "the session holds");
+            let page = insist(
+                async || stranger.try_send(stranger.request(Method::GET, "/")).await,
+                &[200],
+            )
+            .await;
+            assert!(page.text().contains("Virga"));
+            if let Some(part) = parts.get(n) {
+                let ask = serde_json::json!({"numbers": [n + 1]});
+                let signed = async || {
+                    ann.try_send(ann.request(Method::POST, &sign).json(&ask))
+                        .await
+                };
+                let signed = insist(signed, &[200]).await.json();
+                let url = signed[0]["url"].as_str().unwrap().to_owned();
+                let put = async || {
+                    ann.try_send(ann.request(Method::PUT, &url).body(part.to_vec()))
+                        .await
+                };
+                insist(put, &[204]).await;
+            }
+            cluster.machines[machine].start(role);
+        }
+    }
+    let complete = format!("/api/v1/uploads/{id}/complete");
+    let complete = async || ann.try_send(ann.request(Method::POST, &complete)).await;
+    insist(complete, &[202]).await;
+    ann.wait_for(&video, &["playable", "ready"]).await;
+    // The workers die over their job, one after the other; it is carried on.
+    for machine in &mut cluster.machines {
+        machine.kill(Role::Dispatcher);
+        machine.start(Role::Dispatcher);
+    }
+    ann.wait_for(&video, &["ready"]).await;
+    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    assert_eq!(sha256(&source.expect(200).body), sha256(&clip));
+    let playback = stranger.playback(&video).await;
+    for url in stranger.media_urls(playback["hls"].as_str().unwrap()).await {
+        let _ = stranger.get(&url).await.expect(200);
+    }
+    let (code, report) = cluster.machines[0].run(&["fsck"]);
+    assert_eq!(code, 0, "{report}");
 }

@@ -1,0 +1,128 @@
+//! A real balancer with the configuration that `virga lb` prints, and the replicas behind it.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+};
+
+use crate::{Role, Site, free_port};
+
+/// A balancer and its fronts; ends when dropped.
+#[derive(Debug)]
+pub struct Balancer {
+    child: Child,
+    /// The public front.
+    pub url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        // Asked, not killed: nginx ends its workers then.
+        let id = i32::try_from(self.child.id()).ok();
+        if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Ports of a balancer, chosen before the roles that it stands before start.
+#[derive(Debug)]
+pub struct Fronts {
+    public: u16,
+    api: u16,
+    stream: u16,
+}
+
+impl Fronts {
+    /// Free ones.
+    #[expect(clippy::new_without_default, reason = "each call takes other ports")]
+    pub fn new() -> Self {
+        Self {
+            public: free_port(),
+            api: free_port(),
+            stream: free_port(),
+        }
+    }
+
+    /// A site whose web and stream find api through the private front.
+    pub fn site(&self, program: &str) -> Site {
+        let api = format!("http://127.0.0.1:{}", self.api);
+        Site::of(program)
+            .set("VIRGA_SERVICES__API", &api)
+            .set("VIRGA_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
+            .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "10")
+            .build()
+    }
+
+    /// Checks the printed configuration with the balancer's own check, and starts it.
+    ///
+    /// # Panics
+    /// Where it is not installed, or refuses the configuration.
+    pub fn balance(&self, engine: &str, site: &mut Site, replicas: &[&Site]) -> Balancer {
+        for (key, port) in [
+            ("LISTEN", self.public),
+            ("API_LISTEN", self.api),
+            ("STREAM_LISTEN", self.stream),
+        ] {
+            site.set(
+                &format!("VIRGA_BALANCER__{key}"),
+                &format!("127.0.0.1:{port}"),
+            );
+        }
+        for (key, role) in [
+            ("WEB", Role::Web),
+            ("API", Role::Api),
+            ("STREAM", Role::Stream),
+        ] {
+            let mut ports = vec![site.port(role)];
+            ports.extend(replicas.iter().map(|replica| replica.port(role)));
+            let ports = ports.iter().map(|port| format!("\"127.0.0.1:{port}\""));
+            let list = format!("[{}]", ports.collect::<Vec<_>>().join(","));
+            site.set(&format!("VIRGA_BALANCER__{key}"), &list);
+        }
+        let (code, text) = site.run(&["lb", engine]);
+        assert_eq!(code, 0, "{text}");
+        let folder = tempfile::tempdir().expect("the balancer's files");
+        let file = folder.path().join("balancer.conf");
+        fs::write(&file, text).expect("the balancer's files");
+        let file = file.display().to_string();
+        let pid = format!("pid {}/pid;", folder.path().display());
+        let foreground = format!("daemon off; {pid}");
+        let (check, run) = match engine {
+            "haproxy" => (vec!["-c", "-f", &file], vec!["-db", "-f", &file]),
+            _ => (
+                vec!["-t", "-c", &file, "-g", &pid],
+                vec!["-c", &file, "-g", &foreground],
+            ),
+        };
+        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
+        let checked = Command::new(engine)
+            .args(check)
+            .output()
+            .expect("the balancer's files");
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(checked.status.success(), "{said}");
+        assert!(!said.to_lowercase().contains("warn"), "{said}");
+        #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
+        let child = Command::new(engine)
+            .args(run)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("scripts/need installs it");
+        Balancer {
+            child,
+            url: format!("http://127.0.0.1:{}", self.public),
+            _folder: folder,
+        }
+    }
+}
+
+impl Balancer {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}

@@ -1,0 +1,59 @@
+//! A whole cluster on one machine: HAProxy before two of each role, on MariaDB and SeaweedFS.
+
+use crate::{Balancer, BucketServer, Fronts, Person, Role, Site, Sql, SqlServer};
+
+/// The four roles, in no order that matters.
+pub const ROLES: [Role; 4] = [Role::Api, Role::Web, Role::Stream, Role::Dispatcher];
+
+/// It ends, servers included, when this is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Before the site.
+    pub balancer: Balancer,
+    /// Two of each role.
+    pub machines: [Site; 2],
+    /// The bucket.
+    pub bucket: BucketServer,
+    /// The database.
+    pub database: SqlServer,
+}
+
+impl Cluster {
+    /// Starts everything and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where a server is not installed or does not start; with what it said.
+    pub async fn start(program: &str) -> Self {
+        let database = SqlServer::start(Sql::MariaDb).await;
+        let bucket = BucketServer::start().await;
+        bucket.bucket("site").await;
+        let fronts = Fronts::new();
+        let mut first = fronts.site(program);
+        first.set("VIRGA_DATABASE__URL", &database.database("site").await);
+        let (access, secret) = bucket.key_files();
+        let (access, secret) = (access.display().to_string(), secret.display().to_string());
+        for (key, value) in [
+            ("KIND", "s3"),
+            ("ENDPOINT", &bucket.url()),
+            ("REGION", bucket.region()),
+            ("BUCKET", "site"),
+            ("ACCESS_KEY_FILE", &access),
+            ("SECRET_KEY_FILE", &secret),
+        ] {
+            first.set(&format!("VIRGA_OBJECTS__{key}"), value);
+        }
+        let mut second = first.replica();
+        for role in ROLES {
+            first.start(role);
+            second.start(role);
+        }
+        let balancer = fronts.balance("haproxy", &mut first, &[&second]);
+        Person::new(&balancer.url).wait_until_answered("/").await;
+        Self {
+            balancer,
+            machines: [first, second],
+            bucket,
+            database,
+        }
+    }
+}
