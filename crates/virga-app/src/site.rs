@@ -53,6 +53,7 @@ impl App {
             upload_max: self.policy.upload_max,
             undo_seconds: self.policy.undo_window.as_secs(),
             media_origins: Vec::new(),
+            loose_seconds: 0,
         })
     }
 

@@ -59,6 +59,8 @@ pub struct Version {
 }
 
 const READERS: u32 = 4;
+/// Whoever waits this long for a connection is told that the database is away.
+const AWAY: Duration = Duration::from_millis(1800);
 /// Connections of each of a process's two pools to a server.
 const POOL: u32 = 8;
 
@@ -75,9 +77,20 @@ impl Db {
     /// address's own. Two pools: who writes in a transaction may read beside it, and would
     /// otherwise wait for a connection that all the others like it hold.
     pub async fn connect(url: &str, password: Option<String>) -> Result<Self> {
+        let options = server(url, password);
         Ok(Self {
-            writer: server(url, password.clone()).await?,
-            readers: server(url, password).await?,
+            writer: Database::connect(options.clone()).await?,
+            readers: Database::connect(options).await?,
+        })
+    }
+
+    /// The same, without asking the server anything yet: only a wrong address fails.
+    pub async fn connect_later(url: &str, password: Option<String>) -> Result<Self> {
+        let mut options = server(url, password);
+        options.connect_lazy(true);
+        Ok(Self {
+            writer: Database::connect(options.clone()).await?,
+            readers: Database::connect(options).await?,
         })
     }
 
@@ -163,11 +176,11 @@ impl Db {
     }
 }
 
-async fn server(url: &str, password: Option<String>) -> Result<DatabaseConnection> {
+fn server(url: &str, password: Option<String>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(POOL)
-        .acquire_timeout(Duration::from_secs(2))
+        .acquire_timeout(AWAY)
         .sqlx_logging(false);
     dialect::prepare(&mut options);
     if let Some(password) = password {
@@ -176,7 +189,7 @@ async fn server(url: &str, password: Option<String>) -> Result<DatabaseConnectio
             .map_sqlx_mysql_opts(move |mysql| mysql.password(&password))
             .map_sqlx_postgres_opts(move |postgres| postgres.password(&same));
     }
-    Ok(Database::connect(options).await?)
+    options
 }
 
 async fn sqlite(file: &Path, connections: u32) -> Result<DatabaseConnection> {

@@ -212,6 +212,18 @@ impl Delivery {
         self.0.options.cdn.as_ref().is_some_and(Cdn::signs)
     }
 
+    /// How long an address that was given out may answer after its video is withdrawn.
+    pub fn loose(&self) -> Duration {
+        let options = &self.0.options;
+        let life = |mode| match mode {
+            DeliveryMode::Redirect => options.redirect_for,
+            DeliveryMode::Direct | DeliveryMode::Cdn => options.signed_for,
+            DeliveryMode::Auto if self.0.direct.is_some() => options.signed_for,
+            DeliveryMode::Auto | DeliveryMode::Proxy => Duration::ZERO,
+        };
+        life(options.mode).max(life(options.private_mode))
+    }
+
     /// What signs parts for browsers; `None`: they go through stream.
     pub async fn uploads(&self) -> Option<SharedDirect> {
         let goes = match self.0.options.uploads {

@@ -5,7 +5,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{Role, Site, free_port};
+use rustix::process::Signal;
+
+use crate::{Role, Site, free_port, servers::end};
 
 /// A balancer and its fronts; ends when dropped.
 #[derive(Debug)]
@@ -18,11 +20,8 @@ pub struct Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // Asked, not killed: nginx ends its workers then.
-        let id = i32::try_from(self.child.id()).ok();
-        if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        }
+        // Asked, not killed: it ends its workers then.
+        end(self.child.id(), Signal::TERM);
         let _ = self.child.wait();
     }
 }
@@ -91,7 +90,7 @@ impl Fronts {
         let pid = format!("pid {}/pid;", folder.path().display());
         let foreground = format!("daemon off; {pid}");
         let (check, run) = match engine {
-            "haproxy" => (vec!["-c", "-f", &file], vec!["-db", "-f", &file]),
+            "haproxy" => (vec!["-c", "-f", &file], vec!["-W", "-db", "-f", &file]),
             _ => (
                 vec!["-t", "-c", &file, "-g", &pid],
                 vec!["-c", &file, "-g", &foreground],
@@ -121,6 +120,11 @@ impl Fronts {
 }
 
 impl Balancer {
+    /// Has HAProxy read its configuration again: a fresh worker takes over.
+    pub fn reload(&self) {
+        end(self.child.id(), Signal::USR2);
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()

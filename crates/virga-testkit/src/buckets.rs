@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::servers::{begin, command, end, ordinary_user};
+use crate::servers::{Begun, begin, command, end, ordinary_user};
 
 /// The one account of the server.
 const ACCESS_KEY: &str = "virga-test";
@@ -100,9 +100,58 @@ impl BucketServer {
         }
     }
 
+    /// Ends it as a crash would, and starts it again over the same data.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn restart(&mut self) {
+        self.end();
+        let again = async {
+            let (id, waiting) = spawn(self.folder.path(), self.ports)?;
+            self.id = id;
+            self.waiting = Some(waiting);
+            self.wait("", &[403]).await
+        };
+        if let Err(error) = again.await {
+            panic!("SeaweedFS: {error:#}");
+        }
+    }
+
+    fn end(&mut self) {
+        end(self.id, rustix::process::Signal::KILL);
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.join();
+        }
+    }
+
+    /// Changes an object behind everybody's back; `None` removes it.
+    ///
+    /// # Panics
+    /// Where the server does not.
+    pub async fn tamper(&self, bucket: &str, key: &str, bytes: Option<Vec<u8>>) {
+        let done = async {
+            let url = format!("http://127.0.0.1:{}/buckets/{bucket}/{key}", self.ports[4]);
+            let client = client()?;
+            let request = match bytes {
+                Some(bytes) => client.put(url).body(bytes),
+                None => client.delete(url),
+            };
+            request.send().await?.error_for_status()?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = done.await {
+            panic!("{key} of {bucket}: {error:#}");
+        }
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[6])
+    }
+
+    /// The port of its S3 side on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.ports[6]
     }
 
     /// Its process.
@@ -129,10 +178,7 @@ impl BucketServer {
 
 impl Drop for BucketServer {
     fn drop(&mut self) {
-        end(self.id, rustix::process::Signal::KILL);
-        if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.join();
-        }
+        self.end();
     }
 }
 
@@ -302,9 +348,9 @@ fn kept_program() -> anyhow::Result<PathBuf> {
         .context("target/tools/seaweedfs/weed is missing: run `scripts/need test`")
 }
 
-fn spawn(folder: &Path, ports: [u16; 8]) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+fn spawn(folder: &Path, ports: [u16; 8]) -> anyhow::Result<Begun> {
     let data = folder.join("data");
-    std::fs::create_dir(&data)?;
+    std::fs::create_dir_all(&data)?;
     let mut server = command("setpriv");
     server.args(["--pdeathsig", "KILL"]);
     if rustix::process::geteuid().is_root() {

@@ -1,6 +1,6 @@
 //! A whole cluster on one machine: HAProxy before two of each role, on MariaDB and SeaweedFS.
 
-use crate::{Balancer, BucketServer, Fronts, Person, Role, Site, Sql, SqlServer};
+use crate::{Balancer, BucketServer, FaultyLine, Fronts, Person, Role, Site, Sql, SqlServer};
 
 /// The four roles, in no order that matters.
 pub const ROLES: [Role; 4] = [Role::Api, Role::Web, Role::Stream, Role::Dispatcher];
@@ -12,6 +12,10 @@ pub struct Cluster {
     pub balancer: Balancer,
     /// Two of each role.
     pub machines: [Site; 2],
+    /// From the roles to the database.
+    pub database_line: FaultyLine,
+    /// From the roles to the bucket.
+    pub bucket_line: FaultyLine,
     /// The bucket.
     pub bucket: BucketServer,
     /// The database.
@@ -27,14 +31,22 @@ impl Cluster {
         let database = SqlServer::start(Sql::MariaDb).await;
         let bucket = BucketServer::start().await;
         bucket.bucket("site").await;
+        let database_line = FaultyLine::to(database.port()).await;
+        let bucket_line = FaultyLine::to(bucket.port()).await;
         let fronts = Fronts::new();
         let mut first = fronts.site(program);
-        first.set("VIRGA_DATABASE__URL", &database.database("site").await);
+        let url = database.database("site").await;
+        let through = format!(":{}/", database_line.port());
+        let url = url.replace(&format!(":{}/", database.port()), &through);
+        first.set("VIRGA_DATABASE__URL", &url);
         let (access, secret) = bucket.key_files();
         let (access, secret) = (access.display().to_string(), secret.display().to_string());
         for (key, value) in [
             ("KIND", "s3"),
-            ("ENDPOINT", &bucket.url()),
+            (
+                "ENDPOINT",
+                &format!("http://127.0.0.1:{}", bucket_line.port()),
+            ),
             ("REGION", bucket.region()),
             ("BUCKET", "site"),
             ("ACCESS_KEY_FILE", &access),
@@ -52,6 +64,8 @@ impl Cluster {
         Self {
             balancer,
             machines: [first, second],
+            database_line,
+            bucket_line,
             bucket,
             database,
         }

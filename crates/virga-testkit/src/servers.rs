@@ -3,7 +3,7 @@
 
 use anyhow::{Context, ensure};
 use rustix::process::Signal;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -53,15 +53,7 @@ impl SqlServer {
             Sql::MariaDb => mariadb(folder.path(), port)?,
             Sql::Postgres => postgres(folder.path(), port)?,
         };
-        let mut options = ConnectOptions::new(url(sql, port, None));
-        options
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(30))
-            .sqlx_logging(false);
-        let admin = Database::connect(options).await.with_context(|| {
-            let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            format!("it does not answer\n{log}")
-        })?;
+        let admin = connect(sql, port, folder.path()).await?;
         Ok(Self {
             sql,
             port,
@@ -75,6 +67,50 @@ impl SqlServer {
     /// Its process.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Ends it as a crash would, and starts it again over the same data.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn restart(&mut self) {
+        self.end();
+        let begun = match self.sql {
+            Sql::MariaDb => run_mariadb(self.folder.path(), self.port),
+            Sql::Postgres => run_postgres(self.folder.path(), self.port),
+        };
+        let (id, waiting) = begun.unwrap_or_else(|error| panic!("{:?}: {error:#}", self.sql));
+        self.id = id;
+        self.waiting = Some(waiting);
+        self.admin = match connect(self.sql, self.port, self.folder.path()).await {
+            Ok(admin) => admin,
+            Err(error) => panic!("{:?}: {error:#}", self.sql),
+        };
+    }
+
+    fn end(&mut self) {
+        end(self.id, Signal::QUIT);
+        if self.sql == Sql::MariaDb {
+            end(self.id, Signal::KILL);
+        }
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.join();
+        }
+    }
+
+    /// The first column of what a query answers, as text; asked as the administrator.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn ask(&self, sql: &str) -> Vec<String> {
+        let asked = async {
+            let backend = self.admin.get_database_backend();
+            let query = Statement::from_string(backend, sql);
+            let rows = self.admin.query_all_raw(query).await?;
+            rows.iter().map(|row| row.try_get_by_index(0)).collect()
+        };
+        let told: Result<_, DbErr> = asked.await;
+        told.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Makes an empty database; its address.
@@ -115,15 +151,12 @@ impl SqlServer {
 
 impl Drop for SqlServer {
     fn drop(&mut self) {
-        end(self.id, Signal::QUIT);
-        if self.sql == Sql::MariaDb {
-            end(self.id, Signal::KILL);
-        }
-        if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.join();
-        }
+        self.end();
     }
 }
+
+/// A process's id, and the thread that waits for its end.
+pub(crate) type Begun = (u32, thread::JoinHandle<()>);
 
 /// Sends a process a signal.
 pub(crate) fn end(id: u32, signal: Signal) {
@@ -147,13 +180,34 @@ fn url(sql: Sql, port: u16, database: Option<&str>) -> String {
     }
 }
 
-fn mariadb(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
-    let data = folder.join("data");
+/// The administrator's connection, once it answers.
+async fn connect(sql: Sql, port: u16, folder: &Path) -> anyhow::Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url(sql, port, None));
+    options
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
+        .sqlx_logging(false);
+    Database::connect(options).await.with_context(|| {
+        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        format!("it does not answer\n{log}")
+    })
+}
+
+fn mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
     let mut install = command("mariadb-install-db");
     install
         .arg("--no-defaults")
-        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--datadir={}", folder.join("data").display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+    if rustix::process::geteuid().is_root() {
+        install.arg("--user=root");
+    }
+    finish(install)?;
+    run_mariadb(folder, port)
+}
+
+fn run_mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
+    let data = folder.join("data");
     let mut server = command("setpriv");
     server
         .args(["--pdeathsig", "KILL"])
@@ -163,57 +217,67 @@ fn mariadb(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<
         .arg(format!("--socket={}", folder.join("socket").display()))
         .arg(format!("--port={port}"))
         .args(["--bind-address=127.0.0.1", "--skip-log-bin"])
+        // What is committed outlives the process, if not the machine.
         .args([
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             "--innodb-log-file-size=32M",
         ]);
     if rustix::process::geteuid().is_root() {
-        install.arg("--user=root");
         server.arg("--user=root");
     }
-    finish(install)?;
     begin(server, folder)
 }
 
-fn postgres(folder: &Path, port: u16) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
-    let data = folder.join("data");
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
-    let programs: Vec<PathBuf> = versions
-        .flatten()
-        .map(|version| version.path().join("bin"))
-        .collect();
-    let mut install = command("setpriv");
-    let mut server = command("setpriv");
+fn postgres(folder: &Path, port: u16) -> anyhow::Result<Begun> {
     if rustix::process::geteuid().is_root() {
-        // PostgreSQL refuses root.
         let (user, group) = ordinary_user()?;
         std::os::unix::fs::chown(folder, Some(user), Some(group))?;
-        for one in [&mut install, &mut server] {
-            one.args([format!("--reuid={user}"), format!("--regid={group}")])
-                .arg("--clear-groups");
-        }
     }
-    install
-        .arg(find("initdb", &programs)?)
-        .arg("-D")
-        .arg(&data)
-        .args(["-U", "virga", "--auth=trust", "--no-sync", "-E", "UTF8"])
-        .current_dir("/");
+    let mut install = postgres_program("initdb")?;
+    install.arg("-D").arg(folder.join("data")).args([
+        "-U",
+        "virga",
+        "--auth=trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    ]);
+    finish(install)?;
+    run_postgres(folder, port)
+}
+
+fn run_postgres(folder: &Path, port: u16) -> anyhow::Result<Begun> {
+    let mut server = postgres_program("postgres")?;
     server
-        .args(["--pdeathsig", "QUIT"])
-        .arg(find("postgres", &programs)?)
         .arg("-D")
-        .arg(&data)
+        .arg(folder.join("data"))
         .arg("-k")
         .arg(folder)
         .args(["-p", &port.to_string()])
         .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        .args(["-c", "full_page_writes=off", "-c", "max_connections=200"])
-        .current_dir("/");
-    finish(install)?;
+        .args(["-c", "full_page_writes=off", "-c", "max_connections=200"]);
     begin(server, folder)
+}
+
+/// One of its programs, as somebody whom it does not refuse: root it does.
+fn postgres_program(name: &str) -> anyhow::Result<Command> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let folders: Vec<PathBuf> = versions
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .collect();
+    let mut program = command("setpriv");
+    program.args(["--pdeathsig", "QUIT"]).current_dir("/");
+    if rustix::process::geteuid().is_root() {
+        let (user, group) = ordinary_user()?;
+        program
+            .args([format!("--reuid={user}"), format!("--regid={group}")])
+            .arg("--clear-groups");
+    }
+    program.arg(find(name, &folders)?);
+    Ok(program)
 }
 
 /// Someone who is not root: the package's own user, or else nobody.
@@ -258,10 +322,7 @@ fn finish(mut command: Command) -> anyhow::Result<()> {
 
 /// Starts it from a thread that lives as long as it does: the kernel ends it (`--pdeathsig`) when
 /// that thread goes, so that a test that is killed leaves no server behind.
-pub(crate) fn begin(
-    mut command: Command,
-    folder: &Path,
-) -> anyhow::Result<(u32, thread::JoinHandle<()>)> {
+pub(crate) fn begin(mut command: Command, folder: &Path) -> anyhow::Result<Begun> {
     let log = std::fs::File::create(folder.join("log"))?;
     command.stdout(log.try_clone()?).stderr(log);
     let (sender, receiver) = mpsc::channel();

@@ -160,7 +160,34 @@ impl Site {
         }
     }
 
+    /// Starts a role on a free port, or on the one that it had, and does not wait for it.
+    ///
+    /// # Panics
+    /// Where the program cannot be started.
+    pub fn launch(&mut self, role: Role) {
+        let running = self.running.get(&role);
+        let port = running.map_or_else(free_port, |running| running.port);
+        if let Err(error) = self.try_launch(role, port) {
+            panic!("{error:#}");
+        }
+    }
+
+    /// Waits until a role that was launched is ready.
+    ///
+    /// # Panics
+    /// Where it does not get ready; with its output.
+    pub fn wait_ready(&mut self, role: Role) {
+        if let Err(error) = self.try_wait_ready(role) {
+            panic!("{error:#}\n{}", self.output());
+        }
+    }
+
     fn try_start(&mut self, role: Role, port: u16) -> anyhow::Result<()> {
+        self.try_launch(role, port)?;
+        self.try_wait_ready(role)
+    }
+
+    fn try_launch(&mut self, role: Role, port: u16) -> anyhow::Result<()> {
         self.kill(role);
         #[expect(
             clippy::disallowed_methods,
@@ -180,6 +207,10 @@ impl Site {
         self.collect(child.stdout.take().context("its output")?);
         self.collect(child.stderr.take().context("its log")?);
         self.running.insert(role, Running { child, port });
+        Ok(())
+    }
+
+    fn try_wait_ready(&mut self, role: Role) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_ready(role) {
             let running = self.running.get_mut(&role).context("it was started")?;

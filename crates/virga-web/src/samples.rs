@@ -6,7 +6,10 @@ use virga_core::{
     permission::Role,
     upload::UploadState,
     video::{VideoState, Visibility},
-    wire::{Comment, FormOffer, Me, Page, Playback, Problem, Upload, UploadMode, Video, Warning},
+    wire::{
+        Comment, FormOffer, Me, Page, Playback, Problem, Registration, Site, Upload, UploadMode,
+        Video, Warning,
+    },
 };
 
 use crate::{
@@ -230,7 +233,16 @@ impl edit::EditPage {
     fn sample(f: Frame, field: &str) -> Self {
         let errors = wrong(f.lang, field);
         let form = edit::EditForm::sample(NASTY);
-        let mut page = edit::page(f, 604_800, VideoId::random(&OsEntropy), form);
+        let site = Site {
+            name: NASTY.into(),
+            registration: Registration::Open,
+            needs_setup: false,
+            upload_max: 1000,
+            undo_seconds: 604_800,
+            media_origins: Vec::new(),
+            loose_seconds: 7200,
+        };
+        let mut page = edit::page(f, &site, VideoId::random(&OsEntropy), form);
         page.errors = errors;
         page
     }

@@ -207,6 +207,7 @@ fn unknown_site() -> Site {
         upload_max: 0,
         undo_seconds: 0,
         media_origins: Vec::new(),
+        loose_seconds: 0,
     }
 }
 

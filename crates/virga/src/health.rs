@@ -17,9 +17,13 @@ use prometheus_client::{
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use virga_db::{Db, jobs};
 use virga_http::viewer::Address;
@@ -31,6 +35,8 @@ pub(crate) struct Health {
     pub(crate) db: Option<Db>,
     pub(crate) store: Option<SharedStore>,
     pub(crate) stop: CancellationToken,
+    /// Whether what waits for the database is set up.
+    started: Arc<AtomicBool>,
     peers: Vec<Peer>,
     metrics: Arc<Metrics>,
 }
@@ -66,6 +72,8 @@ struct Metrics {
 
 /// What another role gets to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What database and store get: they may be busy, and the balancer waits about as long.
+const STORAGE_PATIENCE: Duration = Duration::from_millis(1900);
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 impl Metrics {
@@ -99,12 +107,18 @@ impl Metrics {
 impl Health {
     pub(crate) fn new(db: Option<Db>, store: Option<SharedStore>, stop: CancellationToken) -> Self {
         Self {
+            started: Arc::new(AtomicBool::new(db.is_none())),
             db,
             store,
             stop,
             peers: Vec::new(),
             metrics: Arc::new(Metrics::new()),
         }
+    }
+
+    /// What waited for the database is set up.
+    pub(crate) fn set_started(&self) {
+        self.started.store(true, Ordering::SeqCst);
     }
 
     /// Names a role that `/readyz` tells the absence of.
@@ -123,7 +137,7 @@ impl Health {
     async fn away(&self) -> String {
         let mut lines = String::new();
         for peer in &self.peers {
-            let asked = tokio::time::timeout(PATIENCE, (peer.answers)()).await;
+            let asked = timeout(PATIENCE, (peer.answers)()).await;
             if !asked.unwrap_or(false) {
                 lines = lines + "without " + peer.name + "\n";
             }
@@ -150,16 +164,23 @@ impl Health {
             missing.push("stopping".to_owned());
         }
         if let Some(db) = &self.db {
-            if let Err(error) = db.ping().await {
-                missing.push(format!("database ({}): {error}", db.engine()));
-            } else if db.pending_migrations().await.unwrap_or(1) > 0 {
-                missing.push(format!("database ({}): run `virga migrate`", db.engine()));
+            let engine = db.engine();
+            match timeout(STORAGE_PATIENCE, db.pending_migrations()).await {
+                Ok(Ok(0)) if !self.started.load(Ordering::SeqCst) => {
+                    missing.push("starting".to_owned());
+                }
+                Ok(Ok(0)) => {}
+                Ok(Ok(_)) => missing.push(format!("database ({engine}): run `virga migrate`")),
+                Ok(Err(error)) => missing.push(format!("database ({engine}): {error}")),
+                Err(_) => missing.push(format!("database ({engine}): it does not answer")),
             }
         }
-        if let Some(store) = &self.store
-            && let Err(error) = store.check_answers().await
-        {
-            missing.push(format!("objects: {error}"));
+        if let Some(store) = &self.store {
+            match timeout(STORAGE_PATIENCE, store.check_answers()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => missing.push(format!("objects: {error}")),
+                Err(_) => missing.push("objects: they do not answer".to_owned()),
+            }
         }
         missing
     }

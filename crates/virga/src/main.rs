@@ -11,6 +11,7 @@ mod lifecycle;
 mod objects;
 mod parts;
 mod roles;
+mod start;
 mod telemetry;
 
 use clap::Parser;

@@ -105,8 +105,17 @@ fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
     Ok(Some(uri))
 }
 
+/// When a database server is asked for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Now: a command cannot do without.
+    Now,
+    /// With the first query: a role waits for it.
+    Later,
+}
+
 /// Opens the database as it is.
-pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
+pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<Db> {
     let opened = if let Some(url) = &config.database.url {
         let file = config.database.password_file.as_ref();
         let password = file.map(|file| {
@@ -115,7 +124,11 @@ pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
             })?;
             anyhow::Ok(content.lines().next().unwrap_or_default().to_owned())
         });
-        Db::connect(url, password.transpose()?).await
+        let password = password.transpose()?;
+        match ask {
+            Ask::Now => Db::connect(url, password).await,
+            Ask::Later => Db::connect_later(url, password).await,
+        }
     } else {
         fs::create_dir_all(&config.data.dir)?;
         Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
@@ -126,7 +139,7 @@ pub(crate) async fn open_database(config: &Config) -> anyhow::Result<Db> {
 /// Opens the database and brings it up to date; of several processes, on whatever machines, one at
 /// a time.
 pub(crate) async fn migrated_database(config: &Config) -> anyhow::Result<Db> {
-    let db = open_database(config).await?;
+    let db = open_database(config, Ask::Now).await?;
     db.migrate()
         .await
         .context("cannot bring the database up to date")?;

@@ -37,6 +37,7 @@ pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
     let site = state.app.site(state.config.accounts.registration).await?;
     Ok(Json(Site {
         media_origins: state.delivery.origins(),
+        loose_seconds: state.delivery.loose().as_secs(),
         ..site
     }))
 }

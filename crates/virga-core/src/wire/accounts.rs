@@ -162,4 +162,8 @@ pub struct Site {
     /// Origins besides the site's own that media comes from and files go to: a bucket's, a CDN's.
     #[serde(default)]
     pub media_origins: Vec<String>,
+    /// How long a media address that was given out may answer after its video is withdrawn,
+    /// seconds; 0: not at all.
+    #[serde(default)]
+    pub loose_seconds: u64,
 }

@@ -73,6 +73,10 @@ edit-delete-hint = { $n ->
     [one] A deleted video can be restored for one day.
    *[other] A deleted video can be restored for { $shown } days.
   }
+edit-loose = { $n ->
+    [one] Media addresses that were already given out work for up to a minute longer.
+   *[other] Media addresses that were already given out work for up to { $shown } minutes longer.
+  }
 edit-forever = Delete for ever…
 edit-forever-hint = The video, its file and its comments are gone at once. This cannot be undone.
 edit-forever-go = Delete “{ $title }” for ever

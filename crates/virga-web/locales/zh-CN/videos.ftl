@@ -72,6 +72,9 @@ edit-delete-hint = { $n ->
     [0] 删除的视频在短时间内可以恢复。
    *[other] 删除的视频在 { $shown } 天内可以恢复。
   }
+edit-loose = { $n ->
+   *[other] 已经发出的媒体地址最多还能使用 { $shown } 分钟。
+  }
 edit-forever = 彻底删除…
 edit-forever-hint = 视频、原文件和评论会立即消失，无法撤销。
 edit-forever-go = 彻底删除“{ $title }”

@@ -7,7 +7,11 @@ use axum::{
 };
 use http::StatusCode;
 use serde::Deserialize;
-use virga_core::{VideoId, video::Visibility, wire::VideoPatch};
+use virga_core::{
+    VideoId,
+    video::Visibility,
+    wire::{Site, VideoPatch},
+};
 
 use crate::{
     errors::FormErrors,
@@ -32,6 +36,8 @@ pub(crate) struct EditPage {
     pub(crate) description: String,
     pub(crate) visibility: String,
     pub(crate) undo_text: String,
+    /// How long what was given out goes on, where anything does.
+    pub(crate) loose_text: Option<String>,
     pub(crate) errors: FormErrors,
 }
 
@@ -58,9 +64,12 @@ impl EditForm {
 }
 
 /// The page for these values.
-pub(crate) fn page(f: Frame, undo_seconds: u64, id: VideoId, form: EditForm) -> EditPage {
-    let days = undo_seconds / 86_400;
+pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPage {
+    let days = site.undo_seconds / 86_400;
+    let minutes = site.loose_seconds.div_ceil(60);
+    let loose = f.lang.count("edit-loose", minutes, &minutes.to_string());
     EditPage {
+        loose_text: (minutes > 0).then_some(loose),
         undo_text: f.lang.count("edit-delete-hint", days, &days.to_string()),
         id: id.to_string(),
         title: form.title,
@@ -89,7 +98,7 @@ pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
         visibility: video.visibility.as_str().to_owned(),
     };
     let frame = visit.frame.clone();
-    Ok(visit.ok(&page(frame, visit.site.undo_seconds, id, form)))
+    Ok(visit.ok(&page(frame, &visit.site, id, form)))
 }
 
 /// `POST /v/{id}/edit`.
@@ -107,7 +116,7 @@ pub(crate) async fn submit(
         Ok(_) => Ok(Redirect::to(&format!("/v/{id}")).into_response()),
         Err(error) => {
             let problem = visit.refusal(error)?;
-            let mut page = page(visit.frame.clone(), visit.site.undo_seconds, id, form);
+            let mut page = page(visit.frame.clone(), &visit.site, id, form);
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             let status =
                 StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);

@@ -40,7 +40,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
 
 async fn database(config: &Config) -> Finding {
     let look = async {
-        let db = parts::open_database(config).await?;
+        let db = parts::open_database(config, parts::Ask::Now).await?;
         let pending = db.pending_migrations().await?;
         anyhow::Ok((db.engine(), db.version().await?, pending))
     };

@@ -21,7 +21,7 @@ pub(crate) async fn run(config: &Config, options: &Fsck) -> ExitCode {
 }
 
 async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
-    let db = parts::open_database(config).await?;
+    let db = parts::open_database(config, parts::Ask::Now).await?;
     let app = Parts::open(config.clone()).await?.app(db);
     let report = app.fsck(options.repair).await?;
     if options.json {

@@ -7,10 +7,17 @@ use virga_core::paths::{self, RoleName};
 
 use crate::{cli::Balancer, config::BalancerConfig};
 
+const AWAY_PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The site does not answer just now. Try again in a moment.","code":"unavailable","retry_after":2}"#;
+const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site does not answer just now. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
+
 /// What both engines are told.
 #[derive(Debug)]
 struct Plan<'a> {
     config: &'a BalancerConfig,
+    /// What programs are answered where no replica is ready (RFC 9457).
+    away_problem: &'static str,
+    /// What browsers are.
+    away_page: &'static str,
     certificate: Option<String>,
     /// Path prefix of the public origin and the group of replicas that answers it; all else is web.
     routes: Vec<(&'static str, &'static str)>,
@@ -83,6 +90,8 @@ fn plan(config: &BalancerConfig) -> anyhow::Result<Plan<'_>> {
     });
     Ok(Plan {
         config,
+        away_problem: AWAY_PROBLEM,
+        away_page: AWAY_PAGE,
         certificate: config.certificate.as_deref().map(word).transpose()?,
         routes: routes.collect(),
     })

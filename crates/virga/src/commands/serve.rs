@@ -1,40 +1,65 @@
 //! `serve` and the four roles.
 
+use axum::Router;
 use futures_util::FutureExt;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
-use virga_app::App;
+use virga_app::{App, SetupLink};
 use virga_core::paths::RoleName;
+use virga_db::Db;
 
 use super::say;
 use crate::{
     config::Config,
     health::Health,
     lifecycle::Lifecycle,
-    parts::{Parts, migrated_database},
-    roles, telemetry,
+    parts::{Ask, Parts, open_database},
+    roles,
+    start::{Later, once_answered},
+    telemetry,
 };
 
 /// The whole site in one process on one port.
 pub(crate) async fn all(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let db = migrated_database(&config).await?;
+    let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
     let (life, app) = (Lifecycle::default(), parts.app(db.clone()));
     let listener = roles::bind(&parts, RoleName::Web).await?;
     let address = listener.local_addr()?;
-    let api = roles::api(&parts, app.clone(), &life).await?;
-    let client = roles::in_process(api.clone());
+    let api = Later::default();
+    let client = roles::in_process(api.router());
     let stream = roles::stream(&parts, client.clone(), &life);
-    let router = roles::merged(roles::web(&parts, client), api, stream);
-    roles::dispatcher(&parts, app.clone(), &life)?;
-    let health = Health::new(
-        Some(db),
-        Some(Arc::clone(&parts.objects.store)),
-        life.stop.clone(),
-    );
-    roles::listen(&parts, listener, router, health, &life);
-    greet(&parts, &app, address).await?;
-    life.run().await
+    let router = roles::merged(roles::web(&parts, client), api.router(), stream);
+    let health = health(Some(&db), &parts, &life);
+    roles::listen(&parts, listener, router, health.clone(), &life);
+    let ended = life.clone().run();
+    life.clone().vital("start", async move {
+        let work = || set_up_api(&parts, &app, &life);
+        if let Some((router, link)) = once_answered(&db, &life, work).await? {
+            api.set(router);
+            roles::dispatcher(&parts, app, &life)?;
+            health.set_started();
+            greet(&parts, link.as_ref(), address);
+        }
+        life.stop.cancelled().await;
+        Ok(())
+    });
+    ended.await
+}
+
+/// The control plane, and the link to its first administrator where it has none yet.
+async fn set_up_api(
+    parts: &Parts,
+    app: &App,
+    life: &Lifecycle,
+) -> anyhow::Result<(Router, Option<SetupLink>)> {
+    let router = roles::api(parts, app.clone(), life).await?;
+    Ok((router, app.offer_setup().await?))
+}
+
+fn health(db: Option<&Db>, parts: &Parts, life: &Lifecycle) -> Health {
+    let store = Arc::clone(&parts.objects.store);
+    Health::new(db.cloned(), Some(store), life.stop.clone())
 }
 
 /// Pages only.
@@ -55,26 +80,31 @@ pub(crate) async fn web(config: Config) -> anyhow::Result<ExitCode> {
 /// Control plane only.
 pub(crate) async fn api(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let db = migrated_database(&config).await?;
+    let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
     let (life, app) = (Lifecycle::default(), parts.app(db.clone()));
     let listener = roles::bind(&parts, RoleName::Api).await?;
-    let address = listener.local_addr()?;
-    let router = roles::api(&parts, app.clone(), &life).await?;
-    listening(RoleName::Api, address);
-    let health = Health::new(
-        Some(db),
-        Some(Arc::clone(&parts.objects.store)),
-        life.stop.clone(),
-    );
-    roles::listen(&parts, listener, router, health, &life);
-    if let Some(link) = app.offer_setup().await? {
-        say(format!(
-            "First administrator: open {} on the site, within an hour.",
-            link.path()
-        ));
-    }
-    life.run().await
+    listening(RoleName::Api, listener.local_addr()?);
+    let api = Later::default();
+    let health = health(Some(&db), &parts, &life);
+    roles::listen(&parts, listener, api.router(), health.clone(), &life);
+    let ended = life.clone().run();
+    life.clone().vital("start", async move {
+        let work = || set_up_api(&parts, &app, &life);
+        if let Some((router, link)) = once_answered(&db, &life, work).await? {
+            api.set(router);
+            health.set_started();
+            if let Some(link) = link {
+                say(format!(
+                    "First administrator: open {} on the site, within an hour.",
+                    link.path()
+                ));
+            }
+        }
+        life.stop.cancelled().await;
+        Ok(())
+    });
+    ended.await
 }
 
 /// Data plane only.
@@ -86,12 +116,8 @@ pub(crate) async fn stream(config: Config) -> anyhow::Result<ExitCode> {
     let api = roles::remote_api(&parts)?;
     let router = roles::stream(&parts, api.clone(), &life);
     listening(RoleName::Stream, listener.local_addr()?);
-    let health = Health::new(
-        None,
-        Some(Arc::clone(&parts.objects.store)),
-        life.stop.clone(),
-    )
-    .with("api", move || roles::answers(api.clone()).boxed());
+    let health =
+        health(None, &parts, &life).with("api", move || roles::answers(api.clone()).boxed());
     roles::listen(&parts, listener, router, health, &life);
     life.run().await
 }
@@ -99,26 +125,33 @@ pub(crate) async fn stream(config: Config) -> anyhow::Result<ExitCode> {
 /// Workers only.
 pub(crate) async fn dispatcher(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let db = migrated_database(&config).await?;
+    let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
     let life = Lifecycle::default();
     let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
-    roles::dispatcher(&parts, parts.app(db.clone()), &life)?;
-    let health = Health::new(
-        Some(db),
-        Some(Arc::clone(&parts.objects.store)),
-        life.stop.clone(),
-    );
-    roles::listen(&parts, listener, axum::Router::new(), health, &life);
-    life.run().await
+    let health = health(Some(&db), &parts, &life);
+    roles::listen(&parts, listener, Router::new(), health.clone(), &life);
+    let ended = life.clone().run();
+    life.clone().vital("start", async move {
+        if once_answered(&db, &life, || async { Ok(()) })
+            .await?
+            .is_some()
+        {
+            roles::dispatcher(&parts, parts.app(db.clone()), &life)?;
+            health.set_started();
+        }
+        life.stop.cancelled().await;
+        Ok(())
+    });
+    ended.await
 }
 
 fn listening(role: RoleName, address: SocketAddr) {
     say(format!("virga {} listens on {address}", role.as_str()));
 }
 
-async fn greet(parts: &Parts, app: &App, address: SocketAddr) -> anyhow::Result<()> {
+fn greet(parts: &Parts, link: Option<&SetupLink>, address: SocketAddr) {
     let site = match &parts.config.http.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
@@ -130,11 +163,10 @@ async fn greet(parts: &Parts, app: &App, address: SocketAddr) -> anyhow::Result<
             "  (plain http: fine at home; on the internet put https in front and set http.public_url)",
         );
     }
-    if let Some(link) = app.offer_setup().await? {
+    if let Some(link) = link {
         say(format!(
             "First administrator: open {site}{} within an hour. The link works once.",
             link.path()
         ));
     }
-    Ok(())
 }

@@ -5,14 +5,9 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use virga_testkit::{Answer, Clip, Cluster, Fronts, Person, ROLES, Role, Site, sha256};
+use virga_testkit::{Clip, Fronts, Person, Role, Site};
 
-use reqwest::Method;
-
-use crate::{
-    VIRGA,
-    buckets::{PART, long_clip},
-};
+use crate::VIRGA;
 
 #[tokio::test]
 async fn four_roles_behind_haproxy_are_one_site() {
@@ -213,84 +208,4 @@ fn what_a_balancer_cannot_be_told_is_said() {
     site.set("VIRGA_BALANCER__WEB", "[\"10.0.0.2:80 backup; evil\"]");
     let (code, said) = site.run(&["lb", "nginx"]);
     assert!(code != 0 && said.contains("is not HOST:PORT"), "{said}");
-}
-
-/// Does it again while a replica that was asked is being killed, as a browser does.
-async fn insist(ask: impl AsyncFn() -> reqwest::Result<Answer>, right: &[u16]) -> Answer {
-    let until = Instant::now() + Duration::from_secs(30);
-    loop {
-        let answer = ask().await;
-        match answer {
-            Ok(answer) if right.contains(&answer.status.as_u16()) => return answer,
-            answer => assert!(Instant::now() < until, "{answer:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_on_mariadb_and_a_bucket_loses_nothing_whoever_of_it_is_killed() {
-    let mut cluster = Cluster::start(VIRGA).await;
-    let stranger = Person::new(&cluster.balancer.url);
-    let ann = stranger.register("ann").await;
-    let clip = long_clip();
-    let video = ann.draft("Rain", "public").await;
-    let upload = ann.open_upload(&video, clip.len()).await;
-    let id = upload["id"].as_str().unwrap();
-    let sign = format!("/api/v1/uploads/{id}/parts/sign");
-    let parts: Vec<&[u8]> = clip.chunks(PART).collect();
-    // With each kill a part, and at the last one the end.
-    for (n, role) in ROLES.into_iter().enumerate() {
-        for machine in [0, 1] {
-            cluster.machines[machine].kill(role);
-            let me = insist(
-                async || {
-                    ann.try_send(ann.request(Method::GET, "/api/v1/users/me"))
-                        .await
-                },
-                &[200],
-            )
-            .await;
-            assert_eq!(me.json()["name"], "ann", "the session holds");
-            let page = insist(
-                async || stranger.try_send(stranger.request(Method::GET, "/")).await,
-                &[200],
-            )
-            .await;
-            assert!(page.text().contains("Virga"));
-            if let Some(part) = parts.get(n) {
-                let ask = serde_json::json!({"numbers": [n + 1]});
-                let signed = async || {
-                    ann.try_send(ann.request(Method::POST, &sign).json(&ask))
-                        .await
-                };
-                let signed = insist(signed, &[200]).await.json();
-                let url = signed[0]["url"].as_str().unwrap().to_owned();
-                let put = async || {
-                    ann.try_send(ann.request(Method::PUT, &url).body(part.to_vec()))
-                        .await
-                };
-                insist(put, &[204]).await;
-            }
-            cluster.machines[machine].start(role);
-        }
-    }
-    let complete = format!("/api/v1/uploads/{id}/complete");
-    let complete = async || ann.try_send(ann.request(Method::POST, &complete)).await;
-    insist(complete, &[202]).await;
-    ann.wait_for(&video, &["playable", "ready"]).await;
-    // The workers die over their job, one after the other; it is carried on.
-    for machine in &mut cluster.machines {
-        machine.kill(Role::Dispatcher);
-        machine.start(Role::Dispatcher);
-    }
-    ann.wait_for(&video, &["ready"]).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
-    assert_eq!(sha256(&source.expect(200).body), sha256(&clip));
-    let playback = stranger.playback(&video).await;
-    for url in stranger.media_urls(playback["hls"].as_str().unwrap()).await {
-        let _ = stranger.get(&url).await.expect(200);
-    }
-    let (code, report) = cluster.machines[0].run(&["fsck"]);
-    assert_eq!(code, 0, "{report}");
 }

@@ -1,0 +1,70 @@
+// A cluster and a viewer: whatever is killed while a film runs, it runs on as it does when nothing is.
+
+import { stat } from "node:fs/promises";
+import { stroll } from "../clips.mjs";
+import { startCluster } from "../cluster.mjs";
+import { expect, signUp, test as base, untilReady, upload } from "../fixtures.mjs";
+import { play, player } from "../player.mjs";
+
+const test = base.extend({
+  site: [
+    async ({}, use) => {
+      const cluster = await startCluster();
+      await use(cluster);
+      await cluster.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+});
+
+/** Milliseconds that a film stood still after it had begun. */
+async function watch(page, id, meanwhile) {
+  // A line on which it takes most of the film's time to come: no kill finds it all there.
+  const line = await page.context().newCDPSession(page);
+  const { size } = await stat(await stroll());
+  await line.send("Network.enable");
+  await line.send("Network.emulateNetworkConditions", {
+    offline: false, latency: 20, uploadThroughput: -1, downloadThroughput: size / 25,
+  });
+  await page.goto(`/v/${id}`);
+  await play(page);
+  const stood = await player(page).evaluateHandle((video) => {
+    const told = { total: 0, since: undefined };
+    video.addEventListener("waiting", () => (told.since ??= performance.now()));
+    video.addEventListener("playing", () => {
+      if (told.since !== undefined) told.total += performance.now() - told.since;
+      told.since = undefined;
+    });
+    return told;
+  });
+  await meanwhile();
+  await expect.poll(() => player(page).evaluate((video) => video.ended), { timeout: 90_000 }).toBe(true);
+  return stood.evaluate((told) => told.total);
+}
+
+test.setTimeout(300_000);
+// A page may ask just when the replica that had begun to answer it is killed.
+test.use({ expected: async ({}, use) => use([/Failed to load resource/, /net::ERR_/]) });
+
+test("a film runs on while every replica is killed in turn", async ({ page, site, visitor }) => {
+  await signUp(page, { next: "/upload" });
+  const id = await upload(page, await stroll());
+  await untilReady(page, id);
+  const control = await watch(await visitor(), id, async () => {});
+  const viewer = await visitor();
+  const stood = await watch(viewer, id, async () => {
+    let killed = 0;
+    for (const role of ["stream", "api", "web", "dispatcher"]) {
+      for (const n of [1, 2]) {
+        await site.tell(`kill ${role} ${n}`, /is gone/);
+        killed += 1;
+        const place = () => player(viewer).evaluate((video) => video.currentTime);
+        await expect.poll(place, { timeout: 60_000 }).toBeGreaterThan(killed * 3);
+        await site.tell(`start ${role} ${n}`, /runs as process/);
+      }
+    }
+  });
+  console.log(`stood still: ${Math.round(stood)} ms, and ${Math.round(control)} ms when nothing was killed`);
+  expect(stood - control, "milliseconds that the kills cost").toBeLessThan(500);
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+});
