@@ -42,7 +42,8 @@ impl FaultyLine {
         let own = listener.local_addr().expect("it is bound").port();
         let (fault, seen) = watch::channel(Fault::None);
         let target = SocketAddr::from(([127, 0, 0, 1], port));
-        let _ended_with_the_sender = tokio::task::spawn(run(listener, target, seen));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the sender")]
+        let _running = tokio::spawn(run(listener, target, seen));
         Self { port: own, fault }
     }
 

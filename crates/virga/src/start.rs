@@ -54,10 +54,10 @@ fn starting() -> Failure {
 pub(crate) async fn once_answered<T, F>(
     db: &Db,
     life: &Lifecycle,
-    work: impl Fn() -> F,
+    work: impl Fn() -> F + Sync,
 ) -> anyhow::Result<Option<T>>
 where
-    F: Future<Output = anyhow::Result<T>>,
+    F: Future<Output = anyhow::Result<T>> + Send,
 {
     let attempt = || async {
         db.migrate()

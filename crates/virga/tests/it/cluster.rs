@@ -1,5 +1,6 @@
 //! A cluster of real servers: everything in it is killed, cut off, slowed and frozen in turn while
 //! people use it. Nothing that it acknowledged is lost, and a check that knows its own faults says so.
+#![expect(clippy::print_stdout, reason = "rates are read by people")]
 
 mod check;
 mod record;
@@ -105,9 +106,10 @@ impl Stage {
         ] {
             for database in [true, false] {
                 self.with_upload(async |cluster, traffic| {
-                    let line = match database {
-                        true => &cluster.database_line,
-                        false => &cluster.bucket_line,
+                    let line = if database {
+                        &cluster.database_line
+                    } else {
+                        &cluster.bucket_line
                     };
                     let begun = Instant::now();
                     line.set(fault);
