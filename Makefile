@@ -7,7 +7,7 @@ DATA ?= ./data
 LISTEN ?= 0.0.0.0:8080
 
 # Used by people only.
-.PHONY: cluster
+.PHONY: cluster dist
 .PHONY: help run test test-full check audit e2e bench ui icons clean
 
 help: ## What there is
@@ -57,6 +57,11 @@ audit: ## Tools of others against the built site: schemathesis, REDbot, slowhttp
 icons: ## Draw the pages' icons again after a change in ui/icons
 	@scripts/need run
 	@scripts/icons
+
+dist: ## Pack a release: to install, and to build without a network (target/dist)
+	@scripts/need run
+	@scripts/ui
+	@scripts/dist
 
 clean: ## Remove what was built (never ./data)
 	@cargo clean

@@ -152,7 +152,7 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
         request_id: request_id(voucher.as_ref(), request),
         vouched: voucher.is_some(),
     };
-    if let Some(token) = Presented::read(request.headers(), state.config.https).token() {
+    if let Some(token) = Presented::read(request.headers(), state.config.get().https).token() {
         let hash = hash_token(token);
         if let Some(user) = session_user(state, &hash, now).await? {
             caller.viewer = Viewer::User {
@@ -168,11 +168,8 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
         }
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    let limit = if safe {
-        &state.limits.reads
-    } else {
-        &state.limits.writes
-    };
+    let limits = state.limits();
+    let limit = if safe { &limits.reads } else { &limits.writes };
     limit.take(&caller.bucket())?;
     Ok(caller)
 }

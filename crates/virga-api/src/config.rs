@@ -31,7 +31,7 @@ impl Default for AccountsConfig {
 }
 
 /// `limits.*`: per account when signed in, else per address (an IPv6 host counts as its /64).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Requests a second that change nothing.

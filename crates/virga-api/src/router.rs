@@ -72,7 +72,7 @@ pub fn openapi() -> OpenApi {
 /// The control plane.
 pub fn router(state: ApiState) -> Router {
     let (router, mut document) = parts();
-    document::limit_uploads(&mut document, state.config.limits.upload_max);
+    document::limit_uploads(&mut document, state.config.get().limits.upload_max);
     let page = reference::page(&document);
     router
         .route(

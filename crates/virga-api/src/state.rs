@@ -3,14 +3,14 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
-use virga_core::{Result, keys::KeyRing};
+use virga_core::{Live, Result, keys::KeyRing};
 use virga_db::videos;
 use virga_http::limit::Limit;
 use virga_objects::Delivery;
 
 use crate::events::Streams;
 
-use crate::{ApiConfig, Passwords, batch::ViewBatch, failures::Failures, feed::Feed};
+use crate::{ApiConfig, LimitsConfig, Passwords, batch::ViewBatch, failures::Failures, feed::Feed};
 
 /// What the binary hands in.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct ApiParts {
     /// Where bytes may pass the nodes by.
     pub delivery: Delivery,
     /// Settings.
-    pub config: ApiConfig,
+    pub config: Live<ApiConfig>,
     /// Background work runs on it.
     pub tracker: TaskTracker,
     /// Ends event streams and background work.
@@ -36,9 +36,9 @@ pub struct ApiState {
     pub(crate) app: App,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) delivery: Delivery,
-    pub(crate) config: Arc<ApiConfig>,
+    pub(crate) config: Live<ApiConfig>,
     pub(crate) passwords: Passwords,
-    pub(crate) limits: Arc<Limits>,
+    limits: Live<Limits>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) views: ViewBatch,
     pub(crate) streams: Streams,
@@ -48,6 +48,8 @@ pub struct ApiState {
 /// Every counter that can refuse.
 #[derive(Debug)]
 pub(crate) struct Limits {
+    /// What they were made of.
+    of: LimitsConfig,
     pub(crate) reads: Limit<String>,
     pub(crate) writes: Limit<String>,
     pub(crate) sign_ups: Limit<IpAddr>,
@@ -55,10 +57,32 @@ pub(crate) struct Limits {
     pub(crate) by_address: Failures<IpAddr>,
 }
 
+impl Limits {
+    fn new(of: &LimitsConfig) -> Self {
+        Self {
+            of: of.clone(),
+            reads: Limit::per_second("rate.reads", of.reads_per_second, of.burst_seconds),
+            writes: Limit::per_second("rate.writes", of.writes_per_second, of.burst_seconds),
+            sign_ups: Limit::per_window("rate.sign-ups", of.sign_ups_per_hour, HOUR),
+            by_name: Failures::new(of.failed_sign_ins_per_name, FIVE_MINUTES),
+            by_address: Failures::new(of.failed_sign_ins_per_address, FIVE_MINUTES),
+        }
+    }
+}
+
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl ApiState {
+    /// The counters; where the settings changed, fresh ones.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        let config = self.config.get();
+        if self.limits.get().of != config.limits {
+            self.limits.set(Limits::new(&config.limits));
+        }
+        self.limits.get()
+    }
+
     /// Starts the background work: the feed's tail and the view batches.
     pub async fn start(parts: ApiParts) -> Result<Self> {
         let ApiParts {
@@ -69,19 +93,7 @@ impl ApiState {
             tracker,
             stop,
         } = parts;
-        let limits = &config.limits;
-        let limits = Limits {
-            reads: Limit::per_second("rate.reads", limits.reads_per_second, limits.burst_seconds),
-            writes: Limit::per_second(
-                "rate.writes",
-                limits.writes_per_second,
-                limits.burst_seconds,
-            ),
-            sign_ups: Limit::per_window("rate.sign-ups", limits.sign_ups_per_hour, HOUR),
-            by_name: Failures::new(limits.failed_sign_ins_per_name, FIVE_MINUTES),
-            by_address: Failures::new(limits.failed_sign_ins_per_address, FIVE_MINUTES),
-        };
-        let limits = Arc::new(limits);
+        let limits = Live::new(Limits::new(&config.get().limits));
         // A withdrawal that a crash kept from being published comes before anyone reads the feed.
         for id in videos::unpublished(app.db.read(), 1000).await? {
             if let Err(error) = app.publish(id).await {
@@ -97,12 +109,12 @@ impl ApiState {
             drop(vital);
         });
         let views = ViewBatch::start(&app, &tracker, stop.clone());
-        tracker.spawn(shrink(Arc::clone(&limits), stop.clone()));
+        tracker.spawn(shrink(limits.clone(), stop.clone()));
         Ok(Self {
             app,
             keys: Arc::new(keys),
             delivery,
-            config: Arc::new(config),
+            config,
             passwords: Passwords::new()?,
             limits,
             feed,
@@ -113,12 +125,13 @@ impl ApiState {
     }
 }
 
-async fn shrink(limits: Arc<Limits>, stop: CancellationToken) {
+async fn shrink(limits: Live<Limits>, stop: CancellationToken) {
     while stop
         .run_until_cancelled(tokio::time::sleep(FIVE_MINUTES))
         .await
         .is_some()
     {
+        let limits = limits.get();
         limits.reads.shrink();
         limits.writes.shrink();
         limits.sign_ups.shrink();

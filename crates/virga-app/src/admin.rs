@@ -61,7 +61,7 @@ impl App {
             reserved_bytes: totals.reserved,
             free_bytes: room.map(|room| room.available),
             total_bytes: room.map(|room| room.total),
-            keep_free_bytes: room.map(|_| self.policy.keep_free),
+            keep_free_bytes: room.map(|_| self.policy.get().keep_free),
         })
     }
 }

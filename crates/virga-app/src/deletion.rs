@@ -29,7 +29,7 @@ impl App {
         let purge_at = if forever {
             now
         } else {
-            now.plus(self.policy.undo_window)
+            now.plus(self.policy.get().undo_window)
         };
         retried(|| async {
             let tx = self.db.begin().await?;

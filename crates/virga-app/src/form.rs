@@ -32,9 +32,10 @@ impl App {
         upload::check_empty(&video)?;
         let left = self
             .policy
+            .get()
             .quota_per_user
             .saturating_sub(self.used_bytes(video.owner).await?);
-        let max = FORM_MAX.min(self.policy.upload_max).min(left);
+        let max = FORM_MAX.min(self.policy.get().upload_max).min(left);
         if max == 0 {
             let detail = "Your room is used up. Delete some videos first.";
             return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));

@@ -22,7 +22,7 @@ pub use virga_objects::fail;
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
-use virga_core::{SharedClock, SharedEntropy};
+use virga_core::{Live, SharedClock, SharedEntropy};
 use virga_db::Db;
 use virga_objects::{SharedSessions, SharedStore};
 
@@ -76,7 +76,7 @@ pub struct App {
     /// Randomness.
     pub entropy: SharedEntropy,
     /// Bounds.
-    pub policy: Arc<Policy>,
+    pub policy: Live<Policy>,
     /// Shortcuts within the process.
     pub wake: Arc<Wake>,
 }

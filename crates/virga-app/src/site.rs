@@ -50,8 +50,8 @@ impl App {
             name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             registration,
             needs_setup: !accounts::any_admin(db).await?,
-            upload_max: self.policy.upload_max,
-            undo_seconds: self.policy.undo_window.as_secs(),
+            upload_max: self.policy.get().upload_max,
+            undo_seconds: self.policy.get().undo_window.as_secs(),
             media_origins: Vec::new(),
             loose_seconds: 0,
         })

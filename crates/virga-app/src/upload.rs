@@ -49,7 +49,7 @@ impl App {
     pub async fn open_upload(&self, viewer: &Viewer, ask: NewUploadRequest) -> Result<Opened> {
         let user = viewer.user_id().ok_or_else(sign_in)?;
         let video = access::require(self, viewer, ask.video, Action::Edit).await?;
-        validate(&ask, self.policy.upload_max)?;
+        validate(&ask, self.policy.get().upload_max)?;
         if let Some(open) = uploads::open_of_video(self.db.read(), video.id).await? {
             return same_file(open, &ask);
         }
@@ -112,7 +112,7 @@ impl App {
         let Some(room) = self.store.free_space().await? else {
             return Ok(());
         };
-        if room.available.saturating_sub(self.policy.keep_free) < size {
+        if room.available.saturating_sub(self.policy.get().keep_free) < size {
             return Err(Failure::from(ObjectError::NoRoom));
         }
         Ok(())
@@ -125,8 +125,8 @@ impl App {
             return Err(Failure::new(Kind::Conflict, "upload.too-many", detail));
         }
         let used = videos::stored_bytes(tx, user).await? + reserved;
-        if used.saturating_add(size) > self.policy.quota_per_user {
-            let left = self.policy.quota_per_user.saturating_sub(used);
+        if used.saturating_add(size) > self.policy.get().quota_per_user {
+            let left = self.policy.get().quota_per_user.saturating_sub(used);
             let detail = format!("This file has {size} bytes and you have {left} left.");
             return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));
         }

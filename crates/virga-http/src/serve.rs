@@ -21,9 +21,6 @@ use crate::{strict::Strict, viewer::Peer};
 /// How long running requests may go on after the stop was asked for.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
-/// After the stop was asked for new connections are still taken for this long, so that a balancer
-/// hears from `/readyz` before it is refused.
-const LAST_CALL: Duration = Duration::from_secs(1);
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
 /// A request's head is here within this, a connection's first byte too.
@@ -43,10 +40,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut closing = pin!(async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_CALL).await;
-    });
+    let mut closing = pin!(stop.cancelled());
     loop {
         let place = tokio::select! {
             () = &mut closing => break,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virga_core::{SharedClock, Timestamp};
+use virga_core::{Live, SharedClock, Timestamp};
 
 use crate::{
     CorsRule, MediaKey, ObjectClass, ObjectError, Result, SharedDirect, Validity, cdn::Cdn,
@@ -94,6 +94,30 @@ impl Default for DeliveryOptions {
     }
 }
 
+impl DeliveryOptions {
+    fn check(&self, has_direct: bool) -> Result<(), InvalidDelivery> {
+        let modes = [self.mode, self.private_mode];
+        let wants = |mode| modes.contains(&mode);
+        let by_bucket = wants(DeliveryMode::Redirect)
+            || wants(DeliveryMode::Direct)
+            || self.uploads == UploadWay::Direct;
+        if by_bucket && !has_direct {
+            return Err(InvalidDelivery::NoPublicEndpoint);
+        }
+        if wants(DeliveryMode::Cdn) {
+            let cdn = self.cdn.as_ref().ok_or(InvalidDelivery::NoCdn)?;
+            if self.private_mode == DeliveryMode::Cdn && !cdn.signs() {
+                return Err(InvalidDelivery::OpenCdn);
+            }
+        }
+        let lives = Duration::from_secs(2)..=Duration::from_secs(7 * 24 * 3600);
+        if !lives.contains(&self.signed_for) || !lives.contains(&self.redirect_for) {
+            return Err(InvalidDelivery::Life);
+        }
+        Ok(())
+    }
+}
+
 /// A choice that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDelivery {
@@ -119,7 +143,7 @@ pub struct Delivery(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    options: DeliveryOptions,
+    options: Live<DeliveryOptions>,
     direct: Option<SharedDirect>,
     clock: SharedClock,
     /// When the rules were read, and what they admit.
@@ -140,36 +164,29 @@ impl Delivery {
         direct: Option<SharedDirect>,
         clock: SharedClock,
     ) -> Result<Self, InvalidDelivery> {
-        let modes = [options.mode, options.private_mode];
-        let wants = |mode| modes.contains(&mode);
-        let by_bucket = wants(DeliveryMode::Redirect)
-            || wants(DeliveryMode::Direct)
-            || options.uploads == UploadWay::Direct;
-        if by_bucket && direct.is_none() {
-            return Err(InvalidDelivery::NoPublicEndpoint);
-        }
-        if wants(DeliveryMode::Cdn) {
-            let cdn = options.cdn.as_ref().ok_or(InvalidDelivery::NoCdn)?;
-            if options.private_mode == DeliveryMode::Cdn && !cdn.signs() {
-                return Err(InvalidDelivery::OpenCdn);
-            }
-        }
-        let lives = Duration::from_secs(2)..=Duration::from_secs(7 * 24 * 3600);
-        if !lives.contains(&options.signed_for) || !lives.contains(&options.redirect_for) {
-            return Err(InvalidDelivery::Life);
-        }
+        options.check(direct.is_some())?;
         Ok(Self(Arc::new(Inner {
-            options,
+            options: Live::new(options),
             direct,
             clock,
             admitted: Mutex::new(None),
         })))
     }
 
+    /// Whether these options can be carried out here.
+    pub fn check(&self, options: &DeliveryOptions) -> Result<(), InvalidDelivery> {
+        options.check(self.0.direct.is_some())
+    }
+
+    /// Takes other options, which [`Delivery::check`] found right, for what is asked from now on.
+    pub fn reconfigure(&self, options: DeliveryOptions) {
+        self.0.options.set(options);
+    }
+
     /// All through the nodes.
     pub fn proxied(clock: SharedClock) -> Self {
         Self(Arc::new(Inner {
-            options: DeliveryOptions::default(),
+            options: Live::default(),
             direct: None,
             clock,
             admitted: Mutex::new(None),
@@ -178,7 +195,7 @@ impl Delivery {
 
     /// The way of a video's media.
     pub async fn way(&self, public: bool) -> Way {
-        let options = &self.0.options;
+        let options = self.0.options.get();
         let open = self.resolve(options.mode).await;
         if public {
             return open;
@@ -209,12 +226,12 @@ impl Delivery {
     }
 
     fn cdn_signs(&self) -> bool {
-        self.0.options.cdn.as_ref().is_some_and(Cdn::signs)
+        self.0.options.get().cdn.as_ref().is_some_and(Cdn::signs)
     }
 
     /// How long an address that was given out may answer after its video is withdrawn.
     pub fn loose(&self) -> Duration {
-        let options = &self.0.options;
+        let options = self.0.options.get();
         let life = |mode| match mode {
             DeliveryMode::Redirect => options.redirect_for,
             DeliveryMode::Direct | DeliveryMode::Cdn => options.signed_for,
@@ -226,7 +243,7 @@ impl Delivery {
 
     /// What signs parts for browsers; `None`: they go through stream.
     pub async fn uploads(&self) -> Option<SharedDirect> {
-        let goes = match self.0.options.uploads {
+        let goes = match self.0.options.get().uploads {
             UploadWay::Proxy => false,
             UploadWay::Direct => true,
             UploadWay::Auto => self.admitted().await.upload,
@@ -236,8 +253,8 @@ impl Delivery {
 
     /// The address of an object in a playlist, the same for all viewers for half its life.
     pub async fn playlist_url(&self, way: Way, key: &MediaKey) -> Result<String> {
-        let validity = self.window(self.0.options.signed_for);
-        match (way, &self.0.options.cdn) {
+        let validity = self.window(self.0.options.get().signed_for);
+        match (way, &self.0.options.get().cdn) {
             (Way::Cdn, Some(cdn)) => Ok(cdn.url(key, validity)),
             _ => self.sign(key, validity).await,
         }
@@ -247,7 +264,7 @@ impl Delivery {
     pub async fn redirect_url(&self, way: Way, key: &MediaKey) -> Result<String> {
         match way {
             Way::Redirect => {
-                self.sign(key, self.window(self.0.options.redirect_for))
+                self.sign(key, self.window(self.0.options.get().redirect_for))
                     .await
             }
             way => self.playlist_url(way, key).await,
@@ -269,14 +286,14 @@ impl Delivery {
 
     /// How long from now on an address in a playlist surely holds: until the next ones begin.
     pub fn renewed_in(&self) -> Duration {
-        let lasts = self.0.options.signed_for;
+        let lasts = self.0.options.get().signed_for;
         let next = self.window(lasts).from.plus(lasts / 2);
         next.since(self.0.clock.now()).max(Duration::from_secs(1))
     }
 
     /// The least of that, whenever a playlist was read.
     pub fn holds_for(&self) -> Duration {
-        self.0.options.signed_for / 2
+        self.0.options.get().signed_for / 2
     }
 
     /// The present half of a life, so that whoever asks within it gets one address.
@@ -296,7 +313,7 @@ impl Delivery {
     /// Origins besides the site's own that pages talk to.
     pub fn origins(&self) -> Vec<String> {
         let bucket = self.0.direct.as_ref().map(|direct| direct.origin());
-        let cdn = self.0.options.cdn.as_ref().map(Cdn::origin);
+        let cdn = self.0.options.get().cdn.as_ref().map(Cdn::origin);
         let mut origins: Vec<String> = bucket.into_iter().chain(cdn).collect();
         origins.dedup();
         origins
@@ -304,7 +321,7 @@ impl Delivery {
 
     /// What the rules admit, as read a while ago at most.
     async fn admitted(&self) -> Admitted {
-        let (Some(direct), Some(pages)) = (&self.0.direct, &self.0.options.pages) else {
+        let (Some(direct), Some(pages)) = (&self.0.direct, &self.0.options.get().pages) else {
             return Admitted::default();
         };
         let mut kept = self.0.admitted.lock().await;

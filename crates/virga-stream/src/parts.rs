@@ -126,7 +126,7 @@ pub(crate) async fn check_room(state: &StreamState, size: u64) -> Result<(), Fai
     let Some(room) = state.store.free_space().await? else {
         return Ok(());
     };
-    if room.available.saturating_sub(state.keep_free) < size {
+    if room.available.saturating_sub(*state.keep_free.get()) < size {
         return Err(virga_objects::ObjectError::NoRoom.into());
     }
     Ok(())

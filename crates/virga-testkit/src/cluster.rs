@@ -28,6 +28,14 @@ impl Cluster {
     /// # Panics
     /// Where a server is not installed or does not start; with what it said.
     pub async fn start(program: &str) -> Self {
+        Self::start_with(program, &[]).await
+    }
+
+    /// The same, with settings by their environment names.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_with(program: &str, settings: &[(&str, &str)]) -> Self {
         let database = SqlServer::start(Sql::MariaDb).await;
         let bucket = BucketServer::start().await;
         bucket.bucket("site").await;
@@ -53,6 +61,9 @@ impl Cluster {
             ("SECRET_KEY_FILE", &secret),
         ] {
             first.set(&format!("VIRGA_OBJECTS__{key}"), value);
+        }
+        for (name, value) in settings {
+            first.set(name, value);
         }
         let mut second = first.replica();
         for role in ROLES {

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Person;
+use crate::{Person, servers::end};
 
 /// A port that nobody listens on now.
 ///
@@ -55,6 +55,7 @@ impl Role {
 #[derive(Clone, Debug)]
 pub struct SiteBuilder {
     program: PathBuf,
+    config: Option<PathBuf>,
     environment: BTreeMap<String, String>,
 }
 
@@ -63,6 +64,13 @@ impl SiteBuilder {
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With a configuration file.
+    #[must_use]
+    pub fn config(mut self, file: &Path) -> Self {
+        self.config = Some(file.to_owned());
         self
     }
 
@@ -121,6 +129,7 @@ impl Site {
         ];
         SiteBuilder {
             program: program.into(),
+            config: None,
             environment: environment
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into(),
@@ -203,6 +212,9 @@ impl Site {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(file) = &self.builder.config {
+            command.arg("--config").arg(file);
+        }
         let mut child = command.spawn().context("the program does not start")?;
         self.collect(child.stdout.take().context("its output")?);
         self.collect(child.stderr.take().context("its log")?);
@@ -273,12 +285,12 @@ impl Site {
 
     /// Asks a role to stop, as a service manager would.
     pub fn terminate(&mut self, role: Role) {
-        if let Some(running) = self.running.get(&role)
-            && let Ok(id) = i32::try_from(running.child.id())
-            && let Some(pid) = rustix::process::Pid::from_raw(id)
-        {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        end(self.id(role), rustix::process::Signal::TERM);
+    }
+
+    /// Asks a role to read its settings again.
+    pub fn reload(&mut self, role: Role) {
+        end(self.id(role), rustix::process::Signal::HUP);
     }
 
     /// Changes a setting for the next start.

@@ -60,13 +60,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(_) => return serve::all(loaded).await,
+        Command::Web(_) => return serve::web(loaded).await,
+        Command::Api(_) => return serve::api(loaded).await,
+        Command::Stream(_) => return serve::stream(loaded).await,
+        Command::Dispatcher(_) => return serve::dispatcher(loaded).await,
+        _ => {}
+    }
     let config = loaded.config;
     match command {
-        Command::Serve(_) => serve::all(config).await,
-        Command::Web(_) => serve::web(config).await,
-        Command::Api(_) => serve::api(config).await,
-        Command::Stream(_) => serve::stream(config).await,
-        Command::Dispatcher(_) => serve::dispatcher(config).await,
         Command::Migrate {
             print: Some(engine),
         } => {
@@ -88,6 +91,11 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Store(which) => store::run(&config, &which).await,
         Command::Upload(options) => upload::run(&options).await,
         Command::Doctor => doctor::run(&config).await,
-        Command::LaunchFfmpeg { .. } => Err(anyhow!("this is run before settings are read")),
+        Command::Serve(_)
+        | Command::Web(_)
+        | Command::Api(_)
+        | Command::Stream(_)
+        | Command::Dispatcher(_)
+        | Command::LaunchFfmpeg { .. } => Err(anyhow!("this was run already")),
     }
 }

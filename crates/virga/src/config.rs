@@ -2,6 +2,7 @@
 //! An unknown key is refused with the nearest right name.
 
 mod layers;
+mod live;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,8 @@ use virga_web::WebConfig;
 
 use crate::delivery::DeliveryConfig;
 
-pub(crate) use layers::{Flags, Loaded, Shown, load};
+pub(crate) use layers::{Flags, Loaded, Shown, changed, load, sources};
+pub(crate) use live::is_live;
 
 /// All settings. Each section belongs to the part that reads it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -155,6 +157,9 @@ pub(crate) struct HttpConfig {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests at once; more are answered 503.
     pub(crate) max_in_flight: usize,
+    /// Seconds between the signal to stop, when `/readyz` fails, and the end of new requests: longer
+    /// than a balancer takes to see it.
+    pub(crate) drain_seconds: u64,
 }
 
 impl Default for HttpConfig {
@@ -164,6 +169,7 @@ impl Default for HttpConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             max_in_flight: 2000,
+            drain_seconds: 1,
         }
     }
 }

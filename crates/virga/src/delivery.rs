@@ -62,7 +62,16 @@ pub(crate) fn open(
         .clone()
         .filter(virga_objects::BucketStore::is_public);
     let direct = reached.map(|bucket| Arc::new(bucket) as SharedDirect);
-    let options = DeliveryOptions {
+    let options = options(config, origin)?;
+    Delivery::new(options, direct, clock).context("in the settings delivery.*")
+}
+
+/// What the settings ask for.
+pub(crate) fn options(
+    config: &DeliveryConfig,
+    origin: &SiteOrigin,
+) -> anyhow::Result<DeliveryOptions> {
+    Ok(DeliveryOptions {
         mode: config.mode,
         private_mode: config.private_mode,
         uploads: config.uploads,
@@ -70,8 +79,7 @@ pub(crate) fn open(
         redirect_for: Duration::from_secs(config.redirect_seconds),
         pages: origin.0.as_ref().map(origin_of),
         cdn: cdn(config)?,
-    };
-    Delivery::new(options, direct, clock).context("in the settings delivery.*")
+    })
 }
 
 fn origin_of(url: &Uri) -> String {

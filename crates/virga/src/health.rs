@@ -14,6 +14,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+use sd_notify::NotifyState;
 use std::{
     fmt,
     net::IpAddr,
@@ -28,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 use virga_db::{Db, jobs};
 use virga_http::viewer::Address;
 use virga_objects::SharedStore;
+
+use crate::lifecycle::tell;
 
 /// What readiness looks at; a role names what it uses.
 #[derive(Clone, Debug)]
@@ -68,6 +71,8 @@ struct Metrics {
     seconds: Histogram,
     in_flight: Gauge,
     open_jobs: Gauge,
+    config_taken: Counter,
+    config_refused: Counter,
 }
 
 /// What another role gets to answer.
@@ -93,6 +98,17 @@ impl Metrics {
             "Requests being answered",
             in_flight.clone(),
         );
+        let (config_taken, config_refused) = (Counter::default(), Counter::default());
+        registry.register(
+            "config_taken",
+            "Changed settings that were taken",
+            config_taken.clone(),
+        );
+        registry.register(
+            "config_refused",
+            "Changed settings that were refused: the ones before are in force",
+            config_refused.clone(),
+        );
         registry.register("jobs_open", "Jobs queued or leased", open_jobs.clone());
         Self {
             registry: Mutex::new(registry),
@@ -100,6 +116,8 @@ impl Metrics {
             seconds,
             in_flight,
             open_jobs,
+            config_taken,
+            config_refused,
         }
     }
 }
@@ -119,6 +137,18 @@ impl Health {
     /// What waited for the database is set up.
     pub(crate) fn set_started(&self) {
         self.started.store(true, Ordering::SeqCst);
+        tell(NotifyState::Ready);
+    }
+
+    /// Counts a change of the settings.
+    pub(crate) fn count_change(&self, taken: bool) {
+        let Metrics {
+            config_taken,
+            config_refused,
+            ..
+        } = &*self.metrics;
+        let counter = if taken { config_taken } else { config_refused };
+        counter.inc();
     }
 
     /// Names a role that `/readyz` tells the absence of.

@@ -1,6 +1,8 @@
-//! Start and stop. SIGTERM or SIGINT fails readiness and cancels `stop`; what runs gets a while to
-//! end; a second signal, or the end of that while, ends the process anyway.
+//! Start and stop. SIGTERM or SIGINT fails readiness, so that balancers send nobody here any more; a
+//! moment later `stop` is cancelled, and what runs gets a while to end. A second signal, or the end
+//! of that while, ends the process anyway. A service manager is told of each step (`sd_notify(3)`).
 
+use sd_notify::NotifyState;
 use std::{
     process::ExitCode,
     sync::{
@@ -12,20 +14,35 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The most that a graceful stop takes.
+/// The most that a graceful stop takes once nothing new is taken.
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// What every part of the process shares about its end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
+    /// Cancelled when nobody should send anything here any more.
+    pub(crate) draining: CancellationToken,
     /// Cancelled when the process should end.
     pub(crate) stop: CancellationToken,
+    /// From the one to the other.
+    drain: Duration,
     /// Everything that a graceful stop waits for.
     pub(crate) tracker: TaskTracker,
     failed: Arc<AtomicBool>,
 }
 
 impl Lifecycle {
+    /// With this time between the first signal and the stop.
+    pub(crate) fn new(drain: Duration) -> Self {
+        Self {
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            drain,
+            tracker: TaskTracker::new(),
+            failed: Arc::default(),
+        }
+    }
+
     /// Runs a part that must live as long as the process: if it ends first, everything stops and
     /// the exit code says so.
     pub(crate) fn vital<F>(&self, name: &'static str, part: F)
@@ -58,6 +75,14 @@ impl Lifecycle {
                 tracing::error!("stopping: a part of this process ended");
             }
         }
+        tell(NotifyState::Stopping);
+        self.draining.cancel();
+        tokio::select! {
+            () = tokio::time::sleep(self.drain) => {}
+            () = self.stop.cancelled() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
         self.stop.cancel();
         self.tracker.close();
         tokio::select! {
@@ -72,5 +97,12 @@ impl Lifecycle {
         } else {
             ExitCode::SUCCESS
         })
+    }
+}
+
+/// Tells the service manager, where one listens.
+pub(crate) fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager was not told");
     }
 }

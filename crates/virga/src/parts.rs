@@ -3,8 +3,9 @@
 use anyhow::{Context, anyhow};
 use http::Uri;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use virga_api::ApiConfig;
 use virga_app::{App, Policy, Wake};
-use virga_core::{OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
+use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
 use virga_objects::Delivery;
@@ -12,6 +13,7 @@ use virga_objects::Delivery;
 use crate::{
     config::Config,
     delivery, keys,
+    lifecycle::Lifecycle,
     objects::{self, Objects},
 };
 
@@ -25,6 +27,49 @@ pub(crate) struct Parts {
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) origin: SiteOrigin,
+    pub(crate) live: LiveParts,
+}
+
+/// Settings that change under running parts.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveParts {
+    pub(crate) policy: Live<Policy>,
+    pub(crate) api: Live<ApiConfig>,
+    pub(crate) keep_free: Live<u64>,
+}
+
+impl LiveParts {
+    fn new(config: &Config, origin: &SiteOrigin) -> Self {
+        Self {
+            policy: Live::new(policy(config)),
+            api: Live::new(api_config(config, origin)),
+            keep_free: Live::new(config.storage.keep_free),
+        }
+    }
+
+    /// Takes them from these settings.
+    pub(crate) fn set(&self, config: &Config, origin: &SiteOrigin) {
+        self.policy.set(policy(config));
+        self.api.set(api_config(config, origin));
+        self.keep_free.set(config.storage.keep_free);
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        upload_max: config.limits.upload_max,
+        quota_per_user: config.limits.quota_per_user,
+        keep_free: config.storage.keep_free,
+        undo_window: Duration::from_secs(config.videos.undo_seconds),
+    }
+}
+
+fn api_config(config: &Config, origin: &SiteOrigin) -> ApiConfig {
+    ApiConfig {
+        accounts: config.accounts.clone(),
+        limits: config.limits.clone(),
+        https: origin.is_https(),
+    }
 }
 
 impl Parts {
@@ -40,6 +85,7 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let delivery = delivery::open(&config.delivery, &objects, &origin, Arc::clone(&clock))?;
         Ok(Self {
+            live: LiveParts::new(&config, &origin),
             keys,
             objects,
             delivery,
@@ -52,21 +98,20 @@ impl Parts {
 
     /// Use cases over a database that is up to date.
     pub(crate) fn app(&self, db: Db) -> App {
-        let policy = Policy {
-            upload_max: self.config.limits.upload_max,
-            quota_per_user: self.config.limits.quota_per_user,
-            keep_free: self.config.storage.keep_free,
-            undo_window: Duration::from_secs(self.config.videos.undo_seconds),
-        };
         App {
             db,
             store: Arc::clone(&self.objects.store),
             sessions: Arc::clone(&self.objects.sessions),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
-            policy: Arc::new(policy),
+            policy: self.live.policy.clone(),
             wake: Arc::new(Wake::default()),
         }
+    }
+
+    /// The process's start and stop.
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        Lifecycle::new(Duration::from_secs(self.config.http.drain_seconds))
     }
 
     /// What stands around a listener.

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
 use tokio::net::TcpListener;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
-use virga_api::{ApiConfig, ApiParts, ApiState};
+use virga_api::{ApiParts, ApiState};
 use virga_app::App;
 use virga_client::{ApiClient, Caller, InProcess, TransportError};
 use virga_core::{
@@ -26,11 +26,7 @@ pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Re
         app,
         keys: parts.keys.clone(),
         delivery: parts.delivery.clone(),
-        config: ApiConfig {
-            accounts: parts.config.accounts.clone(),
-            limits: parts.config.limits.clone(),
-            https: parts.origin.is_https(),
-        },
+        config: parts.live.api.clone(),
         tracker: life.tracker.clone(),
         stop: life.stop.clone(),
     })
@@ -43,7 +39,7 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
     let state = StreamState::new(
         &parts.config.stream,
         StreamParts {
-            keep_free: parts.config.storage.keep_free,
+            keep_free: parts.live.keep_free.clone(),
             store: Arc::clone(&parts.objects.store),
             sessions: Arc::clone(&parts.objects.sessions),
             keys: Arc::new(parts.keys.clone()),

@@ -34,7 +34,10 @@ const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 #[utoipa::path(get, path = "/site", tag = "site", security((), ("token" = [])),
     responses((status = 200, body = Site)))]
 pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
-    let site = state.app.site(state.config.accounts.registration).await?;
+    let site = state
+        .app
+        .site(state.config.get().accounts.registration)
+        .await?;
     Ok(Json(Site {
         media_origins: state.delivery.origins(),
         loose_seconds: state.delivery.loose().as_secs(),
@@ -51,8 +54,8 @@ pub(crate) async fn set_up(
     headers: HeaderMap,
     Json(setup): Json<Setup>,
 ) -> Result<Response> {
-    let (limit, network) = (&state.limits.by_address, caller.network());
-    limit.take(network, state.app.clock.now())?;
+    let (limits, network) = (state.limits(), caller.network());
+    limits.by_address.take(network, state.app.clock.now())?;
     let site_name = text::title(&setup.site_name)?;
     let NewAccount { name, password } = &setup.administrator;
     let user = new_user(&state, name, password, Role::Admin).await?;
@@ -60,7 +63,7 @@ pub(crate) async fn set_up(
         .app
         .set_up(&setup.token, &user, &site_name, setup.registration)
         .await?;
-    limit.give_back(&network);
+    limits.by_address.give_back(&network);
     signed_in(&state, user, &headers).await
 }
 
@@ -73,14 +76,17 @@ pub(crate) async fn register(
     headers: HeaderMap,
     Json(ask): Json<NewAccount>,
 ) -> Result<Response> {
-    let site = state.app.site(state.config.accounts.registration).await?;
+    let site = state
+        .app
+        .site(state.config.get().accounts.registration)
+        .await?;
     if site.registration == Registration::Closed && !caller.viewer.is_admin() {
         let detail = "Registration is closed here. Ask an administrator for an account.";
         return Err(Failure::new(Kind::Forbidden, "registration.closed", detail).into());
     }
     text::account_name(&ask.name)?;
     text::new_password(&ask.password)?;
-    state.limits.sign_ups.take(&caller.network())?;
+    state.limits().sign_ups.take(&caller.network())?;
     let user = new_user(&state, &ask.name, &ask.password, Role::User).await?;
     state.app.add_account(&user).await?;
     signed_in(&state, user, &headers).await
@@ -130,8 +136,9 @@ async fn check_password(
         network,
         text::fold_name(name).chars().take(64).collect::<String>(),
     );
-    state.limits.by_name.take(by_name.clone(), now)?;
-    state.limits.by_address.take(network, now)?;
+    let limits = state.limits();
+    limits.by_name.take(by_name.clone(), now)?;
+    limits.by_address.take(network, now)?;
     let user = accounts::by_name(state.app.db.read(), name)
         .await
         .map_err(Failure::from)?;
@@ -141,8 +148,8 @@ async fn check_password(
     if state.passwords.verify(password, hash).await?
         && let Some(user) = user
     {
-        state.limits.by_name.give_back(&by_name);
-        state.limits.by_address.give_back(&network);
+        limits.by_name.give_back(&by_name);
+        limits.by_address.give_back(&network);
         return Ok(user);
     }
     let detail = "The name or the password is wrong.";
@@ -157,7 +164,7 @@ async fn signed_in(state: &ApiState, user: UserRow, headers: &HeaderMap) -> Resu
     accounts::start_session(state.app.db.write(), &hash, user.id, now, expires_at)
         .await
         .map_err(Failure::from)?;
-    let set_cookie = cookie::set(&token, state.config.https, now, expires_at);
+    let set_cookie = cookie::set(&token, state.config.get().https, now, expires_at);
     let session = Session {
         token,
         expires_at,
@@ -201,7 +208,7 @@ pub(crate) async fn sign_out_everywhere(
 }
 
 fn without_cookie(state: &ApiState) -> Response {
-    let clear = cookie::clear(state.config.https);
+    let clear = cookie::clear(state.config.get().https);
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, clear)]).into_response()
 }
 
@@ -244,7 +251,7 @@ async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
         role: user.role,
         created_at: user.created_at,
         used_bytes: state.app.used_bytes(user.id).await?,
-        quota_bytes: state.app.policy.quota_per_user,
+        quota_bytes: state.app.policy.get().quota_per_user,
     })
 }
 

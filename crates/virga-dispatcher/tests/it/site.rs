@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::{App, Policy, Wake};
 use virga_core::{
-    FakeClock, OsEntropy, UploadId, UserId, VideoId,
+    FakeClock, Live, OsEntropy, UploadId, UserId, VideoId,
     job::{JobKind, JobState},
     video::{VideoState, Visibility},
 };
@@ -52,7 +52,7 @@ impl Site {
             sessions: Arc::new(store),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(OsEntropy),
-            policy: Arc::new(Policy::default()),
+            policy: Live::new(Policy::default()),
             wake: Arc::new(Wake::default()),
         };
         Self {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_client::ApiClient;
 use virga_core::{
-    Clock, FakeClock, OsEntropy, SharedClock, UploadId, VideoId,
+    Clock, FakeClock, Live, OsEntropy, SharedClock, UploadId, VideoId,
     keys::{self, KeyRing},
     presentation::Presentation,
     video::Visibility,
@@ -68,7 +68,7 @@ impl Site {
         let keys = Arc::new(KeyRing::generate(&OsEntropy));
         let clock = Arc::new(FakeClock::new());
         let parts = StreamParts {
-            keep_free,
+            keep_free: Live::new(keep_free),
             store: Arc::clone(&store) as _,
             sessions: Arc::clone(&store) as _,
             keys: Arc::clone(&keys),

@@ -9,21 +9,23 @@ use virga_db::Db;
 
 use super::say;
 use crate::{
-    config::Config,
+    config::Loaded,
     health::Health,
     lifecycle::Lifecycle,
     parts::{Ask, Parts, open_database},
+    reload::Reload,
     roles,
     start::{Later, once_answered},
     telemetry,
 };
 
 /// The whole site in one process on one port.
-pub(crate) async fn all(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { flags, config, .. } = loaded;
+    let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
-    let (life, app) = (Lifecycle::default(), parts.app(db.clone()));
+    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     let listener = roles::bind(&parts, RoleName::Web).await?;
     let address = listener.local_addr()?;
     let api = Later::default();
@@ -32,6 +34,7 @@ pub(crate) async fn all(config: Config) -> anyhow::Result<ExitCode> {
     let router = roles::merged(roles::web(&parts, client), api.router(), stream);
     let health = health(Some(&db), &parts, &life);
     roles::listen(&parts, listener, router, health.clone(), &life);
+    Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {
         let work = || set_up_api(&parts, &app, &life);
@@ -59,35 +62,40 @@ async fn set_up_api(
 
 fn health(db: Option<&Db>, parts: &Parts, life: &Lifecycle) -> Health {
     let store = Arc::clone(&parts.objects.store);
-    Health::new(db.cloned(), Some(store), life.stop.clone())
+    Health::new(db.cloned(), Some(store), life.draining.clone())
 }
 
 /// Pages only.
-pub(crate) async fn web(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+pub(crate) async fn web(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { flags, config, .. } = loaded;
+    let log = telemetry::start(&config.log)?;
     let parts = Parts::open(config).await?;
-    let life = Lifecycle::default();
+    let life = parts.lifecycle();
     let listener = roles::bind(&parts, RoleName::Web).await?;
     let api = roles::remote_api(&parts)?;
     let router = roles::web(&parts, api.clone());
     listening(RoleName::Web, listener.local_addr()?);
-    let health = Health::new(None, None, life.stop.clone())
+    let health = Health::new(None, None, life.draining.clone())
         .with("api", move || roles::answers(api.clone()).boxed());
-    roles::listen(&parts, listener, router, health, &life);
+    roles::listen(&parts, listener, router, health.clone(), &life);
+    Reload::follow(flags, log, &parts, &health, &life);
+    health.set_started();
     life.run().await
 }
 
 /// Control plane only.
-pub(crate) async fn api(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { flags, config, .. } = loaded;
+    let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
-    let (life, app) = (Lifecycle::default(), parts.app(db.clone()));
+    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     let listener = roles::bind(&parts, RoleName::Api).await?;
     listening(RoleName::Api, listener.local_addr()?);
     let api = Later::default();
     let health = health(Some(&db), &parts, &life);
     roles::listen(&parts, listener, api.router(), health.clone(), &life);
+    Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {
         let work = || set_up_api(&parts, &app, &life);
@@ -108,30 +116,35 @@ pub(crate) async fn api(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Data plane only.
-pub(crate) async fn stream(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+pub(crate) async fn stream(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { flags, config, .. } = loaded;
+    let log = telemetry::start(&config.log)?;
     let parts = Parts::open(config).await?;
-    let life = Lifecycle::default();
+    let life = parts.lifecycle();
     let listener = roles::bind(&parts, RoleName::Stream).await?;
     let api = roles::remote_api(&parts)?;
     let router = roles::stream(&parts, api.clone(), &life);
     listening(RoleName::Stream, listener.local_addr()?);
     let health =
         health(None, &parts, &life).with("api", move || roles::answers(api.clone()).boxed());
-    roles::listen(&parts, listener, router, health, &life);
+    roles::listen(&parts, listener, router, health.clone(), &life);
+    Reload::follow(flags, log, &parts, &health, &life);
+    health.set_started();
     life.run().await
 }
 
 /// Workers only.
-pub(crate) async fn dispatcher(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { flags, config, .. } = loaded;
+    let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
-    let life = Lifecycle::default();
+    let life = parts.lifecycle();
     let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
     let health = health(Some(&db), &parts, &life);
     roles::listen(&parts, listener, Router::new(), health.clone(), &life);
+    Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {
         if once_answered(&db, &life, || async { Ok(()) })

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use super::{import, say};
-use crate::{cli::ConfigCommand, config::Shown};
+use crate::{
+    cli::ConfigCommand,
+    config::{Shown, is_live},
+};
 
 /// Settings were read before this runs: what is wrong with them was said already.
 pub(crate) fn run(which: &ConfigCommand, shown: &[Shown]) -> anyhow::Result<ExitCode> {
@@ -14,7 +17,8 @@ pub(crate) fn run(which: &ConfigCommand, shown: &[Shown]) -> anyhow::Result<Exit
             let width = |of: fn(&Shown) -> usize| shown.iter().map(of).max().unwrap_or(0);
             let (keys, values) = (width(|line| line.key.len()), width(|line| line.value.len()));
             for Shown { key, value, layer } in shown {
-                say(format!("{key:keys$} = {value:values$}  # {layer}"));
+                let when = if is_live(key) { "" } else { ", at start" };
+                say(format!("{key:keys$} = {value:values$}  # {layer}{when}"));
             }
         }
     }

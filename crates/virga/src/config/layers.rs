@@ -33,6 +33,8 @@ pub(crate) struct Flags {
 /// Settings and where they come from.
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    /// What it was read with, to be read again.
+    pub(crate) flags: Flags,
     pub(crate) config: Config,
     /// One line a setting.
     pub(crate) shown: Vec<Shown>,
@@ -165,7 +167,43 @@ pub(crate) fn load(flags: &Flags) -> anyhow::Result<Loaded> {
         anyhow!("the setting `{key}` is wrong: {}", error.kind)
     })?;
     let shown = shown(&config, &layers)?;
-    Ok(Loaded { config, shown })
+    Ok(Loaded {
+        flags: flags.clone(),
+        config,
+        shown,
+    })
+}
+
+/// The settings whose values differ.
+pub(crate) fn changed(before: &Config, after: &Config) -> anyhow::Result<Vec<String>> {
+    let before = flat(&values(&Serialized::defaults(before))?);
+    let after = flat(&values(&Serialized::defaults(after))?);
+    let text = |value: &Value| printed(value);
+    let differs = |(key, value): &&(String, Value)| {
+        let old = before.iter().find(|(name, _)| name == key);
+        old.is_none_or(|(_, old)| text(old) != text(value))
+    };
+    Ok(after
+        .iter()
+        .filter(differs)
+        .map(|(key, _)| key.clone())
+        .collect())
+}
+
+/// The text of everything that is read: the file and the pieces.
+pub(crate) fn sources(flags: &Flags) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let file = flags.global.config.clone();
+    let file = file.unwrap_or_else(|| PathBuf::from("virga.toml"));
+    let folder = file.parent().unwrap_or(Path::new("")).join("conf.d");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    files.insert(0, file);
+    let read = |file: PathBuf| {
+        let text = std::fs::read(&file).ok();
+        (file, text)
+    };
+    files.into_iter().map(read).collect()
 }
 
 fn shown(config: &Config, layers: &[Layer]) -> anyhow::Result<Vec<Shown>> {

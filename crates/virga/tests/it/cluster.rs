@@ -32,8 +32,9 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new() -> Self {
-        let cluster = Cluster::start(VIRGA).await;
+    /// With so many seconds between a signal to stop and the end of new requests.
+    async fn new(drain: &str) -> Self {
+        let cluster = Cluster::start_with(VIRGA, &[("VIRGA_HTTP__DRAIN_SECONDS", drain)]).await;
         let traffic = Traffic::new(&cluster.balancer.url).await;
         let mut running = JoinSet::new();
         for n in 0..ASKERS {
@@ -75,6 +76,26 @@ impl Stage {
             assert!(first.failed.len() <= bound, "{role:?}: {:?}", first.failed);
             assert!(later.failed.is_empty(), "{role:?}: {:?}", later.failed);
             cluster.machines[machine].start(role);
+        })
+        .await;
+    }
+
+    /// Stops a role as a service manager does, and starts it again: nobody notices.
+    async fn replace(&mut self, role: Role, machine: usize) {
+        self.with_upload(async |cluster, traffic| {
+            let begun = Instant::now();
+            cluster.machines[machine].terminate(role);
+            tokio::task::block_in_place(|| cluster.machines[machine].wait_ended(role));
+            cluster.machines[machine].start(role);
+            traffic.record.until_asked(Instant::now(), 100).await;
+            let stretch = traffic.record.since(begun);
+            println!(
+                "{role:?} {machine} replaced in {:?}: {} of {} failed",
+                begun.elapsed(),
+                stretch.failed.len(),
+                stretch.asked
+            );
+            assert!(stretch.failed.is_empty(), "{role:?}: {:?}", stretch.failed);
         })
         .await;
     }
@@ -179,7 +200,7 @@ async fn a_cluster_loses_nothing_whatever_of_it_fails() {
     } else {
         1
     };
-    let mut stage = Stage::new().await;
+    let mut stage = Stage::new("1").await;
     for _ in 0..rounds {
         for role in ROLES {
             for machine in [0, 1] {
@@ -204,6 +225,18 @@ async fn a_cluster_loses_nothing_whatever_of_it_fails() {
     let found = check::faults(&stage.cluster, &stage.traffic).await;
     assert!(found.is_empty(), "{found:#?}");
     the_check_finds_planted_faults(&stage, &files).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_no_request() {
+    let mut stage = Stage::new("2").await;
+    for machine in [0, 1] {
+        for role in ROLES {
+            stage.replace(role, machine).await;
+        }
+    }
+    stage.end_traffic().await;
+    assert_eq!(stage.traffic.record.complaints(), Vec::<String>::new());
 }
 
 /// A check that finds nothing is worth what it finds when there is something.
