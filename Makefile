@@ -41,7 +41,7 @@ e2e: ## Only the browser tests
 	@scripts/e2e
 
 bench: ## Measure the figures of benches/README.md (release build)
-	@scripts/need test
+	@scripts/need bench
 	@scripts/ui
 	@scripts/bench
 

@@ -62,6 +62,16 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// 2 GiB that nobody plays.
+pub fn plain_file() -> anyhow::Result<PathBuf> {
+    made("plain", |draft| {
+        let mut dd = tool("dd");
+        dd.arg(format!("of={}", draft.display()));
+        dd.args(["if=/dev/urandom", "bs=1M", "count=2048", "status=none"]);
+        output(&mut dd).map(drop)
+    })
+}
+
 /// A minute of 720p that no browser plays, so that every rung is encoded.
 pub fn ladder_source() -> anyhow::Result<PathBuf> {
     made("ladder.avi", |draft| {

@@ -5,10 +5,11 @@ mod figure;
 mod machine;
 mod transfer;
 
-pub use clips::{footage, ladder_source, long_footage};
+pub use clips::{footage, ladder_source, long_footage, plain_file};
 pub use figure::{Figure, Round, Series, Target, median};
 pub use machine::{
-    cpu_seconds, memory_kib, output, own_children_cpu_seconds, process_of, settle_disk, tool,
+    cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, process_of,
+    settle_disk, tool,
 };
 pub use transfer::{IN_FLIGHT, upload};
 

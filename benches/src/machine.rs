@@ -33,6 +33,21 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     times(&pid.to_string(), 14..=17)
 }
 
+/// The same of a process and of those that it started and that still run.
+pub fn family_cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let mut sum = cpu_seconds(pid)?;
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1));
+        if parent == Some(&pid.to_string()) {
+            sum += cpu_seconds(entry.file_name().to_string_lossy().parse()?)?;
+        }
+    }
+    Ok(sum)
+}
+
 /// User and system seconds of this program's children that have ended.
 pub fn own_children_cpu_seconds() -> anyhow::Result<f64> {
     times("self", 16..=17)

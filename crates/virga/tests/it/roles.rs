@@ -64,6 +64,10 @@ async fn four_roles_are_one_site(engine: &str) {
         .await
         .expect(200);
     let _ = stranger.get(&format!("/v/{video}")).await.expect(503);
+    let refused = stranger.get("/api/v1/videos").await.expect(503);
+    assert_eq!(refused.headers["content-type"], "application/problem+json");
+    assert_eq!(refused.headers["retry-after"], "2");
+    assert_eq!(refused.code(), "unavailable");
     site.start(Role::Api);
     // The balancer looks again within a second or two.
     let deadline = Instant::now() + Duration::from_secs(20);
