@@ -1,5 +1,7 @@
 //! `doctor`: what Virga needs on this machine, a line each: right, or wrong and what to do.
 
+mod ways;
+
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
@@ -31,6 +33,9 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     line("keys", signing_keys(config));
     line("clock", clock());
     line("port", port(config).await);
+    for (name, finding) in ways::look(config).await {
+        line(&name, finding);
+    }
     Ok(if wrong == 0 {
         ExitCode::SUCCESS
     } else {
