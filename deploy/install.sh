@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-usage: install.sh [--package FILE] [--roles "ROLE..."] HOST...
+usage: install.sh [--package FILE] [--roles "ROLE..."] [--ssh "COMMAND"] HOST...
 
 Copies the package to each host, brings the database up to date once, then restarts one role of one
 host at a time, each with its drain, and stops at the first that does not become ready: the others
@@ -13,19 +13,22 @@ go on as they were.
   --package FILE   virga-VERSION-ARCH.tar.gz [default: the one in the folder above this script]
   --roles "..."    what each host runs: "serve", or of "api stream web dispatcher"
                    [default: serve for one host, all four for several]
+  --ssh "..."      another ssh command, with its options [default: ssh]
 
 HOST is what ssh understands; ssh must let you in as root, or as someone who may use sudo without a
 password. Settings stay as they are: /etc/virga/virga.toml, written once as an example. Run it again
-with a newer package to update. VIRGA_SSH names another ssh command, with its options.
+with a newer package to update.
 TEXT
 }
 
 package=''
 roles=''
+ssh=(ssh)
 while [ $# -gt 0 ]; do
     case $1 in
     --package) package=${2:?--package FILE}; shift 2 ;;
     --roles) roles=${2:?--roles "ROLE..."}; shift 2 ;;
+    --ssh) read -ra ssh <<<"${2:?--ssh COMMAND}"; shift 2 ;;
     -h | --help) usage; exit 0 ;;
     -*) usage >&2; exit 2 ;;
     *) break ;;
@@ -41,7 +44,6 @@ if [ -z "$roles" ]; then
     roles=serve
     [ $# -eq 1 ] || roles="api stream web dispatcher"
 fi
-read -ra ssh <<<"${VIRGA_SSH:-ssh}"
 
 # Where a package and its script lie on a host, and whether root is asked for.
 on() { # on HOST ARGUMENT...: runs on-host.sh there

@@ -6,7 +6,8 @@
 #   on-host.sh restart ROLE        stop with its drain, start, wait until it is ready
 set -eu
 
-ready_within=${VIRGA_READY_WITHIN:-120}
+# Not a name of the program's own: it refuses settings that it does not know.
+ready_within=${READY_WITHIN:-120}
 
 say() { printf '   %s\n' "$*"; }
 fail() {
@@ -15,6 +16,7 @@ fail() {
 }
 
 unpack() {
+    command -v curl >/dev/null || fail "install curl first: restarts wait by it"
     getent passwd virga >/dev/null || useradd --system --home-dir /var/lib/virga --shell /usr/sbin/nologin virga
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
@@ -43,9 +45,8 @@ as_site() {
         /usr/local/bin/virga "$@" --config /etc/virga/virga.toml)
 }
 
-# host:port that a role listens on.
+# host:port where a role answers on this host.
 address() {
-    set_to=$(as_site config show | sed -n 's/^http\.listen *= "\([^"]*\)".*/\1/p')
     case $1 in
     web | serve) port=8080 ;;
     api) port=9000 ;;
@@ -53,18 +54,30 @@ address() {
     dispatcher) port=9002 ;;
     *) fail "there is no role $1" ;;
     esac
-    printf '127.0.0.1:%s' "${set_to##*:}" | sed "s/:$/:$port/"
+    settings=$(as_site config show) || fail "the settings are not right: see /etc/virga/virga.toml"
+    set_to=$(printf '%s\n' "$settings" | sed -n 's/^http\.listen *= "\([^"]*\)".*/\1/p')
+    case $set_to in
+    '') echo "127.0.0.1:$port" ;;
+    0.0.0.0:* | '[::]:'*) echo "127.0.0.1:${set_to##*:}" ;;
+    *) echo "$set_to" ;;
+    esac
+}
+
+# Of a role; 0 where none runs.
+process() {
+    systemctl show --property MainPID --value "virga@$1"
 }
 
 restart() {
     at=$(address "$1")
     systemctl enable --quiet "virga@$1"
+    before=$(process "$1")
     # Stopping drains; starting waits for the database, and so not for the answer of systemctl.
     systemctl restart --no-block "virga@$1"
     waited=0
-    # The process that goes away still answers for some seconds, but not that it is ready.
-    sleep 1
-    until [ "$(curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "http://$at/readyz")" = 200 ]; do
+    # The process that goes away still answers for some seconds: another one has to be ready.
+    until [ "$(process "$1")" != "$before" ] &&
+        [ "$(curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "http://$at/readyz")" = 200 ]; do
         waited=$((waited + 1))
         if [ "$waited" -ge "$ready_within" ]; then
             curl --silent --max-time 3 "http://$at/readyz" >&2 || true
