@@ -159,7 +159,8 @@ impl Stage {
             "SELECT CAST(id AS CHAR) FROM site.jobs WHERE video_id = '{video}' \
              AND kind = 'ladder' AND state = 'leased'"
         );
-        let job = wait_for_row(database, &at_work).await;
+        // Other films may come first.
+        let job = wait_for_row(database, &at_work, Duration::from_secs(120)).await;
         for machine in &mut self.cluster.machines {
             machine.kill(Role::Dispatcher);
         }
@@ -171,7 +172,7 @@ impl Stage {
         }
         let fresh = fresh.join(" OR ");
         let carried_on = format!("SELECT worker FROM site.jobs WHERE id = {job} AND ({fresh})");
-        wait_for_row(database, &carried_on).await;
+        wait_for_row(database, &carried_on, Duration::from_secs(30)).await;
         println!(
             "a dead worker's job is carried on after {:?}",
             killed.elapsed()
@@ -275,9 +276,9 @@ async fn the_check_finds_planted_faults(stage: &Stage, files: &[Uploaded]) {
     }
 }
 
-/// The first column of the first row, once there is one: within half a minute.
-async fn wait_for_row(database: &SqlServer, sql: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(30);
+/// The first column of the first row, once there is one.
+async fn wait_for_row(database: &SqlServer, sql: &str, patience: Duration) -> String {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(first) = database.ask(sql).await.into_iter().next() {
             return first;

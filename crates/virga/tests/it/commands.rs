@@ -111,8 +111,10 @@ async fn settings_name_their_layer_and_slips_are_refused() {
             .unwrap()
             .to_owned()
     };
+    // And whether it holds without a restart.
     assert!(
-        line("log.level").ends_with("# environment") && line("data.dir").ends_with("# flag"),
+        line("log.level").ends_with("# environment")
+            && line("data.dir").ends_with("# flag, at start"),
         "{text}"
     );
     let site = Site::of(VIRGA)
