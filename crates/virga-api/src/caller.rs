@@ -26,7 +26,7 @@ use crate::ApiState;
 /// An unused session ends after this.
 const IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How exactly "last used" is kept.
-const TOUCH: Duration = Duration::from_secs(300);
+pub(crate) const TOUCH: Duration = Duration::from_secs(300);
 
 /// The caller of a request.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     let limits = state.limits();
     let limit = if safe { &limits.reads } else { &limits.writes };
-    limit.take(&caller.bucket())?;
+    limit.take(&caller.bucket()).await?;
     Ok(caller)
 }
 
@@ -197,7 +197,7 @@ async fn session_user(
     hash: &str,
     now: Timestamp,
 ) -> Result<Option<UserRow>, Failure> {
-    let Some(session) = accounts::session(state.app.db.read(), hash, now).await? else {
+    let Some(session) = state.sessions.find(&state.app, hash, now).await? else {
         return Ok(None);
     };
     let unused = now.since(session.seen_at);

@@ -169,6 +169,7 @@ impl Listener {
         }
         let mut tick = tokio::time::interval(PROGRESS);
         let mut session = tokio::time::interval(SESSION_CHECK);
+        let mut ended = self.state.feed.ends.watch();
         loop {
             tokio::select! {
                 () = self.state.feed.grown_past(position) => {
@@ -183,6 +184,7 @@ impl Listener {
                 }
                 _ = tick.tick() => self.progress().await?,
                 _ = session.tick() => self.check_session().await?,
+                Ok(()) = ended.changed() => self.check_named().await?,
                 () = self.sender.closed() => return Err(Over),
             }
         }
@@ -197,6 +199,16 @@ impl Listener {
         match accounts::session(app.db.read(), hash, app.clock.now()).await {
             Ok(Some(_)) => Ok(()),
             Ok(None) | Err(_) => Err(Over),
+        }
+    }
+
+    /// The same at once, when the feed told of this session or account.
+    async fn check_named(&self) -> Result<(), Over> {
+        match (&self.token_hash, self.viewer.user_id()) {
+            (Some(hash), Some(user)) if self.state.feed.ends.name(hash, user) => {
+                self.check_session().await
+            }
+            _ => Ok(()),
         }
     }
 

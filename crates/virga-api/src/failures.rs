@@ -18,15 +18,30 @@ pub(crate) struct Failures<K> {
     counts: Mutex<HashMap<K, (u32, Timestamp)>>,
     most: u32,
     window: Duration,
+    name: &'static str,
 }
 
 impl<K: Hash + Eq + Debug> Failures<K> {
-    pub(crate) fn new(most: u32, window: Duration) -> Self {
+    /// At most so many in a window; the name tells counters apart.
+    pub(crate) fn new(name: &'static str, most: u32, window: Duration) -> Self {
         Self {
             counts: Mutex::default(),
             most,
             window,
+            name,
         }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn most(&self) -> u32 {
+        self.most
+    }
+
+    pub(crate) fn window(&self) -> Duration {
+        self.window
     }
 
     /// Counts a try; refuses while the window of too many failures lasts. A try that turns out
@@ -41,9 +56,7 @@ impl<K: Hash + Eq + Debug> Failures<K> {
         if age >= self.window {
             *entry = (0, now);
         } else if entry.0 >= self.most {
-            let seconds = self.window.saturating_sub(age).as_secs() + 1;
-            let detail = format!("Too many failed tries. Try again in {seconds} s.");
-            return Err(Failure::new(Kind::TooMany, "sign-in.too-many", detail).after(seconds));
+            return Err(too_many(self.window.saturating_sub(age)));
         }
         entry.0 += 1;
         Ok(())
@@ -58,13 +71,20 @@ impl<K: Hash + Eq + Debug> Failures<K> {
     }
 }
 
+/// The refusal, with the time to wait.
+pub(crate) fn too_many(wait: Duration) -> Failure {
+    let seconds = wait.as_secs() + 1;
+    let detail = format!("Too many failed tries. Try again in {seconds} s.");
+    Failure::new(Kind::TooMany, "sign-in.too-many", detail).after(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_window_ends_and_right_tries_do_not_count() {
-        let failures = Failures::new(2, Duration::from_secs(300));
+        let failures = Failures::new("test", 2, Duration::from_secs(300));
         let start = Timestamp::from_seconds(1000);
         for _ in 0..5 {
             failures.take("a", start).unwrap();

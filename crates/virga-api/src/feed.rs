@@ -5,7 +5,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,9 @@ use virga_core::{
     keys::hex,
     wire::{Change, Changes},
 };
-use virga_db::changes;
+use virga_db::changes::{self, ChangeRow, Line};
+
+use crate::sessions::Ends;
 
 const POLL: Duration = Duration::from_millis(250);
 const BATCH: u64 = 500;
@@ -40,15 +42,19 @@ pub(crate) struct Feed {
     instance: String,
     ring: Mutex<Ring>,
     head: i64,
+    /// Sessions that ended.
+    pub(crate) ends: Ends,
     grown: watch::Sender<u64>,
 }
 
 impl Feed {
     pub(crate) async fn open(app: &App) -> Result<Self> {
+        let head = changes::head(app.db.read()).await?;
         Ok(Self {
             instance: hex(&app.entropy.bytes::<6>()),
             ring: Mutex::default(),
-            head: changes::head(app.db.read()).await?,
+            head,
+            ends: Ends::after(head),
             grown: watch::Sender::new(0),
         })
     }
@@ -58,14 +64,17 @@ impl Feed {
     pub(crate) async fn tail(self: Arc<Self>, app: App, stop: CancellationToken) {
         let mut seen = self.head;
         loop {
-            let woken = app.wake.changes.notified();
+            let woken = app.wake.changes.rung();
+            let asked = Instant::now();
             match changes::after(app.db.read(), seen, BATCH).await {
-                Ok(rows) if !rows.is_empty() => {
+                Ok(rows) => {
                     seen = rows.last().map_or(seen, |row| row.seq);
-                    self.push(rows.into_iter().map(|row| row.change));
-                    continue;
+                    let any = !rows.is_empty();
+                    self.take(rows, seen, asked);
+                    if any {
+                        continue;
+                    }
                 }
-                Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "reading the feed failed"),
             }
             let wait = async {
@@ -74,6 +83,24 @@ impl Feed {
             if stop.run_until_cancelled(wait).await.is_none() {
                 return;
             }
+        }
+    }
+
+    /// Takes in what was read up to a place of the table.
+    fn take(&self, rows: Vec<ChangeRow>, seen: i64, asked: Instant) {
+        let whole = (rows.len() as u64) < BATCH;
+        let (mut videos, mut ends) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.line {
+                Line::Video(change) => videos.push(change),
+                Line::Ended(end) => ends.push((row.seq, end)),
+                Line::Unknown => {}
+            }
+        }
+        self.ends
+            .note(ends.into_iter(), seen, whole.then_some(asked));
+        if !videos.is_empty() {
+            self.push(videos.into_iter());
         }
     }
 

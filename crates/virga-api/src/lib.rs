@@ -8,11 +8,13 @@ mod document;
 mod events;
 mod failures;
 mod feed;
+mod limits;
 mod password;
 mod present;
 mod reference;
 mod router;
 mod routes;
+mod sessions;
 mod state;
 
 pub use config::{AccountsConfig, ApiConfig, LimitsConfig};

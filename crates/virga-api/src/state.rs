@@ -1,16 +1,18 @@
 //! The control plane's parts.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
+use virga_cache::Cache;
 use virga_core::{Live, Result, keys::KeyRing};
-use virga_db::videos;
-use virga_http::limit::Limit;
+use virga_db::{changes::Ended, videos};
 use virga_objects::Delivery;
 
 use crate::events::Streams;
 
-use crate::{ApiConfig, LimitsConfig, Passwords, batch::ViewBatch, failures::Failures, feed::Feed};
+use crate::{
+    ApiConfig, Passwords, batch::ViewBatch, feed::Feed, limits::Limits, sessions::Sessions,
+};
 
 /// What the binary hands in.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct ApiParts {
     pub keys: KeyRing,
     /// Where bytes may pass the nodes by.
     pub delivery: Delivery,
+    /// Copies of sessions and counters that replicas share.
+    pub cache: Cache,
     /// Settings.
     pub config: Live<ApiConfig>,
     /// Background work runs on it.
@@ -40,45 +44,21 @@ pub struct ApiState {
     pub(crate) passwords: Passwords,
     limits: Live<Limits>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) sessions: Sessions,
     pub(crate) views: ViewBatch,
     pub(crate) streams: Streams,
     pub(crate) stop: CancellationToken,
 }
 
-/// Every counter that can refuse.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    /// What they were made of.
-    of: LimitsConfig,
-    pub(crate) reads: Limit<String>,
-    pub(crate) writes: Limit<String>,
-    pub(crate) sign_ups: Limit<IpAddr>,
-    pub(crate) by_name: Failures<(IpAddr, String)>,
-    pub(crate) by_address: Failures<IpAddr>,
-}
-
-impl Limits {
-    fn new(of: &LimitsConfig) -> Self {
-        Self {
-            of: of.clone(),
-            reads: Limit::per_second("rate.reads", of.reads_per_second, of.burst_seconds),
-            writes: Limit::per_second("rate.writes", of.writes_per_second, of.burst_seconds),
-            sign_ups: Limit::per_window("rate.sign-ups", of.sign_ups_per_hour, HOUR),
-            by_name: Failures::new(of.failed_sign_ins_per_name, FIVE_MINUTES),
-            by_address: Failures::new(of.failed_sign_ins_per_address, FIVE_MINUTES),
-        }
-    }
-}
-
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
-const HOUR: Duration = Duration::from_secs(3600);
 
 impl ApiState {
     /// The counters; where the settings changed, fresh ones.
     pub(crate) fn limits(&self) -> Arc<Limits> {
         let config = self.config.get();
-        if self.limits.get().of != config.limits {
-            self.limits.set(Limits::new(&config.limits));
+        if *self.limits.get().of() != config.limits {
+            self.limits
+                .set(Limits::new(&config.limits, &self.sessions.cache));
         }
         self.limits.get()
     }
@@ -89,11 +69,12 @@ impl ApiState {
             app,
             keys,
             delivery,
+            cache,
             config,
             tracker,
             stop,
         } = parts;
-        let limits = Live::new(Limits::new(&config.get().limits));
+        let limits = Live::new(Limits::new(&config.get().limits, &cache));
         // A withdrawal that a crash kept from being published comes before anyone reads the feed.
         for id in videos::unpublished(app.db.read(), 1000).await? {
             if let Err(error) = app.publish(id).await {
@@ -110,18 +91,33 @@ impl ApiState {
         });
         let views = ViewBatch::start(&app, &tracker, stop.clone());
         tracker.spawn(shrink(limits.clone(), stop.clone()));
+        let keys = Arc::new(keys);
+        let sessions = Sessions {
+            cache,
+            keys: Arc::clone(&keys),
+            feed: Arc::clone(&feed),
+        };
         Ok(Self {
             app,
-            keys: Arc::new(keys),
+            keys,
             delivery,
             config,
             passwords: Passwords::new()?,
             limits,
             feed,
+            sessions,
             views,
             streams: Streams::default(),
             stop,
         })
+    }
+}
+
+impl ApiState {
+    /// Sessions were ended here: copies of them end now, and other replicas hear at once.
+    pub(crate) fn ended(&self, end: Ended) {
+        self.feed.ends.ended_here(end);
+        self.app.wake.changes.ring();
     }
 }
 
@@ -131,9 +127,6 @@ async fn shrink(limits: Live<Limits>, stop: CancellationToken) {
         .await
         .is_some()
     {
-        let limits = limits.get();
-        limits.reads.shrink();
-        limits.writes.shrink();
-        limits.sign_ups.shrink();
+        limits.get().shrink();
     }
 }

@@ -33,10 +33,12 @@ impl App {
             check(&tx, by, account).await?;
             let since = blocked.then(|| self.clock.now());
             accounts::set_blocked(&tx, account, since).await?;
-            accounts::end_sessions(&tx, account).await?;
-            Ok(tx.commit().await.map_err(DbError::from)?)
+            accounts::end_sessions(&tx, account, self.clock.now()).await?;
+            Ok::<_, Failure>(tx.commit().await.map_err(DbError::from)?)
         })
-        .await
+        .await?;
+        self.wake.changes.ring();
+        Ok(())
     }
 
     /// Gives an account another password, by its hash, and ends its sessions.
@@ -45,10 +47,12 @@ impl App {
             let tx = self.db.begin().await?;
             check(&tx, by, account).await?;
             accounts::set_password(&tx, account, hash).await?;
-            accounts::end_sessions(&tx, account).await?;
-            Ok(tx.commit().await.map_err(DbError::from)?)
+            accounts::end_sessions(&tx, account, self.clock.now()).await?;
+            Ok::<_, Failure>(tx.commit().await.map_err(DbError::from)?)
         })
-        .await
+        .await?;
+        self.wake.changes.ring();
+        Ok(())
     }
 
     /// Room in the store, and what rows say is in it.

@@ -21,7 +21,7 @@ pub use upload::{NewUploadRequest, Opened};
 pub use virga_objects::fail;
 
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 use virga_core::{Live, SharedClock, SharedEntropy};
 use virga_db::Db;
 use virga_objects::{SharedSessions, SharedStore};
@@ -57,9 +57,40 @@ impl Default for Policy {
 #[derive(Debug, Default)]
 pub struct Wake {
     /// A job was enqueued.
-    pub jobs: Notify,
+    pub jobs: Bell,
     /// The feed grew.
-    pub changes: Notify,
+    pub changes: Bell,
+}
+
+/// Rung after a commit, for those who wait in this process and, where something passes it on, in
+/// others.
+#[derive(Debug, Default)]
+pub struct Bell {
+    here: Notify,
+    away: Notify,
+}
+
+impl Bell {
+    /// After a commit in this process.
+    pub fn ring(&self) {
+        self.here.notify_waiters();
+        self.away.notify_one();
+    }
+
+    /// It was rung in another process.
+    pub fn ring_here(&self) {
+        self.here.notify_waiters();
+    }
+
+    /// Waits for the next time, from now on, that it is rung anywhere.
+    pub fn rung(&self) -> Notified<'_> {
+        self.here.notified()
+    }
+
+    /// Waits until it was rung here since last asked: to be told elsewhere.
+    pub fn rung_here(&self) -> Notified<'_> {
+        self.away.notified()
+    }
 }
 
 /// What use cases work with. Cheap to clone.
@@ -77,14 +108,14 @@ pub struct App {
     pub entropy: SharedEntropy,
     /// Bounds.
     pub policy: Live<Policy>,
-    /// Shortcuts within the process.
+    /// Shortcuts.
     pub wake: Arc<Wake>,
 }
 
 impl App {
     /// After a commit that enqueued a job or appended to the feed.
     pub fn wake_all(&self) {
-        self.wake.jobs.notify_waiters();
-        self.wake.changes.notify_waiters();
+        self.wake.jobs.ring();
+        self.wake.changes.ring();
     }
 }

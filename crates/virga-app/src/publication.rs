@@ -61,7 +61,7 @@ impl App {
                 .await?;
             crate::fail::point("publish.after-write");
             if videos::note_published(self.db.write(), id, document.version).await? {
-                self.wake.changes.notify_waiters();
+                self.wake.changes.ring();
                 return Ok(());
             }
         }

@@ -85,7 +85,7 @@ impl App {
     /// Writes a new upload's row, within its owner's quota. `false`: the video has one open.
     pub(crate) async fn reserve(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
         let reserved = retried(|| self.reserve_once(row, content_type)).await?;
-        self.wake.changes.notify_waiters();
+        self.wake.changes.ring();
         Ok(reserved)
     }
 
@@ -181,7 +181,7 @@ impl App {
                 _ => Err(closed()),
             };
         }
-        self.wake.changes.notify_waiters();
+        self.wake.changes.ring();
         fail::point("complete.leased");
         let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
         match self.assemble(&row, &key).await {
@@ -290,7 +290,7 @@ impl App {
             Ok::<_, DbError>(tx.commit().await?)
         })
         .await?;
-        self.wake.changes.notify_waiters();
+        self.wake.changes.ring();
         Ok(())
     }
 
@@ -322,7 +322,7 @@ impl App {
         .await?;
         if moved {
             self.sessions.abort(row.id).await?;
-            self.wake.changes.notify_waiters();
+            self.wake.changes.ring();
         }
         Ok(moved)
     }

@@ -4,8 +4,10 @@
 //! named by its `kid`. Two keys can be live at once, so that a rotation revokes nothing.
 
 mod form;
+mod seal;
 
 pub use form::FormTicket;
+pub use seal::{seal, unseal};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};

@@ -9,6 +9,7 @@ use virga_core::{Timestamp, UserId, permission::Role, text::fold_name};
 
 use crate::{
     Result, Tx,
+    changes::{self, Ended},
     entity::{session, user},
     rows::{id, word},
 };
@@ -222,32 +223,38 @@ pub async fn touch_session(
     Ok(())
 }
 
-/// Ends one session.
-pub async fn end_session(c: &impl ConnectionTrait, token_hash: &str) -> Result<()> {
-    session::Entity::delete_by_id(token_hash).exec(c).await?;
-    Ok(())
+/// Ends one session, and says so in the feed.
+pub async fn end_session(tx: &Tx, token_hash: &str, now: Timestamp) -> Result<()> {
+    let one = session::Column::TokenHash.eq(token_hash);
+    end(tx, one, Ended::Session(token_hash.to_owned()), now).await
 }
 
-/// Ends all sessions of an account.
-pub async fn end_sessions(c: &impl ConnectionTrait, user: UserId) -> Result<()> {
-    session::Entity::delete_many()
-        .filter(session::Column::UserId.eq(user.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+/// Ends all sessions of an account, and says so in the feed.
+pub async fn end_sessions(tx: &Tx, user: UserId, now: Timestamp) -> Result<()> {
+    let all = session::Column::UserId.eq(user.to_string());
+    end(tx, all, Ended::Account(user), now).await
 }
 
-/// Ends all sessions of an account but this one.
+/// Ends all sessions of an account but this one, and says so in the feed.
 pub async fn end_other_sessions(
-    c: &impl ConnectionTrait,
+    tx: &Tx,
     user: UserId,
     token_hash: &str,
+    now: Timestamp,
 ) -> Result<()> {
-    session::Entity::delete_many()
-        .filter(session::Column::UserId.eq(user.to_string()))
-        .filter(session::Column::TokenHash.ne(token_hash))
-        .exec(c)
+    let of_user = session::Column::UserId.eq(user.to_string());
+    let others = of_user.and(session::Column::TokenHash.ne(token_hash));
+    end(tx, others, Ended::Account(user), now).await
+}
+
+async fn end(tx: &Tx, which: Expr, ended: Ended, now: Timestamp) -> Result<()> {
+    let gone = session::Entity::delete_many()
+        .filter(which)
+        .exec(tx)
         .await?;
+    if gone.rows_affected > 0 {
+        changes::append_ended(tx, &ended, now).await?;
+    }
     Ok(())
 }
 

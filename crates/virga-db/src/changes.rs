@@ -1,18 +1,19 @@
-//! The feed of what changed. Appended in the transaction that changes; rows live for a day.
+//! The feed of what changed: videos, and sessions that ended. Appended in the transaction that
+//! changes; rows live for a day.
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use virga_core::{
-    Timestamp, VideoId,
+    Timestamp, UserId, VideoId,
     wire::{Change, Effect},
 };
 
 use crate::{
     Result, Tx,
     entity::{change, setting},
-    rows::{id, word},
+    rows::id,
 };
 
 fn effect_word(effect: Effect) -> &'static str {
@@ -32,14 +33,38 @@ fn parse_effect(word: &str) -> Option<Effect> {
     }
 }
 
-/// A change and its place in the feed.
+/// A line and its place in the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {
     /// Grows.
     pub seq: i64,
-    /// What changed.
-    pub change: Change,
+    /// What it tells.
+    pub line: Line,
 }
+
+/// What a line of the feed tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A video changed.
+    Video(Change),
+    /// Sessions ended: what was read of them before is void.
+    Ended(Ended),
+    /// A word of a later release.
+    Unknown,
+}
+
+/// Whose sessions ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// The session of a token, by its hash.
+    Session(String),
+    /// Sessions of an account; one of them may go on.
+    Account(UserId),
+}
+
+/// How the feed says that sessions ended; the subject stands where a video's id does.
+const SESSION_ENDED: &str = "session-ended";
+const ACCOUNT_ENDED: &str = "account-ended";
 
 /// The setting whose row the writers of the feed lock.
 pub(crate) const TURN: &str = "changes.turn";
@@ -54,19 +79,47 @@ pub(crate) async fn append(
     effect: Effect,
     now: Timestamp,
 ) -> Result<()> {
+    write(tx, video.as_str(), version, effect_word(effect), now).await
+}
+
+/// Appends that sessions ended.
+pub(crate) async fn append_ended(tx: &Tx, ended: &Ended, now: Timestamp) -> Result<()> {
+    match ended {
+        Ended::Session(hash) => write(tx, hash, 0, SESSION_ENDED, now).await,
+        Ended::Account(user) => write(tx, user.as_str(), 0, ACCOUNT_ENDED, now).await,
+    }
+}
+
+async fn write(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) -> Result<()> {
     let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
     turn.one(tx).await?;
     let model = change::ActiveModel {
         seq: NotSet,
         at: Set(now.0),
-        video_id: Set(video.to_string()),
+        video_id: Set(subject.to_owned()),
         version: Set(version),
-        effect: Set(effect_word(effect).to_owned()),
+        effect: Set(word.to_owned()),
     };
     change::Entity::insert(model)
         .exec_without_returning(tx)
         .await?;
     Ok(())
+}
+
+fn line(row: &change::Model) -> Result<Line> {
+    let subject = &row.video_id;
+    Ok(match row.effect.as_str() {
+        SESSION_ENDED => Line::Ended(Ended::Session(subject.clone())),
+        ACCOUNT_ENDED => Line::Ended(Ended::Account(id("changes", "video_id", subject)?)),
+        word => match parse_effect(word) {
+            Some(effect) => Line::Video(Change {
+                video: id("changes", "video_id", subject)?,
+                version: row.version,
+                effect,
+            }),
+            None => Line::Unknown,
+        },
+    })
 }
 
 /// What came after `seq`, oldest first.
@@ -81,11 +134,7 @@ pub async fn after(c: &impl ConnectionTrait, seq: i64, limit: u64) -> Result<Vec
         .map(|row| {
             Ok(ChangeRow {
                 seq: row.seq,
-                change: Change {
-                    video: id("changes", "video_id", &row.video_id)?,
-                    version: row.version,
-                    effect: word("changes", "effect", &row.effect, parse_effect)?,
-                },
+                line: line(&row)?,
             })
         })
         .collect()

@@ -37,7 +37,7 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     let tasks = TaskTracker::new();
     let freed = Arc::new(Notify::new());
     while !stop.is_cancelled() {
-        let mut woken = pin!(dispatcher.app.wake.jobs.notified());
+        let mut woken = pin!(dispatcher.app.wake.jobs.rung());
         woken.as_mut().enable();
         while !stop.is_cancelled()
             && let Some((job, place)) = claim(dispatcher, &lanes).await

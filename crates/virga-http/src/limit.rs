@@ -12,6 +12,8 @@ use virga_core::{Failure, Kind};
 pub struct Limit<K: Hash + Eq + Clone> {
     inner: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
     code: &'static str,
+    gap: Duration,
+    most: NonZeroU32,
 }
 
 impl<K: Hash + Eq + Clone> fmt::Debug for Limit<K> {
@@ -27,33 +29,50 @@ fn positive(value: u32) -> NonZeroU32 {
 impl<K: Hash + Eq + Clone> Limit<K> {
     /// `rate` a second, saved up for `burst` seconds.
     pub fn per_second(code: &'static str, rate: u32, burst: u32) -> Self {
-        let quota = Quota::per_second(positive(rate))
-            .allow_burst(positive(rate.saturating_mul(burst.max(1))));
-        Self {
-            inner: RateLimiter::keyed(quota),
-            code,
-        }
+        let most = positive(rate.saturating_mul(burst.max(1)));
+        let rate = positive(rate);
+        Self::new(code, Duration::from_secs(1) / rate.get(), most)
     }
 
     /// `count` in each `window`, all of them at once if need be.
     pub fn per_window(code: &'static str, count: u32, window: Duration) -> Self {
         let count = positive(count);
-        let quota = Quota::with_period(window / count.get())
-            .unwrap_or(Quota::per_hour(count))
-            .allow_burst(count);
+        Self::new(code, window / count.get(), count)
+    }
+
+    fn new(code: &'static str, gap: Duration, most: NonZeroU32) -> Self {
+        let gap = gap.max(Duration::from_nanos(1));
+        let quota = Quota::with_period(gap).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         Self {
-            inner: RateLimiter::keyed(quota),
+            inner: RateLimiter::keyed(quota.allow_burst(most)),
             code,
+            gap,
+            most,
         }
+    }
+
+    /// The refusal's code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// One comes free every so long.
+    pub fn gap(&self) -> Duration {
+        self.gap
+    }
+
+    /// So many can be saved up.
+    pub fn most(&self) -> u32 {
+        self.most.get()
     }
 
     /// Takes one; refuses with the seconds to wait.
     pub fn take(&self, key: &K) -> Result<(), Failure> {
         self.inner.check_key(key).map_err(|refused| {
-            let wait = refused.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.as_secs() + 1;
-            let detail = format!("Too many requests. Try again in {seconds} s.");
-            Failure::new(Kind::TooMany, self.code, detail).after(seconds)
+            too_many(
+                self.code,
+                refused.wait_time_from(DefaultClock::default().now()),
+            )
         })
     }
 
@@ -61,6 +80,13 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     pub fn shrink(&self) {
         self.inner.retain_recent();
     }
+}
+
+/// The refusal, with the time to wait.
+pub fn too_many(code: &'static str, wait: Duration) -> Failure {
+    let seconds = wait.as_secs() + 1;
+    let detail = format!("Too many requests. Try again in {seconds} s.");
+    Failure::new(Kind::TooMany, code, detail).after(seconds)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
-//! A whole cluster on one machine: HAProxy before two of each role, on MariaDB and SeaweedFS.
+//! A whole cluster on one machine: HAProxy before two of each role, on MariaDB, Redis
+//! and SeaweedFS.
 
-use crate::{Balancer, BucketServer, FaultyLine, Fronts, Person, Role, Site, Sql, SqlServer};
+use crate::{
+    Balancer, BucketServer, FaultyLine, Fronts, Person, RedisServer, Role, Site, Sql, SqlServer,
+};
 
 /// The four roles, in no order that matters.
 pub const ROLES: [Role; 4] = [Role::Api, Role::Web, Role::Stream, Role::Dispatcher];
@@ -14,8 +17,12 @@ pub struct Cluster {
     pub machines: [Site; 2],
     /// From the roles to the database.
     pub database_line: FaultyLine,
+    /// From the roles to Redis.
+    pub redis_line: FaultyLine,
     /// From the roles to the bucket.
     pub bucket_line: FaultyLine,
+    /// Copies, shared limits, wake-ups.
+    pub redis: RedisServer,
     /// The bucket.
     pub bucket: BucketServer,
     /// The database.
@@ -39,6 +46,8 @@ impl Cluster {
         let database = SqlServer::start(Sql::MariaDb).await;
         let bucket = BucketServer::start().await;
         bucket.bucket("site").await;
+        let redis = RedisServer::start();
+        let redis_line = FaultyLine::to(redis.port()).await;
         let database_line = FaultyLine::to(database.port()).await;
         let bucket_line = FaultyLine::to(bucket.port()).await;
         let fronts = Fronts::new();
@@ -47,6 +56,8 @@ impl Cluster {
         let through = format!(":{}/", database_line.port());
         let url = url.replace(&format!(":{}/", database.port()), &through);
         first.set("VIRGA_DATABASE__URL", &url);
+        first.set("VIRGA_REDIS__URL", &redis.url_by(redis_line.port()));
+        first.set("VIRGA_REDIS__PASSWORD_FILE", &redis.password_file());
         let (access, secret) = bucket.key_files();
         let (access, secret) = (access.display().to_string(), secret.display().to_string());
         for (key, value) in [
@@ -76,7 +87,9 @@ impl Cluster {
             balancer,
             machines: [first, second],
             database_line,
+            redis_line,
             bucket_line,
+            redis,
             bucket,
             database,
         }

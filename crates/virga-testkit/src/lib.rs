@@ -8,6 +8,7 @@ mod clips;
 mod cluster;
 mod fault;
 mod person;
+mod redis;
 mod servers;
 mod site;
 
@@ -17,6 +18,7 @@ pub use clips::Clip;
 pub use cluster::{Cluster, ROLES};
 pub use fault::{Fault, FaultyLine};
 pub use person::{Answer, Person};
+pub use redis::RedisServer;
 pub use servers::{Sql, SqlServer};
 pub use site::{Role, Site, SiteBuilder, free_port};
 

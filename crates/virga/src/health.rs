@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -19,13 +19,14 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use virga_cache::Cache;
 use virga_db::{Db, jobs};
 use virga_http::viewer::Address;
 use virga_objects::SharedStore;
@@ -122,6 +123,12 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Health {
     pub(crate) fn new(db: Option<Db>, store: Option<SharedStore>, stop: CancellationToken) -> Self {
         Self {
@@ -161,6 +168,19 @@ impl Health {
             answers: Arc::new(answers),
         });
         self
+    }
+
+    /// Names Redis likewise, and counts what it did not answer.
+    pub(crate) fn with_cache(self, cache: &Cache) -> Self {
+        let mut registry = self.metrics.registry();
+        registry.register(
+            "redis_errors",
+            "Calls that Redis did not answer",
+            cache.errors(),
+        );
+        drop(registry);
+        let cache = cache.clone();
+        self.with("redis", move || std::future::ready(cache.answers()).boxed())
     }
 
     /// The roles that do not answer now, a line each.
@@ -247,11 +267,7 @@ async fn metrics(State(health): State<Health>, request: Request) -> Response {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let mut text = String::new();
-    let registry = health
-        .metrics
-        .registry
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let registry = health.metrics.registry();
     if encode(&mut text, &registry).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }

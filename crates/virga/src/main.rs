@@ -10,6 +10,7 @@ mod keys;
 mod lifecycle;
 mod objects;
 mod parts;
+mod redis;
 mod reload;
 mod roles;
 mod start;

@@ -5,6 +5,7 @@ use http::Uri;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use virga_api::ApiConfig;
 use virga_app::{App, Policy, Wake};
+use virga_cache::Cache;
 use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
@@ -15,6 +16,7 @@ use crate::{
     delivery, keys,
     lifecycle::Lifecycle,
     objects::{self, Objects},
+    redis,
 };
 
 /// Everything that does not depend on the role.
@@ -24,6 +26,7 @@ pub(crate) struct Parts {
     pub(crate) keys: KeyRing,
     pub(crate) objects: Objects,
     pub(crate) delivery: Delivery,
+    pub(crate) cache: Cache,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
     pub(crate) origin: SiteOrigin,
@@ -84,8 +87,10 @@ impl Parts {
         let origin = SiteOrigin(public_url(&config)?);
         let clock: SharedClock = Arc::new(SystemClock);
         let delivery = delivery::open(&config.delivery, &objects, &origin, Arc::clone(&clock))?;
+        let cache = redis::open(&config.redis)?;
         Ok(Self {
             live: LiveParts::new(&config, &origin),
+            cache,
             keys,
             objects,
             delivery,

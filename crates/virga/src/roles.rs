@@ -26,6 +26,7 @@ pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Re
         app,
         keys: parts.keys.clone(),
         delivery: parts.delivery.clone(),
+        cache: parts.cache.clone(),
         config: parts.live.api.clone(),
         tracker: life.tracker.clone(),
         stop: life.stop.clone(),

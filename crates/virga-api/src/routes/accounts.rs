@@ -17,6 +17,7 @@ use virga_core::{
 use virga_db::{
     DbError,
     accounts::{self, UserRow},
+    changes::Ended,
     retried, videos,
     videos::Listing,
 };
@@ -55,7 +56,7 @@ pub(crate) async fn set_up(
     Json(setup): Json<Setup>,
 ) -> Result<Response> {
     let (limits, network) = (state.limits(), caller.network());
-    limits.by_address.take(network, state.app.clock.now())?;
+    limits.by_address.take(network, state.app.clock.now()).await?;
     let site_name = text::title(&setup.site_name)?;
     let NewAccount { name, password } = &setup.administrator;
     let user = new_user(&state, name, password, Role::Admin).await?;
@@ -63,7 +64,7 @@ pub(crate) async fn set_up(
         .app
         .set_up(&setup.token, &user, &site_name, setup.registration)
         .await?;
-    limits.by_address.give_back(&network);
+    limits.by_address.give_back(&network).await;
     signed_in(&state, user, &headers).await
 }
 
@@ -86,7 +87,7 @@ pub(crate) async fn register(
     }
     text::account_name(&ask.name)?;
     text::new_password(&ask.password)?;
-    state.limits().sign_ups.take(&caller.network())?;
+    state.limits().sign_ups.take(&caller.network()).await?;
     let user = new_user(&state, &ask.name, &ask.password, Role::User).await?;
     state.app.add_account(&user).await?;
     signed_in(&state, user, &headers).await
@@ -137,8 +138,8 @@ async fn check_password(
         text::fold_name(name).chars().take(64).collect::<String>(),
     );
     let limits = state.limits();
-    limits.by_name.take(by_name.clone(), now)?;
-    limits.by_address.take(network, now)?;
+    limits.by_name.take(by_name.clone(), now).await?;
+    limits.by_address.take(network, now).await?;
     let user = accounts::by_name(state.app.db.read(), name)
         .await
         .map_err(Failure::from)?;
@@ -148,8 +149,8 @@ async fn check_password(
     if state.passwords.verify(password, hash).await?
         && let Some(user) = user
     {
-        limits.by_name.give_back(&by_name);
-        limits.by_address.give_back(&network);
+        limits.by_name.give_back(&by_name).await;
+        limits.by_address.give_back(&network).await;
         return Ok(user);
     }
     let detail = "The name or the password is wrong.";
@@ -188,9 +189,15 @@ async fn signed_in(state: &ApiState, user: UserRow, headers: &HeaderMap) -> Resu
     security((), ("token" = [])), responses((status = 204)))]
 pub(crate) async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Result<Response> {
     if let Some(hash) = &caller.token_hash {
-        accounts::end_session(state.app.db.write(), hash)
-            .await
-            .map_err(Failure::from)?;
+        let now = state.app.clock.now();
+        retried(|| async {
+            let tx = state.app.db.begin().await?;
+            accounts::end_session(&tx, hash, now).await?;
+            Ok::<_, DbError>(tx.commit().await?)
+        })
+        .await
+        .map_err(Failure::from)?;
+        state.ended(Ended::Session(hash.clone()));
     }
     Ok(without_cookie(&state))
 }
@@ -201,9 +208,15 @@ pub(crate) async fn sign_out_everywhere(
     State(state): State<ApiState>,
     signed: SignedIn,
 ) -> Result<Response> {
-    accounts::end_sessions(state.app.db.write(), signed.user.id)
-        .await
-        .map_err(Failure::from)?;
+    let (user, now) = (signed.user.id, state.app.clock.now());
+    retried(|| async {
+        let tx = state.app.db.begin().await?;
+        accounts::end_sessions(&tx, user, now).await?;
+        Ok::<_, DbError>(tx.commit().await?)
+    })
+    .await
+    .map_err(Failure::from)?;
+    state.ended(Ended::Account(user));
     Ok(without_cookie(&state))
 }
 
@@ -232,15 +245,17 @@ pub(crate) async fn change_password(
     }
     let hash = state.passwords.hash(ask.new).await?;
     let (user, kept) = (signed.user.id, &signed.token_hash);
+    let now = state.app.clock.now();
     retried(|| async {
         let tx = state.app.db.begin().await?;
         accounts::set_password(&tx, user, &hash).await?;
         // Never ended and begun again: signing out beside this would be undone.
-        accounts::end_other_sessions(&tx, user, kept).await?;
+        accounts::end_other_sessions(&tx, user, kept, now).await?;
         Ok::<_, DbError>(tx.commit().await?)
     })
     .await
     .map_err(Failure::from)?;
+    state.ended(Ended::Account(user));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -15,6 +15,7 @@ use virga_core::{
 use virga_db::{
     JobRow, VideoRow, accounts,
     admin::{self, AccountListing},
+    changes::Ended,
     videos,
 };
 use virga_http::{
@@ -97,6 +98,7 @@ pub(crate) async fn reset_password(
     let password = state.app.one_time_password();
     let hash = state.passwords.hash(password.clone()).await?;
     state.app.reset_password(by.id, account.id, &hash).await?;
+    state.ended(Ended::Account(account.id));
     tracing::info!(admin = by.name, account = account.name, "password reset");
     let secret = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((secret, Json(NewPassword { password })).into_response())
@@ -113,6 +115,7 @@ pub(crate) async fn block(
 ) -> Result<StatusCode> {
     let account = find_user(&state, &name).await?;
     state.app.set_blocked(by.id, account.id, true).await?;
+    state.ended(Ended::Account(account.id));
     tracing::info!(admin = by.name, account = account.name, "account blocked");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -128,6 +131,7 @@ pub(crate) async fn unblock(
 ) -> Result<StatusCode> {
     let account = find_user(&state, &name).await?;
     state.app.set_blocked(by.id, account.id, false).await?;
+    state.ended(Ended::Account(account.id));
     tracing::info!(admin = by.name, account = account.name, "account unblocked");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,8 @@ use virga_core::{
 use virga_db::{
     DbError, TrackBytes, TrackKind, TrackRow, accounts,
     admin::{self, AccountListing},
-    changes, jobs, positions, settings, sitemap, tracks, uploads,
+    changes::{self, Ended, Line},
+    jobs, positions, settings, sitemap, tracks, uploads,
     videos::{self, Listing},
     views::{self, ViewMark},
 };
@@ -51,16 +52,25 @@ pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store
             .unwrap()
             .is_none()
     );
-    accounts::end_session(db.write(), "a").await.unwrap();
+    let tx = db.begin().await.unwrap();
+    accounts::end_session(&tx, "a", now).await.unwrap();
+    accounts::end_session(&tx, "no such", now).await.unwrap();
+    tx.commit().await.unwrap();
     assert!(
         accounts::session(db.read(), "a", now)
             .await
             .unwrap()
             .is_none()
     );
-    accounts::end_sessions(db.write(), store.owner)
-        .await
-        .unwrap();
+    let tx = db.begin().await.unwrap();
+    accounts::end_sessions(&tx, store.owner, now).await.unwrap();
+    accounts::end_sessions(&tx, store.owner, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let feed = changes::after(db.read(), 0, 100).await.unwrap();
+    let told: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
+    let session = Line::Ended(Ended::Session("a".to_owned()));
+    let account = Line::Ended(Ended::Account(store.owner));
+    assert_eq!(told, [session, account], "each end is told once");
     assert!(
         accounts::session(db.read(), "b", now)
             .await
@@ -214,7 +224,13 @@ pub(crate) async fn the_state_follows_the_rows_and_the_feed_hears_of_it(store: &
     tx.commit().await.unwrap();
     assert_eq!(store.state(video).await, VideoState::Deleted);
     let feed = changes::after(db, 0, 100).await.unwrap();
-    let effects: Vec<Effect> = feed.iter().map(|line| line.change.effect).collect();
+    let effects: Vec<Effect> = feed
+        .iter()
+        .filter_map(|row| match &row.line {
+            Line::Video(change) => Some(change.effect),
+            _ => None,
+        })
+        .collect();
     assert_eq!(
         effects,
         [

@@ -69,7 +69,7 @@ impl Held {
             self.drop_objects().await;
             return Ok(());
         }
-        app.wake.jobs.notify_waiters();
+        app.wake.jobs.ring();
         if outcome.presents()
             && let Err(error) = app.publish(self.job.video).await
         {

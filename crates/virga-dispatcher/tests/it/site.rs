@@ -141,7 +141,7 @@ impl Site {
     pub(crate) async fn until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
         let wait = async {
             loop {
-                let woken = self.app.wake.changes.notified();
+                let woken = self.app.wake.changes.rung();
                 if holds().await {
                     return;
                 }

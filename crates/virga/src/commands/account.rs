@@ -72,7 +72,7 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
             retried(|| async {
                 let tx = db.begin().await?;
                 accounts::set_password(&tx, user.id, &hash).await?;
-                accounts::end_sessions(&tx, user.id).await?;
+                accounts::end_sessions(&tx, user.id, SystemClock.now()).await?;
                 Ok::<_, DbError>(tx.commit().await?)
             })
             .await?;
@@ -95,7 +95,7 @@ async fn set_blocked(db: &Db, user: &UserRow, since: Option<Timestamp>) -> Resul
     retried(|| async {
         let tx = db.begin().await?;
         accounts::set_blocked(&tx, user.id, since).await?;
-        accounts::end_sessions(&tx, user.id).await?;
+        accounts::end_sessions(&tx, user.id, SystemClock.now()).await?;
         Ok(tx.commit().await?)
     })
     .await

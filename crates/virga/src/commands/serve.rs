@@ -13,6 +13,7 @@ use crate::{
     health::Health,
     lifecycle::Lifecycle,
     parts::{Ask, Parts, open_database},
+    redis,
     reload::Reload,
     roles,
     start::{Later, once_answered},
@@ -26,6 +27,7 @@ pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
+    redis::start(&parts.cache, &app.wake, &life);
     let listener = roles::bind(&parts, RoleName::Web).await?;
     let address = listener.local_addr()?;
     let api = Later::default();
@@ -62,7 +64,13 @@ async fn set_up_api(
 
 fn health(db: Option<&Db>, parts: &Parts, life: &Lifecycle) -> Health {
     let store = Arc::clone(&parts.objects.store);
-    Health::new(db.cloned(), Some(store), life.draining.clone())
+    let health = Health::new(db.cloned(), Some(store), life.draining.clone());
+    // Who works with rows is who works with Redis.
+    if db.is_some() && parts.cache.is_set() {
+        health.with_cache(&parts.cache)
+    } else {
+        health
+    }
 }
 
 /// Pages only.
@@ -90,6 +98,7 @@ pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
+    redis::start(&parts.cache, &app.wake, &life);
     let listener = roles::bind(&parts, RoleName::Api).await?;
     listening(RoleName::Api, listener.local_addr()?);
     let api = Later::default();
@@ -139,7 +148,8 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
     let parts = Parts::open(config).await?;
-    let life = parts.lifecycle();
+    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
+    redis::start(&parts.cache, &app.wake, &life);
     let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
     let health = health(Some(&db), &parts, &life);
@@ -151,7 +161,7 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
             .await?
             .is_some()
         {
-            roles::dispatcher(&parts, parts.app(db.clone()), &life)?;
+            roles::dispatcher(&parts, app, &life)?;
             health.set_started();
         }
         life.stop.cancelled().await;

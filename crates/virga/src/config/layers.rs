@@ -21,7 +21,7 @@ const NOT_SETTINGS: &[&str] = &[
     "test_full",
     "require_services",
 ];
-const SECRET: &[&str] = &["database.url"];
+const SECRET: &[&str] = &["database.url", "redis.url"];
 
 /// What the command line says.
 #[derive(Clone, Debug)]

@@ -16,6 +16,7 @@ mod hostile;
 mod journey;
 mod matrix;
 mod origin_flaws;
+mod redis;
 mod reload;
 mod roles;
 mod secrets;

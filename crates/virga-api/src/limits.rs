@@ -1,0 +1,111 @@
+//! Every counter that can refuse. Each counts in this process, and with Redis for all replicas
+//! together as well; without it the first holds alone.
+
+use std::{fmt::Debug, hash::Hash, net::IpAddr, time::Duration};
+use virga_app::hash_token;
+use virga_cache::Cache;
+use virga_core::{Result, Timestamp};
+use virga_http::limit::{Limit, too_many};
+
+use crate::{
+    LimitsConfig,
+    failures::{self, Failures},
+};
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The counters.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// What they were made of.
+    of: LimitsConfig,
+    pub(crate) reads: Shared<Limit<String>>,
+    pub(crate) writes: Shared<Limit<String>>,
+    pub(crate) sign_ups: Shared<Limit<IpAddr>>,
+    pub(crate) by_name: Shared<Failures<(IpAddr, String)>>,
+    pub(crate) by_address: Shared<Failures<IpAddr>>,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &LimitsConfig, cache: &Cache) -> Self {
+        let (reads, writes) = (config.reads_per_second, config.writes_per_second);
+        let burst = config.burst_seconds;
+        let sign_ups = config.sign_ups_per_hour;
+        let (name, address) = (
+            config.failed_sign_ins_per_name,
+            config.failed_sign_ins_per_address,
+        );
+        Self {
+            of: config.clone(),
+            reads: shared(cache, Limit::per_second("rate.reads", reads, burst)),
+            writes: shared(cache, Limit::per_second("rate.writes", writes, burst)),
+            sign_ups: shared(cache, Limit::per_window("rate.sign-ups", sign_ups, HOUR)),
+            by_name: shared(cache, Failures::new("name", name, FIVE_MINUTES)),
+            by_address: shared(cache, Failures::new("address", address, FIVE_MINUTES)),
+        }
+    }
+
+    /// What they were made of.
+    pub(crate) fn of(&self) -> &LimitsConfig {
+        &self.of
+    }
+
+    /// Forgets keys that have been quiet; call now and then.
+    pub(crate) fn shrink(&self) {
+        self.reads.local.shrink();
+        self.writes.local.shrink();
+        self.sign_ups.local.shrink();
+    }
+}
+
+/// A counter of this process, and the same in Redis.
+#[derive(Debug)]
+pub(crate) struct Shared<L> {
+    local: L,
+    cache: Cache,
+}
+
+fn shared<L>(cache: &Cache, local: L) -> Shared<L> {
+    let cache = cache.clone();
+    Shared { local, cache }
+}
+
+/// Redis is told neither names nor addresses.
+fn key(counter: &str, of: &impl Debug) -> String {
+    format!("virga:limit:{counter}:{}", hash_token(&format!("{of:?}")))
+}
+
+impl<K: Hash + Eq + Clone + Debug> Shared<Limit<K>> {
+    /// Takes one; refuses with the seconds to wait.
+    pub(crate) async fn take(&self, of: &K) -> Result<()> {
+        self.local.take(of)?;
+        if !self.cache.answers() {
+            return Ok(());
+        }
+        let (code, gap, most) = (self.local.code(), self.local.gap(), self.local.most());
+        match self.cache.take_paced(&key(code, of), gap, most).await {
+            Some(wait) => Err(too_many(code, wait)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Debug> Shared<Failures<K>> {
+    /// Counts a try, as [`Failures::take`].
+    pub(crate) async fn take(&self, of: K, now: Timestamp) -> Result<()> {
+        let key = key(self.local.name(), &of);
+        self.local.take(of, now)?;
+        let (most, window) = (self.local.most(), self.local.window());
+        match self.cache.take_counted(&key, most, window).await {
+            Some(wait) => Err(failures::too_many(wait)),
+            None => Ok(()),
+        }
+    }
+
+    /// The try was right: it does not count.
+    pub(crate) async fn give_back(&self, of: &K) {
+        self.local.give_back(of);
+        self.cache.give_back(&key(self.local.name(), of)).await;
+    }
+}
