@@ -29,7 +29,7 @@ test-full: ## The long forms too: every kill point with many seeds, long propert
 check: ## The lint gates: formatting, clippy, types of the pages' scripts
 	@scripts/check
 
-cluster: ## HAProxy before two of each role on MariaDB and SeaweedFS, to try things on
+cluster: ## HAProxy before two of each role on MariaDB, Redis and SeaweedFS, to try things on
 	@scripts/need test
 	@scripts/ui
 	@cargo build --locked --workspace --bin virga --example cluster

@@ -76,7 +76,7 @@ fn key(counter: &str, of: &impl Debug) -> String {
     format!("virga:limit:{counter}:{}", hash_token(&format!("{of:?}")))
 }
 
-impl<K: Hash + Eq + Clone + Debug> Shared<Limit<K>> {
+impl<K: Hash + Eq + Clone + Debug + Send + Sync> Shared<Limit<K>> {
     /// Takes one; refuses with the seconds to wait.
     pub(crate) async fn take(&self, of: &K) -> Result<()> {
         self.local.take(of)?;
@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone + Debug> Shared<Limit<K>> {
     }
 }
 
-impl<K: Hash + Eq + Debug> Shared<Failures<K>> {
+impl<K: Hash + Eq + Debug + Send + Sync> Shared<Failures<K>> {
     /// Counts a try, as [`Failures::take`].
     pub(crate) async fn take(&self, of: K, now: Timestamp) -> Result<()> {
         let key = key(self.local.name(), &of);

@@ -74,7 +74,7 @@ impl Line {
     }
 
     /// Opens the line again and again, and hands on what is told on the channel.
-    pub(crate) async fn keep(&self, heard: impl Fn(&str)) {
+    pub(crate) async fn keep(&self, heard: impl Fn(&str) + Send + Sync) {
         let mut told = None;
         loop {
             let ended = self.once(&heard, &mut told).await;
@@ -88,7 +88,7 @@ impl Line {
     }
 
     /// One connection from its beginning to its end.
-    async fn once(&self, heard: impl Fn(&str), told: &mut Option<bool>) -> Ended {
+    async fn once(&self, heard: impl Fn(&str) + Send + Sync, told: &mut Option<bool>) -> Ended {
         let (connection, mut channel) = match timeout(CONNECT, self.connect()).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Ended::Said(error),

@@ -15,7 +15,7 @@ use virga_testkit::{Cluster, Fault, ROLES};
 const HELP: &str = "  kill web|api|stream|dispatcher 1|2    as a power cut would\n  \
     start web|api|stream|dispatcher 1|2   again, or anew\n  \
     reload                                 HAProxy reads its configuration again\n  \
-    slow|freeze|cut|heal database|bucket   the line to it";
+    slow|freeze|cut|heal database|redis|bucket   the line to it";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -26,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
     let program = built.context("target/debug")?.join("virga");
     writeln!(
         out,
-        "Starting MariaDB, SeaweedFS, two of each role and HAProxy …"
+        "Starting MariaDB, Redis, SeaweedFS, two of each role and HAProxy …"
     )?;
     let mut cluster = Cluster::start(&program.display().to_string()).await;
     show(&cluster, &mut out)?;
@@ -68,6 +68,8 @@ fn show(cluster: &Cluster, out: &mut impl Write) -> anyhow::Result<()> {
     }
     let database = format!("127.0.0.1:{}", cluster.database.port());
     line("mariadb", database, cluster.database.id())?;
+    let redis = format!("127.0.0.1:{}", cluster.redis.port());
+    line("redis", redis, cluster.redis.id())?;
     line("seaweedfs", cluster.bucket.url(), cluster.bucket.id())?;
     Ok(())
 }
@@ -112,7 +114,7 @@ fn obey(cluster: &mut Cluster, line: &str) -> String {
             cluster.balancer.reload();
             "haproxy reads its configuration again".to_owned()
         }
-        [verb, what @ ("database" | "bucket")] => {
+        [verb, what @ ("database" | "redis" | "bucket")] => {
             let fault = match verb {
                 "slow" => Fault::Slow(Duration::from_millis(300)),
                 "freeze" => Fault::Frozen,
@@ -122,6 +124,7 @@ fn obey(cluster: &mut Cluster, line: &str) -> String {
             };
             let line = match what {
                 "database" => &cluster.database_line,
+                "redis" => &cluster.redis_line,
                 _ => &cluster.bucket_line,
             };
             line.set(fault);

@@ -56,7 +56,10 @@ pub(crate) async fn set_up(
     Json(setup): Json<Setup>,
 ) -> Result<Response> {
     let (limits, network) = (state.limits(), caller.network());
-    limits.by_address.take(network, state.app.clock.now()).await?;
+    limits
+        .by_address
+        .take(network, state.app.clock.now())
+        .await?;
     let site_name = text::title(&setup.site_name)?;
     let NewAccount { name, password } = &setup.administrator;
     let user = new_user(&state, name, password, Role::Admin).await?;

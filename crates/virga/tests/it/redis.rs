@@ -315,7 +315,7 @@ async fn wait_of_a_job(ann: &Person, db: &Db) -> Duration {
             .await
             .unwrap()
             .iter()
-            .any(|job| job.attempts > 0)
+            .any(|job| job.fence > 0)
         {
             assert!(begun.elapsed() < Duration::from_secs(30), "nobody takes it");
             tokio::time::sleep(Duration::from_millis(5)).await;
