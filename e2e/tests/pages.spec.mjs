@@ -193,7 +193,10 @@ for (const { width, colorScheme } of windows) {
   });
 }
 
-for (const { width, colorScheme } of windows) {
+// Colours do not depend on the language: one of the two a width will do, but for the long form.
+const chinese = process.env.VIRGA_TEST_FULL ? windows : windows.filter(({ width, colorScheme }) => (width === 768) === (colorScheme === "dark"));
+
+for (const { width, colorScheme } of chinese) {
   test(`every page is Chinese for whoever asks for it, ${colorScheme} and ${width} pixels wide`, async ({ visitor, site, expected }) => {
     test.setTimeout(300_000);
     expected.push(/status of 40[34]/);

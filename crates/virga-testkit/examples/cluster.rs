@@ -13,6 +13,7 @@ use tokio::{
 use virga_testkit::{Cluster, Fault, ROLES};
 
 const HELP: &str = "  kill web|api|stream|dispatcher 1|2    as a power cut would\n  \
+    stop web|api|stream|dispatcher 1|2    as an update does: what runs may end\n  \
     start web|api|stream|dispatcher 1|2   again, or anew\n  \
     reload                                 HAProxy reads its configuration again\n  \
     slow|freeze|cut|heal database|redis|bucket   the line to it";
@@ -98,17 +99,23 @@ fn obey(cluster: &mut Cluster, line: &str) -> String {
         _ => None,
     };
     match words[..] {
-        [verb @ ("kill" | "start"), name, n] => {
+        [verb @ ("kill" | "stop" | "start"), name, n] => {
             let (Some(role), Some(n)) = (role(name), machine(n)) else {
                 return HELP.to_owned();
             };
             let machine = &mut cluster.machines[n];
-            if verb == "kill" {
-                machine.kill(role);
-                return format!("{name} {} is gone", n + 1);
+            match verb {
+                "kill" => machine.kill(role),
+                "stop" => {
+                    machine.terminate(role);
+                    machine.wait_ended(role);
+                }
+                _ => {
+                    machine.start(role);
+                    return format!("{name} {} runs as process {}", n + 1, machine.id(role));
+                }
             }
-            machine.start(role);
-            format!("{name} {} runs as process {}", n + 1, machine.id(role))
+            format!("{name} {} is gone", n + 1)
         }
         ["reload"] => {
             cluster.balancer.reload();

@@ -7,6 +7,7 @@ mod buckets;
 mod clips;
 mod cluster;
 mod fault;
+pub mod large;
 mod person;
 mod redis;
 mod servers;

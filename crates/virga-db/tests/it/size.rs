@@ -10,90 +10,11 @@ use virga_db::{
     comments, sitemap,
     videos::{self, Listing, SEARCHED},
 };
+use virga_testkit::large::{FIRST_ID, PRIVATE, fill};
 
 use crate::Bench;
 
 const VIDEOS: u64 = SEARCHED + 20_000;
-const ACCOUNTS: u64 = 20_000;
-/// Accounts that have videos.
-const OWNERS: u64 = 500;
-/// One video in so many is private.
-const PRIVATE: u64 = 10;
-/// Ids are eleven digits.
-const FIRST_ID: u64 = 10_000_000_000;
-
-/// `count` numbers from 1 on, as column `i` of a table.
-fn numbers(backend: DatabaseBackend, count: u64) -> String {
-    match backend {
-        DatabaseBackend::MySql => format!("(SELECT seq AS i FROM seq_1_to_{count}) AS n"),
-        DatabaseBackend::Postgres => format!("(SELECT generate_series(1, {count}) AS i) AS n"),
-        _ => format!(
-            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
-             SELECT i FROM n) AS n"
-        ),
-    }
-}
-
-fn id(number: &str) -> String {
-    format!("CAST({FIRST_ID} + {number} AS CHAR(11))")
-}
-
-/// Fills the tables. The larger a video's number, the newer it is; the first has most comments.
-async fn fill(db: &Db) {
-    let c = db.write();
-    let backend = c.get_database_backend();
-    let (own, owner) = (id("i"), id(&format!("i % {OWNERS}")));
-    let plays = "'ready'";
-    let rows = [
-        (
-            "users (id, name, name_folded, password_hash, role, created_at)",
-            format!("{own}, CONCAT('Name', i), CONCAT('name', i), 'x', 'user', i"),
-            ACCOUNTS,
-        ),
-        (
-            "videos (id, owner_id, title, search, description, visibility, state, created_at, \
-             published_at, epoch, presentation_version, published_version, publish_lease, views, \
-             comments, source_size)",
-            format!(
-                "{own}, {owner}, CONCAT('Rain ', i, ' 下雨'), CONCAT('rain ', i, ' 下雨'), 'Words', \
-                 CASE WHEN i % {PRIVATE} = 0 THEN 'private' ELSE 'public' END, {plays}, i, i, 1, \
-                 1, 1, 0, i % 977, 10, 1"
-            ),
-            VIDEOS,
-        ),
-        (
-            "comments (id, video_id, author_id, text, created_at)",
-            format!(
-                "{own}, {}, {owner}, 'Nice rain', i",
-                id(&format!(
-                    "(CASE WHEN i % 5 = 0 THEN 1 ELSE i % {VIDEOS} END)"
-                ))
-            ),
-            1_000_000,
-        ),
-        (
-            "jobs (kind, video_id, payload, state, priority, attempts, run_at, lease_until, fence, \
-             worker, progress, created_at, updated_at)",
-            format!(
-                "'ladder', {own}, '{{}}', CASE WHEN i % 500 = 0 THEN 'failed' ELSE 'done' END, 1, \
-                 1, i, 0, 1, 'w', 0, i, i"
-            ),
-            VIDEOS,
-        ),
-    ];
-    for (into, values, count) in rows {
-        let from = numbers(backend, count);
-        let insert = format!("INSERT INTO {into} SELECT {values} FROM {from}");
-        c.execute_unprepared(&insert).await.unwrap();
-    }
-    // Servers see to this by themselves; SQLite has no statistics, as on a site.
-    let analyze = match backend {
-        DatabaseBackend::MySql => "ANALYZE TABLE users, videos, comments, jobs",
-        DatabaseBackend::Postgres => "VACUUM ANALYZE",
-        _ => "SELECT 1",
-    };
-    c.execute_unprepared(analyze).await.unwrap();
-}
 
 /// A connection that keeps what it was asked.
 struct Watched<'a> {
@@ -261,7 +182,7 @@ async fn a_search_looks_at_so_many_rows_and_no_more(db: &Db) {
 pub(crate) async fn a_large_site_is_read_by_index(bench: &Bench) {
     let db = bench.open(&bench.database("large").await).await;
     db.migrate().await.unwrap();
-    fill(&db).await;
+    fill(db.write(), VIDEOS).await.unwrap();
     every_list_walks_an_index(&db).await;
     a_search_looks_at_so_many_rows_and_no_more(&db).await;
     db.close().await;

@@ -147,6 +147,38 @@ impl Stage {
         }
     }
 
+    /// Redis is emptied, killed, frozen, cut off and slow: no request fails.
+    async fn spoil_redis(&mut self, long: bool) {
+        let faults = ["killed", "frozen", "emptied", "cut", "slow"];
+        for what in &faults[..if long { 5 } else { 2 }] {
+            self.with_upload(async |cluster, traffic| {
+                let begun = Instant::now();
+                match *what {
+                    "killed" => cluster.redis.kill(),
+                    "frozen" => cluster.redis.freeze(),
+                    "emptied" => drop(cluster.redis.ask(&["FLUSHALL"])),
+                    "cut" => cluster.redis_line.set(Fault::Cut),
+                    _ => cluster.redis_line.set(Fault::Slow(Duration::from_secs(5))),
+                }
+                tokio::time::sleep(NOTICED).await;
+                traffic.record.until_asked(begun, 100).await;
+                match *what {
+                    "killed" => cluster.redis.restart(),
+                    "frozen" => cluster.redis.thaw(),
+                    _ => cluster.redis_line.set(Fault::None),
+                }
+                let stretch = traffic.record.since(begun);
+                println!(
+                    "redis {what}: {} of {} failed",
+                    stretch.failed.len(),
+                    stretch.asked
+                );
+                assert!(stretch.failed.is_empty(), "{what}: {:?}", stretch.failed);
+            })
+            .await;
+        }
+    }
+
     /// Both workers die over a job; others carry it on.
     async fn kill_workers_at_work(&mut self) {
         let owner = self.traffic.people[0].0.clone();
@@ -205,6 +237,7 @@ async fn a_cluster_loses_nothing_whatever_of_it_fails() {
         }
         stage.reload().await;
         stage.spoil_lines(long).await;
+        stage.spoil_redis(long).await;
         stage
             .with_upload(async |cluster, _| cluster.database.restart().await)
             .await;

@@ -27,6 +27,7 @@ fn named(config: &Config) -> Vec<(&'static str, String)> {
         named.extend(url.and_then(address).map(|address| (what, address)));
     };
     add("the database", config.database.url.as_deref());
+    add("Redis", config.redis.url.as_deref());
     add("the bucket", config.objects.endpoint.as_deref());
     let api = &config.services.api;
     if *api != ServicesConfig::default().api {
@@ -50,6 +51,7 @@ fn address(url: &str) -> Option<String> {
         "http" => 80,
         "mysql" => 3306,
         "postgres" | "postgresql" => 5432,
+        "redis" | "rediss" => 6379,
         _ => return None,
     };
     let port = url.port_u16().unwrap_or(usual);
