@@ -22,7 +22,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -31,6 +31,8 @@ from signers import Account, Refused, Signers
 HOST = re.compile(r"(?:([a-z0-9-]+)\.)?oss-([a-z0-9-]+?)(-internal)?\.aliyuncs\.com$")
 LEAST_PART = 100 * 1024
 LENT = Account("STS.lent", "lent-secret-0123456789", "lent-token/+=")
+KEY_HOST = "gosspublic.alicdn.com"
+KEY_URL = f"http://{KEY_HOST}/callback_pub_key_v1.pem"
 EXPOSED_DAYS = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
@@ -165,6 +167,9 @@ class Handler(BaseHTTPRequestHandler):
         self.host = parts.hostname or ""
         if self.host.endswith(".qiniup.com"):
             return self.kodo_form()
+        if self.host == KEY_HOST:
+            self.server.keys_read += 1
+            return self.answer(200, self.server.signers.report_key())
         if self.host == "metadata.example":
             return self.metadata(parts)
         if self.host == "sts.example":
@@ -563,14 +568,57 @@ class Handler(BaseHTTPRequestHandler):
         etag = hashlib.md5(file).hexdigest().upper()
         with bucket.lock:
             self.keep(fields["key"], path, etag, len(file), kind)
+        if "callback" in fields:
+            return self.tell_oss(fields, etag)
         self.answer(int(fields.get("success_action_status", 204)), headers={"ETag": f'"{etag}"'})
+
+    # Reports of what a form brought
+
+    def tell_oss(self, fields, etag):
+        ask = json.loads(base64.b64decode(fields["callback"]))
+        values = {"bucket": self.bucket.name, "object": fields["key"], "etag": etag}
+        body = re.sub(r"\$\{(\w+)\}", lambda it: quote(values[it[1]], safe=""), ask["callbackBody"])
+        signature = self.server.signers.sign_report(ask["callbackUrl"], body)
+        headers = {
+            "authorization": signature,
+            "x-oss-pub-key-url": base64.b64encode(KEY_URL.encode()).decode(),
+        }
+        said = self.report(ask["callbackUrl"], body, ask["callbackBodyType"], headers)
+        if said is None:
+            text = b"<Error><Code>CallbackFailed</Code></Error>"
+            return self.answer(203, text, {"Content-Type": "application/xml"})
+        self.answer(200, said, {"Content-Type": "application/json", "ETag": f'"{etag}"'})
+
+    def tell_kodo(self, policy, key, bucket):
+        values = {"bucket": bucket, "key": key}
+        body = re.sub(r"\$\((\w+)\)", lambda it: values[it[1]], policy["callbackBody"])
+        url, kind = policy["callbackUrl"], policy["callbackBodyType"]
+        headers = {"Authorization": self.server.signers.sign_kodo_report(url, body, kind)}
+        said = self.report(url, body, kind, headers)
+        if said is None:
+            text = json.dumps({"error": "callback failed"}).encode()
+            return self.answer(579, text, {"Content-Type": "application/json"})
+        self.answer(200, said, {"Content-Type": "application/json"})
+
+    def report(self, url, body, kind, headers):
+        """What the site answers; nothing where it does not take the report. Kept for who asks."""
+        asked = {**headers, "Content-Type": kind}
+        self.server.reports.append({"url": url, "body": body, "headers": asked})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(url, data=body.encode(), method="POST", headers=asked)
+        try:
+            with opener.open(request, timeout=5) as answer:
+                return answer.read()
+        except OSError:
+            return None
 
     def kodo_form(self):
         try:
             fields, file = self.fields()
             signers = self.server.signers
             token, key = fields.get("token"), fields.get("key")
-            bucket, fresh = signers.check_token(token, key, len(file))
+            bucket, policy = signers.check_token(token, key, len(file))
+            fresh = policy.get("insertOnly") == 1
             if bucket not in self.server.stores:
                 raise Refused(631, "no such bucket")
             with self.server.lock:
@@ -578,6 +626,8 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             text = json.dumps({"error": refused.code}).encode()
             return self.answer(refused.status, text, {"Content-Type": "application/json"})
+        if "callbackUrl" in policy:
+            return self.tell_kodo(policy, key, bucket)
         text = json.dumps({"key": key, "size": len(file)}).encode()
         self.answer(200, text, {"Content-Type": "application/json"})
 
@@ -638,6 +688,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(204)
         if self.command == "GET" and parts.path == "/whole":
             return self.answer(200, str(self.server.whole).encode())
+        if self.command == "POST" and parts.path == "/sign":
+            # Anyone's bucket can have any words sent.
+            signature = self.server.signers.sign_report(query["url"], query["body"])
+            return self.answer(200, signature.encode())
+        if self.command == "GET" and parts.path == "/reports":
+            told = {"reports": self.server.reports, "keys_read": self.server.keys_read}
+            return self.answer(200, json.dumps(told).encode())
         raise Refused(404, "NotFound")
 
 
@@ -653,7 +710,9 @@ def main():
     server.folder.mkdir()
     # Where Kodo's buckets are; ranges that were answered with the whole.
     server.stores, server.whole, server.lock = {}, 0, threading.Lock()
-    server.signers = Signers([Account(*keys), LENT])
+    # What the site was told, and how often it read the key to that.
+    server.reports, server.keys_read = [], 0
+    server.signers = Signers([Account(*keys), LENT], folder)
     fresh = folder / "port.new"
     fresh.write_text(str(server.server_port))
     fresh.rename(folder / "port")

@@ -315,7 +315,8 @@ export class Transfer {
       this.#flying.delete(number);
       if (signal.aborted) throw new Stop("");
       const direct = !part.url.startsWith("/");
-      if (status >= 200 && status < 300) {
+      // Kodo's 579: the object stands, only telling the site of it failed.
+      if ((status >= 200 && status < 300) || status === 579) {
         if (direct) this.#strays = 0;
         this.#held.set(number, body.size);
         this.#progress(number, 0);

@@ -140,6 +140,14 @@ async fn play(person: &Person, bucket: &str, hls: &str) -> anyhow::Result<Played
             .expect(200)
             .text();
         played.text += text.len();
+        let defined = text.lines().find_map(|line| {
+            let value = line.strip_prefix("#EXT-X-DEFINE:NAME=\"u\",VALUE=\"")?;
+            value.strip_suffix('"')
+        });
+        let text = match defined {
+            Some(address) => text.replace("{$u}", address),
+            None => text,
+        };
         let inner = format!(
             "{folder}/{}",
             list.rsplit_once('/').map_or("", |(to, _)| to)

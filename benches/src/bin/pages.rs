@@ -201,6 +201,7 @@ fn site(program: &str) -> Site {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let program = program()?;
     let program = program.to_str().context("its path")?;
     let mut on_sqlite = site(program);

@@ -13,7 +13,7 @@ use virga_http::{Error, Json};
 
 use crate::{
     ApiState, caller, document, events, reference,
-    routes::{accounts, admin, comments, internal, playback, sitemap, uploads, videos},
+    routes::{accounts, admin, comments, hooks, internal, playback, sitemap, uploads, videos},
 };
 
 /// JSON bodies are small; what people write has its own bounds beneath this.
@@ -78,6 +78,10 @@ pub fn router(state: ApiState) -> Router {
         .route(
             "/api/v1/reference",
             get(move || async move { reference::answer(page) }),
+        )
+        .route(
+            "/hooks/{service}",
+            post(hooks::heard).layer(DefaultBodyLimit::max(hooks::BODY_LIMIT)),
         )
         .route("/internal/v1/changes", get(internal::changes))
         .route("/internal/v1/forms", post(internal::claim_form))

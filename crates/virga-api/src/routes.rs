@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod comments;
+pub(crate) mod hooks;
 pub(crate) mod internal;
 pub(crate) mod playback;
 pub(crate) mod sitemap;

@@ -206,6 +206,21 @@ impl App {
         }
     }
 
+    /// A bucket's service says that this object stands. A hint: whether it does is looked at, and what
+    /// follows is what its client would ask for.
+    pub async fn object_reported(&self, key: &MediaKey) -> Result<UploadRow> {
+        let missing = || Failure::not_found("upload");
+        let row = self.upload_row(key.upload().ok_or_else(missing)?).await?;
+        if row.object_key != key.as_str() {
+            return Err(missing());
+        }
+        if row.state.is_open() && !self.stands(&row, key).await? {
+            let detail = "The bucket has no such object of the declared size.";
+            return Err(Failure::new(Kind::Conflict, "upload.part-missing", detail));
+        }
+        self.complete_upload(row.id).await
+    }
+
     /// Takes the right to complete; whether it was free.
     async fn lease_completion(&self, row: &UploadRow) -> Result<bool, DbError> {
         let now = self.clock.now();

@@ -20,7 +20,11 @@ pub const PUBLIC: &[(&str, RoleName)] = &[
     (MEDIA, RoleName::Stream),
     ("/up/", RoleName::Stream),
     ("/tus/", RoleName::Stream),
+    (HOOKS, RoleName::Api),
 ];
+
+/// What a bucket's service tells the site: `/hooks/oss`.
+pub const HOOKS: &str = "/hooks/";
 
 /// Playlists, segments and pictures: what caches and the balancer's hash are for.
 pub const MEDIA: &str = "/media/";

@@ -16,6 +16,7 @@ mod oss;
 mod part;
 mod probe;
 mod read;
+mod report;
 mod session;
 mod signature;
 mod write;
@@ -124,6 +125,7 @@ pub struct BucketStore {
     public: Option<Arc<Address>>,
     options: Arc<BucketOptions>,
     remembered: Arc<session::Remembered>,
+    public_keys: Arc<report::PublicKeys>,
     /// When leftovers were looked for last, microseconds.
     swept: Arc<AtomicI64>,
 }
@@ -191,6 +193,7 @@ impl BucketStore {
             public,
             options: Arc::new(options),
             remembered: Arc::default(),
+            public_keys: Arc::default(),
             swept: Arc::default(),
         })
     }

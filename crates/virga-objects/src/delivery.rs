@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virga_core::{Live, SharedClock, Timestamp};
+use virga_core::{Live, SharedClock, Timestamp, paths};
 
 use crate::{
-    CorsRule, MediaKey, ObjectClass, ObjectError, Result, SharedDirect, Validity, cdn::Cdn,
+    CorsRule, MediaKey, ObjectClass, ObjectError, PostForm, Report, Result, SharedDirect, Validity,
+    cdn::Cdn,
 };
 
 /// How long a look at the bucket's CORS rules counts.
@@ -74,6 +75,8 @@ pub struct DeliveryOptions {
     pub signed_for: Duration,
     /// How long an address in a redirect holds.
     pub redirect_for: Duration,
+    /// Whether the bucket's service tells the site of what its forms bring, where it can.
+    pub callbacks: bool,
     /// The origin of the site's pages, which CORS rules must admit; unknown: none is believed to.
     pub pages: Option<String>,
     /// The CDN before the bucket.
@@ -88,6 +91,7 @@ impl Default for DeliveryOptions {
             uploads: UploadWay::Auto,
             signed_for: Duration::from_secs(7200),
             redirect_for: Duration::from_secs(300),
+            callbacks: false,
             pages: None,
             cdn: None,
         }
@@ -109,6 +113,9 @@ impl DeliveryOptions {
             if self.private_mode == DeliveryMode::Cdn && !cdn.signs() {
                 return Err(InvalidDelivery::OpenCdn);
             }
+        }
+        if self.callbacks && self.pages.is_none() {
+            return Err(InvalidDelivery::NoAddress);
         }
         let lives = Duration::from_secs(2)..=Duration::from_secs(7 * 24 * 3600);
         if !lives.contains(&self.signed_for) || !lives.contains(&self.redirect_for) {
@@ -132,6 +139,9 @@ pub enum InvalidDelivery {
         "private videos go by a CDN only where it signs: set delivery.cdn_sign and delivery.cdn_key_file"
     )]
     OpenCdn,
+    /// Callbacks to nowhere.
+    #[error("delivery.callbacks needs http.public_url, the address that the service tells")]
+    NoAddress,
     /// Lives that no signature has.
     #[error("an address is signed for 2 seconds to 7 days")]
     Life,
@@ -249,6 +259,34 @@ impl Delivery {
             UploadWay::Auto => self.admitted().await.upload,
         };
         self.0.direct.clone().filter(|_| goes)
+    }
+
+    /// A form for a whole file.
+    pub async fn form(
+        &self,
+        direct: &SharedDirect,
+        key: &MediaKey,
+        size: u64,
+        validity: Validity,
+    ) -> Result<PostForm> {
+        let pages = self.0.options.get().pages.clone();
+        let service = self.reporter().zip(pages);
+        let tell = service.map(|(name, pages)| format!("{pages}{}{name}", paths::HOOKS));
+        direct.sign_form(key, size, validity, tell.as_deref()).await
+    }
+
+    /// What the service calls itself that tells the site of what forms bring; `None`: it does not.
+    pub fn reporter(&self) -> Option<&'static str> {
+        let direct = self.0.direct.as_ref()?;
+        direct.reporter().filter(|_| self.0.options.get().callbacks)
+    }
+
+    /// The object that a report names; `None`: it is not the service's.
+    pub async fn heard(&self, report: Report<'_>) -> Result<Option<MediaKey>> {
+        match &self.0.direct {
+            Some(direct) => direct.heard(report).await,
+            None => Ok(None),
+        }
     }
 
     /// The address of an object in a playlist, the same for all viewers for half its life.

@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use virga_core::{Timestamp, UploadId, upload::PartSpan};
 
 use crate::{MediaKey, Result};
@@ -52,6 +53,17 @@ impl fmt::Debug for PostForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostForm({})", self.url)
     }
+}
+
+/// What a bucket's service tells of a form that it took: its request, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Path and query that it asked for.
+    pub target: &'a str,
+    /// With its signature.
+    pub headers: &'a HeaderMap,
+    /// `bucket=…&object=…`
+    pub body: &'a [u8],
 }
 
 /// Who may talk to the bucket from pages of another origin (CORS).
@@ -112,13 +124,21 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
         validity: Validity,
     ) -> BoxFuture<'_, Result<SignedRequest>>;
 
-    /// Writing a whole object of this size by a form.
+    /// Writing a whole object of this size by a form; of what the form brought the service tells this
+    /// address, where it can.
     fn sign_form<'a>(
         &'a self,
         key: &'a MediaKey,
         size: u64,
         validity: Validity,
+        tell: Option<&'a str>,
     ) -> BoxFuture<'a, Result<PostForm>>;
+
+    /// What the service calls itself that tells of forms; `None`: it tells nothing.
+    fn reporter(&self) -> Option<&'static str>;
+
+    /// The object that a report names; `None`: it is not the service's.
+    fn heard<'a>(&'a self, report: Report<'a>) -> BoxFuture<'a, Result<Option<MediaKey>>>;
 
     /// The bucket's rules for pages of other origins.
     fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>>;

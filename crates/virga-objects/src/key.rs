@@ -176,6 +176,13 @@ impl MediaKey {
         id.parse().map_err(|_| InvalidKey)
     }
 
+    /// The upload that brought it, where it is an original.
+    pub fn upload(&self) -> Option<UploadId> {
+        let mut segments = self.0.split('/').skip(2);
+        let id = segments.next()?.parse().ok()?;
+        (segments.next() == Some("source") && segments.next().is_none()).then_some(id)
+    }
+
     /// What it is for.
     pub fn class(&self) -> ObjectClass {
         ObjectClass::of(self.0.rsplit('/').next().unwrap_or_default())

@@ -21,7 +21,7 @@ pub use bucket::{
 };
 pub use cdn::{Cdn, CdnSigning};
 pub use delivery::{Delivery, DeliveryMode, DeliveryOptions, InvalidDelivery, UploadWay, Way};
-pub use direct::{CorsRule, DirectAccess, PostForm, SharedDirect, SignedRequest, Validity};
+pub use direct::{CorsRule, DirectAccess, PostForm, Report, SharedDirect, SignedRequest, Validity};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};

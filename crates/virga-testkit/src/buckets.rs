@@ -297,6 +297,39 @@ impl BucketDouble {
         }
     }
 
+    /// What sites were told of forms (`reports`: `url`, `body`, `headers`), and how often the key to
+    /// that was read (`keys_read`).
+    ///
+    /// # Panics
+    /// Where the double does not answer.
+    pub async fn told(&self) -> serde_json::Value {
+        let url = format!("http://127.0.0.1:{}/reports", self.port);
+        let asked = async { anyhow::Ok(client()?.get(url).send().await?.text().await?) };
+        let text = asked.await.map_err(|error| format!("{error:#}"));
+        let text = text.unwrap_or_else(|error| panic!("the double of OSS: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// The signature under words that somebody has OSS tell an address.
+    ///
+    /// # Panics
+    /// Where the double does not answer.
+    pub async fn sign_report(&self, url: &str, body: &str) -> String {
+        let escaped = |text: &str| {
+            let text = text.replace('%', "%25");
+            text.replace('&', "%26").replace('=', "%3D")
+        };
+        let ask = format!(
+            "http://127.0.0.1:{}/sign?url={}&body={}",
+            self.port,
+            escaped(url),
+            escaped(body)
+        );
+        let asked = async { anyhow::Ok(client()?.post(ask).send().await?.text().await?) };
+        let text = asked.await.map_err(|error| format!("{error:#}"));
+        text.unwrap_or_else(|error| panic!("the double of OSS: {error}"))
+    }
+
     /// Its address as a proxy.
     pub fn proxy(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

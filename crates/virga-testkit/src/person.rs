@@ -70,16 +70,30 @@ impl Person {
     /// # Panics
     /// Where no client can be made.
     pub fn at(base: impl Into<String>, address: Option<IpAddr>) -> Self {
+        Self::by(base, |client| client.local_address(address))
+    }
+
+    /// The same, by way of a proxy.
+    ///
+    /// # Panics
+    /// Where no client can be made.
+    pub fn behind(proxy: &str) -> Self {
+        let proxy = reqwest::Proxy::all(proxy).expect("a proxy's address");
+        Self::by("", |client| client.proxy(proxy))
+    }
+
+    fn by(
+        base: impl Into<String>,
+        way: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
-            .local_address(address)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             // A site that was killed leaves dead connections behind; none is used twice.
             .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client");
+            .timeout(Duration::from_secs(60));
+        let http = way(http).build().expect("a client");
         Self {
             base: base.into(),
             token: None,

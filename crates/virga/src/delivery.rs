@@ -26,6 +26,9 @@ pub(crate) struct DeliveryConfig {
     pub(crate) signed_seconds: u64,
     /// Life of an address in a redirect.
     pub(crate) redirect_seconds: u64,
+    /// Whether Aliyun OSS or Kodo tells the site at `http.public_url` of files that its forms brought:
+    /// an upload is then whole though its browser has gone. Only where they can reach that address.
+    pub(crate) callbacks: bool,
     /// The CDN before the bucket, `https://…`.
     pub(crate) cdn_url: Option<String>,
     /// `none`, `a` or `c`: how it checks addresses.
@@ -43,6 +46,7 @@ impl Default for DeliveryConfig {
             uploads: usual.uploads,
             signed_seconds: usual.signed_for.as_secs(),
             redirect_seconds: usual.redirect_for.as_secs(),
+            callbacks: usual.callbacks,
             cdn_url: None,
             cdn_sign: CdnSigning::None,
             cdn_key_file: None,
@@ -77,6 +81,7 @@ pub(crate) fn options(
         uploads: config.uploads,
         signed_for: Duration::from_secs(config.signed_seconds),
         redirect_for: Duration::from_secs(config.redirect_seconds),
+        callbacks: config.callbacks,
         pages: origin.0.as_ref().map(origin_of),
         cdn: cdn(config)?,
     })

@@ -179,7 +179,10 @@ async fn sign_part(
         // A small file goes by one form, which names key, type and size: no session takes part.
         Some(direct) if span.size == row.size => {
             let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
-            let form = direct.sign_form(&key, row.size, validity).await?;
+            let form = state
+                .delivery
+                .form(direct, &key, row.size, validity)
+                .await?;
             part.url = form.url;
             "POST".clone_into(&mut part.method);
             let field = |(name, value): (&'static str, String)| FormField {

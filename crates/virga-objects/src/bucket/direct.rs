@@ -20,7 +20,8 @@ use super::{
     xml,
 };
 use crate::{
-    CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, Result, SignedRequest, Validity,
+    CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, Report, Result, SignedRequest,
+    Validity,
 };
 
 impl BucketStore {
@@ -89,19 +90,25 @@ impl BucketStore {
             .await
     }
 
-    async fn form(&self, key: &MediaKey, size: u64, validity: Validity) -> Result<PostForm> {
+    async fn form(
+        &self,
+        key: &MediaKey,
+        size: u64,
+        validity: Validity,
+        tell: Option<&str>,
+    ) -> Result<PostForm> {
         let credential = self.client.keys.now().await?;
         if let Some(forms) = &self.client.kodo_forms {
             return Ok(PostForm {
                 url: forms.url(),
-                fields: kodo::form(forms, &credential, key, size, validity),
+                fields: kodo::form(forms, &credential, key, size, validity, tell),
             });
         }
         let (scope, bucket) = (self.scope(&credential, validity), &self.options.bucket);
         Ok(PostForm {
             url: self.public()?.of("", &[]),
             fields: match self.client.dialect {
-                Dialect::Oss => oss::form(&scope, bucket, key, size, validity),
+                Dialect::Oss => oss::form(&scope, bucket, key, size, validity, tell),
                 Dialect::S3 | Dialect::Kodo => {
                     signature::s3_form(&scope, bucket, key, size, validity)
                 }
@@ -171,8 +178,21 @@ impl DirectAccess for BucketStore {
         key: &'a MediaKey,
         size: u64,
         validity: Validity,
+        tell: Option<&'a str>,
     ) -> BoxFuture<'a, Result<PostForm>> {
-        self.form(key, size, validity).boxed()
+        self.form(key, size, validity, tell).boxed()
+    }
+
+    fn reporter(&self) -> Option<&'static str> {
+        match self.client.dialect {
+            Dialect::Oss => Some("oss"),
+            Dialect::Kodo => self.client.kodo_forms.as_ref().map(|_| "kodo"),
+            Dialect::S3 => None,
+        }
+    }
+
+    fn heard<'a>(&'a self, report: Report<'a>) -> BoxFuture<'a, Result<Option<MediaKey>>> {
+        self.object_of(report).boxed()
     }
 
     fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>> {

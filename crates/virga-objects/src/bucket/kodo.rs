@@ -14,6 +14,7 @@ use virga_core::{Clock, Entropy, OsEntropy, SystemClock, keys::hex};
 
 use super::{
     client::{Client, SHORT, TRIES, broken, pause, unavailable},
+    report,
     signature::Fields,
 };
 use crate::{MediaKey, ObjectError, Result, Validity};
@@ -35,7 +36,7 @@ impl KodoForms {
     /// The policy that one object of one size may be written until the validity ends. Kodo has no
     /// "from": the token is good at once. The type is not bound: a limit there would make Kodo
     /// guess the type from the bytes, and a source's bytes are anyone's.
-    fn policy(&self, key: &str, size: u64, validity: Validity, fresh: bool) -> String {
+    fn policy(&self, key: &str, size: u64, validity: Validity, fresh: bool) -> serde_json::Value {
         serde_json::json!({
             "scope": format!("{}:{key}", self.bucket),
             "deadline": validity.from.plus(validity.lasts).seconds(),
@@ -44,7 +45,6 @@ impl KodoForms {
             "fsizeLimit": size,
             "returnBody": r#"{"key":$(key),"size":$(fsize)}"#,
         })
-        .to_string()
     }
 
     /// Where forms go.
@@ -70,9 +70,13 @@ pub(super) fn form(
     key: &MediaKey,
     size: u64,
     validity: Validity,
+    tell: Option<&str>,
 ) -> Fields {
-    let policy = forms.policy(key.as_str(), size, validity, false);
-    let token = token(credential, &policy);
+    let mut policy = forms.policy(key.as_str(), size, validity, false);
+    for (name, words) in tell.into_iter().flat_map(report::kodo_words) {
+        policy[name] = words.into();
+    }
+    let token = token(credential, &policy.to_string());
     vec![("key", key.to_string()), ("token", token)]
 }
 
@@ -130,7 +134,7 @@ async fn create_once(
         lasts: GOOD_FOR,
     };
     let policy = forms.policy(key, bytes.len() as u64, validity, true);
-    let token = token(&credential, &policy);
+    let token = token(&credential, &policy.to_string());
     let (form, body) = form_body(&[("key", key), ("token", &token)], kind, bytes);
     let asked = client.http.post(forms.url());
     let asked = asked.header(header::CONTENT_TYPE, form).body(body);

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     address::{Address, escaped},
+    report,
     signature::{Fields, Scope},
 };
 use crate::{MediaKey, ObjectError, Result, Validity};
@@ -131,6 +132,7 @@ pub(super) fn form(
     key: &MediaKey,
     size: u64,
     validity: Validity,
+    tell: Option<&str>,
 ) -> Fields {
     let mut fields = vec![
         ("key", key.to_string()),
@@ -142,6 +144,9 @@ pub(super) fn form(
     ];
     if let Some(token) = &scope.credential.session_token {
         fields.push(("x-oss-security-token", token.clone()));
+    }
+    if let Some(tell) = tell {
+        fields.push(("callback", report::oss_field(tell)));
     }
     scope.seal(fields, bucket, size, validity, "x-oss-signature")
 }

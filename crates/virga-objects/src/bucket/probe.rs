@@ -395,7 +395,7 @@ impl BucketStore {
             lasts: GOOD_FOR,
         };
         let tried = async {
-            let form = self.sign_form(key, 10, good).await?;
+            let form = self.sign_form(key, 10, good, None).await?;
             let fields: Vec<_> = form.fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
             let send = async |file: &[u8]| {
                 let (kind, body) = kodo::form_body(&fields, key.content_type(), file);

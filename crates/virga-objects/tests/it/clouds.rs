@@ -154,7 +154,7 @@ async fn what_was_lent_signs_addresses_and_forms_too() {
         .await
         .unwrap();
     assert_eq!(sent.status(), 200);
-    let form = store.sign_form(&two, 10, now()).await.unwrap();
+    let form = store.sign_form(&two, 10, now(), None).await.unwrap();
     assert!(form.fields.iter().any(|it| it.0 == "x-oss-security-token"));
     assert_eq!(post(&browser, &form, &body).await, 204);
     for key in [one, two] {
@@ -318,7 +318,7 @@ async fn a_form_of_kodos_takes_one_file_of_its_size_and_key() {
     server.bucket("site").await;
     double.kodo_bucket("site", &server).await;
     let (store, browser, key) = (kodo(&double, &server), browser(&double), source());
-    let form = store.sign_form(&key, 10, now()).await.unwrap();
+    let form = store.sign_form(&key, 10, now(), None).await.unwrap();
     assert!(!format!("{form:?}").contains(&form.fields[1].1));
     assert_eq!(
         form.fields.iter().map(|it| it.0).collect::<Vec<_>>(),
@@ -335,7 +335,7 @@ async fn a_form_of_kodos_takes_one_file_of_its_size_and_key() {
     let mut breaches = vec![
         (
             "late",
-            store.sign_form(&key, 10, over).await.unwrap(),
+            store.sign_form(&key, 10, over, None).await.unwrap(),
             "0123456789",
             401,
         ),

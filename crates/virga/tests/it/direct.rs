@@ -35,14 +35,14 @@ fn direct(server: &BucketServer) -> SiteBuilder {
         .set("VIRGA_DELIVERY__UPLOADS", "direct")
 }
 
-async fn range(who: &Person, url: &str, from: u64, length: u64) -> Answer {
+pub(crate) async fn range(who: &Person, url: &str, from: u64, length: u64) -> Answer {
     let range = format!("bytes={from}-{}", from + length - 1);
     who.send(who.request(Method::GET, url).header(RANGE, range))
         .await
 }
 
 /// A media playlist that names one object: its address, and first byte and length of each range.
-fn ranges(text: &str) -> (String, Vec<(u64, u64)>) {
+pub(crate) fn ranges(text: &str) -> (String, Vec<(u64, u64)>) {
     let address = text.lines().find_map(|line| {
         let defined = line.strip_prefix("#EXT-X-DEFINE:NAME=\"u\",VALUE=\"");
         let named = line.strip_prefix("#EXT-X-MAP:URI=\"");
@@ -61,7 +61,7 @@ fn ranges(text: &str) -> (String, Vec<(u64, u64)>) {
 }
 
 /// The addresses of a video's media playlists.
-async fn playlists(who: &Person, video: &str) -> Vec<String> {
+pub(crate) async fn playlists(who: &Person, video: &str) -> Vec<String> {
     let playback = who.playback(video).await;
     let main = playback["hls"].as_str().unwrap();
     let text = who.get(main).await.expect(200).text();
@@ -73,7 +73,7 @@ async fn playlists(who: &Person, video: &str) -> Vec<String> {
 }
 
 /// Waits until nothing of a video is packaged just in time any more.
-async fn stored(site: &Site, who: &Person, video: &str) {
+pub(crate) async fn stored(site: &Site, who: &Person, video: &str) {
     who.wait_for(video, &["ready"]).await;
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     for url in playlists(who, video).await {

@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod buckets;
+mod clouds;
 mod cluster;
 mod commands;
 mod deploy;

@@ -295,7 +295,7 @@ pub(super) async fn a_form_takes_one_file_of_its_size_key_and_type(stand: Stand)
     let (direct, key) = (stand.direct(), stand.key("a.cmaf"));
     let browser = stand.browser();
     let body = noise(5000, 6);
-    let form = direct.sign_form(&key, 5000, now()).await.unwrap();
+    let form = direct.sign_form(&key, 5000, now(), None).await.unwrap();
     assert!(!format!("{form:?}").contains("signature"));
     let with = |name: &str, value: &str| {
         let mut form = form.clone();
@@ -319,7 +319,7 @@ pub(super) async fn a_form_takes_one_file_of_its_size_key_and_type(stand: Stand)
         ),
         (
             "expired",
-            direct.sign_form(&key, 5000, over()).await.unwrap(),
+            direct.sign_form(&key, 5000, over(), None).await.unwrap(),
             body.clone(),
         ),
     ];

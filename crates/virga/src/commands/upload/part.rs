@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use futures_util::{Stream, StreamExt, stream};
 use indicatif::ProgressBar;
-use reqwest::{Body, Method, Response, header};
+use reqwest::{Body, Method, Response, StatusCode, header};
 use std::{
     io,
     path::Path,
@@ -76,7 +76,7 @@ impl<'a> Sender<'a> {
             let answer = self.put(signed, span, &sent).await;
             if answer
                 .as_ref()
-                .is_ok_and(|answer| answer.status().is_success())
+                .is_ok_and(|answer| is_taken(answer.status()))
             {
                 if direct {
                     self.strays.store(0, Ordering::Relaxed);
@@ -137,6 +137,11 @@ impl<'a> Sender<'a> {
         let request = request.header(header::CONTENT_LENGTH, length).body(body);
         Ok(request.send().await?)
     }
+}
+
+/// Kodo's 579 is taken too: the object stands, only telling the site of it failed.
+fn is_taken(status: StatusCode) -> bool {
+    status.is_success() || status.as_u16() == 579
 }
 
 /// The part as the last field of a form, and how long that is.

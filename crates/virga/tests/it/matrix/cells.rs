@@ -34,6 +34,10 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
         "POST /internal/v1/forms/{id}/stored",
         "vouched callers only: flaws_internal_addresses_are_for_roles_only",
     ),
+    (
+        "POST /hooks/{service}",
+        "signed reports only: oss_tells_of_a_form_and_nobody_else_can",
+    ),
     ("GET /livez", "whether the process lives"),
     ("GET /readyz", "whether the process is ready"),
     ("GET /sign-in", "a form"),
