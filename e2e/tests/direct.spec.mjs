@@ -135,3 +135,28 @@ test.describe("a bucket that admits other pages only", () => {
     expect(await reads(Object.values(again.tracks)[0])).toBe(206);
   });
 });
+
+test("a file is sent once, also where its bucket could not tell the site of it", async ({ page, bucket, site, admit }) => {
+  await admit(site.url);
+  // As Kodo answers then: 579, and the object stands.
+  await page.addInitScript((origin) => {
+    const { open } = XMLHttpRequest.prototype;
+    const { get: status } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "status");
+    XMLHttpRequest.prototype.open = function (method, url, ...rest) {
+      this.form = method === "POST" && String(url).startsWith(origin);
+      return open.call(this, method, url, ...rest);
+    };
+    Object.defineProperty(XMLHttpRequest.prototype, "status", {
+      get() {
+        const said = status.call(this);
+        return this.form && said >= 200 && said < 300 ? 579 : said;
+      },
+    });
+  }, bucket.url);
+  await signUp(page, { next: "/upload" });
+  const seen = traffic(page, bucket);
+  const id = await upload(page, await stroll());
+  expect(seen.bucket.filter((line) => line.startsWith("POST ")).length, "forms").toBe(1);
+  expect(seen.site.filter((line) => line.includes("/up/"))).toEqual([]);
+  await untilReady(page, id);
+});

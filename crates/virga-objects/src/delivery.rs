@@ -75,6 +75,8 @@ pub struct DeliveryOptions {
     pub signed_for: Duration,
     /// How long an address in a redirect holds.
     pub redirect_for: Duration,
+    /// Whether playlists write an address out in each line, for players that know no variables.
+    pub full_addresses: bool,
     /// Whether the bucket's service tells the site of what its forms bring, where it can.
     pub callbacks: bool,
     /// The origin of the site's pages, which CORS rules must admit; unknown: none is believed to.
@@ -91,6 +93,7 @@ impl Default for DeliveryOptions {
             uploads: UploadWay::Auto,
             signed_for: Duration::from_secs(7200),
             redirect_for: Duration::from_secs(300),
+            full_addresses: false,
             callbacks: false,
             pages: None,
             cdn: None,
@@ -320,6 +323,11 @@ impl Delivery {
             code: "browsers cannot reach this store".to_owned(),
         })?;
         Ok(direct.sign_get(key, validity).await?.url)
+    }
+
+    /// Whether playlists write an address out in each line.
+    pub fn writes_in_full(&self) -> bool {
+        self.0.options.get().full_addresses
     }
 
     /// How long from now on an address in a playlist surely holds: until the next ones begin.

@@ -61,7 +61,7 @@ impl Asked<'_> {
                 let uri = self.state.delivery.playlist_url(way, &key).await?;
                 let addressing = Addressing::Ranges {
                     uri: &uri,
-                    define: true,
+                    define: !self.state.delivery.writes_in_full(),
                 };
                 media_playlist(&table, &addressing)
             }

@@ -26,6 +26,9 @@ pub(crate) struct DeliveryConfig {
     pub(crate) signed_seconds: u64,
     /// Life of an address in a redirect.
     pub(crate) redirect_seconds: u64,
+    /// Whether playlists write an address out in each line, for players that do not know
+    /// `EXT-X-DEFINE`: of an hour they then have two megabytes rather than a tenth of one.
+    pub(crate) full_addresses: bool,
     /// Whether Aliyun OSS or Kodo tells the site at `http.public_url` of files that its forms brought:
     /// an upload is then whole though its browser has gone. Only where they can reach that address.
     pub(crate) callbacks: bool,
@@ -46,6 +49,7 @@ impl Default for DeliveryConfig {
             uploads: usual.uploads,
             signed_seconds: usual.signed_for.as_secs(),
             redirect_seconds: usual.redirect_for.as_secs(),
+            full_addresses: usual.full_addresses,
             callbacks: usual.callbacks,
             cdn_url: None,
             cdn_sign: CdnSigning::None,
@@ -81,6 +85,7 @@ pub(crate) fn options(
         uploads: config.uploads,
         signed_for: Duration::from_secs(config.signed_seconds),
         redirect_for: Duration::from_secs(config.redirect_seconds),
+        full_addresses: config.full_addresses,
         callbacks: config.callbacks,
         pages: origin.0.as_ref().map(origin_of),
         cdn: cdn(config)?,

@@ -4,6 +4,7 @@
 mod broken;
 mod direct;
 mod objects;
+mod second;
 mod sessions;
 
 use std::{sync::Arc, time::Duration};
@@ -21,18 +22,28 @@ use virga_objects::{
 };
 use virga_testkit::{BucketDouble, BucketServer};
 
+use second::Second;
+
 /// Where the cases run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Disk,
     Seaweed,
+    /// Another server of the same dialect.
+    S3s,
     /// A double, at the end of a proxy: real names, real addressing.
     Oss,
     /// Seaweed, except that forms and create-only writes go to a double of Kodo's own API.
     Kodo,
 }
 
-const BACKENDS: [Backend; 4] = [Backend::Disk, Backend::Seaweed, Backend::Oss, Backend::Kodo];
+const BACKENDS: [Backend; 5] = [
+    Backend::Disk,
+    Backend::Seaweed,
+    Backend::S3s,
+    Backend::Oss,
+    Backend::Kodo,
+];
 
 /// What a case works with.
 struct Stand {
@@ -111,6 +122,7 @@ const CASES: &[Case] = cases![
     direct::a_signed_put_takes_exactly_its_size,
     direct::signed_parts_become_the_file,
     direct::a_form_takes_one_file_of_its_size_key_and_type,
+    direct::the_service_tells_of_a_form_and_nobody_else,
     direct::pages_of_the_site_may_use_the_bucket_and_others_not,
     direct::nothing_is_read_or_listed_unsigned,
     broken::a_stream_that_breaks_goes_on_where_it_broke,
@@ -122,6 +134,7 @@ const CASES: &[Case] = cases![
 /// Why a backend has no such case.
 fn hole(backend: Backend, about: &str, case: &str) -> Option<&'static str> {
     match (backend, about, case) {
+        (Backend::S3s, _, case) => lacking_in_s3s(case),
         (Backend::Disk, _, "a_half_made_session_is_found_and_dropped") => {
             Some("a folder is made by one rename (crash.rs)")
         }
@@ -130,10 +143,49 @@ fn hole(backend: Backend, about: &str, case: &str) -> Option<&'static str> {
         }
         (Backend::Disk, "direct", _) => Some("the site signs and serves `/up/` itself"),
         (Backend::Disk, "broken", _) => Some("a disk is not at the end of a line"),
-        (Backend::Kodo, "direct", "a_form_takes_one_file_of_its_size_key_and_type") => None,
+        (
+            Backend::Kodo,
+            "direct",
+            "a_form_takes_one_file_of_its_size_key_and_type"
+            | "the_service_tells_of_a_form_and_nobody_else",
+        ) => None,
+        (Backend::Seaweed, _, "the_service_tells_of_a_form_and_nobody_else") => {
+            Some("the S3 dialect tells nobody")
+        }
         (Backend::Kodo, "objects" | "direct" | "broken", _) => {
             Some("the requests are those of Seaweed's cell, to the same server")
         }
+        _ => None,
+    }
+}
+
+/// What s3s-fs does not have of S3, or otherwise than S3's reference says.
+fn lacking_in_s3s(case: &str) -> Option<&'static str> {
+    match case {
+        "what_is_not_there_is_said_before_the_first_byte" => {
+            Some("it takes a folder of its disk for an object")
+        }
+        "a_stream_that_breaks_goes_on_where_it_broke" => Some("it reads whatever `If-Match` says"),
+        "pages_of_the_site_may_use_the_bucket_and_others_not" => Some("it has no CORS rules"),
+        "the_service_tells_of_a_form_and_nobody_else" => Some("the S3 dialect tells nobody"),
+        "a_writer_that_is_dropped_leaves_nothing"
+        | "listing_and_removal_keep_to_their_prefix"
+        | "lists_and_removals_go_on_over_pages"
+        | "the_store_answers_and_can_be_written"
+        | "a_session_is_listed_and_dropped"
+        | "a_half_made_session_is_found_and_dropped"
+        | "what_dead_writers_left_goes_and_live_sessions_stay"
+        | "nothing_is_read_or_listed_unsigned" => Some("it lists no uploads (501)"),
+        "parts_in_any_order_become_the_file"
+        | "a_session_goes_on_in_another_process"
+        | "complete_may_be_said_again_and_says_when_parts_are_lost"
+        | "complete_names_the_parts_that_are_missing"
+        | "a_part_sent_again_replaces_the_first"
+        | "the_same_part_sent_twice_at_once_is_one_whole_part"
+        | "a_body_of_another_length_becomes_no_part"
+        | "a_silent_or_broken_sender_is_dropped_and_may_come_again"
+        | "two_that_open_a_session_at_once_have_one"
+        | "signed_parts_become_the_file" => Some("it lists parts without their ETags"),
         _ => None,
     }
 }
@@ -230,6 +282,7 @@ fn stand(mut options: BucketOptions, part: u64) -> Stand {
 async fn every_store_does_what_a_store_must() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (server, double) = join(BucketServer::start(), BucketDouble::start()).await;
+    let second = Second::start().await;
     let mut lines = vec![format!(
         "{:66}{}",
         "case",
@@ -241,7 +294,7 @@ async fn every_store_does_what_a_store_must() {
     let mut failed = Vec::new();
     let results: Vec<_> = stream::iter(CASES.iter().enumerate())
         .map(|(n, (about, name, case))| {
-            let (server, double) = (&server, &double);
+            let (server, second, double) = (&server, &second, &double);
             async move {
                 let mut cells = Vec::new();
                 for backend in BACKENDS {
@@ -252,6 +305,7 @@ async fn every_store_does_what_a_store_must() {
                     let stand = match backend {
                         Backend::Disk => disk().await,
                         Backend::Seaweed => seaweed(server, n).await,
+                        Backend::S3s => stand(second.bucket(&format!("case-{n}")), 5 * MIB),
                         Backend::Oss => oss(double, n).await,
                         Backend::Kodo => kodo(server, double, n).await,
                     };

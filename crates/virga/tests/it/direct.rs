@@ -230,9 +230,13 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
     // Another life, so that it ends while we look.
     site.terminate(Role::Serve);
     site.set("VIRGA_DELIVERY__SIGNED_SECONDS", "4");
+    // And written out in each line, for players that know no variables.
+    site.set("VIRGA_DELIVERY__FULL_ADDRESSES", "true");
     site.start(Role::Serve);
     let text = stranger.get(&lists[0]).await.expect(200).text();
-    let (address, _) = ranges(&text);
+    let (address, parts) = ranges(&text);
+    assert!(!text.contains("EXT-X-DEFINE"), "{text}");
+    assert_eq!(text.matches(&address).count(), parts.len(), "{text}");
     let _ = range(&bucket, &address, 0, 100).await.expect(206);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while range(&bucket, &address, 0, 100).await.status != StatusCode::FORBIDDEN {

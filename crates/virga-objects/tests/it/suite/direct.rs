@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use http::{HeaderMap, HeaderName};
 use reqwest::{Method, NoProxy, RequestBuilder, Response};
 use virga_core::{Clock, SystemClock, upload::part_span};
 use virga_objects::{
-    Addressing, BucketStore, CorsRule, DirectAccess, MediaKey, ObjectError, PostForm,
+    Addressing, BucketStore, CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, Report,
     SignedRequest, Validity,
 };
 
@@ -347,6 +348,51 @@ pub(super) async fn a_form_takes_one_file_of_its_size_key_and_type(stand: Stand)
     let status = post(&browser, &form, &body).await;
     assert!(matches!(status, 200 | 201 | 204), "{status}");
     assert_eq!(stand.store.read_all(&key, 9999).await.unwrap(), body);
+}
+
+pub(super) async fn the_service_tells_of_a_form_and_nobody_else(stand: Stand) {
+    const TARGET: &str = "/hooks/here?a=b";
+    let (direct, key) = (stand.direct(), stand.source());
+    let browser = stand.browser();
+    // Nobody listens there: the file stands all the same.
+    let tell = format!("http://127.0.0.1:9{TARGET}");
+    let form = direct.sign_form(&key, 5000, now(), Some(&tell));
+    let status = post(&browser, &form.await.unwrap(), &noise(5000, 6)).await;
+    assert!(matches!(status, 203 | 579), "{status}");
+    assert_eq!(stand.store.stat(&key).await.unwrap().size, 5000);
+    let double = stand.options.as_ref().unwrap().proxy.clone().unwrap();
+    let told = browser.ask("GET", &format!("{double}/reports")).send();
+    let told = told.await.unwrap().text().await.unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let report = told["reports"].as_array().unwrap().iter().find(|it| {
+        let body = it["body"].as_str().unwrap().replace("%2F", "/");
+        body.contains(key.as_str())
+    });
+    let (report, mut headers) = (report.unwrap(), HeaderMap::new());
+    for (name, value) in report["headers"].as_object().unwrap() {
+        let name: HeaderName = name.parse().unwrap();
+        headers.insert(name, value.as_str().unwrap().parse().unwrap());
+    }
+    let body = report["body"].as_str().unwrap();
+    let other = body.replace("source", "source2");
+    for (target, body, heard) in [
+        (TARGET, body, Some(&key)),
+        ("/hooks/here", body, None),
+        ("/hooks/there?a=b", body, None),
+        (TARGET, &*other, None),
+        (TARGET, "", None),
+    ] {
+        let report = Report {
+            target,
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        assert_eq!(
+            direct.heard(report).await.unwrap().as_ref(),
+            heard,
+            "{target} {body}"
+        );
+    }
 }
 
 async fn preflight(browser: &Browser, url: &str, origin: &str, method: &str) -> Response {
