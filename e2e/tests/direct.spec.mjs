@@ -86,6 +86,7 @@ test("a private film goes to the bucket and comes from it, past the end of every
   // A line on which the film takes half as long to come as to watch.
   const line = await page.context().newCDPSession(page);
   const { size } = await stat(await stroll());
+  await line.send("Network.enable");
   await line.send("Network.emulateNetworkConditions", {
     offline: false, latency: 20, uploadThroughput: -1, downloadThroughput: size / 15,
   });

@@ -10,6 +10,7 @@ mod fault;
 pub mod large;
 mod person;
 mod redis;
+mod second;
 mod servers;
 mod site;
 
@@ -20,6 +21,7 @@ pub use cluster::{Cluster, ROLES};
 pub use fault::{Fault, FaultyLine};
 pub use person::{Answer, Person};
 pub use redis::RedisServer;
+pub use second::SecondBucketServer;
 pub use servers::{Sql, SqlServer};
 pub use site::{Role, Site, SiteBuilder, free_port};
 

@@ -4,7 +4,6 @@
 mod broken;
 mod direct;
 mod objects;
-mod second;
 mod sessions;
 
 use std::{sync::Arc, time::Duration};
@@ -20,9 +19,7 @@ use virga_objects::{
     Addressing, BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore,
     KodoForms, MediaKey, SharedSessions, SharedStore,
 };
-use virga_testkit::{BucketDouble, BucketServer};
-
-use second::Second;
+use virga_testkit::{BucketDouble, BucketServer, SecondBucketServer};
 
 /// Where the cases run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +214,19 @@ async fn seaweed(server: &BucketServer, n: usize) -> Stand {
     stand(bucket(server, format!("case-{n}")).await, 5 * MIB)
 }
 
+fn s3s(server: &SecondBucketServer, n: usize) -> Stand {
+    let bucket = format!("case-{n}");
+    server.bucket(&bucket);
+    let (access_key, secret_key) = server.key_files();
+    let keys = Credentials::Files {
+        access_key,
+        secret_key,
+    };
+    let mut options = BucketOptions::new(server.url(), "us-east-1", &bucket, keys);
+    options.public = Some((server.url().to_owned(), Addressing::Path));
+    stand(options, 5 * MIB)
+}
+
 async fn kodo(server: &BucketServer, double: &BucketDouble, n: usize) -> Stand {
     let mut options = bucket(server, format!("kodo-{n}")).await;
     double.kodo_bucket(&options.bucket, server).await;
@@ -282,7 +292,7 @@ fn stand(mut options: BucketOptions, part: u64) -> Stand {
 async fn every_store_does_what_a_store_must() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (server, double) = join(BucketServer::start(), BucketDouble::start()).await;
-    let second = Second::start().await;
+    let second = SecondBucketServer::start().await;
     let mut lines = vec![format!(
         "{:66}{}",
         "case",
@@ -305,7 +315,7 @@ async fn every_store_does_what_a_store_must() {
                     let stand = match backend {
                         Backend::Disk => disk().await,
                         Backend::Seaweed => seaweed(server, n).await,
-                        Backend::S3s => stand(second.bucket(&format!("case-{n}")), 5 * MIB),
+                        Backend::S3s => s3s(second, n),
                         Backend::Oss => oss(double, n).await,
                         Backend::Kodo => kodo(server, double, n).await,
                     };
