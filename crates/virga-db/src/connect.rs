@@ -1,22 +1,23 @@
 //! Opening the database: one writer and several readers on SQLite, two pools on a server.
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
-    DatabaseTransaction, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
-use crate::{DbError, Result, dialect, migration};
-
-/// A transaction.
-pub type Tx = DatabaseTransaction;
+use crate::{
+    DbError, Result, Tx, dialect, migration,
+    transaction::{Invalidation, is_idle},
+};
 
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Db {
     writer: DatabaseConnection,
     readers: DatabaseConnection,
+    /// Of the writer's connections.
+    invalidation: Invalidation,
 }
 
 /// A kind of database.
@@ -61,6 +62,11 @@ pub struct Version {
 const READERS: u32 = 4;
 /// Whoever waits this long for a connection is told that the database is away.
 const AWAY: Duration = Duration::from_millis(1800);
+/// SQLite waits this long for another process to release the file, after a request has waited at
+/// most [`SQLITE_QUEUE`] for the connection: together under 6 s.
+const SQLITE_BUSY: Duration = Duration::from_millis(2500);
+/// The most that a request waits for a SQLite connection of this process.
+const SQLITE_QUEUE: Duration = Duration::from_secs(3);
 /// Connections of each of a process's two pools to a server.
 const POOL: u32 = 8;
 
@@ -68,29 +74,36 @@ impl Db {
     /// Opens a SQLite file, making it and its folder where missing. WAL; `synchronous=FULL`, so
     /// that what is acknowledged survives a power cut.
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
-        let writer = sqlite(file, 1).await?;
-        let readers = sqlite(file, READERS).await?;
-        Ok(Self { writer, readers })
+        let invalidation = Invalidation::default();
+        Ok(Self {
+            writer: Database::connect(sqlite_writer(file, &invalidation)).await?,
+            readers: Database::connect(sqlite(file, READERS)).await?,
+            invalidation,
+        })
     }
 
     /// Connects to a server, `postgres://…` or `mysql://…`, with this password in place of the
     /// address's own. Two pools: who writes in a transaction may read beside it, and would
     /// otherwise wait for a connection that all the others like it hold.
     pub async fn connect(url: &str, password: Option<String>) -> Result<Self> {
-        let options = server(url, password);
-        Ok(Self {
-            writer: Database::connect(options.clone()).await?,
-            readers: Database::connect(options).await?,
-        })
+        Self::open(server(url, password)).await
     }
 
     /// The same, without asking the server anything yet: only a wrong address fails.
     pub async fn connect_later(url: &str, password: Option<String>) -> Result<Self> {
         let mut options = server(url, password);
         options.connect_lazy(true);
+        Self::open(options).await
+    }
+
+    async fn open(readers: ConnectOptions) -> Result<Self> {
+        let invalidation = Invalidation::default();
+        let mut writer = readers.clone();
+        dialect::prepare(&mut writer, &invalidation);
         Ok(Self {
-            writer: Database::connect(options.clone()).await?,
-            readers: Database::connect(options).await?,
+            writer: Database::connect(writer).await?,
+            readers: Database::connect(readers).await?,
+            invalidation,
         })
     }
 
@@ -161,7 +174,8 @@ impl Db {
             access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
-        Ok(self.writer.begin_with_options(options).await?)
+        let inner = self.writer.begin_with_options(options).await?;
+        Ok(Tx::new(inner, self.invalidation.clone()))
     }
 
     /// Whether it answers.
@@ -182,7 +196,7 @@ fn server(url: &str, password: Option<String>) -> ConnectOptions {
         .max_connections(POOL)
         .acquire_timeout(AWAY)
         .sqlx_logging(false);
-    dialect::prepare(&mut options);
+    dialect::prepare(&mut options, &Invalidation::default());
     if let Some(password) = password {
         let same = password.clone();
         options
@@ -192,19 +206,33 @@ fn server(url: &str, password: Option<String>) -> ConnectOptions {
     options
 }
 
-async fn sqlite(file: &Path, connections: u32) -> Result<DatabaseConnection> {
+fn sqlite(file: &Path, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(SQLITE_QUEUE)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
-                .busy_timeout(Duration::from_secs(5))
+                .busy_timeout(SQLITE_BUSY)
                 .foreign_keys(true)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "FULL")
         });
-    Ok(Database::connect(options).await?)
+    options
+}
+
+/// The one connection that writes. It is looked at before each use.
+fn sqlite_writer(file: &Path, invalidation: &Invalidation) -> ConnectOptions {
+    let mut options = sqlite(file, 1);
+    let invalidation = invalidation.clone();
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        let invalidation = invalidation.clone();
+        pool.before_acquire(move |connection, about| {
+            let allowed = invalidation.allows(&about);
+            Box::pin(async move { Ok(allowed && is_idle(connection).await.unwrap_or(false)) })
+        })
+    });
+    options
 }

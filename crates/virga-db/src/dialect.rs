@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::Executor,
 };
 
-use crate::Result;
+use crate::{Result, transaction::Invalidation};
 
 /// One lock a database on PostgreSQL: any number that nobody else takes ("virga").
 const ADVISORY: &str = "SELECT pg_advisory_xact_lock(508911183713)";
@@ -44,9 +44,12 @@ pub(crate) fn oldest(backend: DatabaseBackend, version: &str) -> (u32, u32) {
 
 /// Prepares every connection to a server. READ COMMITTED: under MariaDB's default two who take
 /// jobs from one range of rows deadlock. Strict: what does not fit is refused, never cut. Waiting
-/// for another's row ends within seconds, so that a request is answered.
-pub(crate) fn prepare(options: &mut ConnectOptions) {
-    options.map_sqlx_mysql_pool_opts(|pool| {
+/// for another's row ends within seconds, so that a request is answered. A connection that is older
+/// than the last invalidation is replaced; before its use the others are pinged.
+pub(crate) fn prepare(options: &mut ConnectOptions, invalidation: &Invalidation) {
+    let valid = invalidation.clone();
+    options.map_sqlx_mysql_pool_opts(move |pool| {
+        let valid = valid.clone();
         pool.after_connect(|connection, _| {
             Box::pin(async move {
                 connection
@@ -57,14 +60,24 @@ pub(crate) fn prepare(options: &mut ConnectOptions) {
                 connection.execute(session).await.map(|_| ())
             })
         })
+        .before_acquire(move |_, about| {
+            let allowed = valid.allows(&about);
+            Box::pin(async move { Ok(allowed) })
+        })
     });
-    options.map_sqlx_postgres_pool_opts(|pool| {
+    let valid = invalidation.clone();
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let valid = valid.clone();
         pool.after_connect(|connection, _| {
             Box::pin(async move {
                 let session = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ \
                                COMMITTED; SET lock_timeout = '5s'";
                 connection.execute(session).await.map(|_| ())
             })
+        })
+        .before_acquire(move |_, about| {
+            let allowed = valid.allows(&about);
+            Box::pin(async move { Ok(allowed) })
         })
     });
 }
@@ -275,6 +288,8 @@ pub(crate) enum Trouble {
     Away,
     /// No room on the engine's disk.
     Full,
+    /// The database file is damaged.
+    Malformed,
     /// Text that PostgreSQL does not hold: U+0000.
     Text,
     /// A bug, or a database that is not ours.
@@ -297,6 +312,7 @@ pub(crate) fn trouble(error: &DbErr) -> Trouble {
             | SqlxError::Protocol(_)
             | SqlxError::PoolTimedOut
             | SqlxError::PoolClosed
+            | SqlxError::BeginFailed
             | SqlxError::WorkerCrashed => Trouble::Away,
             _ => Trouble::Other,
         };
@@ -305,16 +321,42 @@ pub(crate) fn trouble(error: &DbErr) -> Trouble {
         return match refused.number() {
             1205 | 1213 => Trouble::Busy,
             1040 | 1053 | 1077 | 1203 | 1290 | 1927 => Trouble::Away,
-            1021 | 1114 => Trouble::Full,
+            3 | 28 | 1021 | 1114 => Trouble::Full,
             _ => Trouble::Other,
         };
     }
-    // PostgreSQL's five signs and SQLite's numbers do not meet.
-    match refused.code().as_deref().unwrap_or_default() {
-        "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "262" | "517" => Trouble::Busy,
-        "57P01" | "57P02" | "57P03" | "53300" | "25006" => Trouble::Away,
-        "53100" | "13" => Trouble::Full,
-        "22021" => Trouble::Text,
+    code(&refused.code().unwrap_or_default())
+}
+
+/// Reads a code: PostgreSQL's have five characters, SQLite's are numbers of at most four digits whose
+/// last byte is the primary code (<https://www.sqlite.org/rescode.html>).
+fn code(code: &str) -> Trouble {
+    if code.len() == 5 {
+        return match code {
+            // An idle transaction that the server ended: nothing of it happened.
+            "40001" | "40P01" | "55P03" | "25P03" => Trouble::Busy,
+            "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "25006" => Trouble::Away,
+            "53100" => Trouble::Full,
+            "22021" => Trouble::Text,
+            _ => Trouble::Other,
+        };
+    }
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        // BUSY, LOCKED
+        Ok(5 | 6) => Trouble::Busy,
+        // NOMEM, READONLY, IOERR, CANTOPEN
+        Ok(7 | 8 | 10 | 14) => Trouble::Away,
+        // CORRUPT, NOTADB
+        Ok(11 | 26) => Trouble::Malformed,
+        Ok(13) => Trouble::Full,
         _ => Trouble::Other,
     }
+}
+
+/// Whether an error says that its connection is lost, or that the next ones on it may fail as well.
+pub(crate) fn ends_connection(error: &DbErr) -> bool {
+    matches!(
+        trouble(error),
+        Trouble::Away | Trouble::Full | Trouble::Malformed
+    )
 }

@@ -27,9 +27,15 @@ pub enum DbError {
     /// Another transaction was in the way; nothing of this one happened.
     #[error("the database is busy: {0}")]
     Busy(#[source] DbErr),
-    /// The database cannot be reached, or has no room.
+    /// The database cannot be reached, or cannot be written now.
     #[error("the database does not answer: {0}")]
     Away(#[source] DbErr),
+    /// The database's disk has no room. Nothing was stored.
+    #[error("the database has no room: {0}")]
+    Full(#[source] DbErr),
+    /// The database file is damaged. `virga doctor` says more.
+    #[error("the database file is damaged: {0}")]
+    Malformed(#[source] DbErr),
     /// Text that the database cannot hold.
     #[error("this text cannot be stored: {0}")]
     Text(#[source] DbErr),
@@ -48,7 +54,9 @@ impl From<DbErr> for DbError {
         }
         match dialect::trouble(&error) {
             Trouble::Busy => Self::Busy(error),
-            Trouble::Away | Trouble::Full => Self::Away(error),
+            Trouble::Away => Self::Away(error),
+            Trouble::Full => Self::Full(error),
+            Trouble::Malformed => Self::Malformed(error),
             Trouble::Text => Self::Text(error),
             Trouble::Other => Self::Database(error),
         }
@@ -63,6 +71,11 @@ impl From<DbError> for Failure {
             DbError::Text(_) => {
                 let detail = "This text has a sign that cannot be stored: U+0000.";
                 return Self::new(Kind::Invalid, "text.unstorable", detail);
+            }
+            DbError::Full(_) => {
+                let detail = "The database has no room, so nothing was saved. \
+                              Ask the operator to free some disk space, then try again.";
+                return Self::new(Kind::NoRoom, "database.full", detail).caused_by(error);
             }
             _ => return Self::internal(error),
         };

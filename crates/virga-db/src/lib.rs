@@ -19,12 +19,14 @@ mod rows;
 pub mod settings;
 pub mod sitemap;
 pub mod tracks;
+mod transaction;
 pub mod uploads;
 pub mod videos;
 pub mod views;
 
-pub use connect::{Db, Engine, Tx, Version};
+pub use connect::{Db, Engine, Version};
 pub use error::{DbError, Result};
 pub use retry::{Undone, retried};
 pub use rows::{JobRow, TrackBytes, TrackKind, TrackRow, UploadRow, VideoRow};
 pub use sea_orm::ConnectionTrait;
+pub use transaction::Tx;

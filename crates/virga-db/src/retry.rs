@@ -10,8 +10,9 @@ use crate::{DbError, error::BUSY};
 
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Who waits this long already is told, rather than kept.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A caller that has waited this long gets the error. Below what SQLite waits for a lock: waiting for
+/// it again would not be answered in time.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Errors that tell whether the engine has undone the whole transaction for another one's sake.
 pub trait Undone {

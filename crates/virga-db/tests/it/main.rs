@@ -6,6 +6,7 @@ mod migrations;
 mod rivals;
 mod size;
 mod store;
+mod transactions;
 
 use virga_db::Db;
 use virga_testkit::{Sql, SqlServer};
@@ -84,6 +85,10 @@ async fn suite(bench: Bench) {
         rivals::what_the_engine_undoes_is_run_again,
         rivals::an_accounts_row_is_one_writers_at_a_time,
         rivals::counters_lose_nothing,
+        transactions::a_transaction_with_a_failed_statement_stores_nothing,
+        transactions::a_transaction_that_the_engine_ended_spoils_none_after_it,
+        transactions::a_connection_lost_in_a_transaction_spoils_none_after_it,
+        transactions::a_transaction_that_idled_too_long_is_told_apart,
     );
     migrations::ten_starts_at_once_migrate_once(&bench).await;
     migrations::the_printed_script_makes_the_same_tables(&bench).await;

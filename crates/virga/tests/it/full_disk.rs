@@ -1,13 +1,15 @@
 //! A disk that fills up during an upload: 507, nothing damaged, and it goes on when there is room.
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 use std::{
     ffi::OsStr,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
-use virga_testkit::{Role, Site, sha256};
+use virga_testkit::{Person, Role, Site, sha256};
 
 use crate::{
     VIRGA,
@@ -148,4 +150,70 @@ async fn a_real_disk_that_fills_up_refuses_that_part_alone() {
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     };
     fills_up_and_goes_on(site, fill, || fs::remove_file(&filler).unwrap()).await;
+}
+
+/// The most bytes that any file of the site may have from now on; a write beyond it fails.
+fn limit_files(site: &Site, most: Option<u64>) {
+    let id = i32::try_from(site.id(Role::Serve)).unwrap();
+    let limit = Rlimit {
+        current: most,
+        maximum: None,
+    };
+    prlimit(Pid::from_raw(id), Resource::Fsize, limit).unwrap();
+}
+
+/// Posts this many comments; the texts that were answered 201.
+async fn comment(who: &Person, video: &str, round: &str, count: usize) -> Vec<String> {
+    let mut taken = Vec::new();
+    for n in 0..count {
+        let text = format!("{round} {n}");
+        let path = format!("/api/v1/videos/{video}/comments");
+        let answer = who.post(&path, json!({ "text": text })).await;
+        match answer.status.as_u16() {
+            201 => taken.push(text),
+            503 | 507 => assert_eq!(answer.headers["content-type"], "application/problem+json"),
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    taken
+}
+
+/// SQLite ends a transaction by itself when its COMMIT meets a full disk. What is acknowledged after
+/// that has to be stored all the same.
+#[tokio::test]
+async fn a_commit_that_fails_on_a_full_disk_spoils_no_later_one() {
+    // A process that ignores SIGXFSZ gets an error from a write beyond its limit.
+    let mut site = Site::of(VIRGA).build();
+    let wrapper = site.data().join("virga");
+    let script = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{VIRGA}' \"$@\"\n");
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    site.use_program(&wrapper);
+    site.start(Role::Serve);
+    let ann = site.register("ann").await;
+    let video = ann.draft("Full", "private").await;
+
+    let log = fs::metadata(site.data().join("virga.sqlite-wal")).unwrap();
+    limit_files(&site, Some(log.len() + 1000));
+    let during = comment(&ann, &video, "during", 20).await;
+    assert!(during.len() < 20, "the limit was never met");
+    limit_files(&site, None);
+    let after = comment(&ann, &video, "after", 60).await;
+    assert_eq!(after.len(), 60, "there is room again");
+    let _ = ann.get("/readyz").await.expect(200);
+
+    site.kill(Role::Serve);
+    site.start(Role::Serve);
+    let path = format!("/api/v1/videos/{video}/comments?limit=100");
+    let stored = ann.get(&path).await.expect(200).json();
+    let mut stored: Vec<String> = stored["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|comment| comment["text"].as_str().unwrap().to_owned())
+        .collect();
+    let mut taken = [during, after].concat();
+    stored.sort();
+    taken.sort();
+    assert_eq!(stored, taken);
 }

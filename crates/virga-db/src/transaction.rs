@@ -1,0 +1,163 @@
+//! A transaction that is stored whole or not at all, and the rule that a connection whose COMMIT or
+//! ROLLBACK failed is closed.
+//!
+//! An engine may end a transaction by itself (SQLite on a full disk, a server that picks a victim
+//! of a deadlock or shuts down). The driver does not notice and goes on counting it as open. Later
+//! "transactions" on that connection would be savepoints that nobody commits, and later statements
+//! of this one would be stored one by one. [`Tx`] and [`Invalidation`] rule out both.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, QueryResult,
+    Statement,
+    sqlx::{self, Connection, Executor, SqliteConnection, pool::PoolConnectionMetadata},
+};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use crate::{Result, dialect};
+
+/// A transaction. It rolls back when dropped.
+#[derive(Debug)]
+pub struct Tx {
+    inner: DatabaseTransaction,
+    /// A statement failed: the engine may have ended the transaction already.
+    failed: AtomicBool,
+    invalidation: Invalidation,
+}
+
+impl Tx {
+    pub(crate) fn new(inner: DatabaseTransaction, invalidation: Invalidation) -> Self {
+        Self {
+            inner,
+            failed: AtomicBool::new(false),
+            invalidation,
+        }
+    }
+
+    /// Stores what was written, or nothing.
+    ///
+    /// # Errors
+    /// After a failed statement nothing is stored. If the commit itself fails, the connection is
+    /// closed; whether the rows are stored is unknown only if the server's answer was lost.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        if self.failed.load(Ordering::Relaxed) {
+            let ended = self.inner.rollback().await;
+            if ended.is_err() {
+                self.invalidation.invalidate();
+            }
+            return Err(already_failed());
+        }
+        let ended = self.inner.commit().await;
+        if ended.is_err() {
+            self.invalidation.invalidate();
+        }
+        ended
+    }
+
+    fn check(&self) -> Result<(), DbErr> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(already_failed());
+        }
+        Ok(())
+    }
+
+    fn note<T>(&self, done: Result<T, DbErr>) -> Result<T, DbErr> {
+        if let Err(error) = &done {
+            self.failed.store(true, Ordering::Relaxed);
+            if dialect::ends_connection(error) {
+                self.invalidation.invalidate();
+            }
+        }
+        done
+    }
+}
+
+fn already_failed() -> DbErr {
+    DbErr::Custom("a statement of this transaction failed, so nothing of it is stored".to_owned())
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;
+
+// The trait is declared with `async_trait`: these are the signatures that it expands to.
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DatabaseBackend {
+        self.inner.get_database_backend()
+    }
+
+    fn execute_raw<'a, 'b>(&'a self, statement: Statement) -> Answer<'b, ExecResult>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            self.check()?;
+            self.note(self.inner.execute_raw(statement).await)
+        })
+    }
+
+    fn execute_unprepared<'a, 's, 'b>(&'a self, sql: &'s str) -> Answer<'b, ExecResult>
+    where
+        'a: 'b,
+        's: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            self.check()?;
+            self.note(self.inner.execute_unprepared(sql).await)
+        })
+    }
+
+    fn query_one_raw<'a, 'b>(&'a self, statement: Statement) -> Answer<'b, Option<QueryResult>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            self.check()?;
+            self.note(self.inner.query_one_raw(statement).await)
+        })
+    }
+
+    fn query_all_raw<'a, 'b>(&'a self, statement: Statement) -> Answer<'b, Vec<QueryResult>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            self.check()?;
+            self.note(self.inner.query_all_raw(statement).await)
+        })
+    }
+}
+
+/// When connections were last found to be unreliable. A pool does not say which of its connections
+/// a failed commit used, so all that were open at that moment are replaced before their next use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Invalidation(Arc<Mutex<Option<Instant>>>);
+
+impl Invalidation {
+    /// No connection that is open now is used again.
+    pub(crate) fn invalidate(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection was opened after the last invalidation.
+    pub(crate) fn allows(&self, connection: &PoolConnectionMetadata) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_none_or(|last| last.elapsed() > connection.age)
+    }
+}
+
+/// Whether a SQLite connection is outside any transaction, for the driver and for SQLite itself.
+pub(crate) async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A queued rollback runs before this, so that the driver's count is settled when it is read.
+    connection.execute("BEGIN").await?;
+    connection.execute("ROLLBACK").await?;
+    Ok(!connection.is_in_transaction())
+}
