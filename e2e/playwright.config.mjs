@@ -10,8 +10,9 @@ export default defineConfig({
   outputDir: "test-results",
   workers: 2,
   fullyParallel: false,
-  // A machine that is busy with something else may need a second try; it is then reported as flaky.
-  retries: 2,
+  // Nothing is tried again. A test that has to be says so itself, with the reason:
+  // `test.describe.configure({ retries: 1 })`; `make test` prints it in its last lines if it was.
+  retries: 0,
   // A suite that is red stays red: what is wrong with one is wrong with the next.
   maxFailures: 6,
   timeout: 120_000,

@@ -7,12 +7,15 @@ use std::{collections::HashSet, fmt, time::Duration};
 use virga_core::{Result, VideoId, presentation::Presentation};
 use virga_db::{TrackBytes, TrackRow, VideoRow, jobs, tracks, uploads, videos};
 use virga_media::TrackTable;
-use virga_objects::{KeyPrefix, MediaKey, ObjectError};
+use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};
 
 use crate::App;
 
 /// Younger than this may belong to work that is under way.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// An object that no row points at goes when it is older than this: a replica may still read it for
+/// playlists that it handed out.
+const UNUSED_FOR: Duration = Duration::from_secs(6 * 3600);
 /// A lease that ended this long ago should have been taken up.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// A published object that does not match is looked at this often before it is called stale.
@@ -275,6 +278,48 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Removes objects that no row points at: what an attempt that failed wrote, and what a later
+    /// result replaced. Leaves alone what is younger than [`UNUSED_FOR`], videos that have work or an
+    /// upload under way, and what only `fsck --repair` may judge: sources, and videos without a row,
+    /// which a database restored from a backup may lack. Lists the whole store once.
+    pub async fn sweep_orphans(&self) -> Result<u64> {
+        let mut removed = 0;
+        let mut listed = self.store.list(&KeyPrefix::all());
+        let mut known: Option<(VideoId, Option<HashSet<String>>)> = None;
+        while let Some(object) = listed.try_next().await? {
+            let young = object.stat.modified >= self.clock.now().minus(UNUSED_FOR);
+            if young || object.key.class() == ObjectClass::Source {
+                continue;
+            }
+            let id = object.key.video().map_err(ObjectError::from)?;
+            if known.as_ref().is_none_or(|(last, _)| *last != id) {
+                known = Some((id, self.settled_keys(id).await?));
+            }
+            let keys = known.as_ref().and_then(|(_, keys)| keys.as_ref());
+            if keys.is_some_and(|keys| !keys.contains(object.key.as_str())) {
+                self.store.delete(&object.key).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The keys that a video's rows point at; `None` if it has no row, or is being worked on or purged.
+    async fn settled_keys(&self, id: VideoId) -> Result<Option<HashSet<String>>> {
+        let db = self.db.read();
+        let Some(row) = videos::find(db, id).await? else {
+            return Ok(None);
+        };
+        let busy = row.purge_at.is_some()
+            || jobs::any_open(db, id).await?
+            || uploads::open_of_video(db, id).await?.is_some();
+        if busy {
+            return Ok(None);
+        }
+        let tracks = tracks::of_video(db, id).await?;
+        Ok(Some(referenced(&row, &tracks)))
     }
 
     /// Drops multipart sessions of no open upload, a day after their last byte: a crash between a

@@ -6,8 +6,10 @@ use sea_orm::{
 };
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
+use virga_core::Timestamp;
+
 use crate::{
-    DbError, Result, Tx, dialect, migration,
+    DbError, Result, Tx, damage, dialect, migration, settings,
     transaction::{Invalidation, is_idle},
 };
 
@@ -183,9 +185,41 @@ impl Db {
         self.readers.ping().await.map_err(DbError::from)
     }
 
-    /// Ends all connections.
+    /// Tries whether something can be written now, in a row of its own.
+    pub async fn check_write(&self, now: Timestamp) -> Result<()> {
+        let tx = self.begin().await?;
+        settings::set(&tx, settings::WRITE_CHECK, &now.0.to_string()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Reads the whole SQLite file and says what is wrong with it, a line each. A server checks its
+    /// own files.
+    pub async fn quick_check(&self) -> Result<Vec<String>> {
+        let backend = self.engine().0;
+        if backend != DatabaseBackend::Sqlite {
+            return Ok(Vec::new());
+        }
+        let ask = Statement::from_string(backend, "PRAGMA quick_check(20)");
+        let rows = self.readers.query_all_raw(ask).await?;
+        let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0));
+        let mut lines: Vec<String> = lines.collect::<Result<_, _>>()?;
+        lines.retain(|line| line != "ok");
+        if let Some(line) = lines.first() {
+            damage::note(line);
+        }
+        Ok(lines)
+    }
+
+    /// Moves SQLite's log into the file and ends all connections.
     pub async fn close(self) {
+        let engine = self.engine().0;
         let _ = self.readers.close().await;
+        if engine == DatabaseBackend::Sqlite {
+            let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+            if let Err(error) = self.writer.execute_unprepared(truncate).await {
+                tracing::warn!(%error, "the database's log stays for the next start to read");
+            }
+        }
         let _ = self.writer.close().await;
     }
 }

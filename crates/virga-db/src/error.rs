@@ -3,7 +3,10 @@
 use sea_orm::{DbErr, SqlErr};
 use virga_core::{Failure, Kind};
 
-use crate::dialect::{self, Trouble};
+use crate::{
+    damage,
+    dialect::{self, Trouble},
+};
 
 /// Result of a query.
 pub type Result<T, E = DbError> = std::result::Result<T, E>;
@@ -56,7 +59,10 @@ impl From<DbErr> for DbError {
             Trouble::Busy => Self::Busy(error),
             Trouble::Away => Self::Away(error),
             Trouble::Full => Self::Full(error),
-            Trouble::Malformed => Self::Malformed(error),
+            Trouble::Malformed => {
+                damage::note(&error.to_string());
+                Self::Malformed(error)
+            }
             Trouble::Text => Self::Text(error),
             Trouble::Other => Self::Database(error),
         }

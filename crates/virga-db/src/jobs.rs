@@ -6,7 +6,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use virga_core::{
     Timestamp, VideoId,
     job::{JobKind, LEASE},
@@ -72,12 +72,29 @@ pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
 /// How many due jobs a worker looks at: more than workers ask in the same moment.
 const CANDIDATES: u64 = 32;
 
+/// The longest that a job other than a purge is put off: pauses between tries are shorter.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// Clocks of machines may differ by this much.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Jobs to take now. A time further ahead than any worker sets comes from a clock that was wrong.
+fn due(now: Timestamp) -> Condition {
+    let lease_ends = now.plus(LEASE + CLOCK_SKEW);
+    let latest = now.plus(LONGEST_PAUSE + CLOCK_SKEW);
+    let misdated = C::RunAt
+        .gt(latest.0)
+        .and(C::Kind.ne(JobKind::Purge.as_str()));
+    let run_now = C::RunAt.lte(now.0).or(misdated);
+    let ended = C::LeaseUntil.lte(now.0).or(C::LeaseUntil.gt(lease_ends.0));
+    Condition::any()
+        .add(C::State.eq("queued").and(run_now))
+        .add(C::State.eq("leased").and(ended))
+}
+
 async fn take(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
     let tx = db.begin().await?;
     let now = claim.now;
-    let due = Condition::any()
-        .add(C::State.eq("queued").and(C::RunAt.lte(now.0)))
-        .add(C::State.eq("leased").and(C::LeaseUntil.lte(now.0)));
+    let due = due(now);
     let candidates: Vec<i64> = job::Entity::find()
         .select_only()
         .column(C::Id)

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod changes;
 pub mod comments;
 mod connect;
+mod damage;
 mod dialect;
 mod entity;
 mod error;
@@ -25,6 +26,7 @@ pub mod videos;
 pub mod views;
 
 pub use connect::{Db, Engine, Version};
+pub use damage::damage;
 pub use error::{DbError, Result};
 pub use retry::{Undone, retried};
 pub use rows::{JobRow, TrackBytes, TrackKind, TrackRow, UploadRow, VideoRow};

@@ -13,6 +13,9 @@ pub const REGISTRATION: &str = "accounts.registration";
 /// SHA-256 of the one-time token and when it ends: `hash expiry-micros`.
 pub const SETUP_TOKEN: &str = "setup.token";
 
+/// When a process last tried to write, microseconds.
+pub(crate) const WRITE_CHECK: &str = "health.write-check";
+
 /// A setting's value.
 pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>> {
     Ok(setting::Entity::find_by_id(name)

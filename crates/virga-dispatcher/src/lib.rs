@@ -24,8 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often the sweeper looks.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How many of its rounds pass between two looks at the store's own list of uploads: an hour's.
-const ROUNDS_PER_LISTING: u32 = 120;
+/// Its rounds in an hour.
+const HOUR: u64 = 120;
 
 /// Leases and runs jobs and sweeps until `stop`; then gives back what it holds and returns. Meant
 /// to run on a runtime of several threads, whose threads outlive the processes started from them.
@@ -47,16 +47,12 @@ pub async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
 }
 
 async fn sweep(dispatcher: Dispatcher, stop: CancellationToken) {
-    for count in (0..ROUNDS_PER_LISTING).cycle() {
+    for count in 0_u64.. {
         let round = async {
             if let Err(error) = dispatcher.app.sweep().await {
                 tracing::warn!(%error, "the sweeper failed");
             }
-            if count == 0
-                && let Err(error) = dispatcher.app.sweep_sessions().await
-            {
-                tracing::warn!(%error, "sweeping the store's uploads failed");
-            }
+            seldom(&dispatcher, count).await;
             if let Err(error) = scratch::clean(&dispatcher).await {
                 tracing::warn!(%error, "cleaning scratch failed");
             }
@@ -66,5 +62,27 @@ async fn sweep(dispatcher: Dispatcher, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = round => {}
         }
+    }
+}
+
+/// What reads much and therefore is not part of each round.
+async fn seldom(dispatcher: &Dispatcher, count: u64) {
+    let app = &dispatcher.app;
+    if count.is_multiple_of(HOUR)
+        && let Err(error) = app.sweep_sessions().await
+    {
+        tracing::warn!(%error, "sweeping the store's uploads failed");
+    }
+    if count.is_multiple_of(6 * HOUR) {
+        match app.sweep_orphans().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed objects that nothing uses any more"),
+            Err(error) => tracing::warn!(%error, "sweeping unused objects failed"),
+        }
+    }
+    if count.is_multiple_of(24 * HOUR)
+        && let Err(error) = app.db.quick_check().await
+    {
+        tracing::warn!(%error, "the database could not be checked");
     }
 }

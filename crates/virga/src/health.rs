@@ -27,7 +27,8 @@ use std::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use virga_cache::Cache;
-use virga_db::{Db, jobs};
+use virga_core::{Clock, SystemClock};
+use virga_db::{Db, DbError, jobs};
 use virga_http::viewer::Address;
 use virga_objects::SharedStore;
 
@@ -43,6 +44,17 @@ pub(crate) struct Health {
     started: Arc<AtomicBool>,
     peers: Vec<Peer>,
     metrics: Arc<Metrics>,
+    /// The last try to write, and when it was.
+    written: Arc<tokio::sync::Mutex<Option<(Instant, Writable)>>>,
+}
+
+/// Whether the database took a write.
+#[derive(Clone, Debug)]
+enum Writable {
+    Yes,
+    /// Its disk is full: what is there can be read.
+    NoRoom,
+    No(String),
 }
 
 /// Another role that this one works better with: named when it is away, not a reason to send
@@ -80,6 +92,8 @@ struct Metrics {
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What database and store get: they may be busy, and the balancer waits about as long.
 const STORAGE_PATIENCE: Duration = Duration::from_millis(1900);
+/// How often readiness tries to write; a failed try is repeated as seldom.
+const WRITE_CHECK: Duration = Duration::from_secs(5);
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 impl Metrics {
@@ -138,6 +152,7 @@ impl Health {
             stop,
             peers: Vec::new(),
             metrics: Arc::new(Metrics::new()),
+            written: Arc::default(),
         }
     }
 
@@ -183,9 +198,32 @@ impl Health {
         self.with("redis", move || std::future::ready(cache.answers()).boxed())
     }
 
-    /// The roles that do not answer now, a line each.
+    /// Tries to write now and then: a database that answers questions may store nothing.
+    async fn writable(&self, db: &Db) -> Writable {
+        let mut last = self.written.lock().await;
+        if let Some((at, known)) = &*last
+            && at.elapsed() < WRITE_CHECK
+        {
+            return known.clone();
+        }
+        let tried = timeout(STORAGE_PATIENCE, db.check_write(SystemClock.now())).await;
+        let found = match tried {
+            Ok(Ok(())) => Writable::Yes,
+            Ok(Err(DbError::Full(_))) => Writable::NoRoom,
+            Ok(Err(error)) => Writable::No(error.to_string()),
+            Err(_) => Writable::No("it takes no write in time".to_owned()),
+        };
+        *last = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    /// What this role works without now, a line each.
     async fn away(&self) -> String {
         let mut lines = String::new();
+        let written = self.written.lock().await.clone();
+        if let Some((_, Writable::NoRoom)) = written {
+            lines += "without room: the database stores nothing until its disk has space\n";
+        }
         for peer in &self.peers {
             let asked = timeout(PATIENCE, (peer.answers)()).await;
             if !asked.unwrap_or(false) {
@@ -213,13 +251,23 @@ impl Health {
         if self.stop.is_cancelled() {
             missing.push("stopping".to_owned());
         }
+        if let Some(damage) = virga_db::damage() {
+            missing.push(format!(
+                "database: its file is damaged ({damage}). Stop the site, keep a copy of the file, \
+                 then restore a backup"
+            ));
+        }
         if let Some(db) = &self.db {
             let engine = db.engine();
             match timeout(STORAGE_PATIENCE, db.pending_migrations()).await {
                 Ok(Ok(0)) if !self.started.load(Ordering::SeqCst) => {
                     missing.push("starting".to_owned());
                 }
-                Ok(Ok(0)) => {}
+                Ok(Ok(0)) => {
+                    if let Writable::No(error) = self.writable(db).await {
+                        missing.push(format!("database ({engine}): {error}"));
+                    }
+                }
                 Ok(Ok(_)) => missing.push(format!("database ({engine}): run `virga migrate`")),
                 Ok(Err(error)) => missing.push(format!("database ({engine}): {error}")),
                 Err(_) => missing.push(format!("database ({engine}): it does not answer")),

@@ -86,7 +86,11 @@ fn is_away(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let db = cause.downcast_ref::<DbError>();
         let failure = cause.downcast_ref::<Failure>();
-        db.is_some_and(|error| matches!(error, DbError::Away(_) | DbError::Busy(_)))
-            || failure.is_some_and(|failure| failure.kind == Kind::Unavailable)
+        db.is_some_and(|error| {
+            matches!(
+                error,
+                DbError::Away(_) | DbError::Busy(_) | DbError::Full(_)
+            )
+        }) || failure.is_some_and(|failure| failure.kind == Kind::Unavailable)
     })
 }

@@ -131,6 +131,35 @@ pub(crate) async fn a_dead_workers_job_is_taken_up_and_its_late_result_refused(s
     assert!(store.claim().await.is_none());
 }
 
+/// A worker or a server whose clock was two days ahead: its times do not hold the work up.
+pub(crate) async fn times_of_a_clock_that_was_wrong_hold_no_job_up(store: &Store) {
+    let ahead = store.clock.now().plus(Duration::from_secs(2 * 24 * 3600));
+    let (leased, queued) = (store.video("Leased").await, store.video("Queued").await);
+    let now = store.clock.now();
+    store.enqueue(JobKind::Probe, leased).await;
+    let wrong = jobs::Claim {
+        worker: "ahead",
+        kinds: JobKind::ALL,
+        now: ahead,
+    };
+    let held = jobs::claim(&store.db, wrong).await.unwrap().unwrap();
+    jobs::enqueue(store.db.write(), JobKind::Probe, queued, ahead, now)
+        .await
+        .unwrap();
+    // A purge may be put off for as long as the operator says.
+    jobs::enqueue(store.db.write(), JobKind::Purge, queued, ahead, now)
+        .await
+        .unwrap();
+    let mut claimed = HashSet::new();
+    while let Some(job) = store.claim().await {
+        assert_eq!(job.kind, JobKind::Probe);
+        claimed.insert(job.video);
+    }
+    assert_eq!(claimed, HashSet::from([leased, queued]));
+    let late = jobs::heartbeat(store.db.write(), held.id, held.fence, 0, ahead).await;
+    assert!(!late.unwrap(), "it was taken over");
+}
+
 pub(crate) async fn the_most_urgent_due_job_goes_first(store: &Store) {
     let video = store.video("Order").await;
     for kind in [JobKind::Ladder, JobKind::Poster, JobKind::Probe] {

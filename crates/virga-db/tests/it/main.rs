@@ -72,6 +72,7 @@ async fn suite(bench: Bench) {
         cases::two_hundred_jobs_are_each_claimed_once_by_four_workers,
         cases::a_dead_workers_job_is_taken_up_and_its_late_result_refused,
         cases::the_most_urgent_due_job_goes_first,
+        cases::times_of_a_clock_that_was_wrong_hold_no_job_up,
         cases::a_video_has_one_open_upload_and_one_completer,
         cases::the_state_follows_the_rows_and_the_feed_hears_of_it,
         cases::publishing_needs_the_lease_and_the_present_version,

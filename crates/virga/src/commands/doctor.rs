@@ -47,10 +47,16 @@ async fn database(config: &Config) -> Finding {
     let look = async {
         let db = parts::open_database(config, parts::Ask::Now).await?;
         let pending = db.pending_migrations().await?;
-        anyhow::Ok((db.engine(), db.version().await?, pending))
+        let damage = db.quick_check().await?;
+        anyhow::Ok((db.engine(), db.version().await?, pending, damage))
     };
     match look.await {
-        Ok((engine, version, pending)) => {
+        Ok((_, _, _, damage)) if !damage.is_empty() => Err(format!(
+            "its file is damaged: {}. Stop the site, keep a copy of the file, then restore a \
+             backup or run `sqlite3 virga.sqlite .recover`",
+            damage.join("; ")
+        )),
+        Ok((engine, version, pending, _)) => {
             let is = format!("{engine} {}", version.text);
             match (version.too_old, pending) {
                 (Some((major, minor)), _) => Err(format!(

@@ -22,6 +22,12 @@ pub(crate) async fn run(config: &Config, options: &Fsck) -> ExitCode {
 
 async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
     let db = parts::open_database(config, parts::Ask::Now).await?;
+    if let [first, ..] = db.quick_check().await?.as_slice() {
+        anyhow::bail!(
+            "the database file is damaged: {first}. Stop the site, keep a copy of the file, then \
+             restore a backup or run `sqlite3 virga.sqlite .recover`"
+        );
+    }
     let app = Parts::open(config.clone()).await?.app(db);
     let report = app.fsck(options.repair).await?;
     if options.json {

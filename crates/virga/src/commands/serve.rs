@@ -2,7 +2,7 @@
 
 use axum::Router;
 use futures_util::FutureExt;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use virga_app::{App, SetupLink};
 use virga_core::paths::RoleName;
 use virga_db::Db;
@@ -20,11 +20,15 @@ use crate::{
     telemetry,
 };
 
+/// What the database gets to close its connections.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// The whole site in one process on one port.
 pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let Loaded { flags, config, .. } = loaded;
     let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
+    let database = db.clone();
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
@@ -49,7 +53,20 @@ pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
         life.stop.cancelled().await;
         Ok(())
     });
-    ended.await
+    closed(ended, database).await
+}
+
+/// Waits for the end of the process's parts, then closes the database, so that nothing is left in its
+/// log for the next start.
+async fn closed(
+    ended: impl Future<Output = anyhow::Result<ExitCode>>,
+    db: Db,
+) -> anyhow::Result<ExitCode> {
+    let code = ended.await?;
+    if tokio::time::timeout(CLOSING, db.close()).await.is_err() {
+        tracing::warn!("the database was still in use when the process ended");
+    }
+    Ok(code)
 }
 
 /// The control plane, and the link to its first administrator where it has none yet.
@@ -96,6 +113,7 @@ pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let Loaded { flags, config, .. } = loaded;
     let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
+    let database = db.clone();
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
@@ -121,7 +139,7 @@ pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
         life.stop.cancelled().await;
         Ok(())
     });
-    ended.await
+    closed(ended, database).await
 }
 
 /// Data plane only.
@@ -147,6 +165,7 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let Loaded { flags, config, .. } = loaded;
     let log = telemetry::start(&config.log)?;
     let db = open_database(&config, Ask::Later).await?;
+    let database = db.clone();
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
@@ -167,7 +186,7 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
         life.stop.cancelled().await;
         Ok(())
     });
-    ended.await
+    closed(ended, database).await
 }
 
 fn listening(role: RoleName, address: SocketAddr) {

@@ -279,6 +279,82 @@ async fn the_sweeper_drops_the_parts_that_an_ended_upload_left() {
 }
 
 #[tokio::test]
+async fn the_sweeper_removes_what_nothing_uses_and_a_clean_stop_leaves_no_log() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.upload("Used", "public", &Clip::default().bytes()).await;
+    ann.wait_for(&video, &["ready"]).await;
+    site.terminate(Role::Serve);
+    assert!(site.wait_ended(Role::Serve).success());
+    let log = fs::metadata(site.data().join("virga.sqlite-wal"));
+    assert_eq!(log.map_or(0, |log| log.len()), 0, "rows only in the log");
+
+    // Two days later: what `package` replaced, an attempt that failed, and a source of which a
+    // database that was restored knows nothing.
+    let folder = site.data().join("objects/v").join(&video);
+    let unused = folder.join("a999-1/720p.cmaf");
+    let source = folder
+        .join(UploadId::random(&OsEntropy).as_str())
+        .join("source");
+    for file in [&unused, &source] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, b"left behind").unwrap();
+    }
+    site.objects().iter().for_each(|file| age(file));
+    assert_ne!(site.run(&["fsck"]).0, 0, "the control");
+    site.start(Role::Serve);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while unused.exists() {
+        assert!(Instant::now() < deadline, "it still lies there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(source.exists(), "a source is never removed unasked");
+    fs::remove_file(&source).unwrap();
+    let (code, report) = site.run(&["fsck"]);
+    assert_eq!(code, 0, "{report}");
+    let playback = ann.playback(&video).await;
+    for url in ann.media_urls(playback["hls"].as_str().unwrap()).await {
+        let _ = ann.get(&url).await.expect(200);
+    }
+}
+
+/// Overwrites SQLite's last page: the file can still be opened.
+fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let last = bytes.len() - 4096;
+    bytes[last..].fill(0xa5);
+    fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_named_by_readiness_and_doctor() {
+    let mut site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    site.terminate(Role::Serve);
+    site.wait_ended(Role::Serve);
+    damage(&site.data().join("virga.sqlite"));
+    let (code, report) = site.run(&["doctor"]);
+    assert_eq!(code, 1, "{report}");
+    assert!(report.contains("file is damaged"), "{report}");
+    assert_eq!(site.run(&["fsck"]).0, 2);
+    site.launch(Role::Serve);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = ann
+            .try_send(ann.request(reqwest::Method::GET, "/readyz"))
+            .await;
+        if let Ok(answer) = answer
+            && answer.text().contains("file is damaged")
+        {
+            assert_eq!(answer.status, 503);
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", site.output());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
     let mut site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;

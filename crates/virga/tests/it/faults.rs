@@ -2,18 +2,42 @@
 //! whole, every job is done or failed with a reason, and `fsck` finds nothing.
 
 use serde_json::json;
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 use virga_testkit::{Clip, Person, Role, Site, sha256};
 
-/// The same binary with failpoints, built by `scripts/failpoints`.
+/// The same binary with failpoints, built by `scripts/failpoints`. One that is older than the sources
+/// tests nothing.
 pub(crate) fn virga() -> PathBuf {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/failpoints/virga");
-    assert!(
-        file.exists(),
-        "run scripts/failpoints first: {} is missing",
-        file.display()
-    );
-    file
+    let crates = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = crates.join("../target/failpoints/virga");
+    let built = fs::metadata(&program).and_then(|file| file.modified());
+    let built = built.expect("run scripts/failpoints first");
+    let changed = newest(&crates);
+    assert!(changed <= built, "run scripts/failpoints again");
+    program
+}
+
+/// When anything that the program is built from changed last.
+fn newest(crates: &Path) -> SystemTime {
+    let mut newest = SystemTime::UNIX_EPOCH;
+    let mut folders = vec![crates.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let name = entry.file_name();
+            if entry.file_type().unwrap().is_dir() {
+                if name != "tests" && name != "virga-testkit" {
+                    folders.push(entry.path());
+                }
+            } else {
+                newest = newest.max(entry.metadata().unwrap().modified().unwrap());
+            }
+        }
+    }
+    newest
 }
 
 pub(crate) fn clip() -> Vec<u8> {
