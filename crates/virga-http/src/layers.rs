@@ -22,7 +22,7 @@ use tower_http::{
 use virga_core::{Failure, Kind};
 
 use crate::{
-    Error,
+    Error, host,
     origin::{self, SiteOrigin},
     pace::Paced,
     viewer::{self, Address, Peer},
@@ -60,6 +60,7 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
             request.map(|body| Body::new(Paced::new(body)))
         }))
         .layer(middleware::from_fn(measured))
+        .layer(middleware::from_fn(host::check))
         .layer(middleware::from_fn(move |request, next| {
             shed(Arc::clone(&permits), request, next)
         }))

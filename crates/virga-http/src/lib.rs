@@ -3,6 +3,7 @@
 
 mod error;
 mod extract;
+mod host;
 mod pace;
 mod strict;
 

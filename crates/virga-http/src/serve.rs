@@ -2,10 +2,10 @@
 //! or large heads, idle connections and readers that stall, and a graceful stop.
 
 use axum::Router;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use std::{io, pin::pin, sync::Arc, time::Duration};
@@ -92,15 +92,14 @@ async fn connection(
         request.extensions_mut().insert(peer);
         request.map(axum::body::Body::new)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
+    let io = TokioIo::new(Strict::new(socket, HEAD));
+    // Not the builder that detects the version: a preface of HTTP/2 must never be understood here.
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
-        .max_buf_size(64 * 1024);
-    let io = TokioIo::new(Strict::new(socket, HEAD));
-    let serving = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
-    if let Err(error) = watcher.watch(serving.into_owned()).await {
+        .max_buf_size(64 * 1024)
+        .serve_connection(io, TowerToHyperService::new(service));
+    if let Err(error) = watcher.watch(serving).await {
         tracing::debug!(%error, peer = %peer.0, "connection ended");
     }
 }
