@@ -1,12 +1,14 @@
-//! The listener: HTTP/1.1 only, one valid `Host`.
+//! The listener: HTTP/1.1 only, one valid `Host`, fair shares of its places.
 
+use futures_util::future::join_all;
+use serde_json::json;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
-use virga_testkit::{Role, Site};
+use virga_testkit::{Person, Role, Site};
 
 use crate::VIRGA;
 
@@ -116,4 +118,133 @@ async fn listener_a_request_names_one_valid_host() {
         said.contains("http://b.example/") && !said.contains("c.example"),
         "{said}"
     );
+}
+
+/// Connections that say nothing, as long as the site takes them.
+async fn silent(site: &Site, from: u8, count: usize) -> Vec<TcpStream> {
+    join_all((0..count).map(|_| connect(site, from))).await
+}
+
+/// Requests whose bodies never come.
+async fn without_bodies(site: &Site, from: u8, count: usize) -> Vec<TcpStream> {
+    let mut sockets = silent(site, from, count).await;
+    for (socket, length) in sockets
+        .iter_mut()
+        .zip([250_000, 300_000].into_iter().cycle())
+    {
+        let head = format!(
+            "POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        );
+        // The site may have given the place to another by now.
+        let _ = socket.write_all(head.as_bytes()).await;
+    }
+    sockets
+}
+
+/// Event streams of one address. Each has begun.
+async fn listeners(site: &Site, from: u8, video: &str, count: usize) -> Vec<TcpStream> {
+    let head = format!(
+        "GET /api/v1/events?videos={video} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    );
+    let mut sockets = silent(site, from, count).await;
+    for socket in &mut sockets {
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut first = [0; 12];
+        let reading = socket.read_exact(&mut first);
+        timeout(PROMPT, reading).await.unwrap().unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+    }
+    sockets
+}
+
+fn person(site: &Site, at: u8) -> Person {
+    Person::at(site.url(), Some([127, 0, 0, at].into()))
+}
+
+#[tokio::test]
+async fn listener_a_school_and_a_flood_leave_places_for_others() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__MAX_CONNECTIONS", "1200")
+        .set("VIRGA_HTTP__MAX_IN_FLIGHT", "64")
+        .start();
+    let ann = site.register("ann").await;
+    let video = ann.playable("Lesson", "public").await;
+    let hls = ann.playback(&video).await["hls"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let start = [format!("/v/{video}"), hls];
+
+    let bodies = without_bodies(&site, 66, 300).await;
+    let idle = silent(&site, 66, 1000).await;
+    let visitor = person(&site, 3);
+    for path in ["/livez", "/readyz", "/", "/api/v1/videos"] {
+        let _ = timeout(PROMPT, visitor.get(path))
+            .await
+            .unwrap()
+            .expect(200);
+    }
+    let body = json!({ "name": "ann", "password": "not that one" });
+    let answer = visitor.post("/api/v1/sessions", body);
+    let _ = timeout(PROMPT, answer).await.unwrap().expect(401);
+
+    // 500 viewers, each with connections of its own, all at once behind one address.
+    let school = silent(&site, 7, 500).await;
+    let starts = school.into_iter().map(|mut socket| async move {
+        socket
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut first = [0; 12];
+        let reading = socket.read_exact(&mut first);
+        timeout(PROMPT, reading).await.unwrap().unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        socket
+    });
+    let school = join_all(starts).await;
+    let viewers = person(&site, 7);
+    for path in start.iter().cycle().take(100) {
+        let _ = timeout(PROMPT, viewers.get(path))
+            .await
+            .unwrap()
+            .expect(200);
+    }
+    let _ = timeout(PROMPT, visitor.get("/")).await.unwrap().expect(200);
+    drop((idle, bodies, school));
+}
+
+#[tokio::test]
+async fn listener_full_places_still_answer_liveness() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__MAX_CONNECTIONS", "8")
+        .start();
+    // More addresses than places, each with one connection: none of them gives one up.
+    let mut held = Vec::new();
+    for from in 20..36 {
+        held.push(silent(&site, from, 1).await);
+    }
+    let ask = |path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (path, status) in [("/livez", 200), ("/readyz", 200), ("/", 503)] {
+        let said = exchange(&site, ask(path).as_bytes()).await;
+        assert!(
+            said.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{path}: {said}"
+        );
+        assert_eq!(said.contains("retry-after"), status == 503, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn listener_event_streams_of_one_address_make_room() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.playable("Watched", "public").await;
+    let mut flood = listeners(&site, 66, &video, 2000).await;
+    let other = listeners(&site, 3, &video, 2).await;
+    for ended in &mut flood[..2] {
+        // The longest idle ones end, for the two of the other address.
+        let _ = until_closed(ended).await;
+    }
+    drop(other);
 }
