@@ -1,6 +1,7 @@
 //! The listener: HTTP/1.1 only, one valid `Host`, fair shares of its places.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
@@ -247,4 +248,74 @@ async fn listener_event_streams_of_one_address_make_room() {
         let _ = until_closed(ended).await;
     }
     drop(other);
+}
+
+#[tokio::test]
+async fn listener_requests_of_other_sites_are_refused_whatever_is_missing() {
+    let site = Site::of(VIRGA).start();
+    let _ = site.register("ann").await;
+    let form = "name=ann&password=wrong";
+    for (fetched, origin, status) in [
+        (Some("cross-site"), None, 403),
+        (Some("same-site"), None, 403),
+        (Some("cross-site"), Some(site.url()), 403),
+        (Some("same-origin"), None, 401),
+        (Some("none"), None, 401),
+        (None, None, 401),
+    ] {
+        let mut request = site
+            .stranger()
+            .request(Method::POST, "/sign-in")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        if let Some(fetched) = fetched {
+            request = request.header("sec-fetch-site", fetched);
+        }
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = site.stranger().send(request).await;
+        assert_eq!(answer.status, status, "{fetched:?}: {}", answer.text());
+    }
+}
+
+/// The log line of a request, as soon as it is there.
+async fn logged(site: &Site, id: &str) -> String {
+    let finding = async {
+        loop {
+            let output = site.output();
+            if let Some(line) = output.lines().find(|line| line.contains(id)) {
+                return line.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PROMPT, finding).await.expect("a log line")
+}
+
+#[tokio::test]
+async fn listener_forwarded_addresses_are_read_with_ports_and_brackets() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
+        .start();
+    for (text, address) in [
+        ("203.0.113.9:44", "203.0.113.9"),
+        ("[2001:db8::9]:55", "2001:db8::9"),
+        ("2001:db8::8%eth0", "2001:db8::8"),
+        ("unknown", "127.0.0.1"),
+        ("_hidden", "127.0.0.1"),
+    ] {
+        let who = site.stranger();
+        let request = who.request(Method::GET, "/robots.txt");
+        let answer = who.send(request.header("x-forwarded-for", text)).await;
+        let id = answer.expect(200).headers["x-request-id"].clone();
+        let id = id.to_str().unwrap().to_owned();
+        let line = logged(&site, &id).await;
+        assert!(
+            line.contains(&format!("address={address}")),
+            "{text}: {line}"
+        );
+    }
+    let warned = site.output().matches("X-Forwarded-For").count();
+    assert_eq!(warned, 1, "{}", site.output());
 }
