@@ -319,3 +319,22 @@ async fn listener_forwarded_addresses_are_read_with_ports_and_brackets() {
     let warned = site.output().matches("X-Forwarded-For").count();
     assert_eq!(warned, 1, "{}", site.output());
 }
+
+#[tokio::test]
+async fn listener_metrics_are_closed_to_what_a_proxy_passes_on() {
+    let site = Site::of(VIRGA).start();
+    let who = site.stranger();
+    let _ = who.get("/metrics").await.expect(200);
+    for (name, value) in [
+        ("forwarded", "for=203.0.113.7"),
+        ("via", "1.1 proxy"),
+        ("x-real-ip", "203.0.113.7"),
+        ("cf-connecting-ip", "203.0.113.7"),
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "v.example"),
+    ] {
+        let request = who.request(Method::GET, "/metrics").header(name, value);
+        let _ = who.send(request).await.expect(404);
+    }
+}
