@@ -148,13 +148,16 @@ async fn listeners(site: &Site, from: u8, video: &str, count: usize) -> Vec<TcpS
     let head = format!(
         "GET /api/v1/events?videos={video} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     );
-    let mut sockets = silent(site, from, count).await;
-    for socket in &mut sockets {
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        // Asked at once: a connection that says nothing for ten seconds is closed.
+        let mut socket = connect(site, from).await;
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut first = [0; 12];
         let reading = socket.read_exact(&mut first);
         timeout(PROMPT, reading).await.unwrap().unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
+        sockets.push(socket);
     }
     sockets
 }
