@@ -7,12 +7,7 @@ use axum::{
 };
 use futures_util::Stream;
 use serde::Deserialize;
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::sync::mpsc;
 use virga_core::{
     Failure, Kind, Result, VideoId,
@@ -26,9 +21,8 @@ use virga_http::Query;
 use crate::{ApiState, caller::Caller, present};
 
 const MOST: usize = 50;
-/// Streams of one account or address, and of all.
-const MOST_OF_ONE: usize = 32;
-const MOST_OF_ALL: usize = 2000;
+/// Streams at once; viewers' addresses share them fairly.
+pub(crate) const MOST_OF_ALL: usize = 2000;
 const PROGRESS: Duration = Duration::from_secs(1);
 /// How often a stream looks whether its session still lives.
 const SESSION_CHECK: Duration = Duration::from_secs(5);
@@ -70,7 +64,10 @@ pub(crate) async fn events(
     Query(wanted): Query<Wanted>,
 ) -> virga_http::Result<Sse<impl Stream<Item = Result<Line, Infallible>>>> {
     let ids = wanted.ids()?;
-    let place = state.streams.open(caller.bucket())?;
+    let place = state.streams.take(caller.network()).ok_or_else(|| {
+        let detail = "Too many event streams are open. Close one first.";
+        Failure::new(Kind::TooMany, "events.too-many", detail).after(15)
+    })?;
     let from = state.feed.end();
     let rows = videos::find_many(state.app.db.read(), &ids)
         .await
@@ -95,8 +92,10 @@ pub(crate) async fn events(
         reason = "bound to the connection and to `stop`"
     )]
     tokio::spawn(async move {
-        let _place = place;
-        stop.run_until_cancelled(listener.run(rows, from)).await
+        tokio::select! {
+            _ = stop.run_until_cancelled(listener.run(rows, from)) => {}
+            () = place.revoked() => {}
+        }
     });
     let lines = futures_util::stream::unfold(receiver, |mut receiver| async move {
         let event: Event = receiver.recv().await?;
@@ -104,40 +103,6 @@ pub(crate) async fn events(
         Some((Ok(line), receiver))
     });
     Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("")))
-}
-
-/// Open event streams, counted by who holds them. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
-
-/// A place among the open streams; given back when dropped.
-#[derive(Debug)]
-struct Place(Streams, String);
-
-impl Streams {
-    fn open(&self, holder: String) -> Result<Place> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = open.get(&holder).copied().unwrap_or_default();
-        if mine >= MOST_OF_ONE || open.values().sum::<usize>() >= MOST_OF_ALL {
-            let detail = "Too many event streams are open. Close one first.";
-            return Err(Failure::new(Kind::TooMany, "events.too-many", detail).after(15));
-        }
-        open.insert(holder.clone(), mine + 1);
-        drop(open);
-        Ok(Place(self.clone(), holder))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.1);
-            }
-        }
-    }
 }
 
 struct Seen {

@@ -1,18 +1,30 @@
 //! Password hashing: argon2id, 19 MiB, two passes, on blocking threads and never more at once than
-//! there are cores: hashing is the dearest thing that a stranger can ask of us.
+//! there are cores: hashing is the dearest thing that a stranger can ask of us. The queue for it is
+//! a few seconds long, and addresses share its places fairly.
 
 use argon2::{
     Argon2, Params,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use std::sync::Arc;
-use tokio::sync::Semaphore;
-use virga_core::{Failure, Result};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use virga_core::{Failure, Kind, Result};
+use virga_http::fair::FairPool;
+
+/// The longest wait for hashing.
+const QUEUE: Duration = Duration::from_secs(4);
+/// The least places in the queue, on however slow a machine.
+const LEAST: usize = 32;
 
 /// Hashes and verifies. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    queue: FairPool,
     /// Verified against where there is no such account, so that both cases take the same time.
     decoy: Arc<str>,
 }
@@ -32,31 +44,59 @@ impl Passwords {
     /// Takes a moment: it hashes the decoy.
     pub fn new() -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let begun = Instant::now();
         let decoy = hash_now("nobody has this password")?.into();
+        let one = begun.elapsed().as_millis().max(1);
+        let places = usize::try_from(QUEUE.as_millis() / one).unwrap_or(LEAST);
         Ok(Self {
             permits: Arc::new(Semaphore::new(cores)),
+            queue: FairPool::new((places * cores).max(LEAST)),
             decoy,
         })
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _permit = self.permits.acquire().await.map_err(Failure::internal)?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(Failure::internal)
+    /// Does the work for an address when its turn comes; it waits in the queue until then.
+    async fn queued<T: Send + 'static>(
+        &self,
+        holder: IpAddr,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let place = self.queue.take(holder).ok_or_else(busy)?;
+        let turn = tokio::select! {
+            turn = self.turn() => turn?,
+            () = place.revoked() => return Err(busy()),
+        };
+        drop(place);
+        run(turn, work).await
     }
 
-    /// The PHC string of a new password.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.permits).acquire_owned().await;
+        turn.map_err(Failure::internal)
+    }
+
+    /// The PHC string of a new password, for someone who is signed in.
     pub async fn hash(&self, password: String) -> Result<String> {
-        self.run(move || hash_now(&password)).await?
+        run(self.turn().await?, move || hash_now(&password)).await?
     }
 
-    /// Whether the password is the one of `hash`; `None` takes as long and is never right.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+    /// The PHC string of a new password, for an address; refuses where too many wait.
+    pub async fn hash_for(&self, holder: IpAddr, password: String) -> Result<String> {
+        self.queued(holder, move || hash_now(&password)).await?
+    }
+
+    /// Whether the password is the one of `hash`; `None` takes as long and is never right. Refuses
+    /// where too many wait.
+    pub async fn verify(
+        &self,
+        holder: IpAddr,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         let right = self
-            .run(move || {
+            .queued(holder, move || {
                 PasswordHash::new(&hash).is_ok_and(|parsed| {
                     hasher()
                         .verify_password(password.as_bytes(), &parsed)
@@ -66,4 +106,24 @@ impl Passwords {
             .await?;
         Ok(right && known)
     }
+}
+
+/// The work holds its turn to its end, also when nobody waits for it any more.
+async fn run<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let work = move || {
+        let done = work();
+        drop(turn);
+        done
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Failure::internal)
+}
+
+fn busy() -> Failure {
+    let detail = "Too many people are signing in right now. Try again in a few seconds.";
+    Failure::new(Kind::Unavailable, "sign-in.busy", detail).after(QUEUE.as_secs())
 }

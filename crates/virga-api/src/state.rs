@@ -6,12 +6,12 @@ use virga_app::App;
 use virga_cache::Cache;
 use virga_core::{Live, Result, keys::KeyRing};
 use virga_db::{changes::Ended, videos};
+use virga_http::fair::FairPool;
 use virga_objects::Delivery;
 
-use crate::events::Streams;
-
 use crate::{
-    ApiConfig, Passwords, batch::ViewBatch, feed::Feed, limits::Limits, sessions::Sessions,
+    ApiConfig, Passwords, batch::ViewBatch, events::MOST_OF_ALL, feed::Feed, limits::Limits,
+    sessions::Sessions,
 };
 
 /// What the binary hands in.
@@ -46,7 +46,7 @@ pub struct ApiState {
     pub(crate) feed: Arc<Feed>,
     pub(crate) sessions: Sessions,
     pub(crate) views: ViewBatch,
-    pub(crate) streams: Streams,
+    pub(crate) streams: FairPool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -107,7 +107,7 @@ impl ApiState {
             feed,
             sessions,
             views,
-            streams: Streams::default(),
+            streams: FairPool::new(MOST_OF_ALL),
             stop,
         })
     }

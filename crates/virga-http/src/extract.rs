@@ -17,8 +17,10 @@ use crate::Error;
 /// A body that people type is here within this.
 const BODY: Duration = Duration::from_secs(10);
 
-/// Waits for a body, not for ever: a drip of bytes would hold a place of `max_in_flight`.
-async fn in_time<T>(reading: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+/// Waits for a body, but not longer than [`BODY`]: a drip of bytes would hold a place.
+pub(crate) async fn in_time<T>(
+    reading: impl Future<Output = Result<T, Error>> + Send,
+) -> Result<T, Error> {
     tokio::time::timeout(BODY, reading)
         .await
         .unwrap_or_else(|_| {
@@ -34,6 +36,10 @@ pub struct Json<T>(pub T);
 /// A form body.
 #[derive(Debug, Clone, Copy)]
 pub struct Form<T>(pub T);
+
+/// A body as it is.
+#[derive(Debug, Clone)]
+pub struct Bytes(pub axum::body::Bytes);
 
 /// Path parameters. A parameter that does not parse is a thing that does not exist: 404.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +107,20 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for Form<T> {
                 .map_err(|refused: rejection::FormRejection| {
                     body_failure(refused.status(), refused.body_text())
                 })
+        })
+        .await
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Bytes {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        in_time(async {
+            axum::body::Bytes::from_request(request, state)
+                .await
+                .map(Self)
+                .map_err(|refused| body_failure(refused.status(), refused.body_text()))
         })
         .await
     }

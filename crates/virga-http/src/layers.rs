@@ -23,6 +23,8 @@ use virga_core::{Failure, Kind};
 
 use crate::{
     Error,
+    flight::{self, Places, Vouching},
+    host,
     origin::{self, SiteOrigin},
     pace::Paced,
     viewer::{self, Address, Peer},
@@ -43,26 +45,31 @@ pub struct ListenerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Requests at once; more are answered 503.
     pub max_in_flight: usize,
+    /// Connections at once; more are closed.
+    pub max_connections: usize,
+    /// Roles that may name the viewer.
+    pub vouching: Option<Vouching>,
 }
 
 /// Puts the listener's layers around a role's (or the merged) router.
 pub fn wrap(router: Router, config: ListenerConfig) -> Router {
     let site = config.origin;
     let proxies: Arc<[IpNet]> = config.trusted_proxies.into();
-    let permits = Arc::new(tokio::sync::Semaphore::new(config.max_in_flight.max(1)));
+    let places = Places::new(config.max_in_flight, config.vouching);
     router
         .layer(middleware::from_fn(move |request, next| {
             origin::check(site.clone(), request, next)
         }))
         .layer(CompressionLayer::new().compress_when(compressible.and(SizeAbove::new(WORTH))))
         .layer(middleware::map_response(truthful))
+        .layer(middleware::from_fn(move |request, next| {
+            flight::limit(places.clone(), request, next)
+        }))
         .layer(middleware::map_request(|request: Request<_>| async {
             request.map(|body| Body::new(Paced::new(body)))
         }))
         .layer(middleware::from_fn(measured))
-        .layer(middleware::from_fn(move |request, next| {
-            shed(Arc::clone(&permits), request, next)
-        }))
+        .layer(middleware::from_fn(host::check))
         .layer(CatchPanicLayer::custom(|_| {
             Error(Failure::internal("a handler panicked")).into_response()
         }))
@@ -129,19 +136,6 @@ async fn measured(request: Request, next: Next) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response
-}
-
-async fn shed(permits: Arc<tokio::sync::Semaphore>, request: Request, next: Next) -> Response {
-    // Whether the process lives is asked most when it is busy.
-    let always = matches!(request.uri().path(), "/livez" | "/readyz");
-    if always {
-        next.run(request).await
-    } else if let Ok(_permit) = permits.try_acquire() {
-        next.run(request).await
-    } else {
-        let detail = "The site is busy. Try again in a moment.";
-        Error(Failure::new(Kind::Unavailable, "busy", detail).after(1)).into_response()
-    }
 }
 
 async fn identify(proxies: Arc<[IpNet]>, mut request: Request, next: Next) -> Response {

@@ -3,10 +3,13 @@
 
 mod error;
 mod extract;
+mod flight;
+mod host;
 mod pace;
 mod strict;
 
 pub mod cookie;
+pub mod fair;
 pub mod layers;
 pub mod limit;
 pub mod origin;
@@ -16,4 +19,5 @@ pub mod serve;
 pub mod viewer;
 
 pub use error::{Error, Result, method_not_allowed, problem};
-pub use extract::{Form, Json, Path, Query};
+pub use extract::{Bytes, Form, Json, Path, Query};
+pub use flight::Vouching;

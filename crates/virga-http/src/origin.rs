@@ -60,8 +60,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// An `Origin`, where present on an unsafe method, must be the site's; it (or
-/// `Sec-Fetch-Site: same-origin`) is required where the request carries the cookie.
+/// On an unsafe method, `Sec-Fetch-Site: cross-site` and `same-site` are refused whatever else is
+/// there; an `Origin`, where present, must be the site's; it (or `Sec-Fetch-Site: same-origin`) is
+/// required where the request carries the cookie.
 pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
     if matches!(
         *request.method(),
@@ -70,10 +71,12 @@ pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let headers = request.headers();
+    let fetched = text(headers, "sec-fetch-site");
     let fine = match text(headers, "origin") {
+        _ if matches!(fetched, Some("cross-site" | "same-site")) => false,
         Some(origin) => site.matches(origin, &request),
         None => match Presented::read(headers, site.is_https()) {
-            Presented::Cookie(_) => text(headers, "sec-fetch-site") == Some("same-origin"),
+            Presented::Cookie(_) => fetched == Some("same-origin"),
             Presented::Bearer(_) | Presented::Nothing => true,
         },
     };

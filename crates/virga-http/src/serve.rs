@@ -2,27 +2,31 @@
 //! or large heads, idle connections and readers that stall, and a graceful stop.
 
 use axum::Router;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use std::{io, pin::pin, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use ipnet::IpNet;
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
+use tower::{ServiceExt, service_fn};
 
-use crate::{strict::Strict, viewer::Peer};
+use crate::{
+    fair::{FairPool, Permit},
+    flight::{busy, is_probe},
+    layers::ListenerConfig,
+    strict::Strict,
+    viewer::{Address, Peer},
+};
 
 /// How long running requests may go on after the stop was asked for.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
-/// Connections at once; more wait in the kernel's queue.
-const CONNECTIONS: usize = 10_000;
+/// Connections beyond the limit that may only ask for liveness and readiness.
+const PROBES: usize = 64;
 /// A request's head is here within this, a connection's first byte too.
 const HEAD: Duration = Duration::from_secs(10);
 /// A connection waits this long for its next request: longer than a balancer in front does, so that
@@ -31,21 +35,63 @@ const IDLE: Duration = Duration::from_secs(75);
 /// A peer that takes none of what was sent for this long is gone.
 const STALLED: Duration = Duration::from_secs(60);
 
+/// The places of connections.
+#[derive(Debug)]
+struct Places {
+    connections: FairPool,
+    probes: FairPool,
+    trusted: Vec<IpNet>,
+}
+
+/// What a connection may do.
+#[derive(Debug)]
+enum Place {
+    /// A trusted proxy's: its viewers' requests are counted one by one.
+    Exempt,
+    /// Anything.
+    Open(Arc<Permit>),
+    /// Ask once whether the process is alive or ready.
+    Probe(Arc<Permit>),
+}
+
+impl Places {
+    fn take(&self, peer: SocketAddr) -> Option<Place> {
+        let address = peer.ip().to_canonical();
+        if self.trusted.iter().any(|net| net.contains(&address)) {
+            return Some(Place::Exempt);
+        }
+        let holder = Address(address).bucket();
+        let open = || Some(Place::Open(Arc::new(self.connections.take(holder)?)));
+        let probe = || Some(Place::Probe(Arc::new(self.probes.take(holder)?)));
+        open().or_else(probe)
+    }
+}
+
+impl Place {
+    fn permit(&self) -> Option<&Arc<Permit>> {
+        match self {
+            Self::Exempt => None,
+            Self::Open(permit) | Self::Probe(permit) => Some(permit),
+        }
+    }
+}
+
 /// Serves until `stop`, then lets running requests end within [`DRAIN`].
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    config: &ListenerConfig,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let tasks = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places {
+        connections: FairPool::new(config.max_connections),
+        probes: FairPool::new(PROBES),
+        trusted: config.trusted_proxies.clone(),
+    };
     let mut closing = pin!(stop.cancelled());
     loop {
-        let place = tokio::select! {
-            () = &mut closing => break,
-            place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
-        };
         let (socket, peer) = tokio::select! {
             () = &mut closing => break,
             accepted = listener.accept() => match accepted {
@@ -57,13 +103,17 @@ pub async fn serve(
                 }
             },
         };
-        tasks.spawn(connection(
-            socket,
-            Peer(peer),
-            router.clone(),
-            graceful.watcher(),
-            place,
-        ));
+        // Without a place the socket is closed at once.
+        if let Some(place) = places.take(peer) {
+            let watcher = graceful.watcher();
+            tasks.spawn(connection(
+                socket,
+                Peer(peer),
+                router.clone(),
+                watcher,
+                place,
+            ));
+        }
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown())
@@ -83,24 +133,40 @@ async fn connection(
     peer: Peer,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 ) {
     let _ = socket.set_nodelay(true);
     let stalled = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&socket, stalled);
-    let service = router.map_request(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request.map(axum::body::Body::new)
+    let probes_only = matches!(place, Place::Probe(_));
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            if probes_only && !is_probe(request.uri().path()) {
+                return Ok(busy());
+            }
+            request.extensions_mut().insert(peer);
+            router.oneshot(request.map(axum::body::Body::new)).await
+        }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
+    let io = TokioIo::new(Strict::new(socket, HEAD, place.permit().cloned()));
+    // Not the builder that detects the version: a preface of HTTP/2 must never be understood here.
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
-        .max_buf_size(64 * 1024);
-    let io = TokioIo::new(Strict::new(socket, HEAD));
-    let serving = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
-    if let Err(error) = watcher.watch(serving.into_owned()).await {
-        tracing::debug!(%error, peer = %peer.0, "connection ended");
+        .keep_alive(!probes_only)
+        .max_buf_size(64 * 1024)
+        .serve_connection(io, TowerToHyperService::new(service));
+    let given_up = async {
+        match place.permit() {
+            Some(permit) => permit.revoked().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = watcher.watch(serving) => if let Err(error) = ended {
+            tracing::debug!(%error, peer = %peer.0, "connection ended");
+        },
+        () = given_up => tracing::debug!(peer = %peer.0, "connection gave its place to another"),
     }
 }

@@ -6,6 +6,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,6 +14,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
+
+use crate::fair::Permit;
 
 /// What of a header line is kept to look at: more than any length needs.
 const KEPT: usize = 64;
@@ -30,17 +33,26 @@ pub(crate) struct Strict<S> {
     due: Option<Pin<Box<Sleep>>>,
     /// What was refused has got its end.
     ended: bool,
+    /// Marked as used whenever bytes move.
+    place: Option<Arc<Permit>>,
 }
 
 impl<S> Strict<S> {
     /// A connection that says something within `patience`, and all of each head within it.
-    pub(crate) fn new(socket: S, patience: Duration) -> Self {
+    pub(crate) fn new(socket: S, patience: Duration, place: Option<Arc<Permit>>) -> Self {
         Self {
             socket,
             heads: Heads::default(),
             patience,
             due: Some(Box::pin(sleep(patience))),
             ended: false,
+            place,
+        }
+    }
+
+    fn touch(&self) {
+        if let Some(place) = &self.place {
+            place.touch();
         }
     }
 }
@@ -61,6 +73,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.socket).poll_read(cx, buffer);
         if polled.is_ready() {
+            this.touch();
             let began = this.heads.inside();
             this.heads.look(&mut buffer.filled_mut()[before..]);
             match (began, this.heads.inside()) {
@@ -85,7 +98,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        if polled.is_ready() {
+            self.touch();
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,7 +118,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        if polled.is_ready() {
+            self.touch();
+        }
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

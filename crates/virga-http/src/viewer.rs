@@ -3,7 +3,10 @@
 use axum::extract::Request;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Once,
+};
 
 use crate::cookie;
 
@@ -52,7 +55,14 @@ pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Addr
         .flat_map(|value| value.split(','))
         .collect();
     for hop in forwarded.iter().rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+        let Some(address) = hop_address(hop.trim()) else {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "a trusted proxy sends an X-Forwarded-For that cannot be read: its viewers \
+                     count as the proxy; let it send plain addresses"
+                );
+            });
             break;
         };
         nearest = address.to_canonical();
@@ -61,6 +71,25 @@ pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Addr
         }
     }
     Address(nearest)
+}
+
+/// An address as proxies write it: plain, with a port, in brackets, with a zone.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let (address, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => match text.find(':') {
+            // One colon: IPv4 and a port.
+            Some(colon) if text.rfind(':') == Some(colon) => text.split_at(colon),
+            _ => (text, ""),
+        },
+    };
+    let is_port = |port: &str| port.strip_prefix(':')?.parse::<u16>().ok();
+    if !port.is_empty() {
+        is_port(port)?;
+    }
+    let (address, zone) = address.split_once('%').unwrap_or((address, ""));
+    let address: IpAddr = address.parse().ok()?;
+    (zone.is_empty() || address.is_ipv6()).then_some(address)
 }
 
 /// A session token as presented.
@@ -130,7 +159,26 @@ mod tests {
             from("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", &proxies),
             "198.51.100.7"
         );
-        assert_eq!(from("10.0.0.1", "nonsense", &proxies), "10.0.0.1");
+        for unreadable in [
+            "nonsense",
+            "unknown",
+            "1.1.1.1:x",
+            "1.1.1.1%a",
+            "[1::1",
+            "[1::1]x",
+        ] {
+            assert_eq!(from("10.0.0.1", unreadable, &proxies), "10.0.0.1");
+        }
+        for (text, address) in [
+            ("203.0.113.9:44", "203.0.113.9"),
+            ("[2001:db8::1]:55", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1%eth0", "2001:db8::1"),
+            ("[2001:db8::1%eth0]:55", "2001:db8::1"),
+            ("203.0.113.9:44, 10.0.0.2:80", "203.0.113.9"),
+        ] {
+            assert_eq!(from("10.0.0.1", text, &proxies), address, "{text}");
+        }
         assert_eq!(from("10.0.0.1", "1.1.1.1", &[]), "10.0.0.1");
     }
 

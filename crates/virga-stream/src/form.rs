@@ -2,6 +2,8 @@
 //! once by the signature in its address. Bytes go straight into the store; the API hears of them
 //! before the object gets its name, so that a crash in between is healed by its sweeper.
 
+mod head;
+
 use std::time::Duration;
 
 use axum::{
@@ -21,7 +23,7 @@ use virga_objects::{MediaKey, ObjectError};
 
 use crate::{StreamState, parts::check_room};
 
-/// The name of the one field that counts.
+/// The name of the one field: it comes first, and nothing after it is read.
 const FIELD: &str = "file";
 /// A refused sender is read off for this long, so that it hears why.
 const READ_OFF: Duration = Duration::from_secs(60);
@@ -72,15 +74,18 @@ async fn take(state: &StreamState, video: &str, request: Request) -> Result<Vide
     let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
     check_room(state, length.unwrap_or(0).min(ticket.max)).await?;
     let api = as_caller(state, &request);
+    let request = head::bounded(request).await?;
     let mut form = <Multipart as axum::extract::FromRequest<()>>::from_request(request, &())
         .await
         .map_err(|error| malformed(error.body_text()))?;
-    while let Some(field) = form.next_field().await.map_err(broken)? {
-        if field.name() == Some(FIELD) {
-            return Box::pin(store(state, &api, ticket, field)).await;
+    match form.next_field().await.map_err(broken)? {
+        Some(field) if field.name() == Some(FIELD) => {
+            Box::pin(store(state, &api, ticket, field)).await
         }
+        _ => Err(malformed(format!(
+            "The form's first field must be the file, named {FIELD:?}."
+        ))),
     }
-    Err(malformed(format!("the form has no field {FIELD:?}")))
 }
 
 /// Reads the address; whatever is wrong with it reads the same.

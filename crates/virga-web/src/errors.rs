@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 37] = [
+pub(crate) const CODES: [&str; 38] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -25,6 +25,7 @@ pub(crate) const CODES: [&str; 37] = [
     "registration.closed",
     "setup.link",
     "sign-in",
+    "sign-in.busy",
     "sign-in.too-many",
     "sign-in.wrong",
     "storage.full",

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    Form,
     extract::{FromRequest, FromRequestParts, Request},
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -11,12 +10,12 @@ use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr};
 use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
-    Timestamp,
+    Kind, Timestamp,
     keys::Voucher,
     wire::{Me, Problem, Registration, Session, Site},
 };
 use virga_http::{
-    cookie,
+    Error, Form, cookie,
     layers::RequestId,
     viewer::{Address, Presented},
 };
@@ -229,7 +228,7 @@ impl FromRequestParts<WebState> for Stranger {
 #[derive(Debug)]
 pub(crate) struct Sent<T>(pub(crate) Visit, pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<WebState> for Sent<T> {
+impl<T: DeserializeOwned + Send> FromRequest<WebState> for Sent<T> {
     type Rejection = Fault;
 
     async fn from_request(request: Request, state: &WebState) -> Result<Self, Fault> {
@@ -238,9 +237,9 @@ impl<T: DeserializeOwned> FromRequest<WebState> for Sent<T> {
         let request = Request::from_parts(parts, body);
         match Form::<T>::from_request(request, state).await {
             Ok(Form(fields)) => Ok(Self(visit, fields)),
-            Err(refused) => {
-                let status = match refused.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+            Err(Error(refused)) => {
+                let status = match refused.kind {
+                    Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                     _ => StatusCode::BAD_REQUEST,
                 };
                 Err(visit.status(status))

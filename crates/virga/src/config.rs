@@ -174,6 +174,9 @@ pub(crate) struct HttpConfig {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests at once; more are answered 503.
     pub(crate) max_in_flight: usize,
+    /// Connections at once, without those of trusted proxies. When all are taken, the address with
+    /// the most gives up its longest idle one.
+    pub(crate) max_connections: usize,
     /// Seconds between the signal to stop, when `/readyz` fails, and the end of new requests: longer
     /// than a balancer takes to see it.
     pub(crate) drain_seconds: u64,
@@ -186,6 +189,7 @@ impl Default for HttpConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             max_in_flight: 2000,
+            max_connections: 10_000,
             drain_seconds: 1,
         }
     }

@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -301,9 +301,17 @@ fn is_near(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a proxy passed the request on: then the peer's address says nothing of who asks.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        matches!(name, "forwarded" | "via" | "x-real-ip" | "cf-connecting-ip")
+            || name.starts_with("x-forwarded-")
+    })
+}
+
 async fn metrics(State(health): State<Health>, request: Request) -> Response {
-    let forwarded = request.headers().contains_key("x-forwarded-for");
-    if forwarded || !is_near(Address::of(&request).0) {
+    if is_forwarded(request.headers()) || !is_near(Address::of(&request).0) {
         return StatusCode::NOT_FOUND.into_response();
     }
     if let Some(db) = &health.db

@@ -8,7 +8,7 @@ use virga_app::{App, Policy, Wake};
 use virga_cache::Cache;
 use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
-use virga_http::{layers::ListenerConfig, origin::SiteOrigin};
+use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
 use virga_objects::Delivery;
 
 use crate::{
@@ -125,6 +125,11 @@ impl Parts {
             origin: self.origin.clone(),
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             max_in_flight: self.config.http.max_in_flight,
+            max_connections: self.config.http.max_connections,
+            vouching: Some(Vouching {
+                keys: self.keys.clone(),
+                clock: Arc::clone(&self.clock),
+            }),
         }
     }
 

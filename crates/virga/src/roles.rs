@@ -163,10 +163,11 @@ pub(crate) fn listen(
     health: Health,
     life: &Lifecycle,
 ) {
-    let router = layers::wrap(health.around(router), parts.listener());
+    let config = parts.listener();
+    let router = layers::wrap(health.around(router), config.clone());
     let stop = life.stop.clone();
     life.vital("listener", async move {
-        Ok(serve::serve(listener, router, stop).await?)
+        Ok(serve::serve(listener, router, &config, stop).await?)
     });
 }
 

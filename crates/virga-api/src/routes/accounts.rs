@@ -62,7 +62,7 @@ pub(crate) async fn set_up(
         .await?;
     let site_name = text::title(&setup.site_name)?;
     let NewAccount { name, password } = &setup.administrator;
-    let user = new_user(&state, name, password, Role::Admin).await?;
+    let user = new_user(&state, &caller, name, password, Role::Admin).await?;
     state
         .app
         .set_up(&setup.token, &user, &site_name, setup.registration)
@@ -91,18 +91,24 @@ pub(crate) async fn register(
     text::account_name(&ask.name)?;
     text::new_password(&ask.password)?;
     state.limits().sign_ups.take(&caller.network()).await?;
-    let user = new_user(&state, &ask.name, &ask.password, Role::User).await?;
+    let user = new_user(&state, &caller, &ask.name, &ask.password, Role::User).await?;
     state.app.add_account(&user).await?;
     signed_in(&state, user, &headers).await
 }
 
-async fn new_user(state: &ApiState, name: &str, password: &str, role: Role) -> Result<UserRow> {
+async fn new_user(
+    state: &ApiState,
+    caller: &Caller,
+    name: &str,
+    password: &str,
+    role: Role,
+) -> Result<UserRow> {
     let name = text::account_name(name)?;
     let password = text::new_password(password)?.to_owned();
     Ok(UserRow {
         id: UserId::random(&*state.app.entropy),
         name,
-        password_hash: state.passwords.hash(password).await?,
+        password_hash: state.passwords.hash_for(caller.network(), password).await?,
         role,
         created_at: state.app.clock.now(),
         blocked_at: None,
@@ -149,11 +155,13 @@ async fn check_password(
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let fits = password.len() <= text::PASSWORD_MAX;
     let password = if fits { password } else { String::new() };
-    if state.passwords.verify(password, hash).await?
-        && let Some(user) = user
-    {
+    let checked = state.passwords.verify(network, password, hash).await;
+    if !matches!(checked, Ok(false)) {
+        // Right, or not looked at.
         limits.by_name.give_back(&by_name).await;
         limits.by_address.give_back(&network).await;
+    }
+    if checked? && let Some(user) = user {
         return Ok(user);
     }
     let detail = "The name or the password is wrong.";

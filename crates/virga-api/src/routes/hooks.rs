@@ -1,14 +1,11 @@
 //! What a bucket's service tells by itself: a form has brought a file whole. Verified, and then no
 //! more than a hint to look; the browser that closed on the last byte need not say so.
 
-use axum::{
-    body::Bytes,
-    extract::{OriginalUri, State},
-};
+use axum::extract::{OriginalUri, State};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use virga_core::{Failure, Kind};
-use virga_http::{Json, Path, Result};
+use virga_http::{Bytes, Json, Path, Result};
 use virga_objects::Report;
 
 use crate::ApiState;
@@ -22,7 +19,7 @@ pub(crate) async fn heard(
     Path(service): Path<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    body: Bytes,
+    Bytes(body): Bytes,
 ) -> Result<Json<Value>> {
     if state.delivery.reporter() != Some(service.as_str()) {
         return Err(Failure::not_found("thing at this address").into());

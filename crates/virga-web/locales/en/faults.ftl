@@ -29,6 +29,7 @@ problem-password-too-long = A password has at most 1,024 bytes.
 problem-name-taken = This name is taken.
 problem-sign-in = Sign in first.
 problem-sign-in-wrong = Name or password is wrong.
+problem-sign-in-busy = Too many people are signing in right now. Try again in { $seconds } seconds.
 problem-sign-in-too-many = Too many failed tries. Try again in { $seconds } seconds.
 problem-password-wrong = The present password is wrong.
 problem-registration-closed = This site takes no new accounts.

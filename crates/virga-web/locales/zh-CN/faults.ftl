@@ -29,6 +29,7 @@ problem-password-too-long = 密码最多 1,024 字节。
 problem-name-taken = 这个用户名已被占用。
 problem-sign-in = 请先登录。
 problem-sign-in-wrong = 用户名或密码不正确。
+problem-sign-in-busy = 当前登录人数过多，请在 { $seconds } 秒后重试。
 problem-sign-in-too-many = 失败次数太多，请在 { $seconds } 秒后重试。
 problem-password-wrong = 当前密码不正确。
 problem-registration-closed = 本站不开放注册。

@@ -1,11 +1,13 @@
 //! A whole file by one plain form, as a browser without script sends it.
 
 use serde_json::json;
+use std::time::{Duration, Instant};
 use virga_testkit::{Answer, Clip, Person, Role, Site, sha256};
 
 use crate::{
     VIRGA,
     faults::{all_is_well, armed, heal},
+    sockets::exchange,
 };
 
 /// The address for a draft's file.
@@ -19,8 +21,7 @@ async fn offer(who: &Person, video: &str) -> String {
 /// Sends a file as a browser does.
 async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::Error> {
     let mut body =
-        b"--edge\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nignored\r\n--edge\r\n\
-          Content-Disposition: form-data; name=\"file\"; filename=\"../../etc/rain.mp4\"\r\n\
+        b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../etc/rain.mp4\"\r\n\
           Content-Type: video/mp4\r\n\r\n"
             .to_vec();
     body.extend_from_slice(file);
@@ -101,6 +102,28 @@ async fn a_form_that_is_not_permitted_leaves_nothing() {
         .header("content-type", "multipart/form-data; boundary=edge")
         .body("--edge\r\nbroken");
     let _ = ann.try_send(odd).await.unwrap().expect(400);
+    let disposition = "--edge\r\nContent-Disposition: form-data; name=";
+    for (begun, reason) in [
+        (format!("--edge\r\nX-Junk: {}", "a".repeat(17_000)), "16384"),
+        (format!("--edge\r\n{}", "X: a\r\n".repeat(3_000)), "16384"),
+        (
+            format!("{disposition}\"note\"\r\n\r\nignored\r\n{disposition}\"file\"\r\n\r\na"),
+            "first field",
+        ),
+        ("preamble\r\n\r\n".to_owned() + disposition, "begin"),
+    ] {
+        let head = format!(
+            "POST {url} HTTP/1.1\r\nHost: a\r\nContent-Length: 300000000\r\n\
+             Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        );
+        let asked = Instant::now();
+        let said = exchange(&site, (head + &begun).as_bytes()).await;
+        assert!(
+            said.starts_with("HTTP/1.1 400 ") && said.contains(reason),
+            "{said}"
+        );
+        assert!(asked.elapsed() < Duration::from_secs(8), "{reason}");
+    }
     let shown = ann
         .get(&format!("/api/v1/videos/{video}"))
         .await

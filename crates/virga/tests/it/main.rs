@@ -15,6 +15,7 @@ mod forms;
 mod full_disk;
 mod hostile;
 mod journey;
+mod listener;
 mod matrix;
 mod origin_flaws;
 mod redis;

@@ -1,9 +1,11 @@
 //! Sessions and sign-in: what is presented is never adopted, what ends is ended, and the time of an
 //! answer tells nothing.
 
+use futures_util::future::join_all;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use virga_core::{Clock, SystemClock, UserId};
 use virga_db::{Db, accounts};
 use virga_testkit::{Answer, Person, Site};
@@ -257,4 +259,45 @@ async fn sessions_refusals_take_as_long_for_known_names_as_for_unknown_ones() {
         }
     }
     panic!("known and unknown names are told apart by time: p = {likely:?}");
+}
+
+#[tokio::test]
+async fn sessions_a_flood_of_wrong_passwords_does_not_shut_sign_in() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_NAME", "1000")
+        .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "1000")
+        .start();
+    let ann = site.register("ann").await;
+    let wrong = json!({ "name": "ann", "password": "not this one" });
+    let people: Vec<Person> = (100..110)
+        .map(|n| Person::at(site.url(), Some([127, 0, 0, n].into())))
+        .collect();
+    let tries = people.iter().cycle().take(1500);
+    let flood = join_all(tries.map(|who| who.post("/api/v1/sessions", wrong.clone())));
+    let visitor = async {
+        // The queue is full from the first refusal on.
+        let full = || site.output().contains("status=503");
+        let begun = Instant::now();
+        while !full() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "nobody is refused"
+            );
+            let _ = timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
+        }
+        let begun = Instant::now();
+        let answer = ann.post("/api/v1/sessions", credentials("ann")).await;
+        (answer, begun.elapsed())
+    };
+    let (answers, (answer, took)) = tokio::join!(flood, visitor);
+    let _ = answer.expect(201);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    for answer in answers {
+        if answer.status == 503 {
+            assert_eq!(answer.code(), "sign-in.busy");
+            assert!(answer.headers.contains_key("retry-after"));
+        } else {
+            assert_eq!(answer.status, 401, "{}", answer.text());
+        }
+    }
 }

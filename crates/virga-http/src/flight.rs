@@ -1,0 +1,151 @@
+//! Places of requests: bodies on their way, requests in flight, and liveness and readiness. Each is
+//! shared fairly among viewers' addresses (`fair`).
+
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{Method, header};
+use std::net::IpAddr;
+use std::sync::Arc;
+use virga_core::{
+    Clock, Failure, Kind,
+    keys::{KeyRing, VOUCHER_HEADER, Voucher},
+};
+
+use crate::{
+    Error,
+    extract::in_time,
+    fair::{FairPool, Permit},
+    viewer::Address,
+};
+
+/// A body of at most this many bytes is read before the request takes a place in flight. No page and
+/// no operation of the API takes a larger one; files under `/up/` are read by their handler.
+const BUFFERED: u64 = 256 * 1024;
+/// Liveness and readiness checks at once.
+const PROBES: usize = 64;
+
+/// Whether the path is one of the health checks, which have places of their own.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz")
+}
+
+/// The refusal where no place is free.
+pub(crate) fn busy() -> Response {
+    let detail = "The site is busy. Try again in a moment.";
+    Error(Failure::new(Kind::Unavailable, "busy", detail).after(1)).into_response()
+}
+
+/// By what another role's voucher is checked.
+#[derive(Clone, Debug)]
+pub struct Vouching {
+    /// The site's keys.
+    pub keys: KeyRing,
+    /// A voucher ends.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The places of one listener. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    in_flight: FairPool,
+    bodies: FairPool,
+    probes: FairPool,
+    vouching: Option<Vouching>,
+}
+
+impl Places {
+    /// `most` requests in flight, and a quarter of that many bodies on their way.
+    pub(crate) fn new(most: usize, vouching: Option<Vouching>) -> Self {
+        Self {
+            in_flight: FairPool::new(most),
+            bodies: FairPool::new(most / 4),
+            probes: FairPool::new(PROBES),
+            vouching,
+        }
+    }
+
+    /// Whose place it is: the viewer's, whom another role may name.
+    fn holder(&self, request: &Request) -> IpAddr {
+        let header = request.headers().get(VOUCHER_HEADER);
+        let named = self.vouching.as_ref().zip(header).and_then(|(by, header)| {
+            let text = header.to_str().ok()?;
+            Voucher::open(&by.keys, text, by.clock.now()).ok()
+        });
+        named
+            .map_or_else(|| Address::of(request), |it| Address(it.address))
+            .bucket()
+    }
+}
+
+/// Answers a request when it has its place, and 503 when there is none or it was given up.
+pub(crate) async fn limit(places: Places, request: Request, next: Next) -> Response {
+    let holder = places.holder(&request);
+    if is_probe(request.uri().path()) {
+        return run(places.probes.take(holder), next.run(request)).await;
+    }
+    let request = if is_buffered(&request) {
+        let body = run(places.bodies.take(holder), read(request)).await;
+        match body {
+            Ok(request) => request,
+            Err(refusal) => return *refusal,
+        }
+    } else {
+        request
+    };
+    run(places.in_flight.take(holder), next.run(request)).await
+}
+
+/// What becomes of work whose place was refused or given up.
+trait Refusable {
+    fn refused() -> Self;
+}
+
+impl Refusable for Response {
+    fn refused() -> Self {
+        busy()
+    }
+}
+
+impl Refusable for Result<Request, Box<Response>> {
+    fn refused() -> Self {
+        Err(Box::new(busy()))
+    }
+}
+
+/// Does the work as long as it holds the place.
+async fn run<T: Refusable>(permit: Option<Permit>, work: impl Future<Output = T>) -> T {
+    let Some(permit) = permit else {
+        return T::refused();
+    };
+    tokio::select! {
+        done = work => done,
+        () = permit.revoked() => T::refused(),
+    }
+}
+
+fn is_buffered(request: &Request) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    (1..=BUFFERED).contains(&length.unwrap_or(0))
+        && (safe || !request.uri().path().starts_with("/up/"))
+}
+
+async fn read(request: Request) -> Result<Request, Box<Response>> {
+    let (parts, body) = request.into_parts();
+    let reading = async {
+        let limit = usize::try_from(BUFFERED).unwrap_or(usize::MAX);
+        axum::body::to_bytes(body, limit).await.map_err(|_| {
+            let detail = "The request's body ended before its announced length.";
+            Error(Failure::new(Kind::Malformed, "body.invalid", detail))
+        })
+    };
+    match in_time(reading).await {
+        Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Err(error) => Err(Box::new(error.into_response())),
+    }
+}
