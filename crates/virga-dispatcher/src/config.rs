@@ -23,6 +23,9 @@ pub struct DispatcherConfig {
     /// How long the first viewers of a video that plays at once have the machine to themselves
     /// before its further versions are made, milliseconds.
     pub head_start_ms: u64,
+    /// Encode even where the kernel offers neither Landlock nor a network namespace to confine
+    /// the encoder with.
+    pub unconfined: bool,
     /// Bounds of one job.
     pub limits: LimitsConfig,
 }
@@ -53,6 +56,7 @@ impl Default for DispatcherConfig {
             light_jobs: 2,
             heavy_jobs: 1,
             head_start_ms: 3000,
+            unconfined: false,
             limits: LimitsConfig::default(),
         }
     }

@@ -9,10 +9,12 @@ mod launcher;
 mod picture;
 mod probe;
 mod process;
+mod sandbox;
 mod words;
 
-pub use check::{Finding, check_programs};
+pub use check::{Finding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
+pub use sandbox::Layers;
 
 pub(crate) use encode::{Encode, encode, most_bytes, sound_alone};
 pub(crate) use picture::picture;
@@ -28,8 +30,9 @@ use crate::{
     work::{Lease, Work},
 };
 
-/// The one name by which ffmpeg knows its input.
-pub(crate) const INPUT: &str = "in";
+/// The one name by which ffmpeg knows its input: beside the folder that it works in, so that it
+/// can be read and not written. It may be the store's own file under a second name.
+pub(crate) const INPUT: &str = "../in";
 
 /// What every start of ffmpeg on one input needs.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,7 @@ pub(crate) struct Session<'a> {
     pub(crate) launcher: &'a Launcher,
     pub(crate) config: &'a DispatcherConfig,
     pub(crate) lease: &'a Lease,
-    /// Holds [`INPUT`]; outputs appear here.
+    /// Where ffmpeg works: [`INPUT`] is beside it, outputs appear in it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
 }

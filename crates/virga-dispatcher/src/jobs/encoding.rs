@@ -12,7 +12,7 @@ use virga_media::{
 use virga_objects::MediaKey;
 
 use crate::{
-    ffmpeg::{self, INPUT, Probed, Session},
+    ffmpeg::{self, Probed, Session},
     media::{Media, Source, index_own},
     outcome::JobError,
     pack::Packed,
@@ -49,7 +49,7 @@ impl Ready {
         let linked = room.is_some_and(|room| room.total == total);
         let need = if linked { 0 } else { source.media.len };
         let scratch = Scratch::open(work, need)?;
-        store.link_to(key, &scratch.path(INPUT)).await?;
+        store.link_to(key, &scratch.input()).await?;
         let session = Session::new(work, scratch.folder(), source.container);
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {

@@ -26,7 +26,7 @@ async fn encoding(site: &Site, video: VideoId) -> JobRow {
             return false;
         };
         let folder = format!("{}-{}", job.id, job.fence);
-        job.state == JobState::Leased && site.scratch().join(folder).join("rung0.mp4").exists()
+        job.state == JobState::Leased && site.scratch().join(folder).join("out/rung0.mp4").exists()
     };
     site.until(at_work).await;
     job(site, video, JobKind::FirstRung).await.unwrap()

@@ -16,5 +16,6 @@ mod leases;
 mod purging;
 mod refusals;
 mod site;
+mod stalling;
 mod sweeping;
 mod sync;
