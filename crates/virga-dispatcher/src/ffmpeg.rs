@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         let mut arguments = Arguments::default();
         arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
         arguments.words("-progress pipe:1 -stats_period 1");
-        self.guard(&mut arguments);
+        self.guard(&mut arguments, &[]);
         if key_frames_only {
             arguments.words("-skip_frame nokey");
         }
@@ -76,12 +76,13 @@ impl<'a> Session<'a> {
         arguments
     }
 
-    /// What keeps a hostile input within its own file and within bounds.
-    fn guard(&self, arguments: &mut Arguments) {
+    /// What keeps a hostile input within its own file and within bounds. `more`: names of decoders
+    /// beside those of our list.
+    fn guard(&self, arguments: &mut Arguments, more: &[String]) {
         let demuxer = self.container.demuxer();
         arguments.pair("-protocol_whitelist", "file,pipe");
         arguments.pair("-format_whitelist", demuxer);
-        arguments.pair("-codec_whitelist", codecs::whitelist());
+        arguments.pair("-codec_whitelist", codecs::whitelist(more));
         arguments.pair("-max_pixels", self.config.limits.max_pixels);
         arguments.pair("-f", demuxer);
     }

@@ -20,6 +20,9 @@ pub(crate) enum JobError {
     /// input is damaged.
     #[error("{0}")]
     Broke(String),
+    /// The prober met streams whose decoders, named here, are not on our list.
+    #[error("It is in a coding that is not taken here: {0:?}")]
+    Unlisted(Vec<String>),
     /// The scratch disk has too little room now.
     #[error("{0}")]
     NoRoom(String),

@@ -32,6 +32,6 @@ pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use movie::{Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind};
 pub use mp4::{FallbackInput, FallbackMp4, Piece, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
-pub use plan::{Plan, PlannedTrack, first_shown, plan, plan_audio, plan_video};
+pub use plan::{Plan, PlannedTrack, ends, first_shown, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
 pub use table::TrackTable;

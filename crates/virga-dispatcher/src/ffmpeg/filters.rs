@@ -117,6 +117,16 @@ pub(super) fn sound(late: i64, picture_micros: i64) -> String {
     chain
 }
 
+/// Several streams as one, each as loud as it is; a limiter catches what is too loud together.
+pub(super) fn mix(streams: &[usize]) -> String {
+    let inputs: String = streams
+        .iter()
+        .map(|stream| format!("[0:{stream}]"))
+        .collect();
+    let count = streams.len();
+    format!("{inputs}amix=inputs={count}:normalize=0,alimiter=level=disabled")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

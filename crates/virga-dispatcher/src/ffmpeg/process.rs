@@ -175,6 +175,11 @@ pub(super) async fn ask(
         .map(|_| ())
     };
     let status = supervise(session, process, follow, bounds).await?;
+    // The prober cannot be asked to leave a stream alone.
+    let unlisted = words::unlisted(&String::from_utf8_lossy(&said));
+    if !status.success() && !unlisted.is_empty() {
+        return Err(JobError::Unlisted(unlisted));
+    }
     judge(status, &said).map(|()| answer)
 }
 

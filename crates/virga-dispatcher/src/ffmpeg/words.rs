@@ -56,7 +56,8 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
             "Its picture has more pixels than are taken here.",
         );
     }
-    if says(&["Codec not on whitelist", "not on whitelist"]) {
+    // Streams that nobody decodes are named as well.
+    if says(&["not on whitelist"]) && says(&["Error while opening decoder"]) {
         return JobError::fail(
             "coding_unsupported",
             "It is in a coding that is not taken here.",
@@ -82,6 +83,24 @@ const DAMAGED: &[&str] = &[
     "Nothing was written",
     "nothing was encoded",
 ];
+
+/// Decoders that were refused, by ffmpeg's own names: `Codec (tta) not on whitelist`.
+pub(super) fn unlisted(complaints: &str) -> Vec<String> {
+    let mut names: Vec<String> = complaints
+        .lines()
+        .filter_map(|line| {
+            let (before, _) = line.split_once(") not on whitelist")?;
+            Some(before.rsplit_once("Codec (")?.1.to_owned())
+        })
+        .filter(|name| {
+            let known = |mark: char| mark.is_ascii_alphanumeric() || mark == '_' || mark == '-';
+            !name.is_empty() && name.len() < 40 && name.chars().all(known)
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 /// The last line that says something, without addresses of memory, shortened.
 fn last_line(complaints: &str) -> String {

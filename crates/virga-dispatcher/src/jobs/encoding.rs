@@ -103,11 +103,13 @@ impl Written {
             .map_or(0, |track| first_shown(&self.movie, track))
     }
 
-    /// Makes a video track of it.
+    /// Makes a video track of it, whose last frame is held until `until` microseconds if it ends
+    /// before that.
     pub(super) async fn put_picture(
         &self,
         work: &Work<'_>,
         name: String,
+        until: i64,
     ) -> Result<(TrackRow, TrackTable), JobError> {
         let track = self
             .movie
@@ -120,12 +122,18 @@ impl Written {
             )
         })?;
         let movie = Arc::clone(&self.movie);
-        let planned = spawn_blocking(move || plan_video(&movie, track)).await??;
+        let planned = spawn_blocking(move || plan_video(&movie, track, until)).await??;
         let table = planned.table.clone();
         let row = Packed::encoded(name, planned)
             .put(work, &self.media)
             .await?;
         Ok((row, table))
+    }
+
+    /// When its sound ends, if its moment `origin` is 0, microseconds.
+    pub(super) fn ends(&self, origin: i64) -> i64 {
+        self.audible()
+            .map_or(0, |track| virga_media::ends(&self.movie, track, origin))
     }
 
     /// The track to hear, if it holds any sound.

@@ -42,13 +42,20 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
     let picture = Written::open(path).await?;
     let job = work.job.id;
+    let heard = match encoded.sound {
+        Some(path) => Some(aligned(work, &ready, &picture, &path).await?),
+        None => None,
+    };
+    let until = match &heard {
+        Some((sound, origin)) => sound.ends(*origin),
+        None => row.duration.filter(|_| own_sound).unwrap_or(0),
+    };
     let (track, table) = picture
-        .put_picture(work, format!("{}-{job}", rung.name))
+        .put_picture(work, format!("{}-{job}", rung.name), until)
         .await?;
     let mut tracks = vec![track];
     let mut sound = None;
-    if let Some(path) = encoded.sound {
-        let (written, origin) = aligned(work, &ready, &picture, &path).await?;
+    if let Some((written, origin)) = heard {
         let name = format!("audio-{job}");
         tracks.extend(written.put_sound(work, name, origin, &table).await?);
         sound = written.audible().map(|track| Input {

@@ -50,6 +50,10 @@ impl Held {
                 let text = format!("The file is damaged: {why}");
                 self.give_up(&Reason::new("damaged", text)).await
             }
+            (Err(JobError::Unlisted(_)), None) => {
+                let text = "It is in a coding that is not taken here.";
+                self.give_up(&Reason::new("coding_unsupported", text)).await
+            }
             (Err(error), None) => {
                 let why = error.to_string();
                 let tries = self.job.attempts;
