@@ -22,6 +22,7 @@ pub(crate) use probe::{Probed, probe};
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
+use virga_core::job::JobKind;
 use virga_media::Container;
 
 use crate::{
@@ -43,6 +44,8 @@ pub(crate) struct Session<'a> {
     /// Where ffmpeg works: [`INPUT`] is beside it, outputs appear in it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
+    /// How much it lets other encodes have first, as `nice` counts it.
+    pub(crate) nice: i32,
 }
 
 impl<'a> Session<'a> {
@@ -53,6 +56,11 @@ impl<'a> Session<'a> {
             lease: work.lease,
             folder,
             container,
+            nice: if work.job.kind == JobKind::Ladder {
+                launcher::NICE_LADDER
+            } else {
+                launcher::NICE
+            },
         }
     }
 

@@ -129,7 +129,10 @@ impl Source {
             Ok(movie) => movie,
             Err(IndexError::Job(error)) => return Err(error),
             // Cut off, or never finished: nothing reads that.
-            Err(IndexError::Media(error @ (MediaError::Truncated | MediaError::NoMoov))) => {
+            // Or a way to make much out of little.
+            Err(IndexError::Media(
+                error @ (MediaError::Truncated | MediaError::NoMoov | MediaError::Repeated),
+            )) => {
                 return Err(error.into());
             }
             // Beyond our own reader; ffmpeg may know it.

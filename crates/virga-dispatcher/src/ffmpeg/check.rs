@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Stdio};
 
-use super::launcher::{Launcher, Limits};
+use super::launcher::{Launcher, Limits, NICE};
 use crate::DispatcherConfig;
 
 const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
@@ -106,6 +106,7 @@ impl Check<'_> {
             memory: self.config.limits.memory,
             cpu: 60,
             file: 0,
+            nice: NICE,
         };
         // Whether it may run unconfined is the first line's matter.
         let mut command = self.launcher.command(limits, true);

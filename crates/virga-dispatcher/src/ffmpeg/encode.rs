@@ -60,7 +60,8 @@ pub(crate) async fn encode(
     let sound = what.sound && !probed.sound.is_empty();
     if sound {
         let late = probed.late_micros;
-        arguments.append(sound_output(late, probed).last(SOUND_FILE));
+        // How long the picture is shows only when it is decoded.
+        arguments.append(sound_output(late, probed, 0).last(SOUND_FILE));
     }
     run(session, arguments, probed, what.rungs).await?;
     Ok(Encoded {
@@ -69,17 +70,19 @@ pub(crate) async fn encode(
     })
 }
 
-/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment.
+/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment and to be
+/// not shorter than a picture of `picture` microseconds.
 pub(crate) async fn sound_alone(
     session: &Session<'_>,
     probed: &Probed,
     late: i64,
+    picture: i64,
 ) -> Result<Option<PathBuf>, JobError> {
     if probed.sound.is_empty() {
         return Ok(None);
     }
     let mut arguments = session.input(None, false);
-    arguments.append(sound_output(late, probed).last(SOUND_FILE));
+    arguments.append(sound_output(late, probed, picture).last(SOUND_FILE));
     run(session, arguments, probed, &[]).await?;
     Ok(Some(session.folder.join(SOUND_FILE)))
 }
@@ -124,9 +127,9 @@ fn picture_output(session: &Session<'_>, probed: &Probed, rung: &Rung, index: us
     arguments
 }
 
-fn sound_output(late: i64, probed: &Probed) -> Arguments {
+fn sound_output(late: i64, probed: &Probed, picture: i64) -> Arguments {
     let mut arguments = Arguments::default();
-    let chain = filters::sound(late, probed.shape.duration_micros);
+    let chain = filters::sound(late, picture);
     if let [stream] = probed.sound[..] {
         arguments.pair("-map", format!("0:{stream}"));
         arguments.pair("-af", chain);

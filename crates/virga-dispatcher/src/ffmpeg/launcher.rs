@@ -38,12 +38,16 @@ pub(crate) struct Limits {
     pub(crate) cpu: u64,
     /// Largest file it writes, bytes.
     pub(crate) file: u64,
+    /// What it lets others have first.
+    pub(crate) nice: i32,
 }
 
 /// Open files of one ffmpeg.
 const FILES: u64 = 64;
-/// What it lets others have first.
-const NICE: i32 = 10;
+/// What an encode lets the site have first.
+pub(super) const NICE: i32 = 10;
+/// What a ladder lets other encodes have first.
+pub(super) const NICE_LADDER: i32 = 19;
 
 /// The launcher's exit code where the program cannot be started.
 pub(super) const NOT_STARTED: u8 = 127;
@@ -57,6 +61,7 @@ impl Launcher {
             memory: 4 << 30,
             cpu: 60,
             file: 0,
+            nice: NICE,
         };
         let output = self.command(limits, true).stdin(Stdio::null()).output()?;
         if output.status.success() {
@@ -76,6 +81,7 @@ impl Launcher {
         command.arg(format!("memory={}", limits.memory));
         command.arg(format!("cpu={}", limits.cpu));
         command.arg(format!("file={}", limits.file));
+        command.arg(format!("nice={}", limits.nice));
         command.arg(format!("parent={parent}"));
         if unconfined {
             command.arg("unconfined=yes");
@@ -90,6 +96,7 @@ struct Order {
     memory: Option<u64>,
     cpu: Option<u64>,
     file: Option<u64>,
+    nice: Option<i32>,
     parent: Option<u64>,
     unconfined: bool,
     plan: Plan,
@@ -170,6 +177,7 @@ impl Order {
             b"memory" => self.memory = Some(number()?),
             b"cpu" => self.cpu = Some(number()?),
             b"file" => self.file = Some(number()?),
+            b"nice" => self.nice = Some(i32::try_from(number()?).ok()?),
             b"parent" => self.parent = Some(number()?),
             b"unconfined" => self.unconfined = value == "yes",
             b"read" => self.plan.read = Some(value.into()),
@@ -236,7 +244,7 @@ fn limit(order: &Order) -> io::Result<()> {
     at_most(Resource::Fsize, order.file)?;
     at_most(Resource::Nofile, Some(FILES))?;
     at_most(Resource::Core, Some(0))?;
-    setpriority_process(None, NICE)?;
+    setpriority_process(None, order.nice.unwrap_or(NICE))?;
     Ok(())
 }
 

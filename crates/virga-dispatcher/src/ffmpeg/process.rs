@@ -56,6 +56,7 @@ impl Process {
             memory: session.config.limits.memory,
             cpu: bounds.deadline.as_secs().saturating_mul(cores),
             file: bounds.file,
+            nice: session.nice,
         };
         tracing::debug!(program = %program.display(), ?arguments, "starting");
         let unconfined = session.config.unconfined;

@@ -130,6 +130,13 @@ impl Written {
         Ok((row, table))
     }
 
+    /// How long its picture is shown, microseconds.
+    pub(super) fn shown(&self) -> i64 {
+        self.movie.video().map_or(0, |track| {
+            virga_media::ends(&self.movie, track, self.first_shown())
+        })
+    }
+
     /// When its sound ends, if its moment `origin` is 0, microseconds.
     pub(super) fn ends(&self, origin: i64) -> i64 {
         self.audible()

@@ -126,8 +126,9 @@ async fn interlaced_wide_pixels_become_progressive_square_ones() {
          -vf interlace,setsar=64/45 -c:v mpeg2video -b:v 4M -flags +ildct+ilme -c:a mp2 tape.ts"
     ));
     let video = site.add(&clip).await;
-    let rungs = sound_rungs(&site, video, &["360p", "480p"]).await;
+    let rungs = sound_rungs(&site, video, &["360p", "576p"]).await;
     assert_eq!(size(&site, &rungs[0]), (640, 360));
+    assert_eq!(size(&site, &rungs[1]), (1024, 576));
     let stream = &streams(&site.track_path(&rungs[1]))[0];
     assert_eq!(stream["sample_aspect_ratio"], "1:1");
     assert_eq!(stream["field_order"], "progressive");
