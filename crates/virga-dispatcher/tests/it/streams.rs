@@ -77,3 +77,46 @@ async fn several_tracks_of_one_microphone_each_are_all_heard() {
     assert!(volume > -30.0, "{volume} dB");
     site.stop().await;
 }
+
+/// A clip of H.264 that browsers would play, damaged by `damage`.
+async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
+    let mut site = Site::new().await;
+    let clip = site.clip(
+        "-f lavfi -i testsrc2=s=640x360:r=25:d=4 -f lavfi -i sine=440:d=4:r=48000 -c:v libx264 \
+         -preset veryfast -bf 0 -g 50 -pix_fmt yuv420p -c:a aac -movflags +faststart whole.mp4",
+    );
+    let mut bytes = std::fs::read(clip).unwrap();
+    damage(&mut bytes);
+    let clip = site.folder.path().join("damaged.mp4");
+    std::fs::write(&clip, bytes).unwrap();
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let video = site.add(&clip).await;
+    site.ready(video).await;
+    let tracks = site.tracks(video).await;
+    assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
+    for track in &tracks {
+        decodes(&site.track_path(track));
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_source_is_encoded_and_not_served_as_it_is() {
+    set_aside(|bytes| {
+        let middle = bytes.len() / 3;
+        for (index, byte) in bytes[middle..middle + 4000].iter_mut().enumerate() {
+            *byte = (index * 7919).to_le_bytes()[0];
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_frames_that_are_none_are_not_believed() {
+    set_aside(|bytes| {
+        // Without this table every sample counts as a key frame.
+        let at = bytes.windows(4).position(|four| four == b"stss").unwrap();
+        bytes[at..at + 4].copy_from_slice(b"free");
+    })
+    .await;
+}
