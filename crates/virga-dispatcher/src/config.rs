@@ -18,7 +18,7 @@ pub struct DispatcherConfig {
     pub threads: u32,
     /// Jobs at once that mostly read and write.
     pub light_jobs: usize,
-    /// Jobs at once that encode.
+    /// Jobs at once that encode: as many first rungs, and as many ladders, which let those go first.
     pub heavy_jobs: usize,
     /// How long the first viewers of a video that plays at once have the machine to themselves
     /// before its further versions are made, milliseconds.

@@ -225,7 +225,7 @@ async fn a_first_rung_does_not_wait_behind_the_ladder_of_another_film() {
     let mut site = Site::at_work().await;
     // Its first rung is quick, the rungs above take long.
     let long =
-        site.clip("-f lavfi -i testsrc2=size=1920x1080:rate=30 -t 40 -c:v mpeg4 -q:v 4 long.avi");
+        site.clip("-f lavfi -i testsrc2=size=1920x1080:rate=30 -t 8 -c:v mpeg4 -q:v 4 long.avi");
     let film = site.add(&long).await;
     site.until(async || {
         let ladder = job(&site, film, JobKind::Ladder).await;
