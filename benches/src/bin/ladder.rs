@@ -19,13 +19,14 @@ use virga_benches::{
     Round, Series, Target, cpu_seconds, ladder_source, output, own_children_cpu_seconds,
     process_of, program, tool, upload,
 };
-use virga_testkit::{Person, Role, Site, free_port};
+use virga_testkit::{Person, Role, Site, free_port, without_sandbox};
 
 /// How far two bare runs may differ: what the target leaves.
 const MARGIN: f64 = 0.05;
 
 /// Stands before ffmpeg: keeps the arguments of the ladder (rungs without sound), and refuses them
-/// while a file `refuse` lies beside it.
+/// while a file `refuse` lies beside it. A shell cannot be started under Landlock, so the site runs
+/// without it; the filter of system calls holds.
 const BEFORE_FFMPEG: &str = r#"#!/bin/sh
 here=${0%/*}
 case " $* " in
@@ -57,8 +58,11 @@ impl Bench {
         let wrapper = folder.path().join("ffmpeg");
         fs::write(&wrapper, BEFORE_FFMPEG)?;
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+        let site_program = folder.path().join("virga");
+        without_sandbox(&program.to_string_lossy(), &site_program);
         let api_port = free_port();
-        let mut site = Site::of(program)
+        let mut site = Site::of(site_program)
+            .set("VIRGA_DISPATCHER__UNCONFINED", "true")
             .set(
                 "VIRGA_SERVICES__API",
                 &format!("http://127.0.0.1:{api_port}"),
@@ -134,9 +138,11 @@ impl Bench {
     fn bare(&self, arguments: &[OsString]) -> anyhow::Result<f64> {
         let folder = tempfile::tempdir_in(self.folder.path())?;
         fs::copy(&self.clip, folder.path().join("in"))?;
+        let work = folder.path().join("out");
+        fs::create_dir(&work)?;
         let before = own_children_cpu_seconds()?;
         let mut ffmpeg = tool("ffmpeg");
-        ffmpeg.args(arguments).current_dir(folder.path());
+        ffmpeg.args(arguments).current_dir(work);
         output(ffmpeg.stdin(Stdio::null()))?;
         Ok(own_children_cpu_seconds()? - before)
     }

@@ -2,7 +2,7 @@
 //! English that may hold the figures.
 
 /// Every code, each a text `reason-CODE` of the pages.
-pub const CODES: [&str; 27] = [
+pub const CODES: [&str; 28] = [
     "coding_unsupported",
     "damaged",
     "encrypted",
@@ -21,6 +21,7 @@ pub const CODES: [&str; 27] = [
     "media_malformed",
     "media_no_index",
     "media_too_large",
+    "media_repeated",
     "media_truncated",
     "media_unsupported",
     "no_video",

@@ -18,11 +18,14 @@ pub struct DispatcherConfig {
     pub threads: u32,
     /// Jobs at once that mostly read and write.
     pub light_jobs: usize,
-    /// Jobs at once that encode.
+    /// Jobs at once that encode: as many first rungs, and as many ladders, which let those go first.
     pub heavy_jobs: usize,
     /// How long the first viewers of a video that plays at once have the machine to themselves
     /// before its further versions are made, milliseconds.
     pub head_start_ms: u64,
+    /// Encode even where the kernel offers neither Landlock nor a network namespace to confine
+    /// the encoder with.
+    pub unconfined: bool,
     /// Bounds of one job.
     pub limits: LimitsConfig,
 }
@@ -53,6 +56,7 @@ impl Default for DispatcherConfig {
             light_jobs: 2,
             heavy_jobs: 1,
             head_start_ms: 3000,
+            unconfined: false,
             limits: LimitsConfig::default(),
         }
     }

@@ -9,10 +9,12 @@ mod launcher;
 mod picture;
 mod probe;
 mod process;
+mod sandbox;
 mod words;
 
-pub use check::{Finding, check_programs};
+pub use check::{Finding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
+pub use sandbox::Layers;
 
 pub(crate) use encode::{Encode, encode, most_bytes, sound_alone};
 pub(crate) use picture::picture;
@@ -20,6 +22,7 @@ pub(crate) use probe::{Probed, probe};
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
+use virga_core::job::JobKind;
 use virga_media::Container;
 
 use crate::{
@@ -28,8 +31,9 @@ use crate::{
     work::{Lease, Work},
 };
 
-/// The one name by which ffmpeg knows its input.
-pub(crate) const INPUT: &str = "in";
+/// The one name by which ffmpeg knows its input: beside the folder that it works in, so that it
+/// can be read and not written. It may be the store's own file under a second name.
+pub(crate) const INPUT: &str = "../in";
 
 /// What every start of ffmpeg on one input needs.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +41,11 @@ pub(crate) struct Session<'a> {
     pub(crate) launcher: &'a Launcher,
     pub(crate) config: &'a DispatcherConfig,
     pub(crate) lease: &'a Lease,
-    /// Holds [`INPUT`]; outputs appear here.
+    /// Where ffmpeg works: [`INPUT`] is beside it, outputs appear in it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
+    /// How much it lets other encodes have first, as `nice` counts it.
+    pub(crate) nice: i32,
 }
 
 impl<'a> Session<'a> {
@@ -50,6 +56,11 @@ impl<'a> Session<'a> {
             lease: work.lease,
             folder,
             container,
+            nice: if work.job.kind == JobKind::Ladder {
+                launcher::NICE_LADDER
+            } else {
+                launcher::NICE
+            },
         }
     }
 
@@ -58,7 +69,7 @@ impl<'a> Session<'a> {
         let mut arguments = Arguments::default();
         arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
         arguments.words("-progress pipe:1 -stats_period 1");
-        self.guard(&mut arguments);
+        self.guard(&mut arguments, &[]);
         if key_frames_only {
             arguments.words("-skip_frame nokey");
         }
@@ -73,12 +84,13 @@ impl<'a> Session<'a> {
         arguments
     }
 
-    /// What keeps a hostile input within its own file and within bounds.
-    fn guard(&self, arguments: &mut Arguments) {
+    /// What keeps a hostile input within its own file and within bounds. `more`: names of decoders
+    /// beside those of our list.
+    fn guard(&self, arguments: &mut Arguments, more: &[String]) {
         let demuxer = self.container.demuxer();
         arguments.pair("-protocol_whitelist", "file,pipe");
         arguments.pair("-format_whitelist", demuxer);
-        arguments.pair("-codec_whitelist", codecs::whitelist());
+        arguments.pair("-codec_whitelist", codecs::whitelist(more));
         arguments.pair("-max_pixels", self.config.limits.max_pixels);
         arguments.pair("-f", demuxer);
     }

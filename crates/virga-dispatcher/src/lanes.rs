@@ -1,5 +1,6 @@
-//! How many jobs of which weight run at once. What makes a video playable in milliseconds never
-//! waits behind what takes minutes.
+//! How many jobs of which weight run at once. What makes a video playable never waits behind what
+//! takes minutes: a first rung has a lane of its own, and a ladder beside it runs at the lowest
+//! priority.
 
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ const QUICK: usize = 2;
 pub(crate) enum Lane {
     Quick,
     Light,
+    /// What makes a film play at all.
+    First,
     Heavy,
 }
 
@@ -23,6 +26,7 @@ impl Lane {
     pub(crate) fn of(kind: JobKind) -> Self {
         match kind {
             JobKind::Probe => Self::Quick,
+            JobKind::FirstRung => Self::First,
             kind if kind.is_heavy() => Self::Heavy,
             _ => Self::Light,
         }
@@ -34,6 +38,7 @@ impl Lane {
 pub(crate) struct Lanes {
     quick: Arc<Semaphore>,
     light: Arc<Semaphore>,
+    first: Arc<Semaphore>,
     heavy: Arc<Semaphore>,
 }
 
@@ -42,6 +47,7 @@ impl Lanes {
         Self {
             quick: Arc::new(Semaphore::new(QUICK)),
             light: Arc::new(Semaphore::new(config.light_jobs)),
+            first: Arc::new(Semaphore::new(config.heavy_jobs)),
             heavy: Arc::new(Semaphore::new(config.heavy_jobs)),
         }
     }
@@ -50,6 +56,7 @@ impl Lanes {
         match lane {
             Lane::Quick => &self.quick,
             Lane::Light => &self.light,
+            Lane::First => &self.first,
             Lane::Heavy => &self.heavy,
         }
     }

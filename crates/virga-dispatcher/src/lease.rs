@@ -17,7 +17,7 @@ use virga_db::{
 use crate::{
     Dispatcher,
     jobs::perform,
-    lanes::{Lane, Lanes},
+    lanes::Lanes,
     outcome::{Done, JobError},
     work::{Lease, Work},
 };
@@ -165,7 +165,7 @@ impl Held {
 
     async fn stopping(&self) {
         self.stop.cancelled().await;
-        if Lane::of(self.job.kind) != Lane::Heavy {
+        if !self.job.kind.is_heavy() {
             tokio::time::sleep(FINISH).await;
         }
     }

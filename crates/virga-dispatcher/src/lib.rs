@@ -16,7 +16,7 @@ mod state;
 mod work;
 
 pub use config::{DispatcherConfig, LimitsConfig};
-pub use ffmpeg::{Finding, Launcher, check_programs, launch};
+pub use ffmpeg::{Finding, Launcher, Layers, can_encode, check_programs, launch};
 pub use state::Dispatcher;
 
 use std::time::Duration;

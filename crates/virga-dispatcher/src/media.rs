@@ -1,5 +1,7 @@
 //! Media bytes in the store or on scratch, read the same way, and what they are.
 
+mod samples;
+
 use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use bytes::Bytes;
@@ -129,7 +131,10 @@ impl Source {
             Ok(movie) => movie,
             Err(IndexError::Job(error)) => return Err(error),
             // Cut off, or never finished: nothing reads that.
-            Err(IndexError::Media(error @ (MediaError::Truncated | MediaError::NoMoov))) => {
+            // Or a way to make much out of little.
+            Err(IndexError::Media(
+                error @ (MediaError::Truncated | MediaError::NoMoov | MediaError::Repeated),
+            )) => {
                 return Err(error.into());
             }
             // Beyond our own reader; ffmpeg may know it.
@@ -139,7 +144,11 @@ impl Source {
             return Err(NotInstant::Truncated.into());
         }
         match instant(&movie) {
-            Ok(tracks) => source.instant = Some(tracks),
+            Ok(tracks) if samples::are_right(&source.media, &movie, tracks.video).await? => {
+                source.instant = Some(tracks);
+            }
+            // The encoder makes of it what can be made.
+            Ok(_) => {}
             Err(
                 error @ (NotInstant::NoVideo
                 | NotInstant::Truncated

@@ -16,9 +16,19 @@ pub(crate) enum JobError {
     /// No try will change it.
     #[error("{0}")]
     Fail(Reason),
+    /// The encoder gave up on this input by itself. If it does so twice in the same words, the
+    /// input is damaged.
+    #[error("{0}")]
+    Broke(String),
+    /// The prober met streams whose decoders, named here, are not on our list.
+    #[error("It is in a coding that is not taken here: {0:?}")]
+    Unlisted(Vec<String>),
     /// The scratch disk has too little room now.
     #[error("{0}")]
     NoRoom(String),
+    /// This machine cannot confine the encoder, and the configuration asks for that.
+    #[error("{0}")]
+    NotConfined(String),
     /// Told to stop: the lease was lost, or the process ends.
     #[error("interrupted")]
     Interrupted,

@@ -8,12 +8,13 @@ use std::{
 use virga_core::{Timestamp, job::JobState};
 use virga_db::{JobRow, jobs};
 
-use crate::{Dispatcher, outcome::JobError, work::Work};
+use crate::{Dispatcher, ffmpeg::INPUT, outcome::JobError, work::Work};
 
-/// A try's folder; removed when dropped.
+/// A try's folder: the input, and a folder that ffmpeg may write to. Removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    folder: PathBuf,
+    root: PathBuf,
+    output: PathBuf,
 }
 
 impl Scratch {
@@ -22,29 +23,33 @@ impl Scratch {
         let root = &work.dispatcher.scratch;
         prepare(root)?;
         require(work, need)?;
-        let folder = root.join(format!("{}-{}", work.job.id, work.attempt()));
-        if let Err(error) = fs::remove_dir_all(&folder)
+        let root = root.join(format!("{}-{}", work.job.id, work.attempt()));
+        if let Err(error) = fs::remove_dir_all(&root)
             && error.kind() != io::ErrorKind::NotFound
         {
             return Err(error.into());
         }
-        fs::create_dir(&folder)?;
-        Ok(Self { folder })
+        let output = root.join("out");
+        fs::create_dir(&root)?;
+        fs::create_dir(&output)?;
+        Ok(Self { root, output })
     }
 
+    /// Where ffmpeg works.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        &self.output
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// Where its input belongs.
+    pub(crate) fn input(&self) -> PathBuf {
+        self.output.join(INPUT)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(%error, folder = %self.folder.display(), "scratch not removed");
+        if let Err(error) = fs::remove_dir_all(&self.root) {
+            tracing::warn!(%error, folder = %self.root.display(), "scratch not removed");
         }
     }
 }

@@ -15,6 +15,9 @@ pub enum MediaError {
         /// What contradicts, in a few words.
         what: &'static str,
     },
+    /// The tracks name more bytes than the file has: some bytes many times over.
+    #[error("The file's index names the same bytes again and again.")]
+    Repeated,
     /// More than the fixed limits allow.
     #[error("The file is beyond what can be handled: {what}.")]
     TooLarge {
@@ -36,6 +39,7 @@ impl MediaError {
             Self::Truncated => "media_truncated",
             Self::NoMoov => "media_no_index",
             Self::Malformed { .. } => "media_malformed",
+            Self::Repeated => "media_repeated",
             Self::TooLarge { .. } => "media_too_large",
             Self::Unsupported { .. } => "media_unsupported",
         }

@@ -20,6 +20,12 @@ const CAPS: [(u32, u32); 6] = [
 /// size, in per cent.
 const NEAR_ENOUGH: u64 = 95;
 
+/// A rung of the source's own size replaces the one below if that is smaller by less than this, in
+/// per cent.
+const WORTH_BOTH: u64 = 125;
+/// A source that is served itself and has fewer bits a second than this gets no rungs.
+const THIN: u64 = 150_000;
+
 /// What the ladder needs to know of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceShape {
@@ -89,7 +95,8 @@ pub fn shape(movie: &Movie) -> Option<SourceShape> {
 /// The rungs to encode, lowest first, up to a short side of `max_height`.
 ///
 /// A source that is served itself gets no rung of its own size unless its rate is over 1.5 times
-/// that rung's cap; the list may then be empty.
+/// that rung's cap, and none with more bits than itself; the list may then be empty. A source that
+/// must be encoded keeps its own size as the top rung.
 pub fn ladder(shape: &SourceShape, max_height: u32) -> Vec<Rung> {
     let short = shape.width.min(shape.height);
     if short < 2 {
@@ -111,8 +118,38 @@ pub fn ladder(shape: &SourceShape, max_height: u32) -> Vec<Rung> {
         rungs.retain(|(side, rung)| {
             !own_size(*side) || bitrate.saturating_mul(2) > u64::from(rung.maxrate) * 3
         });
+        cap(&mut rungs, bitrate);
+    } else if short <= max_height && rungs.last().is_some_and(|(side, _)| !own_size(*side)) {
+        let worth_both = |side: u32| u64::from(short) * 100 >= u64::from(side) * WORTH_BOTH;
+        rungs.pop_if(|(side, _)| !worth_both(*side));
+        rungs.push((short, rung(shape, short, short, cap_between(short))));
     }
     rungs.into_iter().map(|(_, rung)| rung).collect()
+}
+
+/// Ends the list with the first rung that would take as many bits as the source.
+fn cap(rungs: &mut Vec<(u32, Rung)>, bitrate: u64) {
+    if bitrate < THIN {
+        rungs.clear();
+    }
+    let bitrate = u32::try_from(bitrate).unwrap_or(u32::MAX);
+    if let Some(first) = rungs.iter().position(|(_, rung)| rung.maxrate >= bitrate) {
+        rungs.truncate(first + 1);
+        let rung = &mut rungs[first].1;
+        (rung.maxrate, rung.bufsize) = (bitrate, bitrate.saturating_mul(2));
+    }
+}
+
+/// The cap of a size between two of the list, in proportion.
+fn cap_between(side: u32) -> u32 {
+    let pair = CAPS.windows(2).find(|pair| side <= pair[1].0);
+    let Some([(below, least), (above, most)]) = pair else {
+        let (largest, most) = CAPS[CAPS.len() - 1];
+        let scaled = u64::from(most) * u64::from(side) / u64::from(largest);
+        return u32::try_from(scaled).unwrap_or(u32::MAX / 4);
+    };
+    let share = u64::from(most - least) * u64::from(side.saturating_sub(*below));
+    least + u32::try_from(share / u64::from(above - below)).unwrap_or(0)
 }
 
 /// A rung whose short side is `target`, the long side in proportion, both even.

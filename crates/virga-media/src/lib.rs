@@ -22,6 +22,7 @@ mod plan;
 mod sniff;
 mod table;
 mod time;
+mod walk;
 
 pub use codec::{Aac, Avc, Codec};
 pub use error::MediaError;
@@ -32,6 +33,7 @@ pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use movie::{Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind};
 pub use mp4::{FallbackInput, FallbackMp4, Piece, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
-pub use plan::{Plan, PlannedTrack, first_shown, plan, plan_audio, plan_video};
+pub use plan::{Plan, PlannedTrack, ends, first_shown, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
 pub use table::TrackTable;
+pub use walk::{SampleFault, check_sample};

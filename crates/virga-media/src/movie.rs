@@ -137,6 +137,7 @@ impl Movie {
             });
         }
         let mut budget = MAX_SAMPLES * 2;
+        let mut named = 0_u64;
         for trak in traks {
             let track = trak::parse(trak, movie.timescale)?;
             // Tables of one repeated size cost no bytes in the file, so their sum is bounded too.
@@ -146,7 +147,13 @@ impl Movie {
                     what: "it has too many samples",
                 })?;
             movie.truncated |= track.samples.extent().file_end > file_size;
+            named = named.saturating_add(track.samples.extent().bytes);
             movie.tracks.push(track);
+        }
+        // A few bytes named a thousand times would become a thousand times as many elsewhere. What is
+        // cut off is said to be that.
+        if named > file_size && !movie.truncated {
+            return Err(MediaError::Repeated);
         }
         Ok(movie)
     }

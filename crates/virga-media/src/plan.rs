@@ -33,8 +33,9 @@ pub struct PlannedTrack {
 
 /// Plans a file whose own tracks are served as they are.
 pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<Plan, MediaError> {
-    let video = plan_video(movie, tracks.video)?;
     let origin = first_shown(movie, tracks.video);
+    let sound_ends = tracks.audio.map_or(0, |audio| ends(movie, audio, origin));
+    let video = plan_video(movie, tracks.video, sound_ends)?;
     let starts: Vec<i64> = (1..video.table.segments())
         .map(|n| video.table.start_micros(n))
         .collect();
@@ -54,12 +55,29 @@ pub fn first_shown(movie: &Movie, track: usize) -> i64 {
     })
 }
 
+/// When a track ends in the presentation whose 0 is `origin_micros`, in microseconds.
+pub fn ends(movie: &Movie, track: usize, origin_micros: i64) -> i64 {
+    movie.tracks.get(track).map_or(0, |track| {
+        let end = track.samples.extent().end;
+        time::to_micros(
+            end.saturating_sub(shift(track, origin_micros)),
+            track.timescale,
+        )
+    })
+}
+
 /// Plans one video track: segments of about 1, 2, 2, then 4 s, cut at sync samples. Its first shown
-/// frame becomes 0.
-pub fn plan_video(movie: &Movie, track: usize) -> Result<PlannedTrack, MediaError> {
+/// frame becomes 0; its last one is held until `until_micros` if the picture ends before that.
+pub fn plan_video(
+    movie: &Movie,
+    track: usize,
+    until_micros: i64,
+) -> Result<PlannedTrack, MediaError> {
     let track = packageable(movie, track, TrackKind::Video)?;
     let shift = track.samples.extent().first;
-    let cuts = cut::at_key_frames(track, shift);
+    let own = track.samples.extent().end - shift;
+    let end = own.max(time::from_micros(until_micros, track.timescale));
+    let cuts = cut::at_key_frames(track, shift, end);
     encode(track, shift, &cuts)
 }
 
@@ -119,7 +137,18 @@ fn encode(track: &Track, shift: i64, cuts: &Cuts) -> Result<PlannedTrack, MediaE
     let mut block = Block::default();
     let mut begins = 0;
     let mut starts = cuts.samples.iter().copied().skip(1).peekable();
-    for (index, sample) in track.samples.iter().enumerate() {
+    let times = track.samples.even_times();
+    let last = track.samples.len().saturating_sub(1);
+    let held = cuts.end > track.samples.extent().end - shift;
+    for (index, mut sample) in track.samples.iter().enumerate() {
+        if let Some(times) = &times {
+            let next = times.get(index + 1).copied();
+            sample.retime(times[index], next);
+        }
+        if held && index == last {
+            let rest = cuts.end + shift - sample.pts();
+            sample.duration = u32::try_from(rest).unwrap_or(sample.duration);
+        }
         if starts.next_if(|start| *start as usize == index).is_some() {
             built.close(&std::mem::take(&mut block))?;
         }

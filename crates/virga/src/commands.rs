@@ -34,10 +34,7 @@ pub(crate) fn say(line: impl AsRef<str>) {
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::LaunchFfmpeg { args } = cli.command {
-        return Err(anyhow!(
-            "cannot start ffmpeg: {}",
-            virga_dispatcher::launch(args)
-        ));
+        return Ok(virga_dispatcher::launch(args));
     }
     let listen = match &cli.command {
         Command::Serve(Listen { listen })

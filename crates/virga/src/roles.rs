@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use axum::Router;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
 use tokio::net::TcpListener;
@@ -68,9 +69,28 @@ pub(crate) fn web(parts: &Parts, api: ApiClient) -> Router {
     ))
 }
 
+/// How ffmpeg is started: by this program, run anew.
+pub(crate) fn launcher() -> anyhow::Result<Launcher> {
+    Ok(Launcher {
+        program: std::env::current_exe().context("cannot find my own program file")?,
+        arguments: vec!["launch-ffmpeg".into()],
+    })
+}
+
+/// Adds to `/readyz` whether the workers of this process can encode; the log says which layers of
+/// the sandbox hold.
+pub(crate) async fn with_sandbox(parts: &Parts, health: Health) -> anyhow::Result<Health> {
+    let (config, launcher) = (parts.config.dispatcher.clone(), launcher()?);
+    let look = move || virga_dispatcher::can_encode(&config, &launcher);
+    let confined = tokio::task::spawn_blocking(look).await?;
+    Ok(health.with(
+        "a sandbox for ffmpeg (nothing is encoded: see virga doctor)",
+        move || std::future::ready(confined).boxed(),
+    ))
+}
+
 /// Workers, as a vital part of the process.
 pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("cannot find my own program file")?;
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -79,10 +99,7 @@ pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::R
         app,
         config: Arc::new(parts.config.dispatcher.clone()),
         scratch: parts.scratch(),
-        launcher: Launcher {
-            program,
-            arguments: vec!["launch-ffmpeg".into()],
-        },
+        launcher: launcher()?,
         worker: format!("{host}/{}", std::process::id()),
     };
     let stop = life.stop.clone();

@@ -1,10 +1,9 @@
-//! What `virga doctor` asks of ffmpeg: that it is there, and has the parts that jobs use.
+//! What `virga doctor` asks of ffmpeg: that it can be confined, starts in its sandbox, and has the
+//! parts that jobs use.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Stdio};
 
+use super::launcher::{Launcher, Limits, NICE};
 use crate::DispatcherConfig;
 
 const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
@@ -12,13 +11,15 @@ const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
 /// One line of the doctor: what was looked at, and what is right or what to do.
 pub type Finding = (String, Result<String, String>);
 
-/// Looks at the programs that jobs start. Blocks for a moment.
-pub fn check_programs(config: &DispatcherConfig) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = [("ffmpeg", &config.ffmpeg), ("ffprobe", &config.ffprobe)]
-        .into_iter()
-        .map(|(name, program)| (name.to_owned(), version(program)))
-        .collect();
-    let encoders = output(&config.ffmpeg, &["-hide_banner", "-encoders"]).unwrap_or_default();
+/// Looks at the sandbox and at the programs that jobs start in it. Blocks for a moment.
+pub fn check_programs(config: &DispatcherConfig, launcher: &Launcher) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = vec![("sandbox".to_owned(), sandbox(config, launcher))];
+    let check = Check { config, launcher };
+    for (name, program) in [("ffmpeg", &config.ffmpeg), ("ffprobe", &config.ffprobe)] {
+        findings.push((name.to_owned(), check.version(program)));
+    }
+    let encoders = check.output(&config.ffmpeg, &["-hide_banner", "-encoders"]);
+    let encoders = encoders.unwrap_or_default();
     for encoder in ENCODERS {
         let there = encoders
             .lines()
@@ -33,30 +34,94 @@ pub fn check_programs(config: &DispatcherConfig) -> Vec<Finding> {
     findings
 }
 
-fn version(program: &Path) -> Result<String, String> {
-    let text = output(program, &["-version"]).ok_or_else(|| {
-        format!(
-            "cannot start {}; install it (apt-get install ffmpeg)",
-            program.display()
-        )
-    })?;
-    Ok(text
-        .split_whitespace()
-        .take(3)
-        .collect::<Vec<_>>()
-        .join(" "))
+/// Whether jobs may encode on this machine: it confines ffmpeg, or need not. The log says which
+/// layers hold. Blocks for a moment.
+pub fn can_encode(config: &DispatcherConfig, launcher: &Launcher) -> bool {
+    match launcher.layers() {
+        Ok(layers) if layers.confine() => {
+            tracing::info!(%layers, "ffmpeg is confined");
+            true
+        }
+        Ok(layers) if config.unconfined => {
+            tracing::warn!(
+                %layers,
+                "ffmpeg can reach the site's files and network: dispatcher.unconfined is set"
+            );
+            true
+        }
+        Ok(layers) => {
+            tracing::error!(
+                %layers,
+                "nothing is encoded: this kernel offers neither Landlock nor a network namespace \
+                 to confine ffmpeg with; see dispatcher.unconfined"
+            );
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "nothing is encoded: the sandbox cannot be entered");
+            false
+        }
+    }
 }
 
-fn output(program: &Path, arguments: &[&str]) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this module starts ffmpeg")]
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+fn sandbox(config: &DispatcherConfig, launcher: &Launcher) -> Result<String, String> {
+    match launcher.layers() {
+        Ok(layers) if layers.confine() => Ok(format!("ffmpeg is confined by: {layers}")),
+        Ok(layers) if config.unconfined => Ok(format!(
+            "dispatcher.unconfined is set; ffmpeg is confined by: {layers}"
+        )),
+        Ok(layers) => Err(format!(
+            "this kernel offers neither Landlock nor a network namespace (it has: {layers}), so \
+             nothing is encoded. Use Linux 6.1 or newer with Landlock, or set \
+             dispatcher.unconfined = true to encode without protection"
+        )),
+        Err(error) => Err(format!("cannot be entered: {error}")),
+    }
+}
+
+struct Check<'a> {
+    config: &'a DispatcherConfig,
+    launcher: &'a Launcher,
+}
+
+impl Check<'_> {
+    fn version(&self, program: &Path) -> Result<String, String> {
+        let text = self.output(program, &["-version"]).map_err(|said| {
+            format!(
+                "{} does not start in its sandbox: {said}. Install it (apt-get install ffmpeg); a \
+                 script around it or a snap cannot be used",
+                program.display()
+            )
+        })?;
+        Ok(text
+            .split_whitespace()
+            .take(3)
+            .collect::<Vec<_>>()
+            .join(" "))
+    }
+
+    /// Runs a program as jobs do, without files; answers what it said.
+    fn output(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
+        let limits = Limits {
+            memory: self.config.limits.memory,
+            cpu: 60,
+            file: 0,
+            nice: NICE,
+        };
+        // Whether it may run unconfined is the first line's matter.
+        let mut command = self.launcher.command(limits, true);
+        let output = command
+            .arg("--")
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
 }

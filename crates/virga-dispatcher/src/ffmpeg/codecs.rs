@@ -17,10 +17,11 @@ const DECODERS: &str = "libdav1d libaom-av1 flv mp1float mp2float mp3float dca l
     amrnb amrwb real_144 real_288 libspeex msmpeg4";
 
 /// For `-codec_whitelist`.
-pub(super) fn whitelist() -> String {
+pub(super) fn whitelist(more: &[String]) -> String {
     [PICTURE, SOUND, DECODERS]
         .iter()
         .flat_map(|names| names.split_whitespace())
+        .chain(more.iter().map(String::as_str))
         .collect::<Vec<_>>()
         .join(",")
 }

@@ -57,29 +57,32 @@ pub(crate) async fn encode(
         rungs.push(session.folder.join(&name));
         arguments.append(picture_output(session, probed, rung, index).last(&name));
     }
-    let sound = probed.sound.filter(|_| what.sound);
-    if let Some(stream) = sound {
+    let sound = what.sound && !probed.sound.is_empty();
+    if sound {
         let late = probed.late_micros;
-        arguments.append(sound_output(stream, late, probed).last(SOUND_FILE));
+        // How long the picture is shows only when it is decoded.
+        arguments.append(sound_output(late, probed, 0).last(SOUND_FILE));
     }
     run(session, arguments, probed, what.rungs).await?;
     Ok(Encoded {
         rungs,
-        sound: sound.map(|_| session.folder.join(SOUND_FILE)),
+        sound: sound.then(|| session.folder.join(SOUND_FILE)),
     })
 }
 
-/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment.
+/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment and to be
+/// not shorter than a picture of `picture` microseconds.
 pub(crate) async fn sound_alone(
     session: &Session<'_>,
     probed: &Probed,
     late: i64,
+    picture: i64,
 ) -> Result<Option<PathBuf>, JobError> {
-    let Some(stream) = probed.sound else {
+    if probed.sound.is_empty() {
         return Ok(None);
-    };
+    }
     let mut arguments = session.input(None, false);
-    arguments.append(sound_output(stream, late, probed).last(SOUND_FILE));
+    arguments.append(sound_output(late, probed, picture).last(SOUND_FILE));
     run(session, arguments, probed, &[]).await?;
     Ok(Some(session.folder.join(SOUND_FILE)))
 }
@@ -124,10 +127,17 @@ fn picture_output(session: &Session<'_>, probed: &Probed, rung: &Rung, index: us
     arguments
 }
 
-fn sound_output(stream: usize, late: i64, probed: &Probed) -> Arguments {
+fn sound_output(late: i64, probed: &Probed, picture: i64) -> Arguments {
     let mut arguments = Arguments::default();
-    arguments.pair("-map", format!("0:{stream}"));
-    arguments.pair("-af", filters::sound(late, probed.shape.duration_micros));
+    let chain = filters::sound(late, picture);
+    if let [stream] = probed.sound[..] {
+        arguments.pair("-map", format!("0:{stream}"));
+        arguments.pair("-af", chain);
+    } else {
+        let mixed = filters::mix(&probed.sound);
+        arguments.pair("-filter_complex", format!("{mixed},{chain}[heard]"));
+        arguments.words("-map [heard]");
+    }
     arguments.words("-c:a aac -ac 2 -ar 48000");
     arguments.pair("-b:a", SOUND_RATE);
     arguments.words("-map_metadata -1 -map_chapters -1 -f mp4");

@@ -103,18 +103,29 @@ impl Picture {
 }
 
 /// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the
-/// file's earliest moment; holes become silence; not shorter than the picture.
+/// file's earliest moment; holes become silence, single lost packets too; not shorter than
+/// `picture_micros`.
 pub(super) fn sound(late: i64, picture_micros: i64) -> String {
     let mut chain = String::new();
     if late > 0 {
         let at = format!("{}.{:06}", late / 1_000_000, late % 1_000_000);
         let _ = write!(chain, "atrim=start={at},asetpts=PTS-{at}/TB,");
     }
-    chain.push_str("aresample=async=1:first_pts=0");
+    chain.push_str("aresample=async=1:min_hard_comp=0.015:first_pts=0");
     if picture_micros > 0 {
         let _ = write!(chain, ",apad=whole_dur={picture_micros}us");
     }
     chain
+}
+
+/// Several streams as one, each as loud as it is; a limiter catches what is too loud together.
+pub(super) fn mix(streams: &[usize]) -> String {
+    let inputs: String = streams
+        .iter()
+        .map(|stream| format!("[0:{stream}]"))
+        .collect();
+    let count = streams.len();
+    format!("{inputs}amix=inputs={count}:normalize=0,alimiter=level=disabled")
 }
 
 #[cfg(test)]
@@ -123,10 +134,14 @@ mod tests {
 
     #[test]
     fn a_late_picture_trims_the_sound() {
-        assert_eq!(sound(0, 0), "aresample=async=1:first_pts=0");
+        assert_eq!(
+            sound(0, 0),
+            "aresample=async=1:min_hard_comp=0.015:first_pts=0"
+        );
         assert_eq!(
             sound(1_040_000, 2_000_000),
-            "atrim=start=1.040000,asetpts=PTS-1.040000/TB,aresample=async=1:first_pts=0,\
+            "atrim=start=1.040000,asetpts=PTS-1.040000/TB,aresample=async=1:\
+             min_hard_comp=0.015:first_pts=0,\
              apad=whole_dur=2000000us"
         );
     }

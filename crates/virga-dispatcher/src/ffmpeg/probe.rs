@@ -15,15 +15,16 @@ use crate::outcome::JobError;
 /// Reading heads takes no longer than this.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// Decoders off the list that a file may name, all its streams together.
+const MOST_UNLISTED: usize = 8;
+
 /// A file as the encoder will see it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probed {
     pub(crate) shape: SourceShape,
-    /// Streams of picture and sound, cover pictures not counted.
-    pub(crate) streams: usize,
     pub(super) picture: Picture,
-    /// The stream to hear.
-    pub(super) sound: Option<usize>,
+    /// The streams to hear: one, or several of one microphone each, which are mixed.
+    pub(super) sound: Vec<usize>,
     /// When the first frame is shown after the file's earliest moment, microseconds.
     pub(crate) late_micros: i64,
 }
@@ -82,17 +83,27 @@ const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_ty
 
 /// Asks ffprobe about the session's input.
 pub(crate) async fn probe(session: &Session<'_>) -> Result<Probed, JobError> {
-    let mut arguments = Arguments::default();
-    arguments.words("-hide_banner -loglevel error");
-    session.guard(&mut arguments);
-    arguments.words("-print_format json=compact=1");
-    arguments.pair("-show_entries", ENTRIES);
-    arguments.pair("-i", INPUT);
-    let bounds = Bounds {
-        deadline: DEADLINE,
-        file: 0,
+    let mut more = Vec::new();
+    let answer = loop {
+        let mut arguments = Arguments::default();
+        arguments.words("-hide_banner -loglevel error");
+        session.guard(&mut arguments, &more);
+        arguments.words("-print_format json=compact=1");
+        arguments.pair("-show_entries", ENTRIES);
+        arguments.pair("-i", INPUT);
+        let bounds = Bounds {
+            deadline: DEADLINE,
+            file: 0,
+        };
+        match ask(session, arguments, bounds).await {
+            // ffprobe opens a decoder for every stream, also for those that nobody will use. What is
+            // decoded afterwards is chosen from our list alone.
+            Err(JobError::Unlisted(decoders)) if more.len() < MOST_UNLISTED => {
+                more.extend(decoders);
+            }
+            answer => break answer?,
+        }
     };
-    let answer = ask(session, arguments, bounds).await?;
     let answer: Answer = serde_json::from_slice(&answer)
         .map_err(|error| JobError::Retry(format!("ffprobe's answer: {error}")))?;
     read(&answer)
@@ -103,7 +114,6 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     let pictures = pictures.filter(|stream| stream.disposition.attached_pic == 0);
     let mut pictures: Vec<&Stream> = pictures.collect();
     let sounds: Vec<&Stream> = of_kind(answer, "audio").collect();
-    let streams = pictures.len() + sounds.len();
     pictures.sort_by_key(|stream| std::cmp::Reverse(stream.disposition.default));
     let video = *pictures.first().ok_or(NotInstant::NoVideo)?;
     if !codecs::is_picture(&video.codec_name) {
@@ -122,14 +132,11 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         return Err(damaged());
     }
     let audible = |stream: &&&Stream| codecs::is_sound(&stream.codec_name) && stream.channels > 0;
-    let sound = sounds
-        .iter()
-        .filter(audible)
-        .max_by_key(|stream| (stream.disposition.default, std::cmp::Reverse(stream.index)))
-        .map(|stream| stream.index);
+    let audible: Vec<&Stream> = sounds.iter().copied().filter(|it| audible(&it)).collect();
+    let sound = heard(&audible);
     let begins = micros(answer.format.start_time.as_deref()).unwrap_or(0);
     let late = micros(video.start_time.as_deref()).map_or(0, |start| start - begins);
-    let shape = shape(answer, video, sound.is_some(), late);
+    let shape = shape(answer, video, !sound.is_empty(), late);
     let interlaced = matches!(
         video.field_order.as_deref(),
         Some("tt" | "bb" | "tb" | "bt")
@@ -143,11 +150,32 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     };
     Ok(Probed {
         shape,
-        streams,
         picture,
         sound,
         late_micros: late.max(0),
     })
+}
+
+/// Microphones that are mixed.
+const MOST_MICROPHONES: usize = 16;
+
+/// The default stream, else the first. Cameras write each microphone into a mono stream of its
+/// own: those are all heard.
+fn heard(audible: &[&Stream]) -> Vec<usize> {
+    let alike = |stream: &&Stream| {
+        stream.channels == 1 && Some(stream.codec_name.as_str()) == name_of(audible.first())
+    };
+    if audible.len() > 1 && audible.iter().all(alike) {
+        let streams = audible.iter().take(MOST_MICROPHONES);
+        return streams.map(|stream| stream.index).collect();
+    }
+    let first = |stream: &&&Stream| (stream.disposition.default, std::cmp::Reverse(stream.index));
+    let one = audible.iter().max_by_key(first);
+    one.map(|stream| stream.index).into_iter().collect()
+}
+
+fn name_of<'a>(stream: Option<&&'a Stream>) -> Option<&'a str> {
+    stream.map(|stream| stream.codec_name.as_str())
 }
 
 fn of_kind<'a>(answer: &'a Answer, kind: &'a str) -> impl Iterator<Item = &'a Stream> {
@@ -265,7 +293,7 @@ mod tests {
              "start_time":"1.440000","avg_frame_rate":"25/1","field_order":"tt"}],
             "format":{"start_time":"1.400000","duration":"10.0"}}"#;
         let probed = read(&answer(json)).unwrap();
-        assert_eq!(probed.sound, Some(1));
+        assert_eq!(probed.sound, [1]);
         assert_eq!(probed.late_micros, 40_000);
         assert_eq!(probed.shape.duration_micros, 9_960_000);
         assert!(probed.picture.interlaced);

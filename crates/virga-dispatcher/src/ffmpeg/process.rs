@@ -1,8 +1,9 @@
-//! One run of ffmpeg or ffprobe: started through the launcher in a process group of its own, watched,
-//! and killed as a group when told to, when it stalls, or when its time is over.
+//! One run of ffmpeg or ffprobe: started through the launcher, watched, and killed when the job must
+//! end, when it stalls, or when its time is over.
 
 use std::{
     path::Path,
+    pin::pin,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -16,13 +17,15 @@ use tokio::{
 };
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use super::{Arguments, Session, launcher::Limits, words};
+use super::{Arguments, INPUT, Session, launcher::Limits, words};
 use crate::outcome::JobError;
 
 /// How much of what it complains about is kept.
 const COMPLAINTS: usize = 64 * 1024;
 /// The longest line of a progress report.
 const LINE: usize = 4096;
+/// What is left in the pipes of a process that ended is read in this time.
+const DRAIN: Duration = Duration::from_secs(2);
 /// The longest answer of ffprobe.
 const ANSWER: u64 = 1 << 20;
 
@@ -35,17 +38,13 @@ pub(super) struct Bounds {
     pub(super) file: u64,
 }
 
-/// A started process. Dropped, its whole group is killed.
+/// A started process. Dropped, it is killed.
 struct Process {
     child: Child,
     group: Option<Pid>,
 }
 
 impl Process {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the dispatcher's ffmpeg module is where processes are started"
-    )]
     fn start(
         session: &Session<'_>,
         program: &Path,
@@ -57,18 +56,21 @@ impl Process {
             memory: session.config.limits.memory,
             cpu: bounds.deadline.as_secs().saturating_mul(cores),
             file: bounds.file,
+            nice: session.nice,
         };
         tracing::debug!(program = %program.display(), ?arguments, "starting");
-        let launcher = session.launcher;
-        let child = Command::new(&launcher.program)
-            .args(&launcher.arguments)
-            .args(limits.arguments(std::process::id()))
+        let unconfined = session.config.unconfined;
+        let mut command = session.launcher.command(limits, unconfined);
+        command
+            .arg(format!("read={INPUT}"))
+            .args(["write=.", "--"])
             .arg(program)
             .args(arguments.0)
             .current_dir(session.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = Command::from(command)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -79,11 +81,15 @@ impl Process {
         Ok(Self { child, group })
     }
 
+    /// Kills it, and children that it may have where the sandbox does not hold.
     fn kill(&mut self) {
-        if let Some(group) = self.group.take() {
+        if self.child.id().is_some()
+            && let Some(group) = self.group.take()
+        {
             // Gone already is fine.
             let _ = kill_process_group(group, Signal::KILL);
         }
+        let _ = self.child.start_kill();
     }
 
     /// Kills it and waits until it is gone, so that nothing writes to scratch any more.
@@ -91,19 +97,35 @@ impl Process {
         self.kill();
         let _ = self.child.wait().await;
     }
+
+    /// Waits until it ends by itself, while `follow` reads its output; an error of `follow` ends
+    /// the wait at once. Output that something else holds open afterwards is not waited for.
+    async fn ended(
+        &mut self,
+        follow: impl Future<Output = Result<(), JobError>>,
+        stall: Duration,
+    ) -> Result<ExitStatus, JobError> {
+        let mut follow = pin!(follow);
+        let status = tokio::select! {
+            followed = &mut follow => {
+                followed?;
+                // It closed its output: what is left to do takes a moment.
+                return match timeout(stall, self.child.wait()).await {
+                    Ok(status) => Ok(status?),
+                    Err(_) => Err(stalled(stall)),
+                };
+            }
+            status = self.child.wait() => status?,
+        };
+        let _ = timeout(DRAIN, follow).await;
+        Ok(status)
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// What became of a process that ended by itself.
-struct Ended {
-    status: ExitStatus,
-    complaints: String,
-    answer: Vec<u8>,
 }
 
 /// Encodes: what it writes to its output is progress.
@@ -117,17 +139,17 @@ pub(super) async fn encode(
     let out = process.child.stdout.take();
     let err = process.child.stderr.take();
     let stall = session.config.limits.stall();
-    let watched = async {
-        let (moved, complaints) =
-            tokio::join!(progress(session, out, stall, media), complaints(err));
-        moved.map(|()| (Vec::new(), complaints))
+    let mut said = Vec::new();
+    let follow = async {
+        // Together: whichever fails first ends both.
+        tokio::try_join!(progress(session, out, stall, media), async {
+            complaints(err, &mut said).await;
+            Ok(())
+        })
+        .map(|_| ())
     };
-    let ended = supervise(session, process, watched, bounds).await?;
-    if ended.status.success() {
-        Ok(())
-    } else {
-        Err(words::explain(ended.status, &ended.complaints))
-    }
+    let status = supervise(session, process, follow, bounds).await?;
+    judge(status, &said)
 }
 
 /// Asks: answers what it writes to its output.
@@ -139,43 +161,47 @@ pub(super) async fn ask(
     let mut process = Process::start(session, &session.config.ffprobe, arguments, bounds)?;
     let out = process.child.stdout.take();
     let err = process.child.stderr.take();
-    let watched = async {
-        let answer = async {
-            let mut answer = Vec::new();
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    let follow = async {
+        let read = async {
             if let Some(out) = out {
                 out.take(ANSWER).read_to_end(&mut answer).await?;
             }
-            Ok::<_, JobError>(answer)
+            Ok::<_, JobError>(())
         };
-        let (answer, complaints) = tokio::join!(answer, complaints(err));
-        answer.map(|answer| (answer, complaints))
+        tokio::try_join!(read, async {
+            complaints(err, &mut said).await;
+            Ok(())
+        })
+        .map(|_| ())
     };
-    let ended = supervise(session, process, watched, bounds).await?;
-    if ended.status.success() {
-        Ok(ended.answer)
+    let status = supervise(session, process, follow, bounds).await?;
+    // The prober cannot be asked to leave a stream alone.
+    let unlisted = words::unlisted(&String::from_utf8_lossy(&said));
+    if !status.success() && !unlisted.is_empty() {
+        return Err(JobError::Unlisted(unlisted));
+    }
+    judge(status, &said).map(|()| answer)
+}
+
+fn judge(status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
+    if status.success() {
+        Ok(())
     } else {
-        Err(words::explain(ended.status, &ended.complaints))
+        Err(words::explain(status, &String::from_utf8_lossy(said)))
     }
 }
 
 async fn supervise(
     session: &Session<'_>,
     mut process: Process,
-    watched: impl Future<Output = Result<(Vec<u8>, String), JobError>>,
+    follow: impl Future<Output = Result<(), JobError>>,
     bounds: Bounds,
-) -> Result<Ended, JobError> {
-    let (halt, child) = (&session.lease.halt, &mut process.child);
-    let whole = async {
-        let (answer, complaints) = watched.await?;
-        let status = child.wait().await?;
-        Ok(Ended {
-            status,
-            complaints,
-            answer,
-        })
-    };
+) -> Result<ExitStatus, JobError> {
+    let halt = &session.lease.halt;
+    let stall = session.config.limits.stall();
     let ended = tokio::select! {
-        ended = timeout(bounds.deadline, whole) => ended.unwrap_or_else(|_| {
+        ended = timeout(bounds.deadline, process.ended(follow, stall)) => ended.unwrap_or_else(|_| {
             Err(JobError::fail(
                 "too_slow",
                 "Encoding it takes far longer than it should.",
@@ -185,11 +211,15 @@ async fn supervise(
     };
     if ended.is_err() {
         process.end().await;
-    } else {
-        // It is gone; its number may be someone else's by now.
-        process.group = None;
     }
     ended
+}
+
+fn stalled(stall: Duration) -> JobError {
+    let seconds = stall.as_secs();
+    JobError::Retry(format!(
+        "the encoder made no progress for {seconds} seconds"
+    ))
 }
 
 /// Follows `-progress` to its end; an error if nothing moves for `stall`.
@@ -214,11 +244,7 @@ async fn progress(
             Ok::<_, JobError>(false)
         };
         match timeout(stall, moved).await {
-            Err(_) => {
-                let seconds = stall.as_secs();
-                let why = format!("the encoder made no progress for {seconds} seconds");
-                return Err(JobError::Retry(why));
-            }
+            Err(_) => return Err(stalled(stall)),
             Ok(Ok(false)) => return Ok(()),
             Ok(Ok(true)) => {
                 virga_app::fail::point("job.mid-ffmpeg");
@@ -261,12 +287,9 @@ impl Seen {
     }
 }
 
-/// The last of what it complains about.
-async fn complaints(err: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut err) = err else {
-        return String::new();
-    };
-    let mut kept = Vec::new();
+/// Keeps the last of what it complains about.
+async fn complaints(err: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut err) = err else { return };
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = err.read(&mut buffer).await {
         kept.extend_from_slice(&buffer[..read]);
@@ -274,7 +297,6 @@ async fn complaints(err: Option<impl AsyncRead + Unpin>) -> String {
             kept.drain(..kept.len() - COMPLAINTS);
         }
     }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 #[cfg(test)]
@@ -297,8 +319,9 @@ mod tests {
     async fn complaints_are_bounded_and_the_last_are_kept() {
         let mut noise = vec![b'x'; 3 * COMPLAINTS];
         noise.extend_from_slice(b"the end");
-        let kept = complaints(Some(&noise[..])).await;
+        let mut kept = Vec::new();
+        complaints(Some(&noise[..]), &mut kept).await;
         assert_eq!(kept.len(), COMPLAINTS);
-        assert!(kept.ends_with("the end"));
+        assert!(kept.ends_with(b"the end"));
     }
 }

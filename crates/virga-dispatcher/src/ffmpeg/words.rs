@@ -2,20 +2,35 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
-use super::damaged;
+use super::{
+    damaged,
+    launcher::{NOT_CONFINED, NOT_STARTED},
+};
 use crate::outcome::JobError;
 
-/// What the launcher exits with when the program cannot be started.
-const NOT_STARTED: i32 = 127;
+/// Signals by which a program ends over its own fault: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
+/// SIGSEGV, SIGSYS.
+const CRASHES: [i32; 7] = [4, 5, 6, 7, 8, 11, 31];
 
 pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     let last = last_line(complaints);
     tracing::debug!(%status, last, "ffmpeg failed");
     if let Some(signal) = status.signal() {
-        return JobError::Retry(format!("ffmpeg was ended by signal {signal}: {last}"));
+        let why = format!("ffmpeg was ended by signal {signal}: {last}");
+        return if CRASHES.contains(&signal) {
+            JobError::Broke(why)
+        } else {
+            JobError::Retry(why)
+        };
     }
-    if status.code() == Some(NOT_STARTED) {
+    let code = |code: u8| status.code() == Some(i32::from(code));
+    if code(NOT_STARTED) {
         return JobError::Retry(format!("ffmpeg could not be started: {last}"));
+    }
+    if code(NOT_CONFINED) {
+        return JobError::NotConfined(format!(
+            "{last}. Nothing is encoded here unless dispatcher.unconfined is set"
+        ));
     }
     let says = |words: &[&str]| words.iter().any(|word| complaints.contains(word));
     if says(&["received signal"]) {
@@ -41,7 +56,8 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
             "Its picture has more pixels than are taken here.",
         );
     }
-    if says(&["Codec not on whitelist", "not on whitelist"]) {
+    // Streams that nobody decodes are named as well.
+    if says(&["not on whitelist"]) && says(&["Error while opening decoder"]) {
         return JobError::fail(
             "coding_unsupported",
             "It is in a coding that is not taken here.",
@@ -50,7 +66,7 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     if says(DAMAGED) {
         return damaged();
     }
-    JobError::Retry(format!("the encoder stopped: {last}"))
+    JobError::Broke(format!("the encoder stopped: {last}"))
 }
 
 /// How ffmpeg says that the input is at fault.
@@ -68,19 +84,54 @@ const DAMAGED: &[&str] = &[
     "nothing was encoded",
 ];
 
-/// The last line that says something, shortened.
-fn last_line(complaints: &str) -> &str {
-    let line = complaints
+/// Decoders that were refused, by ffmpeg's own names: `Codec (tta) not on whitelist`.
+pub(super) fn unlisted(complaints: &str) -> Vec<String> {
+    let mut names: Vec<String> = complaints
         .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("it said nothing");
-    let end = line
-        .char_indices()
-        .nth(200)
-        .map_or(line.len(), |(at, _)| at);
-    &line[..end]
+        .filter_map(|line| {
+            let (before, _) = line.split_once(") not on whitelist")?;
+            Some(before.rsplit_once("Codec (")?.1.to_owned())
+        })
+        .filter(|name| {
+            let known = |mark: char| mark.is_ascii_alphanumeric() || mark == '_' || mark == '-';
+            !name.is_empty() && name.len() < 40 && name.chars().all(known)
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The last line that says something, without addresses of memory, shortened.
+fn last_line(complaints: &str) -> String {
+    let lines = complaints.lines().rev().map(without_addresses);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    let line = lines.next();
+    let line = line.unwrap_or_else(|| "it said nothing".to_owned());
+    line.chars().take(200).collect()
+}
+
+/// Codes of formats are as long as this; longer numbers are addresses.
+const LONGEST_CODE: usize = "0x31637661".len();
+
+/// A line without the addresses that ffmpeg names its parts by: `[opus @ 0x5639…]` is `[opus]`.
+fn without_addresses(line: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = line.trim();
+    while let Some(at) = rest.find("0x") {
+        let (before, number) = rest.split_at(at);
+        let after = number[2..].trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+        let (number, after) = number.split_at(number.len() - after.len());
+        kept += match before.strip_suffix("@ ") {
+            Some(before) => before.trim_end(),
+            None => before,
+        };
+        if !before.ends_with("@ ") && number.len() <= LONGEST_CODE {
+            kept += number;
+        }
+        rest = after;
+    }
+    kept + rest
 }
 
 #[cfg(test)]
@@ -110,6 +161,14 @@ mod tests {
     fn the_last_line_is_short() {
         let long = format!("one\n{}\n\n", "é".repeat(500));
         assert_eq!(last_line(&long).chars().count(), 200);
+        let named =
+            "[opus @ 0x56398a6c46c0] Channel mapping 0 is [x @ 0xab] wrong at 0x7f00deadbeef";
+        assert_eq!(
+            last_line(named),
+            "[opus] Channel mapping 0 is [x] wrong at "
+        );
+        let code = "é 0x tag 0x31637661";
+        assert_eq!(last_line(code), code);
         assert_eq!(last_line("  \n"), "it said nothing");
     }
 }

@@ -12,7 +12,7 @@ use virga_media::{
 use virga_objects::MediaKey;
 
 use crate::{
-    ffmpeg::{self, INPUT, Probed, Session},
+    ffmpeg::{self, Probed, Session},
     media::{Media, Source, index_own},
     outcome::JobError,
     pack::Packed,
@@ -49,7 +49,7 @@ impl Ready {
         let linked = room.is_some_and(|room| room.total == total);
         let need = if linked { 0 } else { source.media.len };
         let scratch = Scratch::open(work, need)?;
-        store.link_to(key, &scratch.path(INPUT)).await?;
+        store.link_to(key, &scratch.input()).await?;
         let session = Session::new(work, scratch.folder(), source.container);
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {
@@ -103,11 +103,13 @@ impl Written {
             .map_or(0, |track| first_shown(&self.movie, track))
     }
 
-    /// Makes a video track of it.
+    /// Makes a video track of it, whose last frame is held until `until` microseconds if it ends
+    /// before that.
     pub(super) async fn put_picture(
         &self,
         work: &Work<'_>,
         name: String,
+        until: i64,
     ) -> Result<(TrackRow, TrackTable), JobError> {
         let track = self
             .movie
@@ -120,12 +122,25 @@ impl Written {
             )
         })?;
         let movie = Arc::clone(&self.movie);
-        let planned = spawn_blocking(move || plan_video(&movie, track)).await??;
+        let planned = spawn_blocking(move || plan_video(&movie, track, until)).await??;
         let table = planned.table.clone();
         let row = Packed::encoded(name, planned)
             .put(work, &self.media)
             .await?;
         Ok((row, table))
+    }
+
+    /// How long its picture is shown, microseconds.
+    pub(super) fn shown(&self) -> i64 {
+        self.movie.video().map_or(0, |track| {
+            virga_media::ends(&self.movie, track, self.first_shown())
+        })
+    }
+
+    /// When its sound ends, if its moment `origin` is 0, microseconds.
+    pub(super) fn ends(&self, origin: i64) -> i64 {
+        self.audible()
+            .map_or(0, |track| virga_media::ends(&self.movie, track, origin))
     }
 
     /// The track to hear, if it holds any sound.

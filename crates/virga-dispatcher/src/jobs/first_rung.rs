@@ -15,6 +15,8 @@ use crate::{
     work::Work,
 };
 
+/// Sound that ends by more than this before the picture is padded.
+const EARLY_END: i64 = 100_000;
 /// Sound further off than this from the picture is encoded again, from the right moment.
 const TOLERANCE: i64 = 20_000;
 
@@ -42,13 +44,20 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
     let picture = Written::open(path).await?;
     let job = work.job.id;
+    let heard = match encoded.sound {
+        Some(path) => Some(aligned(work, &ready, &picture, &path).await?),
+        None => None,
+    };
+    let until = match &heard {
+        Some((sound, origin)) => sound.ends(*origin),
+        None => row.duration.filter(|_| own_sound).unwrap_or(0),
+    };
     let (track, table) = picture
-        .put_picture(work, format!("{}-{job}", rung.name))
+        .put_picture(work, format!("{}-{job}", rung.name), until)
         .await?;
     let mut tracks = vec![track];
     let mut sound = None;
-    if let Some(path) = encoded.sound {
-        let (written, origin) = aligned(work, &ready, &picture, &path).await?;
+    if let Some((written, origin)) = heard {
         let name = format!("audio-{job}");
         tracks.extend(written.put_sound(work, name, origin, &table).await?);
         sound = written.audible().map(|track| Input {
@@ -80,7 +89,8 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
 }
 
 /// The sound, and the moment of its file that is the first frame's. Where the first decoded frame was
-/// not the one that the file announced, the sound is encoded again to begin with it.
+/// not the one that the file announced, or the sound ends before the picture, it is encoded again:
+/// what came out is believed, not what the file's head says.
 async fn aligned(
     work: &Work<'_>,
     ready: &Ready,
@@ -89,14 +99,29 @@ async fn aligned(
 ) -> Result<(Written, i64), JobError> {
     let first = picture.first_shown();
     let off = first - ready.probed.late_micros;
-    if off.abs() <= TOLERANCE {
-        return Ok((Written::open(path).await?, off));
+    let shown = picture.shown();
+    let begins = off.abs() <= TOLERANCE;
+    if begins {
+        let sound = Written::open(path).await?;
+        let ends = sound.ends(off);
+        if sound.audible().is_none() || shown - ends <= EARLY_END {
+            return Ok((sound, off));
+        }
     }
-    tracing::debug!(off, "encoding the sound again, from the first frame");
+    tracing::debug!(
+        off,
+        shown,
+        "encoding the sound again, as long as the picture"
+    );
     let session = ready.session(work);
-    let again = sound_alone(&session, &ready.probed, first.max(0)).await?;
+    let (late, origin) = if begins {
+        (ready.probed.late_micros, off)
+    } else {
+        (first.max(0), first.min(0))
+    };
+    let again = sound_alone(&session, &ready.probed, late, shown.saturating_add(origin)).await?;
     let path = again.ok_or(JobError::Interrupted)?;
-    Ok((Written::open(&path).await?, first.min(0)))
+    Ok((Written::open(&path).await?, origin))
 }
 
 /// The source's own sound.

@@ -24,11 +24,13 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         sound: false,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
+    // As long as the film, whose sound may be longer than its picture.
+    let until = row.duration.unwrap_or(0);
     let mut tracks = Vec::new();
     for (rung, path) in rungs.iter().zip(&encoded.rungs) {
         let name = format!("{}-{}", rung.name, work.job.id);
         let written = Written::open(path).await?;
-        tracks.push(written.put_picture(work, name).await?.0);
+        tracks.push(written.put_picture(work, name, until).await?.0);
         // As an object it stands; scratch need not hold it twice.
         std::fs::remove_file(path)?;
     }

@@ -6,15 +6,10 @@ use crate::{DispatcherConfig, outcome::JobError};
 
 const LONG_SIDE: u32 = 8192;
 const SHORT_SIDE: u32 = 4320;
-const STREAMS: usize = 8;
 const FRAME_RATE: f64 = 240.0;
 
-/// Refuses what is beyond the limits. `streams`: tracks of picture and sound.
-pub(super) fn check(
-    config: &DispatcherConfig,
-    shape: &SourceShape,
-    streams: usize,
-) -> Result<(), JobError> {
+/// Refuses what is beyond the limits.
+pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<(), JobError> {
     check_picture(shape)?;
     let most = config.limits.max_duration_seconds;
     let seconds = u64::try_from(shape.duration_micros / 1_000_000).unwrap_or(0);
@@ -23,14 +18,6 @@ pub(super) fn check(
         return Err(JobError::fail(
             "too_long",
             format!("It is {is} minutes long. At most {most} minutes are taken here."),
-        ));
-    }
-    if streams > STREAMS {
-        return Err(JobError::fail(
-            "too_many_tracks",
-            format!(
-                "It has {streams} tracks of picture and sound. At most {STREAMS} are taken here."
-            ),
         ));
     }
     // The average of a very short file says little.
@@ -77,14 +64,13 @@ mod tests {
     #[test]
     fn each_limit_is_named_in_its_refusal() {
         let config = DispatcherConfig::default();
-        assert!(check(&config, &shape(), 8).is_ok());
+        assert!(check(&config, &shape()).is_ok());
         let cases = [
             (
                 SourceShape {
                     width: 4322,
                     ..shape()
                 },
-                1,
                 "pixels",
             ),
             (
@@ -92,7 +78,6 @@ mod tests {
                     height: 8194,
                     ..shape()
                 },
-                1,
                 "pixels",
             ),
             (
@@ -100,21 +85,18 @@ mod tests {
                     duration_micros: 12 * 3600 * 1_000_000 + 1_000_000,
                     ..shape()
                 },
-                1,
                 "minutes",
             ),
-            (shape(), 9, "tracks"),
             (
                 SourceShape {
                     frame_rate: 1000.0,
                     ..shape()
                 },
-                1,
                 "frames",
             ),
         ];
-        for (shape, streams, word) in cases {
-            let error = check(&config, &shape, streams).unwrap_err().to_string();
+        for (shape, word) in cases {
+            let error = check(&config, &shape).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use virga_core::job::JobKind;
 use virga_db::videos::Shape;
-use virga_media::{InstantTracks, Movie, NotInstant, TrackKind, ladder, plan, shape};
+use virga_media::{InstantTracks, Movie, NotInstant, ladder, plan, shape};
 use virga_objects::MediaKey;
 
 use super::{encoding::Ready, limits};
@@ -35,11 +35,7 @@ async fn publish(
     tracks: InstantTracks,
 ) -> Result<Done, JobError> {
     let shape = shape(movie).ok_or(NotInstant::NoVideo)?;
-    let streams = movie
-        .tracks
-        .iter()
-        .filter(|track| track.kind != TrackKind::Other);
-    limits::check(work.config(), &shape, streams.count())?;
+    limits::check(work.config(), &shape)?;
     let planned = Arc::clone(movie);
     let plan = spawn_blocking(move || plan(&planned, &tracks)).await??;
     let duration = plan.video.table.duration_micros();
@@ -80,7 +76,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
     }
     let ready = Ready::of(work, key, source).await?;
     let shape = &ready.probed.shape;
-    limits::check(work.config(), shape, ready.probed.streams)?;
+    limits::check(work.config(), shape)?;
     if ready.ladder(work)?.is_empty() {
         return Err(JobError::fail(
             "picture_too_small",

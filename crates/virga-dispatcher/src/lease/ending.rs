@@ -13,8 +13,8 @@ use crate::{
     work,
 };
 
-/// A job that waits for room looks again after this.
-const ROOM_PAUSE: Duration = Duration::from_secs(30);
+/// A job that waits for room, or for a machine that confines the encoder, looks again after this.
+const WAITING_PAUSE: Duration = Duration::from_secs(30);
 /// The first pause before another try; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -43,8 +43,16 @@ impl Held {
             }
             (Err(JobError::Fail(why)), _) => self.give_up(&why).await,
             (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
-            (Err(JobError::NoRoom(why)), None) => {
-                self.give_back(Some(&why), ROOM_PAUSE, false).await
+            (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
+                self.give_back(Some(&why), WAITING_PAUSE, false).await
+            }
+            (Err(JobError::Broke(why)), None) if self.job.error.as_ref() == Some(&why) => {
+                let text = format!("The file is damaged: {why}");
+                self.give_up(&Reason::new("damaged", text)).await
+            }
+            (Err(JobError::Unlisted(_)), None) => {
+                let text = "It is in a coding that is not taken here.";
+                self.give_up(&Reason::new("coding_unsupported", text)).await
             }
             (Err(error), None) => {
                 let why = error.to_string();

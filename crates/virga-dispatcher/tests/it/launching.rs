@@ -4,25 +4,22 @@ use std::path::Path;
 
 use crate::site::{launcher, run};
 
-fn launch(arguments: &[&str]) -> (String, String) {
-    let program = launcher();
-    run(Path::new("/"), program.to_str().unwrap(), arguments)
+/// Settings of the launcher for a child of this process.
+fn limits() -> [String; 4] {
+    let parent = format!("parent={}", std::process::id());
+    ["memory=1073741824", "cpu=7", "file=1048576", &parent].map(str::to_owned)
 }
 
 #[test]
 fn limits_and_a_bare_environment_are_taken_over() {
-    let parent = std::process::id().to_string();
+    let program = launcher();
+    let limits = limits();
+    let mut words: Vec<&str> = limits.iter().map(String::as_str).collect();
+    // A shell needs other programs.
+    words.extend(["landlock=0", "syscalls=no", "unconfined=yes", "--"]);
     let script = "ulimit -v; ulimit -t; ulimit -f; ulimit -n; ulimit -c; nice; env | sort";
-    let (said, _) = launch(&[
-        "1073741824",
-        "7",
-        "1048576",
-        &parent,
-        "--",
-        "sh",
-        "-c",
-        script,
-    ]);
+    words.extend(["sh", "-c", script]);
+    let (said, _) = run(Path::new("/"), program.to_str().unwrap(), &words);
     let mut lines = said.lines();
     let mut next = || lines.next().unwrap();
     assert_eq!(next(), "1048576", "address space, KiB");
@@ -44,7 +41,7 @@ fn limits_and_a_bare_environment_are_taken_over() {
 #[test]
 fn an_orphan_does_not_start() {
     let script = format!(
-        "{} 1073741824 7 1048576 1 -- echo started 2>&1; echo ended $?",
+        "{} memory=1073741824 cpu=7 file=1048576 parent=1 -- echo started 2>&1; echo ended $?",
         launcher().display()
     );
     let (said, _) = run(Path::new("/"), "sh", &["-c", &script]);
@@ -58,7 +55,7 @@ fn an_orphan_does_not_start() {
 fn what_is_launched_ends_with_its_parent() {
     // A shell launches it, says its number and is killed; then nobody has that number.
     let script = format!(
-        "sh -c '{} 1073741824 7 1048576 $$ -- sleep 60 >/dev/null & echo $!; \
+        "sh -c '{} memory=1073741824 cpu=7 file=1048576 parent=$$ -- sleep 60 >/dev/null & echo $!; \
          until grep -q sleep /proc/$!/comm; do :; done; kill -9 $$' | \
          while read child; do while kill -0 $child 2>/dev/null && \
          ! grep -q Z /proc/$child/status; do :; done; echo gone; done",

@@ -26,7 +26,7 @@ async fn encoding(site: &Site, video: VideoId) -> JobRow {
             return false;
         };
         let folder = format!("{}-{}", job.id, job.fence);
-        job.state == JobState::Leased && site.scratch().join(folder).join("rung0.mp4").exists()
+        job.state == JobState::Leased && site.scratch().join(folder).join("out/rung0.mp4").exists()
     };
     site.until(at_work).await;
     job(site, video, JobKind::FirstRung).await.unwrap()
@@ -217,5 +217,25 @@ async fn what_a_dead_worker_wrote_goes_when_its_job_is_taken_up() {
     assert!(!left.exists());
     let probe = job(&site, video, JobKind::Probe).await.unwrap();
     assert_eq!((probe.state, probe.attempts), (JobState::Done, 2));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_rung_does_not_wait_behind_the_ladder_of_another_film() {
+    let mut site = Site::at_work().await;
+    // Its first rung is quick, the rungs above take long.
+    let long =
+        site.clip("-f lavfi -i testsrc2=size=1920x1080:rate=30 -t 8 -c:v mpeg4 -q:v 4 long.avi");
+    let film = site.add(&long).await;
+    site.until(async || {
+        let ladder = job(&site, film, JobKind::Ladder).await;
+        ladder.is_some_and(|job| job.state == JobState::Leased)
+    })
+    .await;
+    let short = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v ffv1 short.mkv");
+    let video = site.add(&short).await;
+    site.ready(video).await;
+    let ladder = job(&site, film, JobKind::Ladder).await.unwrap();
+    assert_eq!(ladder.state, JobState::Leased, "it still encodes");
     site.stop().await;
 }

@@ -27,6 +27,23 @@ fn random(length: usize) -> Vec<u8> {
         .collect()
 }
 
+/// The same file with an index whose chunks all begin at the first: less file, as much to show.
+fn repeated(site: &Site, whole: &[u8]) -> PathBuf {
+    let mut bytes = whole.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(4).position(|four| four == b"stco") {
+        at += found + 4;
+        let count = u32::from_be_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        let first = bytes[at + 8..at + 12].to_vec();
+        for chunk in 0..count {
+            bytes[at + 8 + chunk * 4..at + 12 + chunk * 4].copy_from_slice(&first);
+        }
+    }
+    // What is left of the samples is room for the longest chunk.
+    bytes.truncate(bytes.len() * 2 / 3);
+    file(site, "repeated.mp4", &bytes)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_video_is_refused_in_words_and_kept() {
     let mut site = Site::at_work().await;
@@ -35,6 +52,7 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
         "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine -t 2 {safe} whole.mp4"
     ));
     let whole = std::fs::read(whole).unwrap();
+    let repeated = repeated(&site, &whole);
     let sound = site.clip("-f lavfi -i sine -t 1 -c:a aac sound.m4a");
     let mut hollow = b"\x1a\x45\xdf\xa3".to_vec();
     hollow.extend(random(50_000));
@@ -49,6 +67,7 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
         ),
         (file(&site, "cut.mp4", &whole[..whole.len() / 2]), "cut off"),
         (sound, "no video"),
+        (repeated, "again and again"),
         (file(&site, "hollow.mkv", &hollow), "damaged"),
     ];
     for (path, word) in cases {

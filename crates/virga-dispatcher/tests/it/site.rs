@@ -1,6 +1,7 @@
 //! A database, a store and dispatchers in a folder that goes with them.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -75,7 +76,12 @@ impl Site {
     }
 
     /// Starts one more dispatcher.
-    pub(crate) fn start(&mut self, mut config: DispatcherConfig) {
+    pub(crate) fn start(&mut self, config: DispatcherConfig) {
+        self.start_with(config, Vec::new());
+    }
+
+    /// The same with switches of the launcher.
+    pub(crate) fn start_with(&mut self, mut config: DispatcherConfig, arguments: Vec<OsString>) {
         // This clock stands still.
         config.head_start_ms = 0;
         let dispatcher = Dispatcher {
@@ -84,7 +90,7 @@ impl Site {
             scratch: self.scratch(),
             launcher: Launcher {
                 program: launcher(),
-                arguments: Vec::new(),
+                arguments,
             },
             worker: format!("test-{}", self.running.len()),
         };

@@ -97,3 +97,88 @@ async fn a_stream_cut_before_its_first_key_frame_is_in_sync() {
     assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
     site.stop().await;
 }
+
+/// The moments at which a word is followed by a number in what ffmpeg said, seconds.
+fn moments(said: &str, word: &str) -> Vec<f64> {
+    let numbers = said.split(word).skip(1).map(|rest| {
+        let end = rest
+            .trim_start()
+            .find(|c: char| !c.is_ascii_digit() && c != '.');
+        rest.trim_start()[..end.unwrap()].parse().unwrap()
+    });
+    numbers.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_packets_of_sound_move_no_beep() {
+    let mut site = Site::at_work().await;
+    // A flash and a beep in each second; packets are lost in the silence between them.
+    let flash = "-f lavfi -i color=black:size=320x180:rate=50,\
+        drawbox=c=white:t=fill:enable=gte(mod(t\\,1)\\,0.5)";
+    let beep = "-f lavfi -i aevalsrc=sin(880*2*PI*t)*gte(mod(t\\,1)\\,0.5):s=48000";
+    site.clip(&format!(
+        "{flash} {beep} -t 6 -c:v mpeg4 -q:v 4 -c:a aac whole.mkv"
+    ));
+    // One packet of 21 ms, then 3, 1 and 4.
+    let lost =
+        "noise=drop='between(n,56,56)+between(n,102,104)+between(n,150,150)+between(n,195,198)'";
+    let clip = site.clip(&format!(
+        "-i whole.mkv -map 0 -c copy -bsf:a {lost} lost.mkv"
+    ));
+    let video = site.add(&clip).await;
+    let row = site.ready(video).await;
+    let path = site.path(&row.fallback_key.unwrap());
+    let words = [
+        "-i",
+        path.to_str().unwrap(),
+        "-vf",
+        "blackdetect=d=0.1",
+        "-af",
+    ];
+    let words = [
+        &words[..],
+        &["silencedetect=d=0.1:n=-40dB", "-f", "null", "-"],
+    ]
+    .concat();
+    let said = ffmpeg(Path::new("/"), &words);
+    let (flashes, beeps) = (
+        moments(&said, "black_end:"),
+        moments(&said, "silence_end: "),
+    );
+    assert!(flashes.len() >= 5, "{said}");
+    for flash in flashes {
+        let near = beeps.iter().any(|beep| (beep - flash).abs() <= 0.02);
+        assert!(near, "flash {flash}, beeps {beeps:?}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_adds_no_silence() {
+    let mut site = Site::at_work().await;
+    let part = |offset: u32| {
+        format!(
+            "{FLASH} {BEEP} -t 3 -c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p -c:a aac \
+             -output_ts_offset {offset} part{offset}.ts"
+        )
+    };
+    let mut bytes = std::fs::read(site.clip(&part(0))).unwrap();
+    bytes.extend(std::fs::read(site.clip(&part(60))).unwrap());
+    let joined = site.folder.path().join("joined.ts");
+    std::fs::write(&joined, bytes).unwrap();
+    let video = site.add(&joined).await;
+    let row = site.ready(video).await;
+    let duration = row.duration.unwrap();
+    assert!((duration - 6_000_000).abs() < 150_000, "{duration}");
+    for track in site.tracks(video).await {
+        let length = site.table(&track.table_key).await.duration_micros();
+        assert!(
+            (length - 6_000_000).abs() < 150_000,
+            "{}: {length}",
+            track.name
+        );
+    }
+    let (flash, beep) = onsets(&site.path(&row.fallback_key.unwrap()));
+    assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
+    site.stop().await;
+}

@@ -21,6 +21,8 @@ pub struct Avc {
     pub interlaced: bool,
     /// Whether parameter sets may come between the samples (`avc3`).
     pub in_band: bool,
+    /// Bytes of the length before each NAL unit of a sample.
+    pub length_size: u8,
 }
 
 impl Avc {
@@ -38,7 +40,7 @@ const WHAT: &str = "its H.264 configuration (avcC)";
 pub(crate) fn parse(config: &[u8], in_band: bool) -> Result<Avc, MediaError> {
     let mut cursor = Cursor::new(config, WHAT);
     cursor.u8()?;
-    let [profile, compatibility, level, _] = cursor.array()?;
+    let [profile, compatibility, level, lengths] = cursor.array()?;
     let mut avc = Avc {
         profile,
         compatibility,
@@ -47,6 +49,7 @@ pub(crate) fn parse(config: &[u8], in_band: bool) -> Result<Avc, MediaError> {
         bit_depth: 8,
         interlaced: false,
         in_band,
+        length_size: (lengths & 3) + 1,
     };
     let sets = cursor.u8()? & 0x1f;
     for _ in 0..sets {

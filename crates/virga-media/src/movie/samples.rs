@@ -30,6 +30,15 @@ impl Sample {
     pub fn pts(&self) -> i64 {
         self.dts + i64::from(self.cts)
     }
+
+    /// Another decode time, which lasts until `next`; shown at the same moment.
+    pub(crate) fn retime(&mut self, dts: i64, next: Option<i64>) {
+        let cts = i32::try_from(self.pts() - dts);
+        let duration = next.map_or(Ok(self.duration), |next| u32::try_from(next - dts));
+        if let (Ok(cts), Ok(duration)) = (cts, duration) {
+            (self.dts, self.duration, self.cts) = (dts, duration, cts);
+        }
+    }
 }
 
 /// What one pass over a table tells. Times are composition times in ticks, before any edit.
@@ -84,6 +93,31 @@ impl SampleTable {
     /// The sums and extremes over all samples.
     pub fn extent(&self) -> &Extent {
         &self.extent
+    }
+
+    /// Decode times by which no sample lasts past the next one shown; `None` where they need no
+    /// change.
+    ///
+    /// Encoders write decode times that lag by some frames. After a pause between frames the pause
+    /// then is the duration of a sample that is shown after it, and the film seems to end later.
+    pub(crate) fn even_times(&self) -> Option<Vec<i64>> {
+        if self.offsets.is_empty() || self.durations.windows(2).all(|runs| runs[0].1 == runs[1].1) {
+            return None;
+        }
+        // The earliest moment that a sample or any after it is shown.
+        let mut times: Vec<i64> = self.iter().map(|sample| sample.pts()).collect();
+        let mut earliest = i64::MAX;
+        for time in times.iter_mut().rev() {
+            earliest = earliest.min(*time);
+            *time = earliest;
+        }
+        let delay = self.iter().next().map_or(0, |first| i64::from(first.cts));
+        let mut before = i64::MIN;
+        for (time, sample) in times.iter_mut().zip(self) {
+            *time = sample.dts.max(*time - delay).max(before.saturating_add(1));
+            before = *time;
+        }
+        Some(times)
     }
 
     /// The samples in decode order.
@@ -147,6 +181,7 @@ impl SampleTable {
             ..Extent::default()
         };
         let mut last_sync = None;
+        let mut last_duration = 0;
         for (index, sample) in self.iter().enumerate() {
             let pts = sample.pts();
             let sample_end =
@@ -157,7 +192,10 @@ impl SampleTable {
                         what: "a sample lies beyond any file",
                     })?;
             extent.first = extent.first.min(pts);
-            extent.end = extent.end.max(pts + i64::from(sample.duration));
+            extent.end = extent.end.max(pts);
+            if sample.duration > 0 {
+                last_duration = sample.duration;
+            }
             extent.bytes += u64::from(sample.size);
             extent.file_end = extent.file_end.max(sample_end);
             extent.longest_sample = extent.longest_sample.max(sample.duration);
@@ -169,6 +207,9 @@ impl SampleTable {
                 last_sync = Some(pts);
             }
         }
+        // The last one shown lasts as long as the last one decoded: its own decode duration may be
+        // that of a pause before it.
+        extent.end += i64::from(last_duration);
         let tail = extent.end - last_sync.unwrap_or(extent.first);
         extent.longest_gop = extent.longest_gop.max(tail);
         Ok(extent)

@@ -14,7 +14,7 @@ const SOUND_TARGET_MICROS: i64 = 4_000_000;
 pub(super) struct Cuts {
     pub(super) samples: Vec<u32>,
     times: Vec<i64>,
-    end: i64,
+    pub(super) end: i64,
 }
 
 impl Cuts {
@@ -62,9 +62,8 @@ struct Candidate {
     time: i64,
 }
 
-/// Cuts at the sync samples nearest to the targets.
-pub(super) fn at_key_frames(track: &Track, shift: i64) -> Cuts {
-    let end = track.samples.extent().end - shift;
+/// Cuts at the sync samples nearest to the targets, up to `end`.
+pub(super) fn at_key_frames(track: &Track, shift: i64, end: i64) -> Cuts {
     let mut cuts = Cuts::new(end);
     let mut passed: Option<Candidate> = None;
     let syncs = (0_u32..)

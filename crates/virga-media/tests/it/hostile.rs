@@ -39,7 +39,7 @@ fn use_fully(movie: &Movie) {
     for track in 0..movie.tracks.len() {
         let origin = first_shown(movie, track);
         for planned in [
-            plan_video(movie, track),
+            plan_video(movie, track, 0),
             plan_audio(movie, track, origin, &[1, 2_000_000]),
         ] {
             planned.iter().for_each(assert_layouts);

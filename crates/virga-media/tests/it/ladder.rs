@@ -42,6 +42,18 @@ fn upright_and_odd_sources_keep_their_shape_in_even_sizes() {
         sizes(&source(1080, 1920, None), 720),
         [(360, 640), (480, 852), (720, 1280)]
     );
+    for (source_size, own) in [
+        ((1920, 800), [(864, 360), (1152, 480), (1920, 800)].to_vec()),
+        (
+            (1600, 900),
+            [(640, 360), (852, 480), (1280, 720), (1600, 900)].to_vec(),
+        ),
+        ((1024, 576), [(640, 360), (1024, 576)].to_vec()),
+    ] {
+        let source = source(source_size.0, source_size.1, None);
+        assert_eq!(sizes(&source, 1080), own);
+        assert!(sizes(&source, 480).iter().all(|size| size.1 <= 480));
+    }
     assert_eq!(sizes(&source(641, 359, None), 1080), [(640, 358)]);
     assert_eq!(sizes(&source(321, 181, None), 1080), [(320, 180)]);
     assert_eq!(
@@ -54,6 +66,11 @@ fn upright_and_odd_sources_keep_their_shape_in_even_sizes() {
 fn an_instant_source_is_its_own_top_rung_unless_it_is_costly() {
     let modest = source(1920, 1080, Some(5_000_000));
     assert_eq!(sizes(&modest, 1080).last(), Some(&(1280, 720)));
+    // No rung has more bits than the source.
+    assert!(ladder(&source(1920, 1080, Some(52_000)), 1080).is_empty());
+    let thin = ladder(&source(1920, 1080, Some(1_000_000)), 1080);
+    let caps: Vec<u32> = thin.iter().map(|rung| rung.maxrate).collect();
+    assert_eq!(caps, [800_000, 1_000_000]);
     let costly = source(1920, 1080, Some(7_600_000));
     assert_eq!(sizes(&costly, 1080).last(), Some(&(1920, 1080)));
     assert!(ladder(&source(320, 180, Some(300_000)), 1080).is_empty());

@@ -200,7 +200,7 @@ fn a_rung_and_a_sound_encode_are_planned_each_from_its_own_file() {
     let sound = Clip::make(&format!("-f lavfi -i {SOUND} -t 7 -c:a aac sound.m4a"));
     let (movie, rung_movie, sound_movie) = (clip.movie(), rung.movie(), sound.movie());
     let whole = plan(&movie, &instant(&movie).unwrap()).unwrap();
-    let planned = plan_video(&rung_movie, 0).unwrap();
+    let planned = plan_video(&rung_movie, 0, 0).unwrap();
     let object = rung.beside("object.mp4", &track_object(&planned, &rung.bytes));
     assert_eq!(frames(&object), frames(&rung.path));
     assert_eq!(
@@ -217,7 +217,7 @@ fn a_rung_and_a_sound_encode_are_planned_each_from_its_own_file() {
     assert_eq!(packets(&object), packets(&sound.path));
     let alone = plan_audio(&sound_movie, 0, 0, &[]).unwrap();
     assert_eq!(alone.table.segments(), 2);
-    assert!(plan_video(&sound_movie, 0).is_err());
+    assert!(plan_video(&sound_movie, 0, 0).is_err());
     assert!(
         plan(
             &movie,

@@ -17,6 +17,7 @@ reason-internal = Something went wrong here. Try again; if it stays so, tell the
 reason-media_malformed = The file is damaged.
 reason-media_no_index = The file has no index, as after a recording that was not finished.
 reason-media_too_large = The file is beyond what can be handled.
+reason-media_repeated = The file's index names the same bytes again and again, so it cannot be played. Export it again from the program that made it.
 reason-media_truncated = The file is cut off: it ends before its contents do.
 reason-media_unsupported = The file uses a feature that is not supported.
 reason-no_video = The file holds no video.

@@ -17,6 +17,7 @@ reason-internal = 处理时出错了。请重试；如果仍然不行，请联�
 reason-media_malformed = 文件已损坏：内容自相矛盾。
 reason-media_no_index = 文件没有索引（moov），可能录制时没有正常结束。
 reason-media_too_large = 文件超出了能处理的范围。
+reason-media_repeated = 文件的索引反复引用同一段数据，无法播放。请在制作它的软件里重新导出。
 reason-media_truncated = 文件不完整：内容还没有结束文件就断了。
 reason-media_unsupported = 文件用到了本站不支持的特性。
 reason-no_video = 文件里没有画面。

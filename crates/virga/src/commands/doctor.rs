@@ -8,7 +8,7 @@ use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
 use virga_objects::ObjectError;
 
 use super::say;
-use crate::{config::Config, keys, objects, parts};
+use crate::{config::Config, keys, objects, parts, roles};
 
 /// A check's outcome: what is right, or what to do.
 type Finding = Result<String, String>;
@@ -23,8 +23,9 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     let settings = config.dispatcher.clone();
-    let programs =
-        tokio::task::spawn_blocking(move || virga_dispatcher::check_programs(&settings)).await?;
+    let launcher = roles::launcher()?;
+    let look = move || virga_dispatcher::check_programs(&settings, &launcher);
+    let programs = tokio::task::spawn_blocking(look).await?;
     for (name, finding) in programs {
         line(&name, finding);
     }

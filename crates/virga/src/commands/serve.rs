@@ -38,7 +38,7 @@ pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let client = roles::in_process(api.router());
     let stream = roles::stream(&parts, client.clone(), &life);
     let router = roles::merged(roles::web(&parts, client), api.router(), stream);
-    let health = health(Some(&db), &parts, &life);
+    let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
     roles::listen(&parts, listener, router, health.clone(), &life);
     Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
@@ -171,7 +171,7 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
     redis::start(&parts.cache, &app.wake, &life);
     let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
-    let health = health(Some(&db), &parts, &life);
+    let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
     roles::listen(&parts, listener, Router::new(), health.clone(), &life);
     Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();

@@ -21,6 +21,7 @@ mod origin_flaws;
 mod redis;
 mod reload;
 mod roles;
+mod sandbox;
 mod secrets;
 mod seeing;
 mod sessions;

@@ -1,0 +1,87 @@
+//! Do the samples of an H.264 track look like what the index says? Damage within a file and an index
+//! that points beside its samples show in the lengths of NAL units, wrong key frames in their types.
+
+/// What is wrong with a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampleFault {
+    /// Its NAL units do not fill it.
+    Damaged,
+    /// It is called a key frame and needs other frames.
+    NotSync,
+}
+
+/// An instantaneous refresh.
+const REFRESH: u8 = 5;
+/// A slice of another picture.
+const SLICE: u8 = 1;
+
+/// Walks the NAL units of a whole sample. `length_size`: bytes of the length before each.
+pub fn check_sample(sample: &[u8], length_size: u8, sync: bool) -> Result<(), SampleFault> {
+    let mut rest = sample;
+    let mut pictures = 0;
+    while !rest.is_empty() {
+        let (length, after) = rest
+            .split_at_checked(length_size.into())
+            .ok_or(SampleFault::Damaged)?;
+        let length = length
+            .iter()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let (unit, after) = after.split_at_checked(length).ok_or(SampleFault::Damaged)?;
+        rest = after;
+        let Some((head, body)) = unit.split_first() else {
+            return Err(SampleFault::Damaged);
+        };
+        let kind = head & 0x1f;
+        // The highest bit is never set; these types are not H.264's.
+        if head & 0x80 != 0 || kind == 0 || kind > 23 {
+            return Err(SampleFault::Damaged);
+        }
+        if kind == REFRESH || kind == SLICE {
+            pictures += 1;
+            if sync && pictures == 1 && kind == SLICE && !is_intra(body) {
+                return Err(SampleFault::NotSync);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a slice needs no other picture: its second number is its type.
+fn is_intra(slice: &[u8]) -> bool {
+    let mut bits = slice
+        .iter()
+        .take(8)
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let mut number = || {
+        let zeros = bits.by_ref().take_while(|bit| *bit == 0).count();
+        let tail = bits.by_ref().take(zeros.min(31));
+        tail.fold(1_u32, |number, bit| number << 1 | u32::from(bit)) - 1
+    };
+    number();
+    matches!(number() % 5, 2 | 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_types_are_looked_at() {
+        // A refresh; a P slice (first macroblock 0, type 5: 1, 00110); an I slice (type 7: 0001000).
+        let refresh = [0, 0, 0, 2, 0x65, 0x88];
+        let p = [0, 0, 0, 2, 0x41, 0b1001_1000];
+        let i = [0, 0, 0, 2, 0x41, 0b1000_1000];
+        assert_eq!(check_sample(&refresh, 4, true), Ok(()));
+        assert_eq!(check_sample(&p, 4, false), Ok(()));
+        assert_eq!(check_sample(&p, 4, true), Err(SampleFault::NotSync));
+        assert_eq!(check_sample(&i, 4, true), Ok(()));
+        assert_eq!(
+            check_sample(&refresh[..5], 4, true),
+            Err(SampleFault::Damaged)
+        );
+        assert_eq!(
+            check_sample(&[0, 0, 0, 1, 0xe5], 4, true),
+            Err(SampleFault::Damaged)
+        );
+    }
+}
