@@ -321,7 +321,7 @@ pub(crate) fn trouble(error: &DbErr) -> Trouble {
         return match refused.number() {
             1205 | 1213 => Trouble::Busy,
             1040 | 1053 | 1077 | 1203 | 1290 | 1927 => Trouble::Away,
-            3 | 28 | 1021 | 1114 => Trouble::Full,
+            1021 | 1114 => Trouble::Full,
             _ => Trouble::Other,
         };
     }

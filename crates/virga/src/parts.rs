@@ -2,7 +2,8 @@
 
 use anyhow::{Context, anyhow};
 use http::Uri;
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use rustix::fs::Mode;
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 use virga_api::ApiConfig;
 use virga_app::{App, Policy, Wake};
 use virga_cache::Cache;
@@ -75,12 +76,36 @@ fn api_config(config: &Config, origin: &SiteOrigin) -> ApiConfig {
     }
 }
 
+/// Makes everything that this process creates private to its user, the data folder first.
+fn data_folder(config: &Config) -> anyhow::Result<()> {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let dir = &config.data.dir;
+    fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the data folder {}", dir.display()))
+}
+
+/// What is wrong with the data folder's mode: one that was made by an older release or by hand may
+/// let every user of the machine read private videos and the site's keys.
+pub(crate) fn open_to_others(config: &Config) -> Option<String> {
+    let dir = &config.data.dir;
+    let mode = fs::metadata(dir).ok()?.permissions().mode();
+    (mode & 0o007 != 0).then(|| {
+        format!(
+            "every user of this machine can read {} (mode {:03o}). Run `chmod 700 {}`",
+            dir.display(),
+            mode & 0o777,
+            dir.display()
+        )
+    })
+}
+
 impl Parts {
     /// Opens keys and store, making the data folder where missing.
     pub(crate) async fn open(config: Config) -> anyhow::Result<Self> {
-        let dir = &config.data.dir;
-        fs::create_dir_all(dir)
-            .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
+        data_folder(&config)?;
+        if let Some(warning) = open_to_others(&config) {
+            tracing::warn!("{warning}");
+        }
         let entropy: SharedEntropy = Arc::new(OsEntropy);
         let keys = keys::load(&keys::file(&config), &*entropy)?;
         let objects = objects::open(&config).await?;
@@ -185,7 +210,7 @@ pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<D
             Ask::Later => Db::connect_later(url, password).await,
         }
     } else {
-        fs::create_dir_all(&config.data.dir)?;
+        data_folder(config)?;
         Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
     };
     opened.context("cannot open the database")

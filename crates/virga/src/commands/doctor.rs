@@ -32,6 +32,11 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     line("database", database(config).await);
     line("objects", objects(config).await);
     line("keys", signing_keys(config));
+    let private = format!("{} is private", config.data.dir.display());
+    line(
+        "data folder",
+        parts::open_to_others(config).map_or(Ok(private), Err),
+    );
     line("clock", clock());
     line("port", port(config).await);
     for (name, finding) in ways::look(config).await {

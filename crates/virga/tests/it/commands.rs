@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -316,6 +317,39 @@ async fn the_sweeper_removes_what_nothing_uses_and_a_clean_stop_leaves_no_log() 
     for url in ann.media_urls(playback["hls"].as_str().unwrap()).await {
         let _ = ann.get(&url).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn what_a_site_keeps_is_private_and_an_open_folder_is_named() {
+    let mut site = Site::of(VIRGA).build();
+    // As a folder that an administrator made under the usual umask.
+    fs::set_permissions(site.data(), Permissions::from_mode(0o755)).unwrap();
+    site.start(Role::Serve);
+    let ann = site.register("ann").await;
+    let video = ann
+        .upload("Mine", "private", &Clip::default().bytes())
+        .await;
+    ann.wait_for(&video, &["ready"]).await;
+    assert!(
+        site.output()
+            .contains("every user of this machine can read")
+    );
+    let (code, report) = site.run(&["doctor"]);
+    assert!(code == 1 && report.contains("chmod 700"), "{report}");
+    let mut open = Vec::new();
+    let mut folders = vec![site.data().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let about = entry.metadata().unwrap();
+            if about.permissions().mode() & 0o077 != 0 {
+                open.push(entry.path());
+            }
+            if about.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    assert_eq!(open, [] as [PathBuf; 0]);
 }
 
 /// Overwrites SQLite's last page: the file can still be opened.
