@@ -18,7 +18,7 @@ pub struct ApiConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountsConfig {
-    /// Who may register, until an administrator says otherwise in the setup page.
+    /// Who may register. `closed` overrides what the setup page stored.
     pub registration: Registration,
 }
 

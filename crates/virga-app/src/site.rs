@@ -37,12 +37,12 @@ pub fn hash_token(token: &str) -> String {
 }
 
 impl App {
-    /// What every page needs to know. `registration` is the configured default.
+    /// What every page needs to know. Registration is closed where the configuration
+    /// (`registration`) or the stored choice of the setup page closes it.
     pub async fn site(&self, registration: Registration) -> Result<Site> {
         let db = self.db.read();
         let name = settings::get(db, settings::SITE_NAME).await?;
         let registration = match settings::get(db, settings::REGISTRATION).await?.as_deref() {
-            Some("open") => Registration::Open,
             Some("closed") => Registration::Closed,
             _ => registration,
         };

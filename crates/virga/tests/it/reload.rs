@@ -11,7 +11,7 @@ use std::{
 };
 use virga_testkit::{Person, Role, Site};
 
-use crate::VIRGA;
+use crate::{VIRGA, admin::administrator};
 
 /// Waits until it holds.
 async fn until(what: &str, site: &Site, holds: impl AsyncFn() -> bool) {
@@ -45,6 +45,7 @@ async fn settings_change_under_a_running_site_and_bad_ones_do_not() {
     symlink("..data/virga.toml", &file).unwrap();
     let mut site = Site::of(VIRGA).config(&file).start();
     let ann = site.register("ann").await;
+    administrator(&site).await;
     assert_eq!(largest_file(&ann).await, 1000);
 
     // A signal, whether or not anything changed.
@@ -95,6 +96,14 @@ async fn settings_change_under_a_running_site_and_bad_ones_do_not() {
     let ask = json!({"name": "ben", "password": "ben has a password"});
     let refused = site.stranger().post("/api/v1/users", ask).await.expect(403);
     assert_eq!(refused.code(), "registration.closed");
+    // The setup page stored "open": the configuration is stricter and wins, on the pages too.
+    let shown = site.stranger().get("/api/v1/site").await.json();
+    assert_eq!(shown["registration"], "closed", "{shown}");
+    until("the pages stop offering to sign up", &site, async || {
+        let page = site.stranger().get("/").await.expect(200).text();
+        !page.contains("/sign-up")
+    })
+    .await;
     let mut socket = TcpStream::connect(("127.0.0.1", site.port(Role::Serve))).unwrap();
     socket.write_all(b"no request\r\n\r\n").unwrap();
     until("it logs more", &site, async || {
