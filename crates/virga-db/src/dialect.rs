@@ -284,6 +284,8 @@ pub(crate) async fn end_turn(c: &impl ConnectionTrait) -> Result<()> {
 pub(crate) enum Trouble {
     /// Another transaction was in the way: this one is undone whole and may be run again.
     Busy,
+    /// Another process has held SQLite's file for as long as one waits for it.
+    Locked,
     /// The engine cannot be reached, or is going.
     Away,
     /// No room on the engine's disk.
@@ -343,7 +345,7 @@ fn code(code: &str) -> Trouble {
     }
     match code.parse::<u32>().map(|code| code & 0xff) {
         // BUSY, LOCKED
-        Ok(5 | 6) => Trouble::Busy,
+        Ok(5 | 6) => Trouble::Locked,
         // NOMEM, READONLY, IOERR, CANTOPEN
         Ok(7 | 8 | 10 | 14) => Trouble::Away,
         // CORRUPT, NOTADB

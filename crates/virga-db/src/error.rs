@@ -57,7 +57,7 @@ impl From<DbErr> for DbError {
         }
         match dialect::trouble(&error) {
             Trouble::Busy => Self::Busy(error),
-            Trouble::Away => Self::Away(error),
+            Trouble::Away | Trouble::Locked => Self::Away(error),
             Trouble::Full => Self::Full(error),
             Trouble::Malformed => {
                 damage::note(&error.to_string());

@@ -10,9 +10,8 @@ use crate::{DbError, error::BUSY};
 
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// A caller that has waited this long gets the error. Below what SQLite waits for a lock: waiting for
-/// it again would not be answered in time.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A caller that has waited this long gets the error. PostgreSQL takes a second to notice a deadlock.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Errors that tell whether the engine has undone the whole transaction for another one's sake.
 pub trait Undone {
