@@ -85,13 +85,14 @@ export const tall = (name = "tall.mp4") =>
 
 /**
  * White flashes of 0.2 s with a beep, at each whole second from 1 s on. `late` seconds: how much
- * the sound is shifted against the picture, so that a measure can be shown to see it.
+ * the sound is shifted against the picture, so that a measure can be shown to see it. The noise gives
+ * it enough bits a second for a smaller rung to be worth making.
  */
 function flashing(late) {
   const seconds = 4;
   const gate = "lt(mod(t,1),0.2)*gte(t,0.99)";
   return [
-    "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}'`,
+    "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}',noise=alls=12:allf=t`,
     ...(late ? ["-itsoffset", String(late)] : []),
     "-f", "lavfi", "-i", `aevalsrc='0.8*sin(2*PI*1000*t)*${gate}':s=48000:d=${seconds}`,
     "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p",
