@@ -92,7 +92,7 @@ function flashing(late) {
   const seconds = 4;
   const gate = "lt(mod(t,1),0.2)*gte(t,0.99)";
   return [
-    "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}',noise=alls=12:allf=t`,
+    "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}',noise=alls=7:allf=t`,
     ...(late ? ["-itsoffset", String(late)] : []),
     "-f", "lavfi", "-i", `aevalsrc='0.8*sin(2*PI*1000*t)*${gate}':s=48000:d=${seconds}`,
     "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p",
