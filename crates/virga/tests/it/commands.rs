@@ -130,6 +130,7 @@ async fn doctor_finds_this_machine_fit() {
     let site = Site::of(VIRGA)
         .set("VIRGA_HTTP__LISTEN", "127.0.0.1:0")
         .build();
+    fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
     let (code, text) = site.run(&["doctor"]);
     assert_eq!(code, 0, "{text}");
     for what in ["ffmpeg", "libx264", "database", "objects", "clock", "port"] {
