@@ -25,7 +25,7 @@ use virga_testkit::{Person, Role, Site, free_port, without_sandbox};
 const MARGIN: f64 = 0.05;
 
 /// Stands before ffmpeg: keeps the arguments of the ladder (rungs without sound), and refuses them
-/// while a file `refuse` lies beside it. A shell cannot be started under Landlock, so the site runs
+/// while a file named `refuse` is next to it. A shell cannot be started under Landlock, so the site runs
 /// without it; the filter of system calls holds.
 const BEFORE_FFMPEG: &str = r#"#!/bin/sh
 here=${0%/*}

@@ -18,7 +18,7 @@ use crate::{
 pub struct Db {
     writer: DatabaseConnection,
     readers: DatabaseConnection,
-    /// Of the writer's connections.
+    /// Of the connections that write; on a server of both pools.
     invalidation: Invalidation,
 }
 
@@ -98,13 +98,12 @@ impl Db {
         Self::open(options).await
     }
 
-    async fn open(readers: ConnectOptions) -> Result<Self> {
+    async fn open(mut options: ConnectOptions) -> Result<Self> {
         let invalidation = Invalidation::default();
-        let mut writer = readers.clone();
-        dialect::prepare(&mut writer, &invalidation);
+        dialect::prepare(&mut options, &invalidation);
         Ok(Self {
-            writer: Database::connect(writer).await?,
-            readers: Database::connect(readers).await?,
+            writer: Database::connect(options.clone()).await?,
+            readers: Database::connect(options).await?,
             invalidation,
         })
     }
@@ -230,7 +229,6 @@ fn server(url: &str, password: Option<String>) -> ConnectOptions {
         .max_connections(POOL)
         .acquire_timeout(AWAY)
         .sqlx_logging(false);
-    dialect::prepare(&mut options, &Invalidation::default());
     if let Some(password) = password {
         let same = password.clone();
         options

@@ -3,16 +3,15 @@
 
 use std::sync::OnceLock;
 
+/// What an operator does about it.
+pub const DAMAGE_REMEDY: &str = "Stop the site, keep a copy of the file, then restore a backup or run `sqlite3 virga.sqlite .recover`";
+
 static DAMAGE: OnceLock<String> = OnceLock::new();
 
 /// Remembers the first report, and logs it.
 pub(crate) fn note(report: &str) {
     if DAMAGE.set(report.to_owned()).is_ok() {
-        tracing::error!(
-            report,
-            "the database file is damaged: stop the site, keep a copy of the file, then restore a \
-             backup or run `sqlite3 virga.sqlite .recover`"
-        );
+        tracing::error!(report, "the database file is damaged. {DAMAGE_REMEDY}");
     }
 }
 

@@ -26,7 +26,7 @@ pub mod videos;
 pub mod views;
 
 pub use connect::{Db, Engine, Version};
-pub use damage::damage;
+pub use damage::{DAMAGE_REMEDY, damage};
 pub use error::{DbError, Result};
 pub use retry::{Undone, retried};
 pub use rows::{JobRow, TrackBytes, TrackKind, TrackRow, UploadRow, VideoRow};

@@ -2,7 +2,7 @@
 //! ROLLBACK failed is closed.
 //!
 //! An engine may end a transaction by itself (SQLite on a full disk, a server that picks a victim
-//! of a deadlock or shuts down). The driver does not notice and goes on counting it as open. Later
+//! of a deadlock or shuts down). The driver does not notice and still counts it as open. Later
 //! "transactions" on that connection would be savepoints that nobody commits, and later statements
 //! of this one would be stored one by one. [`Tx`] and [`Invalidation`] rule out both.
 
@@ -46,28 +46,30 @@ impl Tx {
     /// After a failed statement nothing is stored. If the commit itself fails, the connection is
     /// closed; whether the rows are stored is unknown only if the server's answer was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
-        if self.failed.load(Ordering::Relaxed) {
-            let ended = self.inner.rollback().await;
-            if ended.is_err() {
-                self.invalidation.invalidate();
-            }
-            return Err(already_failed());
-        }
-        let ended = self.inner.commit().await;
+        let failed = self.failed.load(Ordering::Relaxed);
+        let ended = if failed {
+            self.inner.rollback().await
+        } else {
+            self.inner.commit().await
+        };
         if ended.is_err() {
             self.invalidation.invalidate();
+        }
+        if failed {
+            return Err(already_failed());
         }
         ended
     }
 
-    fn check(&self) -> Result<(), DbErr> {
+    /// Runs a statement, unless one before it failed.
+    async fn run<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>> + Send,
+    ) -> Result<T, DbErr> {
         if self.failed.load(Ordering::Relaxed) {
             return Err(already_failed());
         }
-        Ok(())
-    }
-
-    fn note<T>(&self, done: Result<T, DbErr>) -> Result<T, DbErr> {
+        let done = statement.await;
         if let Err(error) = &done {
             self.failed.store(true, Ordering::Relaxed);
             if dialect::ends_connection(error) {
@@ -95,10 +97,7 @@ impl ConnectionTrait for Tx {
         'a: 'b,
         Self: 'b,
     {
-        Box::pin(async move {
-            self.check()?;
-            self.note(self.inner.execute_raw(statement).await)
-        })
+        Box::pin(self.run(self.inner.execute_raw(statement)))
     }
 
     fn execute_unprepared<'a, 's, 'b>(&'a self, sql: &'s str) -> Answer<'b, ExecResult>
@@ -107,10 +106,7 @@ impl ConnectionTrait for Tx {
         's: 'b,
         Self: 'b,
     {
-        Box::pin(async move {
-            self.check()?;
-            self.note(self.inner.execute_unprepared(sql).await)
-        })
+        Box::pin(self.run(self.inner.execute_unprepared(sql)))
     }
 
     fn query_one_raw<'a, 'b>(&'a self, statement: Statement) -> Answer<'b, Option<QueryResult>>
@@ -118,10 +114,7 @@ impl ConnectionTrait for Tx {
         'a: 'b,
         Self: 'b,
     {
-        Box::pin(async move {
-            self.check()?;
-            self.note(self.inner.query_one_raw(statement).await)
-        })
+        Box::pin(self.run(self.inner.query_one_raw(statement)))
     }
 
     fn query_all_raw<'a, 'b>(&'a self, statement: Statement) -> Answer<'b, Vec<QueryResult>>
@@ -129,10 +122,7 @@ impl ConnectionTrait for Tx {
         'a: 'b,
         Self: 'b,
     {
-        Box::pin(async move {
-            self.check()?;
-            self.note(self.inner.query_all_raw(statement).await)
-        })
+        Box::pin(self.run(self.inner.query_all_raw(statement)))
     }
 }
 

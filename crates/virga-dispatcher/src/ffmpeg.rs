@@ -31,7 +31,7 @@ use crate::{
     work::{Lease, Work},
 };
 
-/// The one name by which ffmpeg knows its input: beside the folder that it works in, so that it
+/// The path of ffmpeg's input, the only one it gets: next to its working folder, so that it
 /// can be read and not written. It may be the store's own file under a second name.
 pub(crate) const INPUT: &str = "../in";
 
@@ -41,7 +41,7 @@ pub(crate) struct Session<'a> {
     pub(crate) launcher: &'a Launcher,
     pub(crate) config: &'a DispatcherConfig,
     pub(crate) lease: &'a Lease,
-    /// Where ffmpeg works: [`INPUT`] is beside it, outputs appear in it.
+    /// ffmpeg's working folder. [`INPUT`] is next to it; outputs are written to it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
     /// How much it lets other encodes have first, as `nice` counts it.
@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
     }
 
     /// What keeps a hostile input within its own file and within bounds. `more`: names of decoders
-    /// beside those of our list.
+    /// in addition to our list.
     fn guard(&self, arguments: &mut Arguments, more: &[String]) {
         let demuxer = self.container.demuxer();
         arguments.pair("-protocol_whitelist", "file,pipe");

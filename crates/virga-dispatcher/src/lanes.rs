@@ -1,5 +1,5 @@
 //! How many jobs of which weight run at once. What makes a video playable never waits behind what
-//! takes minutes: a first rung has a lane of its own, and a ladder beside it runs at the lowest
+//! takes minutes: a first rung has a lane of its own, and a ladder running at the same time has the lowest
 //! priority.
 
 use std::sync::Arc;

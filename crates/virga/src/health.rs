@@ -28,9 +28,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use virga_cache::Cache;
 use virga_core::{Clock, SystemClock};
-use virga_db::{Db, DbError, jobs};
+use virga_db::{DAMAGE_REMEDY, Db, DbError, jobs};
 use virga_http::viewer::Address;
-use virga_objects::SharedStore;
+use virga_objects::{ObjectError, SharedStore};
 
 use crate::lifecycle::tell;
 
@@ -92,6 +92,8 @@ struct Metrics {
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What database and store get: they may be busy, and the balancer waits about as long.
 const STORAGE_PATIENCE: Duration = Duration::from_millis(1900);
+/// The line of a role that is ready with a full disk.
+const NO_ROOM: &str = "without room: nothing can be stored until the disk has space\n";
 /// How often readiness tries to write; a failed try is repeated as seldom.
 const WRITE_CHECK: Duration = Duration::from_secs(5);
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -217,13 +219,9 @@ impl Health {
         found
     }
 
-    /// What this role works without now, a line each.
+    /// The roles that do not answer now, a line each.
     async fn away(&self) -> String {
         let mut lines = String::new();
-        let written = self.written.lock().await.clone();
-        if let Some((_, Writable::NoRoom)) = written {
-            lines += "without room: the database stores nothing until its disk has space\n";
-        }
         for peer in &self.peers {
             let asked = timeout(PATIENCE, (peer.answers)()).await;
             if !asked.unwrap_or(false) {
@@ -245,16 +243,17 @@ impl Health {
             .merge(own)
     }
 
-    /// What is missing, by name.
-    async fn missing(&self) -> Vec<String> {
+    /// What is missing, by name, and whether a disk is full: then nothing is missing, because what is
+    /// there can still be read.
+    async fn missing(&self) -> (Vec<String>, bool) {
         let mut missing = Vec::new();
+        let mut full = false;
         if self.stop.is_cancelled() {
             missing.push("stopping".to_owned());
         }
         if let Some(damage) = virga_db::damage() {
             missing.push(format!(
-                "database: its file is damaged ({damage}). Stop the site, keep a copy of the file, \
-                 then restore a backup"
+                "database: its file is damaged ({damage}). {DAMAGE_REMEDY}"
             ));
         }
         if let Some(db) = &self.db {
@@ -263,11 +262,11 @@ impl Health {
                 Ok(Ok(0)) if !self.started.load(Ordering::SeqCst) => {
                     missing.push("starting".to_owned());
                 }
-                Ok(Ok(0)) => {
-                    if let Writable::No(error) = self.writable(db).await {
-                        missing.push(format!("database ({engine}): {error}"));
-                    }
-                }
+                Ok(Ok(0)) => match self.writable(db).await {
+                    Writable::Yes => {}
+                    Writable::NoRoom => full = true,
+                    Writable::No(error) => missing.push(format!("database ({engine}): {error}")),
+                },
                 Ok(Ok(_)) => missing.push(format!("database ({engine}): run `virga migrate`")),
                 Ok(Err(error)) => missing.push(format!("database ({engine}): {error}")),
                 Err(_) => missing.push(format!("database ({engine}): it does not answer")),
@@ -276,18 +275,20 @@ impl Health {
         if let Some(store) = &self.store {
             match timeout(STORAGE_PATIENCE, store.check_answers()).await {
                 Ok(Ok(())) => {}
+                Ok(Err(ObjectError::NoRoom)) => full = true,
                 Ok(Err(error)) => missing.push(format!("objects: {error}")),
                 Err(_) => missing.push("objects: they do not answer".to_owned()),
             }
         }
-        missing
+        (missing, full)
     }
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let missing = health.missing().await;
+    let (missing, full) = health.missing().await;
     if missing.is_empty() {
-        format!("ready\n{}", health.away().await).into_response()
+        let room = if full { NO_ROOM } else { "" };
+        format!("ready\n{room}{}", health.away().await).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
     }

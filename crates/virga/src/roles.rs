@@ -69,7 +69,7 @@ pub(crate) fn web(parts: &Parts, api: ApiClient) -> Router {
     ))
 }
 
-/// How ffmpeg is started: by this program, run anew.
+/// Starts ffmpeg by re-executing this program.
 pub(crate) fn launcher() -> anyhow::Result<Launcher> {
     Ok(Launcher {
         program: std::env::current_exe().context("cannot find my own program file")?,

@@ -1,7 +1,7 @@
 //! What `commit` says is what is stored, whatever ends a transaction or its connection.
 
 use std::path::Path;
-use virga_db::{ConnectionTrait, Db, DbError, settings};
+use virga_db::{ConnectionTrait, Db, DbError, Tx, settings};
 
 use crate::store::Store;
 
@@ -49,6 +49,16 @@ pub(crate) async fn a_transaction_that_the_engine_ended_spoils_none_after_it(sto
     }
 }
 
+/// The server's number of a transaction's connection.
+async fn connection(tx: &Tx, own: &str) -> i64 {
+    let ask = sea_orm::Statement::from_string(tx.get_database_backend(), own);
+    let row = tx.query_one_raw(ask).await.unwrap().unwrap();
+    row.try_get_by_index::<i32>(0)
+        .map(i64::from)
+        .or_else(|_| row.try_get_by_index::<i64>(0))
+        .unwrap()
+}
+
 /// A server that ends connections in the middle of a transaction: the caller hears of it, nothing of
 /// it is stored, and the next ones are.
 pub(crate) async fn a_connection_lost_in_a_transaction_spoils_none_after_it(store: &Store) {
@@ -59,29 +69,28 @@ pub(crate) async fn a_connection_lost_in_a_transaction_spoils_none_after_it(stor
         _ => return,
     };
     for n in 0..5 {
-        let tx = db.begin().await.unwrap();
+        let (tx, other) = (db.begin().await.unwrap(), db.begin().await.unwrap());
         let (lost, after) = (format!("lost.{n}"), format!("after.{n}"));
         settings::set(&tx, &lost, "no").await.unwrap();
-        let backend = tx.get_database_backend();
-        let ask = sea_orm::Statement::from_string(backend, own);
-        let row = tx.query_one_raw(ask).await.unwrap().unwrap();
-        let id = row
-            .try_get_by_index::<i32>(0)
-            .map(i64::from)
-            .or_else(|_| row.try_get_by_index::<i64>(0))
-            .unwrap();
+        let id = connection(&tx, own).await;
+        let before = [id, connection(&other, own).await];
+        other.commit().await.unwrap();
         db.read()
             .execute_unprepared(&format!("{end}({id})"))
             .await
             .unwrap();
         tx.commit().await.unwrap_err();
+        let fresh = db.begin().await.unwrap();
+        let fresh_id = connection(&fresh, own).await;
+        assert!(!before.contains(&fresh_id), "an older connection was used");
+        drop(fresh);
         write(db, &after, "kept").await.unwrap();
         assert_eq!(stored(db, &lost).await, None);
         assert_eq!(stored(db, &after).await.as_deref(), Some("kept"));
     }
 }
 
-/// PostgreSQL ends sessions that do nothing in a transaction, where it is told to.
+/// PostgreSQL ends sessions that idle in a transaction if `idle_in_transaction_session_timeout` is set.
 pub(crate) async fn a_transaction_that_idled_too_long_is_told_apart(store: &Store) {
     let db = &store.db;
     if db.engine().to_string() != "PostgreSQL" {

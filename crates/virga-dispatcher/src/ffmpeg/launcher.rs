@@ -1,5 +1,5 @@
-//! ffmpeg is started by our own binary, run anew: it takes limits, enters the sandbox and then
-//! becomes ffmpeg, so that no code runs between `fork` and `exec` in the server.
+//! Our own binary starts ffmpeg: re-executed as a launcher, it sets limits, enters the sandbox and
+//! then becomes ffmpeg, so that no code runs between `fork` and `exec` in the server.
 //!
 //! Its arguments are settings, `--`, and the command. Without a command it enters the sandbox and
 //! prints the layers that hold.

@@ -7,7 +7,7 @@ use virga_media::{Codec, Movie, Sample, check_sample};
 use super::Media;
 use crate::outcome::JobError;
 
-/// Files up to this size are read whole.
+/// Files up to this size are read whole. No single sample that is larger is read at all.
 const WHOLE: u64 = 64 << 20;
 /// As many samples of a larger one, key frames first.
 const SOME: usize = 48;
@@ -24,15 +24,20 @@ pub(super) async fn are_right(
     let Codec::Avc(avc) = &track.codec else {
         return Ok(true);
     };
-    let every = if media.len <= WHOLE {
+    let whole = media.len <= WHOLE;
+    let every = if whole {
         1
     } else {
         track.samples.extent().sync_samples.div_ceil(SOME).max(1)
     };
-    let whole = every == 1 && media.len <= WHOLE;
     let chosen = track.samples.iter().filter(|sample| whole || sample.sync);
     let mut window = Window::default();
     for sample in chosen.step_by(every) {
+        if u64::from(sample.size) > WHOLE {
+            let size = sample.size;
+            tracing::info!(size, "a sample is too large to be served as it is");
+            return Ok(false);
+        }
         let bytes = window.sample(media, &sample, whole).await?;
         if let Err(fault) = check_sample(&bytes, avc.length_size, sample.sync) {
             let (offset, size) = (sample.offset, sample.size);

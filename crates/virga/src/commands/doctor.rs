@@ -5,6 +5,7 @@ mod ways;
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
+use virga_db::DAMAGE_REMEDY;
 use virga_objects::ObjectError;
 
 use super::say;
@@ -58,8 +59,7 @@ async fn database(config: &Config) -> Finding {
     };
     match look.await {
         Ok((_, _, _, damage)) if !damage.is_empty() => Err(format!(
-            "its file is damaged: {}. Stop the site, keep a copy of the file, then restore a \
-             backup or run `sqlite3 virga.sqlite .recover`",
+            "its file is damaged: {}. {DAMAGE_REMEDY}",
             damage.join("; ")
         )),
         Ok((engine, version, pending, _)) => {

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use virga_db::DAMAGE_REMEDY;
+
 use super::{complain, say};
 use crate::{
     cli::Fsck,
@@ -23,10 +25,7 @@ pub(crate) async fn run(config: &Config, options: &Fsck) -> ExitCode {
 async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
     let db = parts::open_database(config, parts::Ask::Now).await?;
     if let [first, ..] = db.quick_check().await?.as_slice() {
-        anyhow::bail!(
-            "the database file is damaged: {first}. Stop the site, keep a copy of the file, then \
-             restore a backup or run `sqlite3 virga.sqlite .recover`"
-        );
+        anyhow::bail!("the database file is damaged: {first}. {DAMAGE_REMEDY}");
     }
     let app = Parts::open(config.clone()).await?.app(db);
     let report = app.fsck(options.repair).await?;

@@ -8,11 +8,13 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
-use virga_testkit::{Person, Role, Site, sha256};
+use virga_testkit::{Answer, Person, Role, Site, sha256};
 
 use crate::{
     VIRGA,
+    admin::administrator,
     faults::{all_is_well, clip, slow_body, virga},
 };
 
@@ -107,6 +109,21 @@ async fn a_disk_that_fills_up_while_a_part_is_synced_refuses_that_part_alone() {
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let mut file = fs::File::create(self.filler()).unwrap();
+        let full = std::io::copy(&mut std::io::repeat(7), &mut file).unwrap_err();
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
     /// `None` where mounting is not permitted.
     fn mount(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).unwrap();
@@ -143,13 +160,7 @@ async fn a_real_disk_that_fills_up_refuses_that_part_alone() {
         return;
     };
     site.start(Role::Serve);
-    let filler = disk.0.join("filler");
-    let fill = || {
-        let mut file = fs::File::create(&filler).unwrap();
-        let full = std::io::copy(&mut std::io::repeat(7), &mut file).unwrap_err();
-        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
-    };
-    fills_up_and_goes_on(site, fill, || fs::remove_file(&filler).unwrap()).await;
+    fills_up_and_goes_on(site, || disk.fill(), || disk.free()).await;
 }
 
 /// The most bytes that any file of the site may have from now on; a write beyond it fails.
@@ -197,23 +208,76 @@ async fn a_commit_that_fails_on_a_full_disk_spoils_no_later_one() {
     limit_files(&site, Some(log.len() + 1000));
     let during = comment(&ann, &video, "during", 20).await;
     assert!(during.len() < 20, "the limit was never met");
+    readiness_says(&ann, |answer| {
+        answer.status == 503 || answer.text() != "ready\n"
+    })
+    .await;
     limit_files(&site, None);
     let after = comment(&ann, &video, "after", 60).await;
     assert_eq!(after.len(), 60, "there is room again");
-    let _ = ann.get("/readyz").await.expect(200);
+    readiness_says(&ann, |answer| answer.text() == "ready\n").await;
 
     site.kill(Role::Serve);
     site.start(Role::Serve);
+    assert_stored(&ann, &video, [during, after].concat()).await;
+}
+
+/// The comments of a video are these, and no others.
+async fn assert_stored(who: &Person, video: &str, mut taken: Vec<String>) {
     let path = format!("/api/v1/videos/{video}/comments?limit=100");
-    let stored = ann.get(&path).await.expect(200).json();
+    let stored = who.get(&path).await.expect(200).json();
     let mut stored: Vec<String> = stored["items"]
         .as_array()
         .unwrap()
         .iter()
         .map(|comment| comment["text"].as_str().unwrap().to_owned())
         .collect();
-    let mut taken = [during, after].concat();
     stored.sort();
     taken.sort();
     assert_eq!(stored, taken);
+}
+
+/// Waits until `/readyz` answers so: it tries to write every few seconds.
+async fn readiness_says(who: &Person, right: impl Fn(&Answer) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = who.get("/readyz").await;
+        if right(&answer) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", answer.text());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_site_on_a_full_disk_refuses_with_507_and_serves_what_it_has() {
+    let mut site = Site::of(VIRGA).build();
+    let Some(disk) = SmallDisk::mount(site.data()) else {
+        eprintln!("not run: mounting a small disk is not permitted here");
+        return;
+    };
+    site.start(Role::Serve);
+    administrator(&site).await;
+    let ann = site.register("ann").await;
+    let video = ann.draft("Full", "private").await;
+    let before = comment(&ann, &video, "before", 3).await;
+    disk.fill();
+    let during = comment(&ann, &video, "during", 20).await;
+    let path = format!("/api/v1/videos/{video}/comments");
+    let refused = ann.post(&path, json!({"text": "no"})).await.expect(507);
+    assert_eq!(refused.code(), "database.full");
+    readiness_says(&ann, |answer| {
+        answer.status == 200 && answer.text().contains("without room")
+    })
+    .await;
+
+    // What can be read is served after a crash too, while there is still no room.
+    site.kill(Role::Serve);
+    site.start(Role::Serve);
+    assert_stored(&ann, &video, [before.clone(), during.clone()].concat()).await;
+    disk.free();
+    let after = comment(&ann, &video, "after", 5).await;
+    assert_eq!(after.len(), 5);
+    assert_stored(&ann, &video, [before, during, after].concat()).await;
 }

@@ -34,7 +34,7 @@ impl Program {
         Ok(Self { path, loader })
     }
 
-    /// Folders beside the program in which its own libraries may be.
+    /// Folders next to the program that may hold its own libraries.
     pub(super) fn libraries(&self) -> Option<PathBuf> {
         let real = self.path.canonicalize().ok()?;
         let folder = real.parent()?;
