@@ -183,6 +183,23 @@ const ACTS: [(&str, &str); 33] = [
     ("input", ""),
 ];
 
+/// Every layer that was not switched off holds, unless the kernel may lack it.
+fn must_hold(layers: &str, switches: &[&str]) {
+    assert!(layers.contains("no new privileges"), "{layers}");
+    let known = cfg!(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    ));
+    if known && !switches.contains(&"syscalls=no") {
+        assert!(layers.contains("system call filter"), "{layers}");
+    }
+    let enabled = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    if enabled.contains("landlock") && !switches.contains(&"landlock=0") {
+        assert!(layers.contains("Landlock"), "{layers}");
+    }
+}
+
 /// What these layers leave open.
 fn open_under(layers: &str) -> BTreeSet<String> {
     let landlock = layers
@@ -240,6 +257,7 @@ fn the_sandbox_holds_what_it_reports_layer_by_layer() {
         ],
     ] {
         let layers = layers(switches);
+        must_hold(&layers, switches);
         let open: BTreeSet<String> = open_under(&layers).intersection(&free).cloned().collect();
         let got = reached(&attack.run(Some(switches), &[]));
         assert_eq!(got, open, "{switches:?}: {layers}");
