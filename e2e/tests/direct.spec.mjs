@@ -7,8 +7,8 @@ import { startBucket } from "../bucket.mjs";
 import { expect, signUp, test as base, untilReady, upload } from "../fixtures.mjs";
 import { play, player } from "../player.mjs";
 
-/** Seconds that an address lives; a viewer gets 2 to 4 of them. */
-const LIFE = 4;
+/** Seconds that an address lives; a viewer gets 4 to 8 of them. */
+const LIFE = 8;
 
 const test = base.extend({
   bucket: [
@@ -86,8 +86,10 @@ test("a private film goes to the bucket and comes from it, past the end of every
   // Each answer of the bucket takes a third of the time that its segment lasts, so that the film comes
   // under several signatures. The browser's own throttle did not always hold.
   await page.route(`${bucket.url}/**`, async (route) => {
+    // Asked at once, answered late: an address may not grow old on the way.
+    const response = await route.fetch();
     await pause(1300);
-    await route.continue();
+    await route.fulfill({ response });
   });
   await page.goto(`/v/${id}`);
   await play(page);

@@ -12,15 +12,19 @@ class World {
   asked = 0;
   fails = false;
   tracks: Record<string, string> = {};
-  readonly addresses = new Addresses("/media/film/urls.json", 10, {
-    now: () => this.time,
-    ask: async (url) => {
-      assert.equal(url, "/media/film/urls.json");
-      this.asked += 1;
-      if (this.fails) throw new Error("away");
-      return { renew_in: 8, tracks: { ...this.tracks } };
-    },
-  });
+  readonly addresses: Addresses;
+
+  constructor(holds = 10) {
+    this.addresses = new Addresses("/media/film/urls.json", holds, {
+      now: () => this.time,
+      ask: async (url) => {
+        assert.equal(url, "/media/film/urls.json");
+        this.asked += 1;
+        if (this.fails) throw new Error("away");
+        return { renew_in: 8, tracks: { ...this.tracks } };
+      },
+    });
+  }
 }
 
 test("an address is kept while it holds and swapped before it ends", async () => {
@@ -28,17 +32,27 @@ test("an address is kept while it holds and swapped before it ends", async () =>
   world.tracks = { "720p": at(2), audio: at(2, "audio") };
   world.addresses.read(playlist("720p"), at(1));
   world.addresses.read(playlist("audio"), at(1, "audio"));
-  world.time = 9000;
+  world.time = 7400;
   assert.equal(world.addresses.swap(at(1)), at(1), "no question, not even a pause");
-  world.time = 9600;
+  world.time = 7600;
   const both = await Promise.all([world.addresses.swap(at(1)), world.addresses.swap(at(1, "audio"))]);
   assert.deepEqual(both, [at(2), at(2, "audio")]);
   assert.equal(world.asked, 1, "one question for all tracks");
-  world.time = 17_000;
+  world.time = 15_500;
   assert.equal(world.addresses.swap(at(1)), at(2));
   world.tracks = { "720p": at(3) };
-  world.time = 17_700;
+  world.time = 15_700;
   assert.equal(await world.addresses.swap(at(1)), at(3));
+});
+
+test("a long-lived address is swapped ten seconds before it ends", async () => {
+  const world = new World(600);
+  world.tracks = { "720p": at(2) };
+  world.addresses.read(playlist("720p"), at(1));
+  world.time = 589_000;
+  assert.equal(world.addresses.swap(at(1)), at(1));
+  world.time = 590_500;
+  assert.equal(await world.addresses.swap(at(1)), at(2));
 });
 
 test("what has another object behind it, or no address at all, is left as it is", async () => {

@@ -12,8 +12,10 @@ export interface Deps {
   now(): number;
 }
 
-/** So much sooner than it would have to be. */
-const AHEAD = 500;
+/** An address is swapped this share of its time, and at most this long, before it ends: a request may
+ * wait for a connection, or travel slowly, before the bucket reads its date. */
+const SPARE_SHARE = 0.25;
+const SPARE_MOST = 10_000;
 /** After a question that nobody answered the old addresses may hold for a while yet. */
 const AGAIN = 3000;
 
@@ -22,6 +24,7 @@ const object = (url: string) => new URL(url).pathname.split("/").slice(-2).join(
 
 export class Addresses {
   readonly #from: string;
+  /** Milliseconds after which an address from a playlist is swapped. */
   readonly #holds: number;
   readonly #deps: Deps;
   /** The track of each address that a playlist named. */
@@ -32,7 +35,7 @@ export class Addresses {
   /** `holds`: seconds for which what a playlist names holds at least. */
   constructor(from: string, holds: number, deps: Deps) {
     this.#from = from;
-    this.#holds = holds * 1000;
+    this.#holds = holds * 1000 - Math.min(SPARE_MOST, holds * 1000 * SPARE_SHARE);
     this.#deps = deps;
   }
 
@@ -41,7 +44,7 @@ export class Addresses {
     const track = /\/([^/]+)\/index\.m3u8(?:$|\?)/.exec(playlist)?.[1];
     if (!track || !url || !/^https?:/.test(url)) return;
     this.#tracks.set(url, track);
-    this.#now.set(track, { url, until: this.#deps.now() + this.#holds - AHEAD });
+    this.#now.set(track, { url, until: this.#deps.now() + this.#holds });
   }
 
   /** The address to ask in place of one that a playlist named; itself at once where it holds. */
