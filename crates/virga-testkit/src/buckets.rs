@@ -4,13 +4,15 @@
 
 use anyhow::{Context, ensure};
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::servers::{Begun, begin, command, end, ordinary_user};
+use crate::{
+    ports::free_ports,
+    servers::{Begun, begin, command, end, ordinary_user},
+};
 
 /// The one account of the server.
 const ACCESS_KEY: &str = "virga-test";
@@ -54,7 +56,7 @@ impl BucketServer {
         if std::fs::hard_link(&kept, &program).is_err() {
             std::fs::copy(&kept, &program)?;
         }
-        let ports = free_ports()?;
+        let ports = free_ports();
         let (id, waiting) = spawn(folder.path(), ports)?;
         let server = Self {
             ports,
@@ -360,18 +362,6 @@ fn client() -> anyhow::Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().no_proxy();
     Ok(builder.timeout(Duration::from_secs(5)).build()?)
-}
-
-/// Ports that are free now, all of them different.
-fn free_ports() -> anyhow::Result<[u16; 8]> {
-    let mut held = Vec::new();
-    let mut ports = [0; 8];
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 /// Where `scripts/need test` keeps the program.

@@ -10,6 +10,7 @@ mod fault;
 mod hostile;
 pub mod large;
 mod person;
+mod ports;
 mod redis;
 mod second;
 mod servers;
@@ -22,10 +23,11 @@ pub use cluster::{Cluster, ROLES};
 pub use fault::{Fault, FaultyLine};
 pub use hostile::{Targets, intruder, without_sandbox};
 pub use person::{Answer, Person};
+pub use ports::free_port;
 pub use redis::RedisServer;
 pub use second::SecondBucketServer;
 pub use servers::{Sql, SqlServer};
-pub use site::{Role, Site, SiteBuilder, free_port};
+pub use site::{Role, Site, SiteBuilder};
 
 /// SHA-256, hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
