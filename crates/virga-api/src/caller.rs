@@ -5,7 +5,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{Method, request::Parts};
+use http::{HeaderMap, Method, header, request::Parts};
 use std::{net::IpAddr, time::Duration};
 use tracing::Instrument;
 use virga_app::hash_token;
@@ -50,6 +50,12 @@ impl Caller {
             Some(id) => format!("u:{id}"),
             None => format!("a:{}", self.address.bucket()),
         }
+    }
+
+    /// What the browser or program calls itself.
+    pub(crate) fn device(headers: &HeaderMap) -> &str {
+        let agent = headers.get(header::USER_AGENT);
+        agent.and_then(|it| it.to_str().ok()).unwrap_or_default()
     }
 
     /// The address as limits see it.

@@ -44,8 +44,17 @@ pub struct LimitsConfig {
     pub failed_sign_ins_per_name: u32,
     /// Failed sign-ins in five minutes from one address.
     pub failed_sign_ins_per_address: u32,
+    /// Failed sign-ins in five minutes for one name, from all addresses at which it was not signed
+    /// in before.
+    pub failed_sign_ins_by_strangers: u32,
     /// New accounts an hour from one address.
     pub sign_ups_per_hour: u32,
+    /// Videos without a file that one account may have.
+    pub drafts_per_user: u64,
+    /// Comments an hour of one account.
+    pub comments_per_hour: u32,
+    /// Bytes of titles, descriptions and comments that one account may write an hour.
+    pub text_bytes_per_hour: u32,
     /// Largest file, bytes.
     pub upload_max: u64,
     /// Bytes that one account may keep.
@@ -60,7 +69,11 @@ impl Default for LimitsConfig {
             burst_seconds: 3,
             failed_sign_ins_per_name: 15,
             failed_sign_ins_per_address: 60,
+            failed_sign_ins_by_strangers: 100,
             sign_ups_per_hour: 30,
+            drafts_per_user: 100,
+            comments_per_hour: 600,
+            text_bytes_per_hour: 1 << 20,
             upload_max: 100 << 30,
             quota_per_user: 1 << 40,
         }

@@ -76,7 +76,7 @@ fn refusals(operation: &mut Operation, safe: bool, open: bool) {
     let body = operation.request_body.is_some();
     let causes: [(bool, &[u16]); 6] = [
         (true, &[429, 503]),
-        (body, &[400, 413, 415, 422]),
+        (body, &[400, 413, 415, 422, 507]),
         (lies_in(&ParameterIn::Query), &[400]),
         (lies_in(&ParameterIn::Path), &[404]),
         // Another site's page, or an account that may not.

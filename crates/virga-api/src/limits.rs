@@ -4,7 +4,7 @@
 use std::{fmt::Debug, hash::Hash, net::IpAddr, time::Duration};
 use virga_app::hash_token;
 use virga_cache::Cache;
-use virga_core::{Result, Timestamp};
+use virga_core::{Result, Timestamp, UserId};
 use virga_http::limit::{Limit, too_many};
 
 use crate::{
@@ -23,8 +23,16 @@ pub(crate) struct Limits {
     pub(crate) reads: Shared<Limit<String>>,
     pub(crate) writes: Shared<Limit<String>>,
     pub(crate) sign_ups: Shared<Limit<IpAddr>>,
+    /// Comments written, by account.
+    pub(crate) comments: Shared<Limit<UserId>>,
+    /// Bytes of titles, descriptions and comments, by account.
+    pub(crate) text: Shared<Limit<UserId>>,
     pub(crate) by_name: Shared<Failures<(IpAddr, String)>>,
     pub(crate) by_address: Shared<Failures<IpAddr>>,
+    /// By the /48 of an IPv6 address.
+    pub(crate) by_network: Shared<Failures<IpAddr>>,
+    /// By name, from addresses at which it was not signed in before.
+    pub(crate) by_strangers: Shared<Failures<String>>,
 }
 
 impl Limits {
@@ -41,8 +49,28 @@ impl Limits {
             reads: shared(cache, Limit::per_second("rate.reads", reads, burst)),
             writes: shared(cache, Limit::per_second("rate.writes", writes, burst)),
             sign_ups: shared(cache, Limit::per_window("rate.sign-ups", sign_ups, HOUR)),
+            comments: shared(
+                cache,
+                Limit::per_window("rate.comments", config.comments_per_hour, HOUR),
+            ),
+            text: shared(
+                cache,
+                Limit::per_window("rate.text", config.text_bytes_per_hour, HOUR),
+            ),
             by_name: shared(cache, Failures::new("name", name, FIVE_MINUTES)),
             by_address: shared(cache, Failures::new("address", address, FIVE_MINUTES)),
+            by_network: shared(
+                cache,
+                Failures::new("network", address.saturating_mul(4), FIVE_MINUTES),
+            ),
+            by_strangers: shared(
+                cache,
+                Failures::new(
+                    "strangers",
+                    config.failed_sign_ins_by_strangers,
+                    FIVE_MINUTES,
+                ),
+            ),
         }
     }
 
@@ -56,6 +84,8 @@ impl Limits {
         self.reads.local.shrink();
         self.writes.local.shrink();
         self.sign_ups.local.shrink();
+        self.comments.local.shrink();
+        self.text.local.shrink();
     }
 }
 
@@ -79,12 +109,18 @@ fn key(counter: &str, of: &impl Debug) -> String {
 impl<K: Hash + Eq + Clone + Debug + Send + Sync> Shared<Limit<K>> {
     /// Takes one; refuses with the seconds to wait.
     pub(crate) async fn take(&self, of: &K) -> Result<()> {
-        self.local.take(of)?;
+        self.take_many(of, 1).await
+    }
+
+    /// Takes so many at once; refuses with the seconds to wait.
+    pub(crate) async fn take_many(&self, of: &K, count: u32) -> Result<()> {
+        self.local.take_many(of, count)?;
         if !self.cache.answers() {
             return Ok(());
         }
         let (code, gap, most) = (self.local.code(), self.local.gap(), self.local.most());
-        match self.cache.take_paced(&key(code, of), gap, most).await {
+        let key = key(code, of);
+        match self.cache.take_paced(&key, count, gap, most).await {
             Some(wait) => Err(too_many(code, wait)),
             None => Ok(()),
         }

@@ -25,6 +25,9 @@ const LEAST: usize = 32;
 pub struct Passwords {
     permits: Arc<Semaphore>,
     queue: FairPool,
+    /// For addresses at which the account was signed in before: strangers who fill the queue do not
+    /// hold them up.
+    known: (Arc<Semaphore>, FairPool),
     /// Verified against where there is no such account, so that both cases take the same time.
     decoy: Arc<str>,
 }
@@ -51,6 +54,7 @@ impl Passwords {
         Ok(Self {
             permits: Arc::new(Semaphore::new(cores)),
             queue: FairPool::new((places * cores).max(LEAST)),
+            known: (Arc::new(Semaphore::new(1)), FairPool::new(LEAST)),
             decoy,
         })
     }
@@ -59,44 +63,47 @@ impl Passwords {
     async fn queued<T: Send + 'static>(
         &self,
         holder: IpAddr,
+        known: bool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let place = self.queue.take(holder).ok_or_else(busy)?;
+        let (permits, queue) = if known {
+            (&self.known.0, &self.known.1)
+        } else {
+            (&self.permits, &self.queue)
+        };
+        let place = queue.take(holder).ok_or_else(busy)?;
         let turn = tokio::select! {
-            turn = self.turn() => turn?,
+            turn = turn(permits) => turn?,
             () = place.revoked() => return Err(busy()),
         };
         drop(place);
         run(turn, work).await
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = Arc::clone(&self.permits).acquire_owned().await;
-        turn.map_err(Failure::internal)
-    }
-
     /// The PHC string of a new password, for someone who is signed in.
     pub async fn hash(&self, password: String) -> Result<String> {
-        run(self.turn().await?, move || hash_now(&password)).await?
+        run(turn(&self.permits).await?, move || hash_now(&password)).await?
     }
 
     /// The PHC string of a new password, for an address; refuses where too many wait.
     pub async fn hash_for(&self, holder: IpAddr, password: String) -> Result<String> {
-        self.queued(holder, move || hash_now(&password)).await?
+        self.queued(holder, false, move || hash_now(&password))
+            .await?
     }
 
     /// Whether the password is the one of `hash`; `None` takes as long and is never right. Refuses
-    /// where too many wait.
+    /// where too many wait. `known`: the account was signed in from this address before.
     pub async fn verify(
         &self,
         holder: IpAddr,
+        known: bool,
         password: String,
         hash: Option<String>,
     ) -> Result<bool> {
-        let known = hash.is_some();
+        let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         let right = self
-            .queued(holder, move || {
+            .queued(holder, known, move || {
                 PasswordHash::new(&hash).is_ok_and(|parsed| {
                     hasher()
                         .verify_password(password.as_bytes(), &parsed)
@@ -104,8 +111,13 @@ impl Passwords {
                 })
             })
             .await?;
-        Ok(right && known)
+        Ok(right && exists)
     }
+}
+
+async fn turn(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let turn = Arc::clone(permits).acquire_owned().await;
+    turn.map_err(Failure::internal)
 }
 
 /// The work holds its turn to its end, also when nobody waits for it any more.

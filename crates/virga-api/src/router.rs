@@ -13,7 +13,9 @@ use virga_http::{Error, Json};
 
 use crate::{
     ApiState, caller, document, events, reference,
-    routes::{accounts, admin, comments, hooks, internal, playback, sitemap, uploads, videos},
+    routes::{
+        accounts, admin, comments, hooks, internal, playback, sessions, sitemap, uploads, videos,
+    },
 };
 
 /// JSON bodies are small; what people write has its own bounds beneath this.
@@ -24,8 +26,13 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::site))
         .routes(routes!(accounts::set_up))
         .routes(routes!(accounts::register))
-        .routes(routes!(accounts::sign_in, accounts::sign_out_everywhere))
-        .routes(routes!(accounts::sign_out))
+        .routes(routes!(
+            sessions::list_sessions,
+            sessions::sign_in,
+            sessions::sign_out_everywhere
+        ))
+        .routes(routes!(sessions::sign_out))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(accounts::who_am_i))
         .routes(routes!(accounts::change_password))
         .routes(routes!(accounts::user))

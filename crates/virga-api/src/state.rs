@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
 use virga_cache::Cache;
-use virga_core::{Live, Result, keys::KeyRing};
+use virga_core::{Live, Result, UserId, keys::KeyRing};
 use virga_db::{changes::Ended, videos};
 use virga_http::fair::FairPool;
 use virga_objects::Delivery;
@@ -114,6 +114,18 @@ impl ApiState {
 }
 
 impl ApiState {
+    /// Counts what an account is about to write; refuses where that is too much in an hour, or the
+    /// database's disk nearly full.
+    pub(crate) async fn accept_text(&self, user: UserId, texts: &[&str]) -> Result<()> {
+        let bytes = texts.iter().map(|text| text.len()).sum::<usize>();
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.app.check_room_for_text().await?;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.limits().text.take_many(&user, bytes).await
+    }
+
     /// Sessions were ended here: copies of them end now, and other replicas hear at once.
     pub(crate) fn ended(&self, end: Ended) {
         self.feed.ends.ended_here(end);

@@ -54,6 +54,7 @@ impl App {
         let video = video
             .filter(|video| video.owner == file.user && video.deleted_at.is_none())
             .ok_or_else(|| Failure::not_found("video"))?;
+        self.check_not_blocked(file.user).await?;
         upload::check_empty(&video)?;
         let now = self.clock.now();
         let row = UploadRow {

@@ -5,11 +5,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
 use virga_core::{Result, VideoId, presentation::Presentation};
-use virga_db::{TrackBytes, TrackRow, VideoRow, jobs, tracks, uploads, videos};
+use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, videos};
 use virga_media::TrackTable;
 use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};
 
-use crate::App;
+use crate::{App, Look};
 
 /// Younger than this may belong to work that is under way.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -40,6 +40,8 @@ pub enum Class {
     StalePresentation,
     /// A lease ended long ago and nobody took the job up.
     StuckJob,
+    /// An object's bytes are not those that were stored.
+    DamagedObject,
 }
 
 /// One thing that is wrong.
@@ -71,6 +73,8 @@ pub struct Report {
     pub videos: u64,
     /// Objects looked at.
     pub objects: u64,
+    /// Bytes read and compared.
+    pub bytes: u64,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -92,8 +96,15 @@ impl Report {
 }
 
 impl App {
-    /// Looks at everything; with `repair` puts right what can be put right without guessing.
-    pub async fn fsck(&self, repair: bool) -> Result<Report> {
+    /// Looks at everything; with `repair` puts right what can be put right without guessing. `deep`
+    /// reads every byte, and with `repair` makes anew what is derived from a whole source.
+    /// `progress` hears of each video that was read.
+    pub async fn fsck(
+        &self,
+        repair: bool,
+        deep: bool,
+        mut progress: impl FnMut(&Report),
+    ) -> Result<Report> {
         let mut report = Report::default();
         let mut after = String::new();
         loop {
@@ -101,13 +112,52 @@ impl App {
             let Some(last) = rows.last() else { break };
             after = last.id.to_string();
             for row in rows {
+                if deep {
+                    self.read_video(&row, repair, &mut report).await?;
+                    progress(&report);
+                }
                 self.check_video(row, repair, &mut report).await?;
             }
         }
         self.check_strangers(repair, &mut report).await?;
         self.check_sessions(repair, &mut report).await?;
         self.check_jobs(&mut report).await?;
+        if !deep {
+            self.report_damage(&mut report).await?;
+        }
         Ok(report)
+    }
+
+    /// Reads every object of a video. What is derived from the source is made anew where the source
+    /// is whole.
+    async fn read_video(&self, row: &VideoRow, repair: bool, report: &mut Report) -> Result<()> {
+        if row.deleted_at.is_some() {
+            return Ok(());
+        }
+        let mut lost = Vec::new();
+        let mut whole_source = row.source_key.is_some();
+        for key in self.lasting_objects(row).await? {
+            let look = self.look_at(&key, |_| std::future::ready(())).await?;
+            report.bytes += look.bytes();
+            let detail = match look {
+                Look::Damaged(detail) => detail,
+                Look::Gone => "it is gone".to_owned(),
+                Look::Sound(_) | Look::Noted(_) => continue,
+            };
+            whole_source &= key.class() != ObjectClass::Source;
+            lost.push((key, detail));
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let remake = repair && whole_source && !jobs::any_open(self.db.read(), row.id).await?;
+        if remake {
+            self.remake_video(row.id).await?;
+        }
+        for (key, detail) in lost {
+            report.add(Class::DamagedObject, key, detail, remake);
+        }
+        Ok(())
     }
 
     async fn check_video(
@@ -149,9 +199,19 @@ impl App {
         Ok(())
     }
 
+    /// What the background check found.
+    async fn report_damage(&self, report: &mut Report) -> Result<()> {
+        for row in digests::damaged(self.db.read(), PAGE).await? {
+            let detail = row.damage.unwrap_or_default();
+            report.add(Class::DamagedObject, row.key, detail, false);
+        }
+        Ok(())
+    }
+
     async fn orphan(&self, key: &MediaKey, repair: bool, report: &mut Report) -> Result<()> {
         if repair {
             self.store.delete(key).await?;
+            digests::remove(self.db.write(), key.as_str()).await?;
         }
         report.add(
             Class::OrphanObject,
@@ -300,6 +360,7 @@ impl App {
             let keys = known.as_ref().and_then(|(_, keys)| keys.as_ref());
             if keys.is_some_and(|keys| !keys.contains(object.key.as_str())) {
                 self.store.delete(&object.key).await?;
+                digests::remove(self.db.write(), object.key.as_str()).await?;
                 removed += 1;
             }
         }
@@ -371,7 +432,7 @@ fn presentation_key(id: VideoId) -> String {
 }
 
 /// Keys that rows of a video point at.
-fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<String> {
+pub(crate) fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<String> {
     let mut keys: HashSet<String> = [&row.source_key, &row.poster_key, &row.fallback_key]
         .into_iter()
         .flatten()

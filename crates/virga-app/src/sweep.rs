@@ -60,7 +60,7 @@ impl App {
             Err(ObjectError::NoSession(_)) => 0,
             Err(other) => return Err(other.into()),
         };
-        if self.is_whole(row, held).await? {
+        if self.is_whole(row, held).await? && !self.is_blocked(row.user).await? {
             self.complete_upload(row.id).await?;
         }
         Ok(())
@@ -71,6 +71,10 @@ impl App {
     async fn sweep_upload(&self, row: &UploadRow) -> Result<()> {
         if row.state == UploadState::Completing {
             self.complete_upload(row.id).await?;
+            return Ok(());
+        }
+        if self.is_blocked(row.user).await? {
+            self.expire_upload(row).await?;
             return Ok(());
         }
         let held = match self.sessions.list_parts(row.id).await {

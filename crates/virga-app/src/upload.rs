@@ -4,12 +4,17 @@
 use std::time::Duration;
 use virga_core::{
     Failure, Kind, Result, UploadId, UserId, VideoId,
+    digest::Digest,
     job::JobKind,
     permission::{Action, Viewer, sign_in},
     text,
     upload::{UploadState, part_size},
 };
-use virga_db::{DbError, Tx, UploadRow, VideoRow, accounts, jobs, retried, uploads, videos};
+use virga_db::{
+    DbError, Tx, UploadRow, VideoRow, accounts,
+    digests::{self, DigestRow},
+    jobs, retried, uploads, videos,
+};
 use virga_objects::{MediaKey, ObjectError};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
@@ -173,6 +178,10 @@ impl App {
         if row.state == UploadState::Stored {
             return Ok(row);
         }
+        // What was begun while its account was in good standing is brought to its end.
+        if row.state != UploadState::Completing {
+            self.check_not_blocked(row.user).await?;
+        }
         if !retried(|| self.lease_completion(&row)).await? {
             let row = self.upload_row(id).await?;
             return match row.state {
@@ -206,6 +215,20 @@ impl App {
         }
     }
 
+    /// Refuses what an account may not do that was blocked after it got the address for it.
+    pub(crate) async fn check_not_blocked(&self, user: UserId) -> Result<()> {
+        if !self.is_blocked(user).await? {
+            return Ok(());
+        }
+        let detail = "This account is blocked. Ask an administrator of this site.";
+        Err(Failure::new(Kind::Forbidden, "account.blocked", detail))
+    }
+
+    pub(crate) async fn is_blocked(&self, user: UserId) -> Result<bool> {
+        let row = accounts::by_id(self.db.read(), user).await?;
+        Ok(row.is_some_and(|row| row.blocked_at.is_some()))
+    }
+
     /// A bucket's service says that this object stands. A hint: whether it does is looked at, and what
     /// follows is what its client would ask for.
     pub async fn object_reported(&self, key: &MediaKey) -> Result<UploadRow> {
@@ -236,6 +259,8 @@ impl App {
 
     /// Lets the store assemble the parts; holds the lease as long as that takes.
     async fn assemble(&self, row: &UploadRow, key: &MediaKey) -> Result<(), ObjectError> {
+        let held = self.sessions.list_parts(row.id).await.ok();
+        let digest = held.and_then(|held| Self::digest_of_parts(row, &held));
         let completing = async {
             let parts = self.sessions.complete(row.id, key, row.size, row.part_size);
             match parts.await {
@@ -256,8 +281,27 @@ impl App {
             }
         };
         tokio::select! {
-            done = completing => done,
+            done = completing => done?,
             never = holding => never,
+        }
+        if let Some(digest) = digest {
+            self.note_source_digest(row, digest).await;
+        }
+        Ok(())
+    }
+
+    /// Without it the file's first reader takes it.
+    async fn note_source_digest(&self, row: &UploadRow, digest: Digest) {
+        let noted = DigestRow {
+            key: row.object_key.clone(),
+            video: row.video,
+            digest,
+            verified: true,
+            checked_at: self.clock.now(),
+            damage: None,
+        };
+        if let Err(error) = digests::put(self.db.write(), &noted).await {
+            tracing::warn!(%error, upload.id = %row.id, "noting a file's digest failed");
         }
     }
 

@@ -7,7 +7,7 @@ use std::{sync::LazyLock, time::Duration};
 use crate::{Cache, millis};
 
 /// One every `gap`, saved up to `most`: the key holds when what was taken is paid off (GCRA).
-/// Microseconds: gap, most × gap. Answers the time to wait, 0: taken.
+/// Microseconds: count × gap, most × gap. Answers the time to wait, 0: taken.
 static PACED: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local t = redis.call('TIME')
@@ -47,11 +47,18 @@ static RETURNED: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl Cache {
-    /// Takes one of those that come every `gap` and are saved up to `most`. The time to wait where
-    /// there is none; `None`: taken, or not known.
-    pub async fn take_paced(&self, key: &str, gap: Duration, most: u32) -> Option<Duration> {
+    /// Takes `count` of those that come every `gap` and are saved up to `most`. The time to wait
+    /// where there are too few; `None`: taken, or not known.
+    pub async fn take_paced(
+        &self,
+        key: &str,
+        count: u32,
+        gap: Duration,
+        most: u32,
+    ) -> Option<Duration> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let arguments = [micros(gap), micros(gap.saturating_mul(most))];
+        let taken = gap.saturating_mul(count.min(most));
+        let arguments = [micros(taken), micros(gap.saturating_mul(most))];
         let wait = self.run(&PACED, key, &arguments).await?;
         (wait > 0).then(|| Duration::from_micros(wait))
     }

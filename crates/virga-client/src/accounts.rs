@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::Method;
-use virga_core::wire::{Changes, Credentials, Me, PasswordChange, Session, Setup, Site, User};
+use virga_core::wire::{
+    Changes, Credentials, Me, PasswordChange, Session, SessionInfo, Setup, Site, User,
+};
 
 use crate::{ApiCaller, Result, call::encode};
 
@@ -39,6 +41,17 @@ impl ApiCaller {
     /// `DELETE /sessions`: every session of the account, this one included.
     pub async fn sign_out_everywhere(&self) -> Result<()> {
         self.act(Method::DELETE, "/sessions").await
+    }
+
+    /// `GET /sessions`.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>> {
+        self.get("/sessions").await
+    }
+
+    /// `DELETE /sessions/{id}`.
+    pub async fn end_session(&self, id: &str) -> Result<()> {
+        self.act(Method::DELETE, &format!("/sessions/{}", encode(id)))
+            .await
     }
 
     /// `PUT /users/me/password`.

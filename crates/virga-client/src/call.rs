@@ -39,6 +39,7 @@ impl fmt::Debug for Caller {
 pub struct ApiCaller {
     service: Service,
     caller: Caller,
+    device: Option<HeaderValue>,
 }
 
 impl fmt::Debug for ApiCaller {
@@ -49,7 +50,18 @@ impl fmt::Debug for ApiCaller {
 
 impl ApiCaller {
     pub(crate) fn new(service: Service, caller: Caller) -> Self {
-        Self { service, caller }
+        Self {
+            service,
+            caller,
+            device: None,
+        }
+    }
+
+    /// The viewer's browser, by its own `User-Agent`: named in the list of an account's sessions.
+    #[must_use]
+    pub fn with_device(mut self, device: Option<HeaderValue>) -> Self {
+        self.device = device;
+        self
     }
 
     /// For whom the calls are made.
@@ -142,6 +154,9 @@ impl ApiCaller {
             .header(header::ACCEPT, "application/json");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(device) = &self.device {
+            request = request.header(header::USER_AGENT, device);
         }
         if let Some(token) = &self.caller.token {
             // A cookie that cannot stand in a header is no session: the call goes out without.

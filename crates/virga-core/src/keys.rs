@@ -103,6 +103,12 @@ impl KeyRing {
         ring
     }
 
+    /// A name for something that only this site can tell it by, such as a network in a row. A new
+    /// first key gives everything a new name.
+    pub fn blind(&self, purpose: &str, fields: &[&str]) -> String {
+        self.sign(purpose, fields).1
+    }
+
     fn sign(&self, purpose: &str, fields: &[&str]) -> (String, String) {
         let key = &self.keys[0];
         (

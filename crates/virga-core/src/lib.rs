@@ -4,6 +4,7 @@
 //! said nowhere else.
 
 mod clock;
+pub mod digest;
 mod entropy;
 mod failure;
 mod id;

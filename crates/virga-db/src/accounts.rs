@@ -169,25 +169,107 @@ pub struct SessionRow {
     pub seen_at: Timestamp,
 }
 
-/// Starts a session.
-pub async fn start_session(
-    c: &impl ConnectionTrait,
-    token_hash: &str,
-    user: UserId,
-    now: Timestamp,
-    expires: Timestamp,
-) -> Result<()> {
+/// A session to start.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    /// Hash of its token.
+    pub token_hash: &'a str,
+    /// Account.
+    pub user: UserId,
+    /// What the browser or program calls itself.
+    pub device: &'a str,
+    /// Where it was started; only the site can tell from what address.
+    pub network: &'a str,
+    /// Ends then at the latest.
+    pub expires: Timestamp,
+}
+
+/// Starts a session. Of more than `most` of one account, those unused longest end.
+pub async fn start_session(tx: &Tx, new: &NewSession<'_>, now: Timestamp, most: u64) -> Result<()> {
     let model = session::ActiveModel {
-        token_hash: Set(token_hash.to_owned()),
-        user_id: Set(user.to_string()),
+        token_hash: Set(new.token_hash.to_owned()),
+        user_id: Set(new.user.to_string()),
         created_at: Set(now.0),
         seen_at: Set(now.0),
-        expires_at: Set(expires.0),
+        expires_at: Set(new.expires.0),
+        device: Set(Some(short_line(new.device))),
+        network: Set(Some(new.network.to_owned())),
     };
     session::Entity::insert(model)
-        .exec_without_returning(c)
+        .exec_without_returning(tx)
         .await?;
+    let surplus = session::Entity::find()
+        .filter(session::Column::UserId.eq(new.user.to_string()))
+        .order_by_desc(session::Column::SeenAt)
+        .order_by_desc(session::Column::CreatedAt)
+        .offset(most)
+        .limit(MOST_ENDED)
+        .all(tx)
+        .await?;
+    for row in surplus {
+        end_session(tx, &row.token_hash, now).await?;
+    }
     Ok(())
+}
+
+/// Sessions that one start ends at most; an account that has more loses them over several.
+const MOST_ENDED: u64 = 200;
+
+fn short_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// A session as its account sees it.
+#[derive(Clone, Debug)]
+pub struct SessionSummary {
+    /// Hash of its token.
+    pub token_hash: String,
+    /// What the browser or program called itself; empty where nobody noted it.
+    pub device: String,
+    /// Started.
+    pub created_at: Timestamp,
+    /// Last used, within a few minutes.
+    pub seen_at: Timestamp,
+}
+
+/// The live sessions of an account, the one used last first.
+pub async fn sessions_of(
+    c: &impl ConnectionTrait,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<SessionSummary>> {
+    let rows = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.to_string()))
+        .filter(session::Column::ExpiresAt.gt(now.0))
+        .order_by_desc(session::Column::SeenAt)
+        .order_by_asc(session::Column::TokenHash)
+        .limit(MOST_ENDED)
+        .all(c)
+        .await?;
+    let summary = |row: session::Model| SessionSummary {
+        token_hash: row.token_hash,
+        device: row.device.unwrap_or_default(),
+        created_at: Timestamp(row.created_at),
+        seen_at: Timestamp(row.seen_at),
+    };
+    Ok(rows.into_iter().map(summary).collect())
+}
+
+/// Whether a live session of the account was started from this network.
+pub async fn knows_network(
+    c: &impl ConnectionTrait,
+    user: UserId,
+    network: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let count = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.to_string()))
+        .filter(session::Column::ExpiresAt.gt(now.0))
+        .filter(session::Column::Network.eq(network))
+        .limit(1)
+        .count(c)
+        .await?;
+    Ok(count > 0)
 }
 
 /// The live session of a token; a blocked account has none.

@@ -4,7 +4,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::{fmt, io, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use virga_core::Timestamp;
 
@@ -20,6 +20,8 @@ pub struct Db {
     readers: DatabaseConnection,
     /// Of the connections that write; on a server of both pools.
     invalidation: Invalidation,
+    /// SQLite's folder.
+    folder: Option<Arc<Path>>,
 }
 
 /// A kind of database.
@@ -81,6 +83,7 @@ impl Db {
             writer: Database::connect(sqlite_writer(file, &invalidation)).await?,
             readers: Database::connect(sqlite(file, READERS)).await?,
             invalidation,
+            folder: file.parent().map(Arc::from),
         })
     }
 
@@ -105,12 +108,26 @@ impl Db {
             writer: Database::connect(options.clone()).await?,
             readers: Database::connect(options).await?,
             invalidation,
+            folder: None,
         })
     }
 
     /// Which it is.
     pub fn engine(&self) -> Engine {
         Engine(self.writer.get_database_backend())
+    }
+
+    /// Bytes that can still be written on the disk of a SQLite file; `None`: a server's disk is not
+    /// ours to see.
+    pub async fn free_space(&self) -> io::Result<Option<u64>> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(None);
+        };
+        let ask = move || {
+            let room = rustix::fs::statvfs(&*folder)?;
+            Ok(Some(room.f_bavail.saturating_mul(room.f_frsize)))
+        };
+        tokio::task::spawn_blocking(ask).await?
     }
 
     /// Asks the server who it is.

@@ -169,6 +169,24 @@ pub(crate) fn add_computed(
     }
 }
 
+/// A short text that rows may lack; a program that does not know it leaves it out.
+pub(crate) fn add_text(
+    backend: DatabaseBackend,
+    table: &str,
+    column: &str,
+    length: u32,
+) -> Vec<String> {
+    let add = format!("ALTER TABLE {table} ADD COLUMN {column} VARCHAR({length}) NULL");
+    match backend {
+        DatabaseBackend::MySql => unless_there(&columns_named(table, column), &add),
+        DatabaseBackend::Postgres => {
+            vec![add.replacen("ADD COLUMN", "ADD COLUMN IF NOT EXISTS", 1)]
+        }
+        // Its migrations are undone whole: none is met half done.
+        _ => vec![add],
+    }
+}
+
 /// An index on a table that stands.
 pub(crate) fn add_index(
     backend: DatabaseBackend,

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod comment;
+pub mod digest;
 pub mod job;
 pub mod migration;
 pub mod position;

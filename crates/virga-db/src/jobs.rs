@@ -1,5 +1,7 @@
 //! Job rows: enqueue in the caller's transaction, claim under a lease, heartbeat, finish by fence.
 
+mod turns;
+
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
@@ -63,14 +65,11 @@ pub struct Claim<'a> {
     pub now: Timestamp,
 }
 
-/// Leases the most urgent due job. A job whose worker died is due again when its lease ended; one
+/// Leases the due job whose turn it is. A job whose worker died is due again when its lease ended; one
 /// that used up its tries is handed out once more, for its worker to clear up and give it up.
 pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
     retried(|| take(db, claim)).await
 }
-
-/// How many due jobs a worker looks at: more than workers ask in the same moment.
-const CANDIDATES: u64 = 32;
 
 /// The longest that a job other than a purge is put off: pauses between tries are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -95,18 +94,7 @@ async fn take(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
     let tx = db.begin().await?;
     let now = claim.now;
     let due = due(now);
-    let candidates: Vec<i64> = job::Entity::find()
-        .select_only()
-        .column(C::Id)
-        .filter(due.clone())
-        .filter(C::Kind.is_in(claim.kinds.iter().map(|kind| kind.as_str())))
-        .order_by_desc(C::Priority)
-        .order_by_asc(C::RunAt)
-        .order_by_asc(C::Id)
-        .limit(CANDIDATES)
-        .into_tuple()
-        .all(&tx)
-        .await?;
+    let candidates = turns::next(&tx, claim, &due).await?;
     for id in candidates {
         // Locked one by one: a server that sorts the due ones would lock them all, and every other
         // worker would find nothing. Whoever is a moment faster has it; look at the next.

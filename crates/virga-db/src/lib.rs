@@ -10,6 +10,7 @@ pub mod comments;
 mod connect;
 mod damage;
 mod dialect;
+pub mod digests;
 mod entity;
 mod error;
 pub mod jobs;

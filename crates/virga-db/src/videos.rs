@@ -2,8 +2,8 @@
 //! (`presentation_version`, `epoch`).
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use virga_core::{
     Timestamp, UserId, VideoId,
@@ -16,6 +16,7 @@ use virga_core::{
 use crate::{
     Result, Tx, VideoRow, changes,
     dialect::sum_of,
+    digests,
     entity::{comment, video, view_mark},
     jobs, positions,
     rows::{short, signed},
@@ -315,6 +316,7 @@ pub async fn restore(tx: &Tx, id: VideoId, now: Timestamp) -> Result<bool> {
 /// Removes a video with all its rows but the purge's own job.
 pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
     tracks::remove(tx, id).await?;
+    digests::remove_all(tx, id).await?;
     positions::remove(tx, id).await?;
     uploads::remove(tx, id).await?;
     jobs::remove(tx, id).await?;
@@ -341,6 +343,16 @@ pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64
         .one(c)
         .await?;
     Ok(crate::rows::unsigned(sum.unwrap_or(0)))
+}
+
+/// How many videos of an account wait for a file.
+pub async fn count_drafts(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
+    Ok(video::Entity::find()
+        .filter(C::OwnerId.eq(owner.to_string()))
+        .filter(C::SourceKey.is_null())
+        .filter(C::DeletedAt.is_null())
+        .count(c)
+        .await?)
 }
 
 /// Videos that were deleted for ever and wait for their purge.

@@ -77,9 +77,7 @@ impl<'a> Session<'a> {
             arguments.words("-noaccurate_seek");
             arguments.pair("-ss", format!("{:.3}", seek.as_secs_f64()));
         }
-        if self.config.threads > 0 {
-            arguments.pair("-threads", self.config.threads);
-        }
+        arguments.pair("-threads", self.config.threads());
         arguments.pair("-i", INPUT);
         arguments
     }

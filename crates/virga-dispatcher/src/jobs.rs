@@ -20,6 +20,14 @@ use crate::{
 
 /// Does one try of a job.
 pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
+    let mut done = run(work).await?;
+    if let Done::Written(outcome) = &mut done {
+        outcome.digests = work.lease.digests.take();
+    }
+    Ok(done)
+}
+
+async fn run(work: Work<'_>) -> Result<Done, JobError> {
     match work.job.kind {
         JobKind::Probe => probe::run(&work).await,
         JobKind::Package => package::run(&work).await,

@@ -4,6 +4,7 @@
 //! writes that in one transaction, by fence. Nothing of a job that was lost in between is seen.
 
 mod config;
+mod digests;
 mod ffmpeg;
 mod jobs;
 mod lanes;
@@ -12,6 +13,7 @@ mod media;
 mod outcome;
 mod pack;
 mod scratch;
+mod scrub;
 mod state;
 mod work;
 
@@ -41,6 +43,7 @@ pub async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
         sweep.await;
         drop(vital);
     });
+    tasks.spawn(scrub::run(dispatcher.clone(), stop.clone()));
     lease::run(&dispatcher, &stop).await;
     tasks.close();
     tasks.wait().await;

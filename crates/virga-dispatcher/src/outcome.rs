@@ -2,10 +2,14 @@
 //! once, a store or database that does not answer is tried again.
 
 use std::time::Duration;
-use virga_core::{Failure, Timestamp, VideoId, job::JobKind, reason::Reason, wire::Effect};
+use virga_core::{
+    Failure, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
+};
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
 use virga_objects::{InvalidKey, MediaKey, ObjectError};
+
+use crate::digests;
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) shape: Option<videos::Shape>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
+    /// Digests of the objects, added by the lease loop.
+    pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Jobs to enqueue.
     pub(crate) next: Vec<JobKind>,
     /// How long they wait.
@@ -99,6 +105,7 @@ impl Outcome {
         if self.presents() {
             videos::bump(tx, video, Effect::Add, now).await?;
         }
+        digests::note(tx, &self.digests, now).await?;
         for kind in &self.next {
             jobs::enqueue(tx, *kind, video, now.plus(self.pause), now).await?;
         }

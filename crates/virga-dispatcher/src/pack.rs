@@ -22,7 +22,6 @@ pub(crate) async fn put_jit(
     name: String,
     planned: PlannedTrack,
 ) -> Result<TrackRow, JobError> {
-    let store = &work.app().store;
     let (table_key, samples_key) = (work.table_key(&name)?, work.samples_key(&name)?);
     let row = TrackRow {
         bytes: TrackBytes::Source {
@@ -33,8 +32,8 @@ pub(crate) async fn put_jit(
     };
     let table = Bytes::from(planned.table.to_json());
     tokio::try_join!(
-        store.put(&samples_key, planned.samples.into()),
-        store.put(&table_key, table),
+        work.put(&samples_key, planned.samples.into()),
+        work.put(&table_key, table),
     )?;
     Ok(row)
 }
@@ -87,9 +86,9 @@ impl Packed {
 
     /// Writes the CMAF object out of `media` and then the table that says where its segments are.
     pub(crate) async fn put(self, work: &Work<'_>, media: &Media) -> Result<TrackRow, JobError> {
-        let store = &work.app().store;
+        check_room(work, self.table.object_len()).await?;
         let object_key = work.track_key(&self.name)?;
-        let mut writer = store.writer(&object_key).await?;
+        let mut writer = work.writer(&object_key).await?;
         self.write(work, media, &mut *writer).await?;
         let written = writer.commit().await?;
         if written != self.table.object_len() {
@@ -102,8 +101,7 @@ impl Packed {
             bytes: TrackBytes::Object(object_key.to_string()),
             ..row(work, self.name, self.rank, &self.table, &table_key)
         };
-        store
-            .put(&table_key, self.table.stored().to_json().into())
+        work.put(&table_key, self.table.stored().to_json().into())
             .await?;
         Ok(row)
     }
@@ -131,6 +129,21 @@ impl Packed {
         }
         Ok(())
     }
+}
+
+/// Whether the store has room for so many bytes and the reserve; if not, the job waits.
+async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
+    let Some(room) = work.app().store.free_space().await? else {
+        return Ok(());
+    };
+    let reserve = work.config().limits.scratch_reserve;
+    if room.available >= need.saturating_add(reserve) {
+        return Ok(());
+    }
+    let (need, free) = (need.div_ceil(1 << 20), room.available >> 20);
+    Err(JobError::NoRoom(format!(
+        "the store has {free} MiB left and a track needs {need} MiB"
+    )))
 }
 
 /// The row of a track, its bytes to be filled in. Video tracks stand in rising size.

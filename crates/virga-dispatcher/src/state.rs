@@ -17,6 +17,8 @@ pub struct Dispatcher {
     pub scratch: PathBuf,
     /// How ffmpeg is started.
     pub launcher: Launcher,
+    /// Bytes a second that the background check of objects reads; 0: none.
+    pub scrub: u64,
     /// Who it is in job rows: host and process.
     pub worker: String,
 }

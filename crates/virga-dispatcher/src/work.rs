@@ -8,7 +8,7 @@ use virga_core::VideoId;
 use virga_db::{JobRow, VideoRow, videos};
 use virga_objects::{InvalidKey, KeyPrefix, MediaKey};
 
-use crate::{Dispatcher, DispatcherConfig, outcome::JobError};
+use crate::{Dispatcher, DispatcherConfig, digests::Digests, outcome::JobError};
 
 /// A worker's hold on a job.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Lease {
     pub(crate) halt: CancellationToken,
     /// Thousandths done.
     progress: AtomicI32,
+    /// Digests of what it wrote.
+    pub(crate) digests: Digests,
 }
 
 impl Lease {

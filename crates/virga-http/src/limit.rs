@@ -68,11 +68,17 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 
     /// Takes one; refuses with the seconds to wait.
     pub fn take(&self, key: &K) -> Result<(), Failure> {
-        self.inner.check_key(key).map_err(|refused| {
-            too_many(
-                self.code,
-                refused.wait_time_from(DefaultClock::default().now()),
-            )
+        self.take_many(key, 1)
+    }
+
+    /// Takes so many at once, or as many as can be saved up; refuses with the seconds to wait.
+    pub fn take_many(&self, key: &K, count: u32) -> Result<(), Failure> {
+        let count = positive(count).min(self.most);
+        let taken = self.inner.check_key_n(key, count);
+        // More than can be saved up were never asked for.
+        taken.unwrap_or(Ok(())).map_err(|refused| {
+            let wait = refused.wait_time_from(DefaultClock::default().now());
+            too_many(self.code, wait)
         })
     }
 
@@ -103,5 +109,15 @@ mod tests {
         assert_eq!(refused.kind, Kind::TooMany);
         assert!((1..=101).contains(&refused.retry_after.unwrap()));
         limit.take(&"b").unwrap();
+    }
+
+    #[test]
+    fn many_are_taken_whole_or_not_at_all() {
+        let limit = Limit::per_window("test", 10, Duration::from_secs(3600));
+        limit.take_many(&"a", 8).unwrap();
+        assert!(limit.take_many(&"a", 3).is_err());
+        limit.take_many(&"a", 2).unwrap();
+        limit.take_many(&"b", 1000).unwrap();
+        assert!(limit.take(&"b").is_err());
     }
 }

@@ -30,6 +30,18 @@ impl Address {
         }
     }
 
+    /// The network that a provider gives to one customer, where that is wider than
+    /// [`bucket`](Self::bucket): the /48 of an IPv6 host.
+    pub fn wide(self) -> Option<IpAddr> {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => {
+                let masked = u128::from(address) >> 80 << 80;
+                Some(IpAddr::V6(masked.into()))
+            }
+            IpAddr::V4(_) => None,
+        }
+    }
+
     /// The address of a request that came through a listener; unspecified where none is known.
     pub fn of(request: &Request) -> Self {
         request

@@ -187,6 +187,7 @@ fn told(error: ClientError) -> Failure {
 
 fn refusal(problem: &virga_core::wire::Problem) -> Failure {
     let (kind, code) = match problem.code.as_str() {
+        "account.blocked" => (Kind::Forbidden, "account.blocked"),
         "upload.quota" => (Kind::NoRoom, "upload.quota"),
         "upload.too-many" => (Kind::Conflict, "upload.too-many"),
         "upload.other-file" => (Kind::Conflict, "upload.other-file"),

@@ -4,7 +4,6 @@ use anyhow::{Context, bail};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Seek},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -12,16 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Person, servers::end};
-
-/// A port that nobody listens on now.
-///
-/// # Panics
-/// Where the machine has none.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
-}
+use crate::{Person, free_port, servers::end};
 
 /// A process of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +116,9 @@ impl Site {
             ("VIRGA_LIMITS__READS_PER_SECOND", "100000"),
             ("VIRGA_LIMITS__WRITES_PER_SECOND", "100000"),
             ("VIRGA_LIMITS__SIGN_UPS_PER_HOUR", "100000"),
+            ("VIRGA_LIMITS__DRAFTS_PER_USER", "100000"),
+            ("VIRGA_LIMITS__COMMENTS_PER_HOUR", "100000"),
+            ("VIRGA_LIMITS__TEXT_BYTES_PER_HOUR", "1000000000"),
         ];
         SiteBuilder {
             program: program.into(),

@@ -116,7 +116,10 @@ impl Visit {
         };
         Self {
             frame,
-            api: state.api.as_caller(Caller { token, voucher }),
+            api: state
+                .api
+                .as_caller(Caller { token, voucher })
+                .with_device(parts.headers.get(header::USER_AGENT).cloned()),
             site,
             now: state.clock.now(),
             request_id,

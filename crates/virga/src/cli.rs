@@ -181,6 +181,10 @@ pub(crate) struct Fsck {
     /// Put right what can be put right
     #[arg(long)]
     pub(crate) repair: bool,
+    /// Read every byte and compare it with what was stored; with --repair, make damaged versions of
+    /// a video anew from its source
+    #[arg(long)]
+    pub(crate) deep: bool,
     /// One JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,

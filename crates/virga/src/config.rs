@@ -202,11 +202,25 @@ pub(crate) struct StorageConfig {
     /// Bytes of the disk that uploads leave free. No share of it: a share of a large disk is a
     /// great many films, and the database needs the same room on any disk.
     pub(crate) keep_free: u64,
+    /// Megabytes a second that the background check of objects reads; 0: none. Not set: 2 from a
+    /// disk, none from a bucket, whose traffic may cost money.
+    pub(crate) scrub: Option<u32>,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { keep_free: 1 << 30 }
+        Self {
+            keep_free: 1 << 30,
+            scrub: None,
+        }
+    }
+}
+
+impl StorageConfig {
+    /// Bytes a second, for objects of this kind.
+    pub(crate) fn scrub_rate(&self, kind: StoreKind) -> u64 {
+        let usual = if kind == StoreKind::Disk { 2 } else { 0 };
+        u64::from(self.scrub.unwrap_or(usual)) * 1_000_000
     }
 }
 

@@ -100,6 +100,7 @@ pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::R
         config: Arc::new(parts.config.dispatcher.clone()),
         scratch: parts.scratch(),
         launcher: launcher()?,
+        scrub: parts.config.storage.scrub_rate(parts.config.objects.kind),
         worker: format!("{host}/{}", std::process::id()),
     };
     let stop = life.stop.clone();

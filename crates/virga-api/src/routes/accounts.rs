@@ -1,18 +1,12 @@
-//! Accounts, sessions, setup.
+//! Accounts and setup.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderMap, StatusCode, header};
-use std::time::Duration;
-use virga_app::hash_token;
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
 use virga_core::{
     Failure, Kind, UserId,
-    keys::hex,
     permission::Role,
     text,
-    wire::{Credentials, Me, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
+    wire::{Me, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
 };
 use virga_db::{
     DbError,
@@ -21,15 +15,13 @@ use virga_db::{
     retried, videos,
     videos::Listing,
 };
-use virga_http::{Json, Path, Result, cookie};
+use virga_http::{Json, Path, Result};
 
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
+    routes::sessions::{check_password, signed_in},
 };
-
-/// A session ends then at the latest.
-const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What every page needs to know of the site.
 #[utoipa::path(get, path = "/site", tag = "site", security((), ("token" = [])),
@@ -68,7 +60,7 @@ pub(crate) async fn set_up(
         .set_up(&setup.token, &user, &site_name, setup.registration)
         .await?;
     limits.by_address.give_back(&network).await;
-    signed_in(&state, user, &headers).await
+    signed_in(&state, &caller, user, &headers).await
 }
 
 /// Registers an account and signs it in.
@@ -90,10 +82,11 @@ pub(crate) async fn register(
     }
     text::account_name(&ask.name)?;
     text::new_password(&ask.password)?;
+    state.app.check_room_for_text().await?;
     state.limits().sign_ups.take(&caller.network()).await?;
     let user = new_user(&state, &caller, &ask.name, &ask.password, Role::User).await?;
     state.app.add_account(&user).await?;
-    signed_in(&state, user, &headers).await
+    signed_in(&state, &caller, user, &headers).await
 }
 
 async fn new_user(
@@ -113,127 +106,6 @@ async fn new_user(
         created_at: state.app.clock.now(),
         blocked_at: None,
     })
-}
-
-/// Signs in: answers the token, and sets the cookie where the request comes from the site's page.
-#[utoipa::path(post, path = "/sessions", tag = "accounts", request_body = Credentials,
-    security((), ("token" = [])), responses((status = 201, body = Session), (status = 401)))]
-pub(crate) async fn sign_in(
-    State(state): State<ApiState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Json(ask): Json<Credentials>,
-) -> Result<Response> {
-    let user = check_password(&state, &caller, &ask.name, ask.password).await?;
-    // Told only to who knows the password.
-    if user.blocked_at.is_some() {
-        let detail = "This account is blocked. Ask an administrator of this site.";
-        return Err(Failure::new(Kind::Forbidden, "account.blocked", detail).into());
-    }
-    signed_in(&state, user, &headers).await
-}
-
-/// The account of a name and password; the same answer and time whichever of the two is wrong.
-async fn check_password(
-    state: &ApiState,
-    caller: &Caller,
-    name: &str,
-    password: String,
-) -> Result<UserRow> {
-    let now = state.app.clock.now();
-    let network = caller.network();
-    let by_name = (
-        network,
-        text::fold_name(name).chars().take(64).collect::<String>(),
-    );
-    let limits = state.limits();
-    limits.by_name.take(by_name.clone(), now).await?;
-    limits.by_address.take(network, now).await?;
-    let user = accounts::by_name(state.app.db.read(), name)
-        .await
-        .map_err(Failure::from)?;
-    let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let fits = password.len() <= text::PASSWORD_MAX;
-    let password = if fits { password } else { String::new() };
-    let checked = state.passwords.verify(network, password, hash).await;
-    if !matches!(checked, Ok(false)) {
-        // Right, or not looked at.
-        limits.by_name.give_back(&by_name).await;
-        limits.by_address.give_back(&network).await;
-    }
-    if checked? && let Some(user) = user {
-        return Ok(user);
-    }
-    let detail = "The name or the password is wrong.";
-    Err(Failure::new(Kind::Unauthenticated, "sign-in.wrong", detail).into())
-}
-
-async fn signed_in(state: &ApiState, user: UserRow, headers: &HeaderMap) -> Result<Response> {
-    let now = state.app.clock.now();
-    let expires_at = now.plus(LIFE);
-    let token = hex(&state.app.entropy.bytes::<32>());
-    let hash = hash_token(&token);
-    accounts::start_session(state.app.db.write(), &hash, user.id, now, expires_at)
-        .await
-        .map_err(Failure::from)?;
-    let set_cookie = cookie::set(&token, state.config.get().https, now, expires_at);
-    let session = Session {
-        token,
-        expires_at,
-        user: me(state, &user).await?,
-    };
-    let mut response = (StatusCode::CREATED, Json(session)).into_response();
-    if headers.contains_key(header::ORIGIN) {
-        response
-            .headers_mut()
-            .insert(header::SET_COOKIE, set_cookie);
-    }
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        http::HeaderValue::from_static("no-store"),
-    );
-    Ok(response)
-}
-
-/// Signs out.
-#[utoipa::path(delete, path = "/sessions/current", tag = "accounts",
-    security((), ("token" = [])), responses((status = 204)))]
-pub(crate) async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Result<Response> {
-    if let Some(hash) = &caller.token_hash {
-        let now = state.app.clock.now();
-        retried(|| async {
-            let tx = state.app.db.begin().await?;
-            accounts::end_session(&tx, hash, now).await?;
-            Ok::<_, DbError>(tx.commit().await?)
-        })
-        .await
-        .map_err(Failure::from)?;
-        state.ended(Ended::Session(hash.clone()));
-    }
-    Ok(without_cookie(&state))
-}
-
-/// Signs out everywhere.
-#[utoipa::path(delete, path = "/sessions", tag = "accounts", responses((status = 204)))]
-pub(crate) async fn sign_out_everywhere(
-    State(state): State<ApiState>,
-    signed: SignedIn,
-) -> Result<Response> {
-    let (user, now) = (signed.user.id, state.app.clock.now());
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
-        accounts::end_sessions(&tx, user, now).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
-    state.ended(Ended::Account(user));
-    Ok(without_cookie(&state))
-}
-
-fn without_cookie(state: &ApiState) -> Response {
-    let clear = cookie::clear(state.config.get().https);
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, clear)]).into_response()
 }
 
 /// A new password; ends every other session.
@@ -270,7 +142,7 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
+pub(super) async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
     Ok(Me {
         id: user.id,
         name: user.name.clone(),

@@ -91,6 +91,8 @@ pub(crate) async fn write(
         created_at: state.app.clock.now(),
         edited_at: None,
     };
+    state.accept_text(row.author, &[&row.text]).await?;
+    state.limits().comments.take(&row.author).await?;
     let added = retried(|| async {
         let tx = state.app.db.begin().await?;
         let added = comments::insert(&tx, &row).await?;
@@ -140,6 +142,7 @@ pub(crate) async fn edit(
         return Err(not_yours().into());
     }
     row.text = text::comment(&new.text)?;
+    state.accept_text(row.author, &[&row.text]).await?;
     let now = state.app.clock.now();
     row.edited_at = Some(now);
     comments::edit(state.app.db.write(), row.id, &row.text, now)

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long a signed part address holds.
-const TICKET_LIFE: Duration = Duration::from_secs(3600);
+const TICKET_LIFE: Duration = Duration::from_secs(900);
 const MOST_NUMBERS: usize = 100;
 
 async fn show(state: &ApiState, row: UploadRow) -> Result<Upload> {

@@ -122,7 +122,7 @@ pub(crate) async fn list_mine(
 
 /// A draft.
 #[utoipa::path(post, path = "/videos", tag = "videos", request_body = NewVideo,
-    responses((status = 201, body = Video)))]
+    responses((status = 201, body = Video), (status = 409)))]
 pub(crate) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
@@ -136,9 +136,11 @@ pub(crate) async fn create(
         description: text::description(&new.description)?,
         visibility: new.visibility,
     };
-    videos::insert(state.app.db.write(), &row, state.app.clock.now())
-        .await
-        .map_err(Failure::from)?;
+    state
+        .accept_text(row.owner, &[&row.title, &row.description])
+        .await?;
+    let most = state.config.get().limits.drafts_per_user;
+    state.app.create_video(&row, most).await?;
     let stored = require(&state.app, &caller.viewer, row.id, Action::View).await?;
     let shown = present::one(&state, &caller.viewer, stored).await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
@@ -194,6 +196,10 @@ pub(crate) async fn edit(
     headers: HeaderMap,
     Json(patch): Json<VideoPatch>,
 ) -> Result<Response> {
+    if let Some(user) = caller.viewer.user_id() {
+        let texts = [&patch.title, &patch.description].map(|text| text.as_deref().unwrap_or(""));
+        state.accept_text(user, &texts).await?;
+    }
     let expected = headers.get(header::IF_MATCH);
     if retried(|| write_edit(&state, &caller.viewer, id, expected, &patch)).await? {
         state.app.wake_all();
@@ -279,17 +285,32 @@ pub(crate) async fn restore(
     Ok(Json(present::one(&state, &caller.viewer, row).await?))
 }
 
+/// `?all=true`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RetryQuery {
+    /// Make everything anew that is made from the file, also what did not fail.
+    #[serde(default)]
+    all: bool,
+}
+
 /// Tries again what failed.
 #[utoipa::path(post, path = "/videos/{id}/retry", tag = "videos",
-    params(("id" = VideoId, Path)),
+    params(("id" = VideoId, Path), RetryQuery),
     security((), ("token" = [])), responses((status = 401), (status = 202, body = Video), (status = 409)))]
 pub(crate) async fn retry(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<VideoId>,
+    Query(query): Query<RetryQuery>,
 ) -> Result<Response> {
     require(&state.app, &caller.viewer, id, Action::Edit).await?;
-    let row = state.app.retry_video(id).await?;
+    let row = if query.all {
+        state.app.remake_video(id).await?;
+        virga_app::find_video(&state.app, id).await?
+    } else {
+        state.app.retry_video(id).await?
+    };
     let shown = present::one(&state, &caller.viewer, row).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }

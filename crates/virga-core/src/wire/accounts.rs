@@ -69,6 +69,23 @@ pub struct Session {
     pub user: Me,
 }
 
+/// A place where an account is signed in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionInfo {
+    /// Names it in `DELETE /sessions/{id}`.
+    pub id: String,
+    /// What the browser or program called itself (`User-Agent`) at sign-in; empty where unknown.
+    pub device: String,
+    /// Signed in.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Last used, within a few minutes.
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
+    /// The session of this request.
+    pub current: bool,
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Session({})", self.user.name)

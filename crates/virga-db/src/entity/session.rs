@@ -12,6 +12,9 @@ pub struct Model {
     pub created_at: i64,
     pub seen_at: i64,
     pub expires_at: i64,
+    /// Null in rows of an older program.
+    pub device: Option<String>,
+    pub network: Option<String>,
 }
 
 /// None: joins are written where they are needed.

@@ -36,9 +36,16 @@ pub(crate) async fn names_are_taken_whatever_their_case(store: &Store) {
 pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
     for token in ["a", "b", "c"] {
-        accounts::start_session(db.write(), token, store.owner, now, now.plus(LEASE))
-            .await
-            .unwrap();
+        let new = accounts::NewSession {
+            token_hash: token,
+            user: store.owner,
+            device: "",
+            network: "",
+            expires: now.plus(LEASE),
+        };
+        let tx = db.begin().await.unwrap();
+        accounts::start_session(&tx, &new, now, 10).await.unwrap();
+        tx.commit().await.unwrap();
     }
     assert!(
         accounts::session(db.read(), "a", now)
@@ -170,6 +177,101 @@ pub(crate) async fn the_most_urgent_due_job_goes_first(store: &Store) {
         order.push(job.kind);
     }
     assert_eq!(order, [JobKind::Probe, JobKind::Poster, JobKind::Ladder]);
+}
+
+/// One account sends many files before the others send theirs.
+pub(crate) async fn accounts_take_turns(store: &Store) {
+    for _ in 0..70 {
+        let video = store.video("Many").await;
+        store.enqueue(JobKind::Ladder, video).await;
+    }
+    let mut others = Vec::new();
+    for name in ["Ben", "Cleo"] {
+        store.clock.advance(Duration::from_secs(1));
+        let owner = store.another_account(name).await;
+        for _ in 0..2 {
+            let video = store.video_of(owner, name).await;
+            store.enqueue(JobKind::Ladder, video).await;
+            others.push(video);
+        }
+    }
+    let mut turns = Vec::new();
+    for _ in 0..8 {
+        let job = store.claim().await.unwrap();
+        turns.push(others.contains(&job.video));
+        store.clock.advance(Duration::from_secs(1));
+        let now = store.clock.now();
+        assert!(
+            jobs::finish(store.db.write(), job.id, job.fence, now)
+                .await
+                .unwrap()
+        );
+    }
+    let others_first = turns.iter().filter(|other| **other).count();
+    assert_eq!(
+        others_first, 4,
+        "both others are through after eight jobs: {turns:?}"
+    );
+    store
+        .enqueue(JobKind::Probe, store.video("Urgent").await)
+        .await;
+    assert_eq!(
+        store.claim().await.unwrap().kind,
+        JobKind::Probe,
+        "urgency comes first"
+    );
+}
+
+/// Of films that wait, short ones go first; a long one is not passed over for ever.
+pub(crate) async fn short_films_go_first_for_a_while(store: &Store) {
+    let db = store.db.write();
+    let film = async |title: &str, seconds: i64| {
+        let video = store.video(title).await;
+        let shape = videos::Shape {
+            duration: seconds * 1_000_000,
+            width: 640,
+            height: 360,
+        };
+        videos::set_shape(db, video, shape).await.unwrap();
+        store.enqueue(JobKind::FirstRung, video).await;
+        video
+    };
+    let (long, short) = (film("Long", 600).await, film("Short", 3).await);
+    assert_eq!(store.claim().await.unwrap().video, short);
+    store.clock.advance(Duration::from_secs(3600));
+    film("Late", 3).await;
+    assert_eq!(store.claim().await.unwrap().video, short, "its lease ended");
+    assert_eq!(store.claim().await.unwrap().video, long);
+}
+
+pub(crate) async fn a_session_more_than_are_allowed_ends_the_one_unused_longest(store: &Store) {
+    let now = store.clock.now();
+    let expires = now.plus(Duration::from_secs(3600));
+    for n in 0..4 {
+        let seen = now.plus(Duration::from_secs(n));
+        let new = accounts::NewSession {
+            token_hash: &format!("s{n}"),
+            user: store.owner,
+            device: "Firefox",
+            network: "n",
+            expires,
+        };
+        let tx = store.db.begin().await.unwrap();
+        accounts::start_session(&tx, &new, seen, 3).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let list = accounts::sessions_of(store.db.read(), store.owner, now)
+        .await
+        .unwrap();
+    let hashes: Vec<&str> = list.iter().map(|it| it.token_hash.as_str()).collect();
+    assert_eq!(hashes, ["s3", "s2", "s1"]);
+    let feed = changes::after(store.db.read(), 0, 100).await.unwrap();
+    let told: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
+    assert_eq!(told, [Line::Ended(Ended::Session("s0".to_owned()))]);
+    let known =
+        |network: &'static str| accounts::knows_network(store.db.read(), store.owner, network, now);
+    assert!(known("n").await.unwrap());
+    assert!(!known("m").await.unwrap());
 }
 
 pub(crate) async fn a_video_has_one_open_upload_and_one_completer(store: &Store) {

@@ -41,10 +41,21 @@ impl Store {
         tx.commit().await.unwrap();
     }
 
+    pub(crate) async fn another_account(&self, name: &str) -> UserId {
+        let id = UserId::random(&OsEntropy);
+        let user = account(id, name, self.clock.now());
+        accounts::insert(self.db.write(), &user).await.unwrap();
+        id
+    }
+
     pub(crate) async fn video(&self, title: &str) -> VideoId {
+        self.video_of(self.owner, title).await
+    }
+
+    pub(crate) async fn video_of(&self, owner: UserId, title: &str) -> VideoId {
         let new = NewVideoRow {
             id: VideoId::random(&OsEntropy),
-            owner: self.owner,
+            owner,
             title: title.to_owned(),
             description: String::new(),
             visibility: Visibility::Public,

@@ -102,6 +102,7 @@ async fn run(
     let bounds = Bounds {
         deadline: deadline(media),
         file: most_bytes(rungs, longest),
+        pixels: u64::from(probed.shape.width) * u64::from(probed.shape.height),
     };
     process::encode(session, arguments, bounds, media).await
 }
@@ -120,9 +121,7 @@ fn picture_output(session: &Session<'_>, probed: &Probed, rung: &Rung, index: us
     if let Some(rate) = probed.picture.told_rate() {
         arguments.pair("-r", rate);
     }
-    if session.config.threads > 0 {
-        arguments.pair("-threads", session.config.threads);
-    }
+    arguments.pair("-threads", session.config.threads());
     finish(session.config.limits.max_duration_seconds, &mut arguments);
     arguments
 }

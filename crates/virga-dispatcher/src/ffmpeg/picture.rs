@@ -66,6 +66,7 @@ async fn take(
     let bounds = Bounds {
         deadline: DEADLINE,
         file: MOST_BYTES,
+        pixels: 0,
     };
     process::encode(session, arguments.last(NAME), bounds, Duration::ZERO).await
 }

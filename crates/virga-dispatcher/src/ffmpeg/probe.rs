@@ -94,6 +94,7 @@ pub(crate) async fn probe(session: &Session<'_>) -> Result<Probed, JobError> {
         let bounds = Bounds {
             deadline: DEADLINE,
             file: 0,
+            pixels: 0,
         };
         match ask(session, arguments, bounds).await {
             // ffprobe opens a decoder for every stream, also for those that nobody will use. What is

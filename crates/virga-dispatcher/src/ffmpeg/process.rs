@@ -36,6 +36,8 @@ pub(super) struct Bounds {
     pub(super) deadline: Duration,
     /// Largest file written, bytes.
     pub(super) file: u64,
+    /// Pixels of a picture, for the memory it may take; 0 where one picture is all it holds.
+    pub(super) pixels: u64,
 }
 
 /// A started process. Dropped, it is killed.
@@ -53,7 +55,7 @@ impl Process {
     ) -> Result<Self, JobError> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let limits = Limits {
-            memory: session.config.limits.memory,
+            memory: session.config.memory(bounds.pixels),
             cpu: bounds.deadline.as_secs().saturating_mul(cores),
             file: bounds.file,
             nice: session.nice,

@@ -86,7 +86,7 @@ pub(super) async fn write(
     })
     .await??;
     let key = MediaKey::fallback(work.video(), work.job.id, work.attempt());
-    let mut writer = work.app().store.writer(&key).await?;
+    let mut writer = work.writer(&key).await?;
     writer.write(file.head.into()).await?;
     for piece in file.pieces {
         work.check()?;

@@ -20,6 +20,7 @@ pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<()
             format!("It is {is} minutes long. At most {most} minutes are taken here."),
         ));
     }
+    check_work(config.limits.max_pixel_frames, shape)?;
     // The average of a very short file says little.
     if shape.frame_rate > FRAME_RATE && seconds > 1 {
         return Err(JobError::fail(
@@ -31,6 +32,34 @@ pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<()
         ));
     }
     Ok(())
+}
+
+/// Refuses what would take too long to encode.
+fn check_work(most: u64, shape: &SourceShape) -> Result<(), JobError> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate, positive and in range"
+    )]
+    let (frames, per_minute) = {
+        let rate = shape.frame_rate.clamp(1.0, FRAME_RATE);
+        let seconds = shape.duration_micros.max(0) as f64 / 1e6;
+        ((rate * seconds) as u64, (rate * 60.0) as u64)
+    };
+    let pixels = u64::from(shape.width) * u64::from(shape.height);
+    if pixels.saturating_mul(frames) <= most {
+        return Ok(());
+    }
+    let minutes = most / pixels.saturating_mul(per_minute).max(1);
+    Err(JobError::fail(
+        "too_long",
+        format!(
+            "At its size and frame rate ({}x{}, {:.0} a second) at most {minutes} minutes are taken \
+             here.",
+            shape.width, shape.height, shape.frame_rate
+        ),
+    ))
 }
 
 /// Refuses a picture beyond the limits.
@@ -54,7 +83,7 @@ mod tests {
             width: 4320,
             height: 8192,
             frame_rate: 240.0,
-            duration_micros: 12 * 3600 * 1_000_000,
+            duration_micros: 600 * 1_000_000,
             video_bitrate: 0,
             instant_bitrate: None,
             has_audio: true,
@@ -85,7 +114,14 @@ mod tests {
                     duration_micros: 12 * 3600 * 1_000_000 + 1_000_000,
                     ..shape()
                 },
-                "minutes",
+                "is 721 minutes",
+            ),
+            (
+                SourceShape {
+                    duration_micros: 3600 * 1_000_000,
+                    ..shape()
+                },
+                "at most 10 minutes",
             ),
             (
                 SourceShape {

@@ -15,7 +15,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let session = ready.session(work);
     let path = ffmpeg::picture(&session, &ready.probed).await?;
     let key = MediaKey::poster(work.video(), work.job.id, work.attempt());
-    work.app().store.put_file(&key, &path).await?;
+    work.put_file(&key, &path).await?;
     Ok(Outcome {
         poster: Some(key),
         ..Outcome::default()

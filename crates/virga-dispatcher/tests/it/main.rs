@@ -11,6 +11,7 @@
 
 mod encoding;
 mod instant;
+mod integrity;
 mod launching;
 mod leases;
 mod lengths;

@@ -33,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) folder: TempDir,
     pub(crate) app: App,
     pub(crate) clock: Arc<FakeClock>,
+    /// Bytes a second that dispatchers started from now on check.
+    pub(crate) scrub: u64,
     running: Vec<(CancellationToken, TaskTracker)>,
 }
 
@@ -60,6 +62,7 @@ impl Site {
             folder,
             app,
             clock,
+            scrub: 0,
             running: Vec::new(),
         }
     }
@@ -92,6 +95,7 @@ impl Site {
                 program: launcher(),
                 arguments,
             },
+            scrub: self.scrub,
             worker: format!("test-{}", self.running.len()),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());

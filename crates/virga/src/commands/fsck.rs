@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use indicatif::ProgressBar;
+use virga_app::Report;
 use virga_db::DAMAGE_REMEDY;
 
 use super::{complain, say};
@@ -28,7 +30,15 @@ async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
         anyhow::bail!("the database file is damaged: {first}. {DAMAGE_REMEDY}");
     }
     let app = Parts::open(config.clone()).await?.app(db);
-    let report = app.fsck(options.repair).await?;
+    // Shown on a terminal only.
+    let bar = ProgressBar::new_spinner();
+    let progress = |report: &Report| {
+        let read = report.bytes >> 20;
+        bar.set_message(format!("{} videos, {read} MiB read", report.videos + 1));
+        bar.tick();
+    };
+    let report = app.fsck(options.repair, options.deep, progress).await?;
+    bar.finish_and_clear();
     if options.json {
         say(serde_json::to_string_pretty(&report)?);
     } else {

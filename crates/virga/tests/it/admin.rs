@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use virga_testkit::{Clip, Person, Site};
 
-use crate::VIRGA;
+use crate::{VIRGA, forms};
 
 /// The administrator of a site that was just started.
 pub(crate) async fn administrator(site: &Site) -> Person {
@@ -131,8 +131,28 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
     let root = administrator(&site).await;
     let ann = site.register("ann").await;
     let video = ann.playable("Rain", "public").await;
+    let (ticket, sent) = (
+        ann.draft("Form", "public").await,
+        ann.draft("Parts", "public").await,
+    );
+    let ticket = forms::offer(&ann, &ticket).await;
+    let bytes = Clip::default().bytes();
+    let upload = ann.open_upload(&sent, bytes.len()).await;
+    ann.send_parts(&upload, &bytes).await;
     let path = "/api/v1/admin/users/ann/block";
     let _ = root.put(path, Vec::new()).await.expect(204);
+    // Addresses that were given out before take nothing in any more.
+    let refused = forms::send(&site.stranger(), &ticket, &bytes)
+        .await
+        .unwrap();
+    let refused = forms::target(refused);
+    assert!(refused.ends_with("refused=account.blocked"), "{refused}");
+    let complete = format!(
+        "/api/v1/uploads/{}/complete",
+        upload["id"].as_str().unwrap()
+    );
+    let refused = root.post(&complete, json!({})).await.expect(403);
+    assert_eq!(refused.code(), "account.blocked");
     let _ = ann.get("/api/v1/users/me").await.expect(401);
     let again = site
         .stranger()

@@ -204,7 +204,7 @@ async fn fsck_finds_each_class_of_damage_and_repairs_what_it_can() {
     let ann = site.register("ann").await;
     let video = ann.upload("Fsck", "public", &Clip::default().bytes()).await;
     ann.wait_for(&video, &["ready"]).await;
-    assert_eq!(site.run(&["fsck", "--json"]).0, 0);
+    assert_eq!(site.run(&["fsck", "--deep", "--json"]).0, 0);
     site.kill(Role::Serve);
     let folder = site.data().join("objects/v").join(&video);
     let objects = site.objects();

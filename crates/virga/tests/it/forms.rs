@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The address for a draft's file.
-async fn offer(who: &Person, video: &str) -> String {
+pub(crate) async fn offer(who: &Person, video: &str) -> String {
     let ask = json!({ "video_id": video });
     let answer = who.post("/api/v1/uploads/form", ask).await;
     let offer = answer.expect(200).json();
@@ -19,7 +19,7 @@ async fn offer(who: &Person, video: &str) -> String {
 }
 
 /// Sends a file as a browser does.
-async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::Error> {
+pub(crate) async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::Error> {
     let mut body =
         b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../etc/rain.mp4\"\r\n\
           Content-Type: video/mp4\r\n\r\n"
@@ -35,7 +35,7 @@ async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::E
 }
 
 /// Where the answer sends the browser.
-fn target(answer: Answer) -> String {
+pub(crate) fn target(answer: Answer) -> String {
     let answer = answer.expect(303);
     answer.headers["location"].to_str().unwrap().to_owned()
 }

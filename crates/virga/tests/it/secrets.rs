@@ -109,6 +109,7 @@ async fn secrets_never_stand_in_any_output() {
         .set("VIRGA_LOG__LEVEL", "trace")
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_NAME", "100000")
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "100000")
+        .set("VIRGA_LIMITS__FAILED_SIGN_INS_BY_STRANGERS", "100000")
         .start();
     let setup = site.wait_setup_path().split_once('=').unwrap().1.to_owned();
     let password = "canary-Xq7-password";

@@ -165,9 +165,16 @@ async fn sessions_end_unused_after_a_fortnight_and_in_any_case_at_their_end() {
         ("5", now.minus(30 * day), now.plus(day), false),
     ] {
         let hash = virga_app::hash_token(token);
-        accounts::start_session(db.write(), &hash, user, seen, end)
-            .await
-            .unwrap();
+        let new = accounts::NewSession {
+            token_hash: &hash,
+            user,
+            device: "",
+            network: "",
+            expires: end,
+        };
+        let tx = db.begin().await.unwrap();
+        accounts::start_session(&tx, &new, seen, 50).await.unwrap();
+        tx.commit().await.unwrap();
         let name = whose(&ann.with_token(token)).await;
         assert_eq!(name.is_some(), good, "session {token}");
         // Using it prolongs what idleness ends, so that the second try is no other.
@@ -236,6 +243,7 @@ async fn sessions_refusals_take_as_long_for_known_names_as_for_unknown_ones() {
     let site = Site::of(VIRGA)
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_NAME", "100000")
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "100000")
+        .set("VIRGA_LIMITS__FAILED_SIGN_INS_BY_STRANGERS", "100000")
         .start();
     let _ = site.register("ann").await;
     let stranger = site.stranger();
@@ -266,6 +274,7 @@ async fn sessions_a_flood_of_wrong_passwords_does_not_shut_sign_in() {
     let site = Site::of(VIRGA)
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_NAME", "1000")
         .set("VIRGA_LIMITS__FAILED_SIGN_INS_PER_ADDRESS", "1000")
+        .set("VIRGA_LIMITS__FAILED_SIGN_INS_BY_STRANGERS", "10000")
         .start();
     let ann = site.register("ann").await;
     let wrong = json!({ "name": "ann", "password": "not this one" });

@@ -1,0 +1,31 @@
+//! New videos, which wait for a file.
+
+use virga_core::{Failure, Kind, Result};
+use virga_db::{DbError, accounts, retried, videos, videos::NewVideoRow};
+
+use crate::App;
+
+impl App {
+    /// Adds a video without a file, unless its owner has `most` of them.
+    pub async fn create_video(&self, new: &NewVideoRow, most: u64) -> Result<()> {
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            // Of two at once, the second counts the first.
+            accounts::lock(&tx, &[new.owner]).await?;
+            let drafts = videos::count_drafts(&tx, new.owner).await?;
+            if drafts >= most {
+                return Err(too_many(drafts));
+            }
+            videos::insert(&tx, new, self.clock.now()).await?;
+            Ok(tx.commit().await.map_err(DbError::from)?)
+        })
+        .await
+    }
+}
+
+fn too_many(drafts: u64) -> Failure {
+    let detail = format!(
+        "{drafts} of your videos have no file yet. Upload their files or delete some of them first."
+    );
+    Failure::new(Kind::Conflict, "video.too-many-drafts", detail)
+}

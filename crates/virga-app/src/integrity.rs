@@ -1,0 +1,144 @@
+//! Whether objects still are what was stored: each is read and compared with its digest. An object
+//! without one, because its bytes did not pass us, gets it by the first look.
+
+use futures_util::TryStreamExt;
+use virga_core::{
+    Failure, Kind, Result, VideoId,
+    digest::{Digest, DigestPart, Hasher},
+    job::JobKind,
+    wire::Effect,
+};
+use virga_db::{
+    DbError, UploadRow, VideoRow,
+    digests::{self, DigestRow},
+    jobs, retried, tracks, videos,
+};
+use virga_objects::{HeldParts, MediaKey, ObjectClass, ObjectError};
+
+use crate::{App, fsck::referenced};
+
+/// What a look at an object found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Its bytes are those that were stored.
+    Sound(u64),
+    /// It had no digest; now it has one.
+    Noted(u64),
+    /// Its bytes differ, in words.
+    Damaged(String),
+    /// There is no such object.
+    Gone,
+}
+
+impl Look {
+    /// Bytes that were read.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Sound(bytes) | Self::Noted(bytes) => *bytes,
+            Self::Damaged(_) | Self::Gone => 0,
+        }
+    }
+}
+
+impl App {
+    /// Reads an object whole and compares it. `pace` waits as long as so many bytes should take.
+    pub async fn look_at<F: Future<Output = ()>>(
+        &self,
+        key: &MediaKey,
+        mut pace: impl FnMut(usize) -> F,
+    ) -> Result<Look> {
+        let size = match self.store.stat(key).await {
+            Ok(stat) => stat.size,
+            Err(ObjectError::NotFound(_)) => {
+                digests::remove(self.db.write(), key.as_str()).await?;
+                return Ok(Look::Gone);
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let known = digests::find(self.db.read(), key.as_str()).await?;
+        let mut hasher = Hasher::default();
+        let mut checker = known.as_ref().map(|row| row.digest.checker());
+        if size > 0 {
+            let mut bytes = self.store.stream(key, 0..size).await?;
+            while let Some(piece) = bytes.try_next().await? {
+                match &mut checker {
+                    Some(checker) => checker.update(&piece),
+                    None => hasher.update(&piece),
+                }
+                pace(piece.len()).await;
+            }
+        }
+        let now = self.clock.now();
+        if let Some(checker) = checker {
+            let damage = checker.finish();
+            digests::note_check(self.db.write(), key.as_str(), now, damage.as_deref()).await?;
+            return Ok(damage.map_or(Look::Sound(size), Look::Damaged));
+        }
+        let row = DigestRow {
+            key: key.to_string(),
+            video: key.video().map_err(ObjectError::from)?,
+            digest: hasher.finish(),
+            verified: false,
+            checked_at: now,
+            damage: None,
+        };
+        digests::put(self.db.write(), &row).await?;
+        Ok(Look::Noted(size))
+    }
+
+    /// The objects of a video whose bytes never change, by its rows.
+    pub async fn lasting_objects(&self, row: &VideoRow) -> Result<Vec<MediaKey>> {
+        let tracks = tracks::of_video(self.db.read(), row.id).await?;
+        let mut keys = Vec::new();
+        for text in referenced(row, &tracks) {
+            let key = MediaKey::parse(&text).map_err(ObjectError::from)?;
+            if key.class() != ObjectClass::Presentation {
+                keys.push(key);
+            }
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Makes everything that is derived from a video's source anew.
+    ///
+    /// # Errors
+    /// Where the video has no file, or is being worked on.
+    pub async fn remake_video(&self, id: VideoId) -> Result<()> {
+        retried(|| self.remake_once(id)).await?;
+        self.wake_all();
+        self.publish(id).await
+    }
+
+    async fn remake_once(&self, id: VideoId) -> Result<()> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        let row = videos::lock(&tx, id).await?;
+        let row = row.ok_or_else(|| Failure::not_found("video"))?;
+        if row.source_key.is_none() || row.deleted_at.is_some() {
+            let detail = "This video has no file to make anything from.";
+            return Err(Failure::new(Kind::Conflict, "video.no-source", detail));
+        }
+        if jobs::any_open(&tx, id).await? {
+            let detail = "This video is being worked on already.";
+            return Err(Failure::new(Kind::Conflict, "video.busy", detail));
+        }
+        tracks::remove(&tx, id).await?;
+        videos::set_failure(&tx, id, None).await?;
+        jobs::enqueue(&tx, JobKind::Probe, id, now, now).await?;
+        videos::bump(&tx, id, Effect::Add, now).await?;
+        videos::settle(&tx, id, now).await?;
+        Ok(tx.commit().await.map_err(DbError::from)?)
+    }
+
+    /// The digest of an upload's file, where every part's is known.
+    pub(crate) fn digest_of_parts(row: &UploadRow, held: &HeldParts) -> Option<Digest> {
+        if held.bytes() != row.size {
+            return None;
+        }
+        let part =
+            |part: &virga_core::wire::HeldPart| Some(DigestPart(part.size, part.sha256.clone()?));
+        let parts = held.parts.iter().map(part).collect::<Option<Vec<_>>>()?;
+        Some(Digest { parts })
+    }
+}

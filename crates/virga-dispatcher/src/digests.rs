@@ -1,0 +1,108 @@
+//! Digests of the objects that a job writes, taken of the bytes as they pass.
+
+use std::{
+    mem,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use virga_core::{
+    Timestamp,
+    digest::{Digest, Hasher},
+};
+use virga_db::{DbError, Tx, digests as rows};
+use virga_objects::{MediaKey, ObjectWriter, Result as StoreResult};
+
+use crate::{outcome::JobError, work::Work};
+
+/// What a job wrote so far. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Digests(Arc<Mutex<Vec<(MediaKey, Digest)>>>);
+
+impl Digests {
+    fn note(&self, key: &MediaKey, digest: Digest) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.push((key.clone(), digest));
+    }
+
+    /// Takes all of it.
+    pub(crate) fn take(&self) -> Vec<(MediaKey, Digest)> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Work<'_> {
+    /// Writes a small object.
+    pub(crate) async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<(), JobError> {
+        let digest = Digest::of(&bytes);
+        self.app().store.put(key, bytes).await?;
+        self.lease.digests.note(key, digest);
+        Ok(())
+    }
+
+    /// Takes a small scratch file in as an object.
+    pub(crate) async fn put_file(&self, key: &MediaKey, path: &Path) -> Result<(), JobError> {
+        let digest = Digest::of(&tokio::fs::read(path).await?);
+        self.app().store.put_file(key, path).await?;
+        self.lease.digests.note(key, digest);
+        Ok(())
+    }
+
+    /// Opens an object for writing.
+    pub(crate) async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>, JobError> {
+        Ok(Box::new(Hashing {
+            inner: self.app().store.writer(key).await?,
+            key: key.clone(),
+            hasher: Hasher::default(),
+            digests: self.lease.digests.clone(),
+        }))
+    }
+}
+
+/// A writer that takes the digest.
+#[derive(Debug)]
+struct Hashing {
+    inner: Box<dyn ObjectWriter>,
+    key: MediaKey,
+    hasher: Hasher,
+    digests: Digests,
+}
+
+impl ObjectWriter for Hashing {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, StoreResult<()>> {
+        self.hasher.update(&bytes);
+        self.inner.write(bytes)
+    }
+
+    fn commit(self: Box<Self>) -> BoxFuture<'static, StoreResult<u64>> {
+        async move {
+            let written = self.inner.commit().await?;
+            self.digests.note(&self.key, self.hasher.finish());
+            Ok(written)
+        }
+        .boxed()
+    }
+}
+
+/// Notes them as rows.
+pub(crate) async fn note(
+    tx: &Tx,
+    written: &[(MediaKey, Digest)],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    for (key, digest) in written {
+        let Ok(video) = key.video() else { continue };
+        let row = rows::DigestRow {
+            key: key.to_string(),
+            video,
+            digest: digest.clone(),
+            verified: true,
+            checked_at: now,
+            damage: None,
+        };
+        rows::put(tx, &row).await?;
+    }
+    Ok(())
+}
