@@ -26,7 +26,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::sign_in, accounts::sign_out_everywhere))
         .routes(routes!(accounts::sign_out))
-        .routes(routes!(accounts::who_am_i))
+        .routes(routes!(accounts::who_am_i, accounts::edit_me))
         .routes(routes!(accounts::change_password))
         .routes(routes!(accounts::user))
         .routes(routes!(videos::list_mine))
@@ -54,6 +54,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(admin::block, admin::unblock))
         .routes(routes!(admin::failed_jobs))
         .routes(routes!(admin::storage))
+        .routes(routes!(admin::site, admin::change_site))
 }
 
 fn parts() -> (Router<ApiState>, OpenApi) {

@@ -169,6 +169,26 @@ pub(crate) fn add_computed(
     }
 }
 
+/// A column that may be NULL, at the end of a table.
+pub(crate) fn add_column(
+    backend: DatabaseBackend,
+    table: &str,
+    column: &str,
+    kind: &str,
+) -> Vec<String> {
+    match backend {
+        DatabaseBackend::MySql => unless_there(
+            &columns_named(table, column),
+            &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
+        ),
+        DatabaseBackend::Postgres => vec![format!(
+            "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {kind}"
+        )],
+        // Its migrations are undone whole: none is met half done.
+        _ => vec![format!("ALTER TABLE {table} ADD COLUMN {column} {kind}")],
+    }
+}
+
 /// An index on a table that stands.
 pub(crate) fn add_index(
     backend: DatabaseBackend,

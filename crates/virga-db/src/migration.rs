@@ -5,6 +5,7 @@
 mod m20261122_000001_init;
 mod m20261122_000002_feed;
 mod m20261122_000003_lists;
+mod m20261129_300001_publish;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -24,6 +25,10 @@ const ALL: &[Migration] = &[
     ("m20261122_000001_init", m20261122_000001_init::statements),
     ("m20261122_000002_feed", m20261122_000002_feed::statements),
     ("m20261122_000003_lists", m20261122_000003_lists::statements),
+    (
+        "m20261129_300001_publish",
+        m20261129_300001_publish::statements,
+    ),
     #[cfg(feature = "failpoints")]
     (
         "m29990101_000001_planted",
