@@ -124,6 +124,6 @@ export async function large(megabytes, salt = 0, name = "large.mp4") {
   return keep(path, (draft) => writeFile(draft, Buffer.concat([head, free])));
 }
 
-/** No film at all, whatever its name says. */
+/** Begins as an MP4 does, so that browsers send it, and holds no film. */
 export const broken = (name = "broken.mov") =>
-  keep(join(FOLDER, name), (draft) => writeFile(draft, "not a film ".repeat(2000)));
+  keep(join(FOLDER, name), (draft) => writeFile(draft, `\0\0\0\x10ftypisom\0\0\0\0${"not a film ".repeat(2000)}`));

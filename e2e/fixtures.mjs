@@ -112,7 +112,14 @@ export async function signIn(page, name, { password = PASSWORD, next = "/" } = {
   await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Chooses files on the upload page and waits until each is sent; the videos' ids in that order. */
+/** Publishes an upload as its page's visitor. */
+export async function publish(page, id) {
+  const headers = { origin: new URL(page.url()).origin };
+  const answer = await page.request.patch(`/api/v1/videos/${id}`, { data: { visibility: "public" }, headers });
+  expect(answer.status()).toBe(200);
+}
+
+/** Chooses files on the upload page, waits until each is sent and publishes them; the videos' ids in that order. */
 export async function upload(page, ...files) {
   await page.goto("/upload");
   await page.getByLabel("Choose videos").setInputFiles(files);
@@ -120,8 +127,10 @@ export async function upload(page, ...files) {
   for (let n = 0; n < files.length; n += 1) {
     const card = page.locator("article.file").nth(n);
     await sent(card);
-    const href = await card.getByRole("link", { name: "Open its page" }).getAttribute("href");
-    ids.push(href.split("/").pop());
+    const href = await card.getByRole("link", { name: "Open video" }).getAttribute("href");
+    const id = href.split("/").pop();
+    await publish(page, id);
+    ids.push(id);
   }
   return files.length === 1 ? ids[0] : ids;
 }

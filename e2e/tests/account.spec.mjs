@@ -9,9 +9,12 @@ test("the link of the first start makes its visitor administrator, and works onc
     const page = await visitor({ baseURL: site.url });
     await page.goto("/");
     await expect(page.getByText("This site has no administrator yet")).toBeVisible();
+    await expect(page.getByRole("link", { name: "Sign up" })).toHaveCount(0);
+    await page.getByRole("link", { name: "Set up this site" }).click();
+    await expect(page.getByLabel("One-time code")).toBeVisible();
     await page.goto(site.setupLink);
     await expect(page.getByRole("heading", { name: "Set up this site" })).toBeVisible();
-    await page.getByLabel("Name", { exact: true }).fill("ada");
+    await page.getByLabel("Username", { exact: true }).fill("ada");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByLabel("Name of the site").fill("Weather films");
     await page.getByLabel("Nobody").check();
@@ -83,11 +86,11 @@ test("a member signs out and in again, changes the password, and ends all other 
   await phone.waitForURL("**/settings");
 
   expected.push(/status of 4(01|03|22)/);
-  await page.getByLabel("Present password").fill("something else");
+  await page.getByLabel("Current password").fill("something else");
   await page.getByLabel("New password").fill("another walk in the snow");
   await page.getByRole("button", { name: "Change password" }).click();
   await expect(page.getByText("The present password is wrong.")).toBeVisible();
-  await page.getByLabel("Present password").fill(PASSWORD);
+  await page.getByLabel("Current password").fill(PASSWORD);
   await page.getByLabel("New password").fill("another walk in the snow");
   await page.getByRole("button", { name: "Change password" }).click();
   await expect(page.getByRole("status")).toHaveText(/Your password is changed/);

@@ -19,7 +19,7 @@ test("all windows of a browser follow a video over one event stream, and none on
     await route.continue();
   });
   await page.getByLabel("Choose videos").setInputFiles(await tiny());
-  const link = page.getByRole("link", { name: "Open its page" });
+  const link = page.getByRole("link", { name: "Open video" });
   await expect(link).toBeVisible();
   const address = await link.getAttribute("href");
   const id = address.split("/").pop();

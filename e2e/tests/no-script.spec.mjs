@@ -1,7 +1,7 @@
 // The same pages for browsers that run no scripts.
 
 import { broken, tiny } from "../clips.mjs";
-import { expect, signIn, signUp, test, untilReady, upload } from "../fixtures.mjs";
+import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
 
 test("without scripts one browses, searches, signs in, watches and comments", async ({ page, visitor }) => {
   const name = await signUp(page);
@@ -44,8 +44,14 @@ test("without scripts one browses, searches, signs in, watches and comments", as
 
   await plain.goto("/upload");
   await plain.getByLabel("Title").fill("Sent by a plain form");
+  await plain.getByLabel("Description").fill("With a description");
   await plain.getByRole("button", { name: "Next: choose the file" }).click();
   const file = plain.getByLabel(/The file for .*Sent by a plain form/);
+  const draft = new URL(plain.url()).searchParams.get("video");
+  expect((await video(plain, draft)).visibility).toBe("private");
+  await plain.getByRole("button", { name: "Publish when ready" }).click();
+  await expect(plain.getByRole("button", { name: "Publish when ready" })).toHaveCount(0);
+  expect(await video(plain, draft)).toMatchObject({ visibility: "public", description: "With a description" });
   await file.setInputFiles(await broken());
   await plain.getByRole("button", { name: "Upload", exact: true }).click();
   await plain.waitForURL(/\/v\/\w+$/);

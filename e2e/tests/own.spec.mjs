@@ -49,9 +49,9 @@ test("a video deleted for ever is nowhere any more, not even on the disk", async
   const folder = join(site.data, "objects", "v", id);
   expect(existsSync(folder)).toBe(true);
   await page.goto(`/v/${id}/edit`);
-  await page.getByText("Delete for ever…").click();
-  await page.getByRole("button", { name: /^Delete .* for ever$/u }).click();
-  await expect(page.getByText("The video is deleted for ever.")).toBeVisible();
+  await page.getByText("Delete permanently…").click();
+  await page.getByRole("button", { name: /^Delete .* permanently$/u }).click();
+  await expect(page.getByText("The video is permanently deleted.")).toBeVisible();
   // No list and no page promises a restore that would be refused, from now on.
   await expect(row(page, id)).toHaveCount(0);
   expected.push(/status of 404/);

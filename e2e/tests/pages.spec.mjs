@@ -177,6 +177,7 @@ for (const { width, colorScheme } of windows) {
     const cancel = owner.locator("article.file").getByRole("button", { name: "Cancel" });
     for (let left = 1; left >= 0; left -= 1) {
       await cancel.first().click();
+      await owner.getByRole("button", { name: "Discard upload" }).click();
       await expect(cancel).toHaveCount(left);
     }
     await owner.goto(`/v/${s.tall}`);

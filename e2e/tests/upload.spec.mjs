@@ -6,7 +6,6 @@ import { instant, large, tiny } from "../clips.mjs";
 import { expect, sent, signIn, signUp, test, untilReady } from "../fixtures.mjs";
 
 const MEGABYTES = 60;
-const PART = 8 * 1024 * 1024;
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
@@ -33,7 +32,6 @@ const held = async (page, id) =>
 test("an upload goes on after a reload and from another browser, and sends nothing twice", async ({ page, visitor, expected }) => {
   const file = await large(MEGABYTES);
   const { size } = await stat(file);
-  const all = Math.ceil(size / PART);
   const name = await signUp(page, { next: "/upload" });
   // The browser tells of every part that the narrow network breaks off.
   expected.push(/net::ERR_(ABORTED|CONNECTION_FAILED) .*\/up\//);
@@ -43,6 +41,11 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   let id;
   await expect.poll(async () => (id = (await open(page))[0]?.id), { intervals: [100] }).toBeTruthy();
   await expect.poll(async () => (await held(page, id)).length).toBe(2);
+  const { part_size: part } = (await open(page))[0];
+  expect(part, "a broken line costs little").toBeLessThanOrEqual(1024 * 1024);
+  const all = Math.ceil(size / part);
+  // What the card shows is what a reload finds.
+  await expect(page.locator("article.file progress")).toHaveJSProperty("value", (2 * part) / size);
   await page.reload();
 
   const row = page.locator(`[data-open="${id}"]`);
@@ -68,7 +71,7 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   expect(everything).toEqual(Array.from({ length: all }, (_, n) => n + 1));
 
   // What arrived is the file, byte for byte.
-  const href = await card.getByRole("link", { name: "Open its page" }).getAttribute("href");
+  const href = await card.getByRole("link", { name: "Open video" }).getAttribute("href");
   const video = href.split("/").pop();
   await untilReady(elsewhere, video);
   const source = await elsewhere.request.get(`/api/v1/videos/${video}/source`);
@@ -107,4 +110,48 @@ test("several files go up together, each with its own card and page", async ({ p
   for (const title of ["one", "Second of three", "three"]) {
     await expect(page.getByRole("heading", { name: title, exact: true })).toBeVisible();
   }
+});
+
+test("rubbish is refused by its first bytes, in the words of the site, and the rest goes up", async ({ page }) => {
+  const sends = [];
+  page.on("request", (request) => request.method() === "POST" && sends.push(new URL(request.url()).pathname));
+  await signUp(page, { next: "/upload" });
+  sends.length = 0;
+  await page.getByLabel("Choose videos").setInputFiles([
+    { name: "notes.mp4", mimeType: "video/mp4", buffer: Buffer.from("just some notes\n") },
+    { name: "photo.mov", mimeType: "video/quicktime", buffer: Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]) },
+  ]);
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText("notes.mp4: This is a text file, not a video.");
+  await expect(alert).toContainText("photo.mov: This is a picture, not a video.");
+  await expect(page.locator("article.file")).toHaveCount(0);
+  expect(sends).toEqual([]);
+  await page.getByLabel("Choose videos").setInputFiles(await tiny());
+  await sent(page.locator("article.file"));
+  await expect(alert).toBeHidden();
+});
+
+test("an upload is thrown away after a question, and kept by the other answer", async ({ page, expected }) => {
+  await signUp(page, { next: "/upload" });
+  expected.push(/net::ERR_(ABORTED|CONNECTION_FAILED) .*\/up\//);
+  await narrow(page, 2);
+  await page.getByLabel("Choose videos").setInputFiles(await large(MEGABYTES));
+  const card = page.locator("article.file");
+  await expect.poll(() => card.locator("progress").evaluate((bar) => bar.value)).toBeGreaterThan(0);
+  await card.getByRole("button", { name: "Cancel" }).click();
+  await expect(card.getByRole("button", { name: "Keep it" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(card.getByRole("button", { name: "Cancel" })).toBeFocused();
+  expect(await open(page)).toHaveLength(1);
+  await expect(card).toContainText(/The site does not answer. Trying again in \d+ s./);
+
+  await page.reload();
+  const row = page.locator("[data-open]");
+  await row.getByRole("button", { name: "Discard upload" }).click();
+  await row.getByRole("button", { name: "Keep it" }).click();
+  expect(await open(page)).toHaveLength(1);
+  await row.getByRole("button", { name: "Discard upload" }).click();
+  await row.getByRole("button", { name: "Discard upload" }).click();
+  await expect(row).toHaveCount(0);
+  expect(await open(page)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { heard, moves, nextFrame, pictureOff, play, player, seek } from "../play
 test("a new member uploads a clip and it plays with sound, from wherever the viewer seeks", async ({ page }) => {
   const name = await signUp(page, { next: "/upload" });
   const id = await upload(page, await instant());
-  await page.getByRole("link", { name: "Open its page" }).click();
+  await page.getByRole("link", { name: "Open video" }).click();
   await page.waitForURL(`**/v/${id}`);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Rain on the roof");
   await expect(page.getByRole("article").getByRole("link", { name, exact: true }).first()).toBeVisible();
@@ -41,7 +41,7 @@ async function opened(page, file) {
   await page.getByLabel("Choose videos").setInputFiles(file);
   const [watch] = await Promise.all([
     page.waitForEvent("popup"),
-    page.getByRole("link", { name: "Open its page" }).click(),
+    page.getByRole("link", { name: "Open video" }).click(),
   ]);
   await expect(watch.getByRole("status").filter({ hasText: "Uploading" })).toBeVisible();
   await expect(player(watch)).toBeHidden();

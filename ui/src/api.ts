@@ -52,7 +52,10 @@ export interface Playback {
 export interface Video {
   id: string;
   title: string;
+  description: string;
   visibility: string;
+  /** While it is unpublished: the visibility that publishing gives. */
+  publish_as?: string;
   state: string;
 }
 

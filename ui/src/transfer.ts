@@ -39,7 +39,7 @@ export interface FileLike {
 }
 
 export interface Server {
-  createVideo(title: string, visibility: string): Promise<{ id: string }>;
+  createVideo(draft: Draft): Promise<{ id: string }>;
   createUpload(upload: object): Promise<Upload>;
   parts(id: string): Promise<HeldPart[]>;
   /** `proxied`: addresses of the site itself, where the bucket's cannot be reached. */
@@ -55,6 +55,7 @@ export interface Deps {
   put(part: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }>;
   /** SHA-256 as hexadecimal, or null where the browser cannot. */
   digest(blob: Blob): Promise<string | null>;
+  /** Ends early when the network comes back. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Resolves at once when there is a network. */
   online(signal: AbortSignal): Promise<void>;
@@ -63,31 +64,64 @@ export interface Deps {
   now(): number;
 }
 
-/** How the same file is known again: at most 128 characters. */
-export function fingerprint(file: FileLike): string {
-  return `${file.size}-${file.lastModified}-${file.name}`.slice(0, 128);
+/** The beginning of a text, at most so many characters, and none cut in two. */
+export function cut(text: string, most: number): string {
+  const whole = "Segmenter" in Intl ? Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment) : [...text];
+  let kept = "";
+  let count = 0;
+  for (const piece of whole) {
+    count += [...piece].length;
+    if (count > most) break;
+    kept += piece;
+  }
+  return kept;
 }
 
-/** At most so many parts at once, over all files, in the order they asked. */
-export class Slots {
-  #free: number;
-  readonly #queue: (() => void)[] = [];
+/** How the same file is known again: at most 128 characters. */
+export function fingerprint(file: FileLike): string {
+  return cut(`${file.size}-${file.lastModified}-${file.name}`, 128);
+}
 
-  constructor(count: number) {
-    this.#free = count;
+/**
+ * Parts in flight, over all files, in the order they asked: one at a time on a slow line, so that
+ * it ends soon and counts; more while parts go through quickly.
+ */
+export class Slots {
+  readonly #most: number;
+  readonly #queue: (() => void)[] = [];
+  #width = 1;
+  #taken = 0;
+
+  constructor(most: number) {
+    this.#most = most;
   }
 
   async take(): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1;
+    if (this.#taken < this.#width) this.#taken += 1;
     else await new Promise<void>((resolve) => this.#queue.push(resolve));
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      const next = this.#queue.shift();
-      if (next) next();
-      else this.#free += 1;
+      this.#taken -= 1;
+      this.#admit();
     };
+  }
+
+  /** How long a part took; infinite where it failed. */
+  measured(ms: number): void {
+    if (ms < QUICK) this.#width = Math.min(this.#most, this.#width + 1);
+    else if (ms > SLOW) this.#width = 1;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#taken < this.#width) {
+      const next = this.#queue.shift();
+      if (!next) return;
+      this.#taken += 1;
+      next();
+    }
   }
 }
 
@@ -97,15 +131,33 @@ const readable = (body: Blob): Promise<boolean> =>
   body.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
 const TRIES = 9;
-const PARALLEL = 3;
+const PARALLEL = 4;
 const SIGN_AHEAD = 8;
+/** A part that took less lets one more fly with it; one that took longer flies alone. Milliseconds. */
+const QUICK = 2000;
+const SLOW = 6000;
+const MIB = 1024 * 1024;
+
+/**
+ * The part size that the page would like: what a reload or a broken line costs stays below a
+ * two-hundredth of a large file. A small file goes whole.
+ */
+function wantedPart(size: number): number | undefined {
+  return size > 8 * MIB ? Math.max(MIB, Math.ceil(size / 256)) : undefined;
+}
 const WINDOW = 6000;
 /** After so many the parts go through the site. */
 const STRAYS = 3;
 
-export interface Start {
+/** A video as `POST /videos` takes it. */
+export interface Draft {
   title: string;
   visibility: string;
+  publish_as?: string;
+}
+
+export interface Start {
+  draft: Draft;
   videoId?: string;
   upload?: Upload;
 }
@@ -127,9 +179,11 @@ export class Transfer {
   readonly #flying = new Map<number, number>();
   readonly #signed = new Map<number, SignedPart>();
   #signing: Promise<void> | null = null;
+  #making: Promise<{ id: string }> | null = null;
   #stop = new AbortController();
   #samples: [number, number][] = [];
   #verified = false;
+  #retryAt = 0;
   /** Parts in a row that the bucket itself did not take. */
   #strays = 0;
 
@@ -147,20 +201,37 @@ export class Transfer {
     return this.phase === "checking" || this.phase === "sending" || this.phase === "offline" || this.phase === "finishing";
   }
 
-  /** Bytes held by the server and in flight. */
+  /** Bytes that survive a pause or a reload: those of whole parts. Of a file of one part, those on their way. */
   get sent(): number {
+    if (this.#count() === 1) return this.#moved();
     let sum = 0;
     for (const size of this.#held.values()) sum += size;
-    for (const size of this.#flying.values()) sum += size;
     return Math.min(sum, this.file.size);
   }
 
-  /** Bytes per second over the last seconds; 0 while unknown. */
+  /** Bytes held by the server and in flight. */
+  #moved(): number {
+    let sum = 0;
+    for (const size of [...this.#held.values(), ...this.#flying.values()]) sum += size;
+    return Math.min(sum, this.file.size);
+  }
+
+  #count(): number {
+    return Math.ceil(this.file.size / (this.upload?.part_size ?? this.file.size));
+  }
+
+  /** Bytes per second over the last seconds; falls by itself where nothing moves. 0 while unknown. */
   get speed(): number {
     const first = this.#samples[0];
     const last = this.#samples[this.#samples.length - 1];
-    if (!first || !last || last[0] - first[0] < 500) return 0;
-    return Math.max(0, ((last[1] - first[1]) * 1000) / (last[0] - first[0]));
+    const now = this.#deps.now();
+    if (!first || !last || last[0] - first[0] < 500 || now - last[0] > WINDOW) return 0;
+    return Math.max(0, ((last[1] - first[1]) * 1000) / (now - first[0]));
+  }
+
+  /** Milliseconds until the next try, where the site does not answer; 0 where it does. */
+  get wait(): number {
+    return Math.max(0, this.#retryAt - this.#deps.now());
   }
 
   /** Runs to an end: done, paused, failed or cancelled. Never throws. */
@@ -192,6 +263,7 @@ export class Transfer {
     if (!this.active && this.phase !== "waiting") return;
     this.#stop.abort();
     this.#flying.clear();
+    this.#retryAt = 0;
     this.#to("paused");
   }
 
@@ -202,6 +274,7 @@ export class Transfer {
     this.#flying.clear();
     this.#to("cancelled");
     try {
+      if (this.#making) await this.video();
       if (this.upload) await this.#deps.server.cancel(this.upload.id);
       if (this.videoId && !this.#start.videoId && !this.#start.upload) await this.#deps.server.discard(this.videoId);
     } catch {
@@ -209,19 +282,35 @@ export class Transfer {
     }
   }
 
+  /** The video that the file belongs to: made when it is first asked for. */
+  async video(): Promise<string> {
+    if (this.videoId) return this.videoId;
+    // Not ended by a pause: a video that was made must be known.
+    const { signal } = new AbortController();
+    this.#making ??= this.#patiently(signal, () => this.#deps.server.createVideo(this.#start.draft));
+    try {
+      const { id } = await this.#making;
+      if (!this.videoId) {
+        this.videoId = id;
+        this.#changed();
+      }
+      return id;
+    } finally {
+      this.#making = null;
+    }
+  }
+
   #to(phase: Phase): void {
+    if (this.phase === "cancelled") return;
     this.phase = phase;
     this.#changed();
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     const { server } = this.#deps;
-    if (!this.videoId) {
-      const video = await this.#patiently(signal, () => server.createVideo(this.#start.title, this.#start.visibility));
-      this.videoId = video.id;
-      this.#changed();
-    }
-    const videoId = this.videoId;
+    const videoId = await this.video();
+    if (signal.aborted) throw new Stop("");
+    const wanted = wantedPart(this.file.size);
     if (!this.upload) {
       this.upload = await this.#patiently(signal, () =>
         server.createUpload({
@@ -230,6 +319,7 @@ export class Transfer {
           size: this.file.size,
           content_type: this.file.type,
           fingerprint: fingerprint(this.file),
+          ...(wanted ? { part_size: wanted } : {}),
         }),
       );
     }
@@ -269,7 +359,7 @@ export class Transfer {
 
   async #sendAll(stop: AbortController): Promise<void> {
     const { signal } = stop;
-    const count = Math.ceil(this.file.size / (this.upload?.part_size ?? this.file.size));
+    const count = this.#count();
     const missing: number[] = [];
     for (let number = 1; number <= count; number += 1) if (!this.#held.has(number)) missing.push(number);
     const worker = async () => {
@@ -311,6 +401,7 @@ export class Transfer {
     for (let attempt = 0; ; attempt += 1) {
       const part = await this.#ticket(number, ahead, signal);
       this.#flying.set(number, 0);
+      const began = this.#deps.now();
       const { status, wait } = await this.#deps.put(part, body, (sent) => this.#progress(number, sent), signal);
       this.#flying.delete(number);
       if (signal.aborted) throw new Stop("");
@@ -318,11 +409,14 @@ export class Transfer {
       // Kodo's 579: the object stands, only telling the site of it failed.
       if ((status >= 200 && status < 300) || status === 579) {
         if (direct) this.#strays = 0;
+        this.#slots.measured(this.#deps.now() - began);
+        this.#retryAt = 0;
         this.#held.set(number, body.size);
         this.#progress(number, 0);
         this.#flying.delete(number);
         return;
       }
+      this.#slots.measured(Infinity);
       this.#changed();
       this.#signed.delete(number);
       if (direct) {
@@ -350,7 +444,7 @@ export class Transfer {
   #progress(number: number, sent: number): void {
     this.#flying.set(number, sent);
     const now = this.#deps.now();
-    this.#samples.push([now, this.sent]);
+    this.#samples.push([now, this.#moved()]);
     while (this.#samples.length > 2 && now - (this.#samples[0]?.[0] ?? now) > WINDOW) this.#samples.shift();
     this.#changed();
   }
@@ -420,7 +514,11 @@ export class Transfer {
     }
     if (attempt >= TRIES) throw new Stop("upload-failed");
     const seconds = Math.max(wait, 2 ** Math.min(attempt, 4));
-    await this.#deps.sleep(seconds * 1000 * (0.75 + this.#deps.random() / 2), signal);
+    const ms = seconds * 1000 * (0.75 + this.#deps.random() / 2);
+    this.#retryAt = this.#deps.now() + ms;
+    this.#changed();
+    await this.#deps.sleep(ms, signal);
     if (signal.aborted) throw new Stop("");
+    this.#retryAt = 0;
   }
 }

@@ -1,74 +1,16 @@
 // The upload page: choosing and dropping files, one card a file, going on with earlier ones.
 
+import { ask } from "./ask";
 import { call, type Video } from "./api";
-import { bytes, clock, part, reason, refusal, show, slot, texts, type Texts } from "./dom";
-import { live } from "./live";
-import { Slots, Transfer, fingerprint, type Deps, type Phase, type SignedPart, type Upload } from "./transfer";
+import { part, refusal, show, texts, type Texts } from "./dom";
+import { SNIFF_LENGTH, refusedBytes } from "./sniff";
+import { Slots, cut, fingerprint, type Upload } from "./transfer";
+import { deps } from "./upload-browser";
+import { Card, type Details } from "./upload-card";
 
-const slots = new Slots(3);
+const slots = new Slots(4);
 /** Files at work at once; the others wait their turn. */
 const AT_ONCE = 2;
-
-/** XMLHttpRequest, because fetch tells nothing while a body goes up. */
-function put(target: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }> {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    const end = (status: number) => {
-      signal.removeEventListener("abort", abort);
-      // A bucket's own answer has headers that pages may not read.
-      const wait = target.url.startsWith("/") ? request.getResponseHeader("retry-after") : 0;
-      resolve({ status, wait: Number(wait) || 0 });
-    };
-    const abort = () => request.abort();
-    request.open(target.method, target.url);
-    for (const [name, value] of Object.entries(target.headers)) request.setRequestHeader(name, value);
-    request.upload.addEventListener("progress", (event) => progress(event.loaded));
-    request.addEventListener("load", () => end(request.status));
-    request.addEventListener("error", () => end(0));
-    request.addEventListener("abort", () => end(0));
-    signal.addEventListener("abort", abort);
-    if (!target.fields) return request.send(body);
-    const form = new FormData();
-    for (const { name, value } of target.fields) form.append(name, value);
-    form.append("file", body);
-    request.send(form);
-  });
-}
-
-async function digest(blob: Blob): Promise<string | null> {
-  // Absent on plain http: then size and name must do.
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-const deps: Deps = {
-  server: {
-    createVideo: (title, visibility) => call("POST", "/videos", { title, visibility }),
-    createUpload: (upload) => call("POST", "/uploads", upload),
-    parts: (id) => call("GET", `/uploads/${id}/parts`),
-    sign: (id, numbers, proxied) => call("POST", `/uploads/${id}/parts/sign`, { numbers, proxied }),
-    complete: (id) => call("POST", `/uploads/${id}/complete`),
-    cancel: (id) => call("DELETE", `/uploads/${id}`),
-    discard: (video) => call("DELETE", `/videos/${video}?now=true`),
-  },
-  put,
-  digest,
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    }),
-  online: (signal) =>
-    new Promise((resolve) => {
-      if (navigator.onLine) return resolve();
-      window.addEventListener("online", () => resolve(), { once: true });
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    }),
-  isOnline: () => navigator.onLine,
-  random: Math.random,
-  now: Date.now,
-};
 
 class UploadPage extends HTMLElement {
   #t: Texts = (key) => key;
@@ -94,7 +36,8 @@ class UploadPage extends HTMLElement {
       again.addEventListener("change", () => void this.#again(again));
     }
     for (const button of this.querySelectorAll<HTMLButtonElement>("button[data-drop]")) {
-      button.addEventListener("click", () => void this.#giveUp(button.dataset.drop ?? ""));
+      const row = button.closest<HTMLElement>(".row.between");
+      button.addEventListener("click", () => row && ask(this.#t, row, () => void this.#giveUp(button.dataset.drop ?? "")));
     }
     window.addEventListener("beforeunload", (event) => {
       if (this.#cards.some((card) => card.transfer.active)) event.preventDefault();
@@ -135,10 +78,23 @@ class UploadPage extends HTMLElement {
     });
   }
 
+  /** Adds to what is refused; without words it starts anew. */
   #refuse(words: string): void {
     const note = part(this, "refused");
-    if (note) note.textContent = words;
+    if (!words) note?.replaceChildren();
+    else if (note?.childNodes.length) note.append(document.createElement("br"), words);
+    else note?.append(words);
     show(note, words !== "");
+  }
+
+  /** Why the site would not take a file, as far as its first bytes tell. */
+  async #rubbish(file: File): Promise<string> {
+    try {
+      const code = refusedBytes(new Uint8Array(await file.slice(0, SNIFF_LENGTH).arrayBuffer()));
+      return code ? this.#t(`reason-${code}`) : "";
+    } catch {
+      return this.#t("upload-changed");
+    }
   }
 
   async #take(files: File[]): Promise<void> {
@@ -150,9 +106,11 @@ class UploadPage extends HTMLElement {
       // Then every file simply starts anew.
     }
     const most = Number(this.dataset.uploadMax ?? 0);
+    let words = "";
     for (const file of files) {
       if (file.size === 0) this.#refuse(`${file.name}: ${this.#t("upload-empty")}`);
       else if (most > 0 && file.size > most) this.#refuse(`${file.name}: ${this.#t("upload-too-large")}`);
+      else if ((words = await this.#rubbish(file))) this.#refuse(`${file.name}: ${words}`);
       else await this.#add(file, this.#open.get(fingerprint(file)));
     }
     this.#next();
@@ -188,23 +146,16 @@ class UploadPage extends HTMLElement {
 
   async #add(file: File, upload?: Upload): Promise<void> {
     if (upload && this.#cards.some((card) => card.transfer.upload?.id === upload.id)) return;
-    let title = file.name.replace(/\.[^.]+$/, "").trim().slice(0, 200) || file.name.slice(0, 200);
-    let visibility = "public";
+    const title = cut(file.name.replace(/\.[^.]+$/, "").trim().normalize(), 200) || cut(file.name, 200);
     const videoId = upload?.video_id ?? this.#target;
-    if (videoId) {
-      try {
-        ({ title, visibility } = await call<Video>("GET", `/videos/${videoId}`));
-      } catch {
-        // Its card shows the file's name instead.
-      }
-    }
+    const details = videoId ? await this.#details(videoId) : { title, published: "atOnce" in this.dataset };
     const template = part<HTMLTemplateElement>(this, "card");
     const list = part(this, "list");
     const root = (template?.content.cloneNode(true) as DocumentFragment | undefined)?.firstElementChild as HTMLElement | null;
     if (!root || !list) return;
-    const start = { title, visibility, ...(videoId ? { videoId } : {}), ...(upload ? { upload } : {}) };
+    const start = { ...(videoId ? { videoId } : {}), ...(upload ? { upload } : {}) };
     this.#target = undefined;
-    const card = new Card(root, file, start, this.#t, () => {
+    const card = new Card(root, file, start, details, deps, slots, this.#t, () => {
       this.#announce();
       this.#next();
     });
@@ -213,6 +164,17 @@ class UploadPage extends HTMLElement {
     if (upload) {
       this.querySelector(`[data-open="${upload.id}"]`)?.remove();
       show(part(this, "open"), this.querySelector("[data-open]") !== null);
+    }
+  }
+
+  /** What the site knows of a video already; null where it does not answer. */
+  async #details(video: string): Promise<Details | null> {
+    try {
+      const found = await call<Video>("GET", `/videos/${video}`);
+      const { title, description, visibility, publish_as } = found;
+      return { title, description, visibility: publish_as ?? visibility, published: !publish_as };
+    } catch {
+      return null;
     }
   }
 
@@ -232,163 +194,6 @@ class UploadPage extends HTMLElement {
     this.#said = step;
     const status = part(this, "status");
     if (status) status.textContent = this.#t("upload-percent", { percent: String(step) });
-  }
-}
-
-const BADGE: Record<Phase, string> = {
-  waiting: "upload-waiting",
-  checking: "upload-checking",
-  sending: "state-uploading",
-  paused: "upload-paused",
-  offline: "upload-offline",
-  finishing: "upload-finishing",
-  done: "upload-done",
-  failed: "state-failed",
-  cancelled: "state-deleted",
-};
-
-let count = 0;
-
-/** One file's card. */
-class Card {
-  readonly transfer: Transfer;
-  readonly #root: HTMLElement;
-  readonly #t: Texts;
-  readonly #changed: () => void;
-  #painted = 0;
-  #frame = 0;
-  #phase: Phase | null = null;
-  #save = 0;
-  #state = "";
-
-  constructor(root: HTMLElement, file: File, start: { title: string; visibility: string; videoId?: string; upload?: Upload }, t: Texts, changed: () => void) {
-    this.#root = root;
-    this.#t = t;
-    this.#changed = changed;
-    this.transfer = new Transfer(file, start, deps, slots, () => this.#soon());
-    this.#fields(start.title, start.visibility);
-    const name = slot(root, "file");
-    if (name) name.textContent = file.name;
-    slot(root, "pause")?.addEventListener("click", () => this.transfer.pause());
-    slot(root, "resume")?.addEventListener("click", () => void this.transfer.run());
-    slot(root, "cancel")?.addEventListener("click", () => {
-      void this.transfer.cancel();
-      root.remove();
-    });
-    this.#paint();
-  }
-
-  #fields(title: string, visibility: string): void {
-    count += 1;
-    const input = slot<HTMLInputElement>(this.#root, "title");
-    const select = slot<HTMLSelectElement>(this.#root, "visibility");
-    if (!input || !select) return;
-    input.value = title;
-    select.value = visibility;
-    for (const [field, name] of [[input, "title"], [select, "visibility"]] as const) {
-      field.id = `${name}-${count}`;
-      this.#root.querySelector(`[data-for="${name}"]`)?.setAttribute("for", field.id);
-      const wait = name === "title" ? 700 : 0;
-      field.addEventListener("input", () => {
-        clearTimeout(this.#save);
-        this.#save = window.setTimeout(() => void this.#saveFields(input, select), wait);
-      });
-    }
-  }
-
-  /** While bytes move; before the draft stands, a moment later. */
-  async #saveFields(input: HTMLInputElement, select: HTMLSelectElement): Promise<void> {
-    const note = slot(this.#root, "saved");
-    if (!this.transfer.videoId || !input.reportValidity()) {
-      if (!this.transfer.videoId) this.#save = window.setTimeout(() => void this.#saveFields(input, select), 500);
-      return;
-    }
-    try {
-      await call("PATCH", `/videos/${this.transfer.videoId}`, { title: input.value, visibility: select.value });
-      if (note) note.textContent = this.#t("upload-saved");
-    } catch (error) {
-      if (note) note.textContent = refusal(this.#t, error, "upload-failed");
-    }
-  }
-
-  /** Paints at most ten times a second while bytes move, at once when the phase changes. */
-  #soon(): void {
-    if (this.transfer.phase !== this.#phase) return this.#paint();
-    if (this.#frame) return;
-    const wait = Math.max(0, 100 - (performance.now() - this.#painted));
-    this.#frame = window.setTimeout(() => this.#paint(), wait);
-  }
-
-  #paint(): void {
-    clearTimeout(this.#frame);
-    this.#frame = 0;
-    this.#painted = performance.now();
-    const { transfer } = this;
-    const { phase, sent } = transfer;
-    const size = transfer.file.size;
-    const set = (name: string, words: string) => {
-      const element = slot(this.#root, name);
-      if (element && element.textContent !== words) element.textContent = words;
-    };
-    const bar = slot<HTMLProgressElement>(this.#root, "bar");
-    const share = phase === "done" ? 1 : sent / size;
-    if (bar) bar.value = share;
-    const percent = this.#t("upload-percent", { percent: String(Math.floor(share * 100)) });
-    set("done", `${this.#t("upload-sent", { done: bytes(phase === "done" ? size : sent), total: bytes(size) })} · ${percent}`);
-    const speed = phase === "sending" ? transfer.speed : 0;
-    set("speed", speed > 0 ? this.#t("upload-speed", { speed: bytes(speed), time: clock((size - sent) / speed) }) : "");
-    if (phase !== this.#phase) this.#turn(phase);
-    this.#changed();
-  }
-
-  #turn(phase: Phase): void {
-    this.#phase = phase;
-    if (phase === "done") this.#follow();
-    const failed = phase === "failed";
-    const error = slot(this.#root, "error");
-    if (error) error.textContent = failed ? this.#why() : "";
-    show(error, failed);
-    show(slot(this.#root, "pause"), this.transfer.active || phase === "waiting");
-    show(slot(this.#root, "resume"), phase === "paused" || failed);
-    show(slot(this.#root, "cancel"), phase !== "done");
-    const watch = slot<HTMLAnchorElement>(this.#root, "watch");
-    if (watch && this.transfer.videoId) {
-      watch.href = `/v/${this.transfer.videoId}`;
-      // While bytes move its page opens beside this one.
-      watch.target = phase === "done" ? "" : "_blank";
-      watch.classList.toggle("btn-main", phase === "done");
-      show(watch, true);
-    }
-    this.#badge(this.#t(BADGE[phase]), failed ? "failed" : phase === "done" ? "processing" : "uploading");
-  }
-
-  #why(): string {
-    const { refused, failure } = this.transfer;
-    return refused ? refusal(this.#t, refused, failure) : this.#t(failure);
-  }
-
-  #badge(words: string, state: string): void {
-    const badge = slot(this.#root, "badge");
-    if (!badge) return;
-    badge.textContent = words;
-    badge.dataset.state = state;
-  }
-
-  /** After the last byte: what becomes of it. */
-  #follow(): void {
-    const id = this.transfer.videoId;
-    if (!id) return;
-    const stop = live().subscribe([id], (event) => {
-      if (event.event !== "state" || !event.state || event.state === this.#state) return;
-      this.#state = event.state;
-      this.#badge(this.#t(`state-${event.state}`), event.state);
-      const error = slot(this.#root, "error");
-      if (event.failure && error) {
-        error.textContent = reason(this.#t, event);
-        show(error, true);
-      }
-      if (event.state === "ready" || event.state === "failed" || event.state === "deleted") stop();
-    });
   }
 }
 

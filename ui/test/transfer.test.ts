@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../src/api";
-import { Slots, Transfer, fingerprint, type Deps, type FileLike, type SignedPart, type Upload } from "../src/transfer";
+import { Slots, Transfer, cut, fingerprint, type Deps, type FileLike, type SignedPart, type Upload } from "../src/transfer";
 
 const PART = 10;
 
@@ -98,7 +98,7 @@ class World {
   }
 
   transfer(file: FileLike, upload?: Upload, changed: () => void = () => {}): Transfer {
-    const start = { title: "clip", visibility: "public", ...(upload ? { upload } : {}) };
+    const start = { draft: { title: "clip", visibility: "public" }, ...(upload ? { upload } : {}) };
     return new Transfer(file, start, this.deps(), new Slots(3), changed);
   }
 }
@@ -120,13 +120,61 @@ test("a file arrives whole, three parts at once at most, and is completed once",
   await whole(world, file);
 });
 
+test("on a slow line one part flies at a time", async () => {
+  const world = new World();
+  world.put = () => ((world.time += 10_000), 204);
+  await world.transfer(new TestFile(95)).run();
+  assert.equal(world.most, 1);
+});
+
+test("what is shown survives a pause, and the speed falls while nothing moves", async () => {
+  const world = new World();
+  let transfer: Transfer;
+  let shown = 0;
+  world.put = (part) => {
+    world.time += 1000;
+    if (part.number !== 5) return 204;
+    shown = transfer.sent;
+    assert.ok(transfer.speed > 0);
+    world.time += 3000;
+    const slower = transfer.speed;
+    world.time += 1000;
+    assert.ok(transfer.speed < slower);
+    world.time += 10_000;
+    assert.equal(transfer.speed, 0);
+    transfer.pause();
+    return 0;
+  };
+  transfer = world.transfer(new TestFile(95));
+  await transfer.run();
+  assert.equal(transfer.phase, "paused");
+  assert.ok(shown > 0 && transfer.sent >= shown);
+  // A reload asks the server what it holds: no less than what was shown.
+  const bytes = [...world.held.values()].reduce((sum, part) => sum + part.length, 0);
+  assert.ok(bytes >= shown);
+});
+
+test("a site that does not answer is said with the time of the next try", async () => {
+  const world = new World();
+  const waits: number[] = [];
+  world.put = () => (waits.length < 2 ? 0 : 204);
+  let transfer: Transfer;
+  transfer = world.transfer(new TestFile(10), undefined, () => {
+    if (transfer.wait > 0) waits.push(transfer.wait);
+  });
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.ok(waits.length >= 2 && waits.every((wait) => wait <= 2500), String(waits));
+  assert.equal(transfer.wait, 0);
+});
+
 test("three parts at once over all files together", async () => {
   const world = new World();
   const slots = new Slots(3);
   const others = [new World(), new World()];
   const transfers = [world, ...others].map((each) => {
     const deps = { ...each.deps(), put: world.deps().put };
-    return new Transfer(new TestFile(60), { title: "t", visibility: "public" }, deps, slots, () => {});
+    return new Transfer(new TestFile(60), { draft: { title: "t", visibility: "public" } }, deps, slots, () => {});
   });
   await Promise.all(transfers.map((transfer) => transfer.run()));
   assert.ok(transfers.every((transfer) => transfer.phase === "done"));
@@ -342,7 +390,7 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   deps.server.createUpload = async () => {
     throw new ApiError(507, "upload.quota", "Your room is used up.");
   };
-  const transfer = new Transfer(new TestFile(10), { title: "t", visibility: "public" }, deps, new Slots(3), () => {});
+  const transfer = new Transfer(new TestFile(10), { draft: { title: "t", visibility: "public" } }, deps, new Slots(3), () => {});
   await transfer.run();
   assert.equal(transfer.phase, "failed");
   assert.equal(transfer.refused?.code, "upload.quota");
@@ -353,7 +401,7 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   signedOut.server.sign = async () => {
     throw new ApiError(401, "sign-in", "Sign in first.");
   };
-  const stopped = new Transfer(new TestFile(95), { title: "t", visibility: "public" }, signedOut, new Slots(3), () => {});
+  const stopped = new Transfer(new TestFile(95), { draft: { title: "t", visibility: "public" } }, signedOut, new Slots(3), () => {});
   await stopped.run();
   assert.equal(stopped.failure, "upload-signed-out");
 });
@@ -364,4 +412,16 @@ test("a fingerprint is short and differs by size, time and name", () => {
   assert.notEqual(fingerprint(file), fingerprint({ ...file, size: 6 }));
   assert.notEqual(fingerprint(file), fingerprint({ ...file, lastModified: 8 }));
   assert.equal(fingerprint({ ...file, name: "a.mov" }), "5-7-a.mov");
+});
+
+test("no character is cut in two, however many units it has", () => {
+  const family = "\u{1F468}\u200D\u{1F469}\u200D\u{1F467}";
+  assert.equal(cut(`${"x".repeat(198)}${family}`, 200), "x".repeat(198));
+  assert.equal(cut(`${"x".repeat(195)}${family}y`, 200), `${"x".repeat(195)}${family}`);
+  assert.equal(cut("e\u0301", 1), "");
+  const file = { name: `${"x".repeat(105)}\u{1F327}\u{1F327}.mp4`, size: 1234567, lastModified: 1700000000000, type: "", slice: () => new Blob() };
+  for (let pad = 0; pad < 4; pad += 1) {
+    const text = fingerprint({ ...file, name: "x".repeat(pad) + file.name });
+    assert.ok([...text].length <= 128 && !/[\uD800-\uDBFF]$/.test(text), text);
+  }
 });

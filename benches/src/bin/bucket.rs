@@ -65,7 +65,7 @@ async fn send(program: &Path, server: &BucketServer, file: &Path) -> anyhow::Res
     let api = format!("http://127.0.0.1:{}", site.port(Role::Api));
     site.set("VIRGA_SERVICES__API", &api);
     site.start(Role::Stream);
-    let person = Person::new(&api).register("ann").await;
+    let person = site.register_by(&Person::new(&api), "ann").await;
     let stream = format!("http://127.0.0.1:{}", site.port(Role::Stream));
     settle_disk()?;
     let began = Instant::now();

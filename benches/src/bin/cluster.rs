@@ -90,7 +90,7 @@ async fn main() -> anyhow::Result<()> {
     let many = Person::new(&balancer.url);
     many.wait_until_answered("/").await;
     let direct = addresses(&one.register("ann").await, &one.url()).await?;
-    let balanced = addresses(&many.register("ann").await, &balancer.url).await?;
+    let balanced = addresses(&first.register_by(&many, "ann").await, &balancer.url).await?;
     let alone = || cpu_seconds(one.id(Role::Serve));
     let together = || {
         let mut sum = family_cpu_seconds(balancer.id())?;

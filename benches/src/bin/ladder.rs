@@ -74,7 +74,7 @@ impl Bench {
         site.start(Role::Dispatcher);
         let api = Person::new(format!("http://127.0.0.1:{api_port}"));
         Ok(Self {
-            person: api.register("ann").await,
+            person: site.register_by(&api, "ann").await,
             stream: format!("http://127.0.0.1:{}", site.port(Role::Stream)),
             dispatcher: process_of("dispatcher", site.data())?,
             clip: ladder_source()?,

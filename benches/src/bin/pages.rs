@@ -40,6 +40,7 @@ async fn query(db: &Db) -> anyhow::Result<String> {
     let newest = Listing {
         owner: None,
         everything: false,
+        unpublished: None,
         now: Timestamp(0),
         sort: Sort::New,
         query: None,

@@ -50,6 +50,7 @@ fn video(
     jobs: &[JobRow],
 ) -> wire::Video {
     let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
+    let publish_as = row.planned().filter(|_| editable);
     let poster = row
         .poster_key
         .is_some()
@@ -58,6 +59,7 @@ fn video(
         id: row.id,
         title: row.title,
         description: row.description,
+        publish_as,
         visibility: row.visibility,
         state: row.state,
         failure: row.failure.filter(|_| editable),

@@ -33,7 +33,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         ))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(sessions::end_session))
-        .routes(routes!(accounts::who_am_i))
+        .routes(routes!(accounts::who_am_i, accounts::edit_me))
         .routes(routes!(accounts::change_password))
         .routes(routes!(accounts::user))
         .routes(routes!(videos::list_mine))
@@ -61,6 +61,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(admin::block, admin::unblock))
         .routes(routes!(admin::failed_jobs))
         .routes(routes!(admin::storage))
+        .routes(routes!(admin::site, admin::change_site))
 }
 
 fn parts() -> (Router<ApiState>, OpenApi) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use virga_core::{
     Failure, Kind, Result, Timestamp,
     keys::hex,
-    wire::{Registration, Site},
+    text,
+    wire::{Registration, SettingSource, Site, SitePatch, SiteSettings},
 };
 use virga_db::{DbError, accounts, retried, settings};
 
@@ -55,6 +56,59 @@ impl App {
             media_origins: Vec::new(),
             loose_seconds: 0,
         })
+    }
+
+    /// What administrators can change; `configured` is the configuration's word on registration.
+    pub async fn site_settings(&self, configured: Registration) -> Result<SiteSettings> {
+        let db = self.db.read();
+        let name = settings::get(db, settings::SITE_NAME).await?;
+        let stored = settings::get(db, settings::REGISTRATION).await?;
+        let source = |stored: bool| {
+            if stored {
+                SettingSource::Stored
+            } else {
+                SettingSource::Default
+            }
+        };
+        let closed = configured == Registration::Closed;
+        Ok(SiteSettings {
+            name_source: source(name.is_some()),
+            name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
+            registration: match stored.as_deref() {
+                Some("closed") => Registration::Closed,
+                _ => configured,
+            },
+            registration_source: if closed {
+                SettingSource::Configuration
+            } else {
+                source(stored.is_some())
+            },
+        })
+    }
+
+    /// Changes them. What the configuration closes cannot be opened here.
+    pub async fn change_site(&self, patch: &SitePatch, configured: Registration) -> Result<()> {
+        let name = patch.name.as_deref();
+        let name = name.map(|it| text::site_name("name", it)).transpose()?;
+        if patch.registration == Some(Registration::Open) && configured == Registration::Closed {
+            let detail = "The configuration closes registration: change accounts.registration \
+                          there.";
+            let mut failure = Failure::new(Kind::Conflict, "registration.configured", detail);
+            failure.field = Some("registration");
+            return Err(failure);
+        }
+        retried(|| async {
+            let tx = self.db.begin().await?;
+            if let Some(name) = &name {
+                settings::set(&tx, settings::SITE_NAME, name).await?;
+            }
+            if let Some(registration) = patch.registration {
+                settings::set(&tx, settings::REGISTRATION, registration.as_str()).await?;
+            }
+            Ok::<_, DbError>(tx.commit().await?)
+        })
+        .await
+        .map_err(Failure::from)
     }
 
     /// A link for the first administrator, where there is none yet. It ends on first use or after

@@ -8,7 +8,7 @@ use virga_core::{
     job::JobKind,
     permission::{Action, Viewer, sign_in},
     text,
-    upload::{UploadState, part_size},
+    upload::{UploadState, part_size_near},
 };
 use virga_db::{
     DbError, Tx, UploadRow, VideoRow, accounts,
@@ -38,6 +38,8 @@ pub struct NewUploadRequest {
     pub content_type: String,
     /// How the client knows the file again.
     pub fingerprint: String,
+    /// The part size that it would like.
+    pub part_size: Option<u64>,
 }
 
 /// Whether an upload was there already.
@@ -71,7 +73,7 @@ impl App {
             size: ask.size,
             fingerprint: ask.fingerprint.clone(),
             state: UploadState::Created,
-            part_size: part_size(ask.size),
+            part_size: part_size_near(ask.size, ask.part_size, self.sessions.least_part()),
             object_key: key.to_string(),
             expires_at: now.plus(UPLOAD_LIFE),
             lease_until: virga_core::Timestamp(0),

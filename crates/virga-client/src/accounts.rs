@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use virga_core::wire::{
-    Changes, Credentials, Me, PasswordChange, Session, SessionInfo, Setup, Site, User,
+    Changes, Credentials, Me, MePatch, PasswordChange, Session, SessionInfo, Setup, Site, User,
 };
 
 use crate::{ApiCaller, Result, call::encode};
@@ -62,6 +62,11 @@ impl ApiCaller {
     /// `GET /users/me`.
     pub async fn me(&self) -> Result<Me> {
         self.get("/users/me").await
+    }
+
+    /// `PATCH /users/me`.
+    pub async fn edit_me(&self, patch: &MePatch) -> Result<Me> {
+        self.exchange(Method::PATCH, "/users/me", patch).await
     }
 
     /// `GET /users/{name}`.

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use http::Method;
-use virga_core::wire::{Account, FailedJob, NewPassword, Page, Sitemap, Storage};
+use virga_core::wire::{
+    Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Sitemap, Storage,
+};
 
 use crate::{ApiCaller, Result, call::encode};
 
@@ -33,6 +35,16 @@ impl ApiCaller {
     pub async fn unblock(&self, name: &str) -> Result<()> {
         let path = format!("/admin/users/{}/block", encode(name));
         self.act(Method::DELETE, &path).await
+    }
+
+    /// `GET /admin/site`.
+    pub async fn site_settings(&self) -> Result<SiteSettings> {
+        self.get("/admin/site").await
+    }
+
+    /// `PATCH /admin/site`.
+    pub async fn change_site(&self, patch: &SitePatch) -> Result<SiteSettings> {
+        self.exchange(Method::PATCH, "/admin/site", patch).await
     }
 
     /// `GET /admin/jobs`: those that failed.

@@ -97,6 +97,21 @@ impl ApiCaller {
         read(&path, &bytes)
     }
 
+    /// The same, only if what it changes still has this entity tag.
+    pub(crate) async fn exchange_if<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &B,
+        tag: &str,
+    ) -> Result<T> {
+        let path = format!("{}{path}", paths::API);
+        let mut request = self.request(method, &path, Some(write(&path, body)?))?;
+        let tag = HeaderValue::from_str(tag).map_err(|error| unreadable(&path, error))?;
+        request.headers_mut().insert(header::IF_MATCH, tag);
+        read(&path, &self.call(request, &path, LIMIT).await?)
+    }
+
     /// A call with a JSON body whose answer says no more than that it was done.
     pub(crate) async fn tell<B: Serialize + Sync>(
         &self,
@@ -136,6 +151,15 @@ impl ApiCaller {
         limit: Duration,
     ) -> Result<Bytes> {
         let request = self.request(method, path, body)?;
+        self.call(request, path, limit).await
+    }
+
+    async fn call(
+        &self,
+        request: Request<crate::Body>,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Bytes> {
         let answer = answer(self.service.clone(), request, path.to_owned());
         tokio::time::timeout(limit, answer)
             .await

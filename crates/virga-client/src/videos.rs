@@ -21,6 +21,8 @@ pub struct VideoQuery {
     pub cursor: Option<String>,
     /// Entries a page; the API's own default where absent.
     pub limit: Option<u32>,
+    /// Of the viewer's own: only unpublished ones, or only the others.
+    pub unpublished: Option<bool>,
 }
 
 impl VideoQuery {
@@ -34,6 +36,7 @@ impl VideoQuery {
             ("q", self.q.clone()),
             ("cursor", self.cursor.clone()),
             ("limit", self.limit.map(|limit| limit.to_string())),
+            ("unpublished", self.unpublished.map(|it| it.to_string())),
         ];
         for (name, value) in pairs {
             if let Some(value) = value {
@@ -76,6 +79,13 @@ impl ApiCaller {
     pub async fn edit_video(&self, id: VideoId, patch: &VideoPatch) -> Result<Video> {
         self.exchange(Method::PATCH, &format!("/videos/{id}"), patch)
             .await
+    }
+
+    /// The same, unless the words or the visibility changed since they had this tag
+    /// ([`Video::edit_tag`]): then 412.
+    pub async fn edit_video_if(&self, id: VideoId, patch: &VideoPatch, tag: &str) -> Result<Video> {
+        let path = format!("/videos/{id}");
+        self.exchange_if(Method::PATCH, &path, patch, tag).await
     }
 
     /// `DELETE /videos/{id}`: can be restored for a while.

@@ -65,6 +65,11 @@ pub fn title(text: &str) -> Result<String, Failure> {
     bounded("title", clean(text, false), 1..=TITLE_MAX)
 }
 
+/// A site's name, in a field of this name: one line, 1 to 200 characters.
+pub fn site_name(field: &'static str, text: &str) -> Result<String, Failure> {
+    bounded(field, clean(text, false), 1..=TITLE_MAX)
+}
+
 /// A description: lines, up to 10,000 characters.
 pub fn description(text: &str) -> Result<String, Failure> {
     bounded("description", clean(text, true), 0..=DESCRIPTION_MAX)

@@ -41,6 +41,21 @@ pub fn part_size(size: u64) -> u64 {
         .max(size.div_ceil(9_000).next_multiple_of(MIB))
 }
 
+/// The same where the client would like `wanted`: no less than the store takes, and no more than
+/// without a wish.
+pub fn part_size_near(size: u64, wanted: Option<u64>, least: u64) -> u64 {
+    let usual = part_size(size);
+    let fewest = size
+        .div_ceil(9_000)
+        .max(least)
+        .max(MIB)
+        .next_multiple_of(MIB);
+    wanted.map_or(usual, |wanted| {
+        let even = wanted.div_ceil(MIB).saturating_mul(MIB);
+        even.clamp(fewest.min(usual), usual)
+    })
+}
+
 /// One part of a file that is cut at `part_size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartSpan {
@@ -82,5 +97,18 @@ mod tests {
             assert_eq!(part_span(count + 1, size, part), None);
             assert_eq!(part_span(0, size, part), None);
         }
+    }
+
+    #[test]
+    fn a_wish_for_small_parts_is_met_within_what_the_store_takes() {
+        let near = |size, wanted, least| part_size_near(size, Some(wanted), least) / MIB;
+        assert_eq!(near(100 * MIB, 400_000, 1), 1);
+        assert_eq!(near(100 * MIB, 2 * MIB + 1, 1), 3);
+        assert_eq!(near(100 * MIB, MIB, 5 * MIB), 5);
+        assert_eq!(near(100 * MIB, u64::MAX, 1), 8);
+        let huge = 200 * 1024 * MIB;
+        let part = part_size_near(huge, Some(1), 1);
+        assert!(u64::from(part_count(huge, part)) <= MAX_PARTS);
+        assert_eq!(part_size_near(huge, None, 1), part_size(huge));
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use std::collections::HashMap;
-use virga_core::{Timestamp, UserId, permission::Role, text::fold_name};
+use virga_core::{Timestamp, UserId, permission::Role, text::fold_name, video::Visibility};
 
 use crate::{
     Result, Tx,
@@ -62,6 +62,7 @@ pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
         role: Set(row.role.as_str().to_owned()),
         created_at: Set(row.created_at.0),
         blocked_at: Set(row.blocked_at.map(|at| at.0)),
+        ..Default::default()
     };
     user::Entity::insert(model)
         .exec_without_returning(c)
@@ -138,6 +139,51 @@ pub async fn any_admin(c: &impl ConnectionTrait) -> Result<bool> {
 pub async fn set_password(c: &impl ConnectionTrait, id: UserId, hash: &str) -> Result<()> {
     user::Entity::update_many()
         .col_expr(user::Column::PasswordHash, Expr::value(hash))
+        .filter(user::Column::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// What uploads from the pages start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadDefaults {
+    /// The visibility that publishing gives.
+    pub visibility: Visibility,
+    /// Published as soon as they are uploaded, without a press of the button.
+    pub at_once: bool,
+}
+
+/// What an account's uploads start with.
+pub async fn upload_defaults(c: &impl ConnectionTrait, id: UserId) -> Result<UploadDefaults> {
+    let row = user::Entity::find_by_id(id.to_string()).one(c).await?;
+    let (visibility, at_once) = row.map_or((None, None), |row| {
+        (row.upload_visibility, row.publish_at_once)
+    });
+    let visibility = visibility
+        .map(|text| word("users", "upload_visibility", &text, Visibility::parse))
+        .transpose()?;
+    Ok(UploadDefaults {
+        visibility: visibility.unwrap_or(Visibility::Public),
+        at_once: at_once == Some(1),
+    })
+}
+
+/// Changes what an account's uploads start with.
+pub async fn set_upload_defaults(
+    c: &impl ConnectionTrait,
+    id: UserId,
+    to: UploadDefaults,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(
+            user::Column::UploadVisibility,
+            Expr::value(to.visibility.as_str()),
+        )
+        .col_expr(
+            user::Column::PublishAtOnce,
+            Expr::value(i32::from(to.at_once)),
+        )
         .filter(user::Column::Id.eq(id.to_string()))
         .exec(c)
         .await?;

@@ -169,21 +169,23 @@ pub(crate) fn add_computed(
     }
 }
 
-/// A short text that rows may lack; a program that does not know it leaves it out.
-pub(crate) fn add_text(
+/// A column that may be NULL, at the end of a table.
+pub(crate) fn add_column(
     backend: DatabaseBackend,
     table: &str,
     column: &str,
-    length: u32,
+    kind: &str,
 ) -> Vec<String> {
-    let add = format!("ALTER TABLE {table} ADD COLUMN {column} VARCHAR({length}) NULL");
     match backend {
-        DatabaseBackend::MySql => unless_there(&columns_named(table, column), &add),
-        DatabaseBackend::Postgres => {
-            vec![add.replacen("ADD COLUMN", "ADD COLUMN IF NOT EXISTS", 1)]
-        }
+        DatabaseBackend::MySql => unless_there(
+            &columns_named(table, column),
+            &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
+        ),
+        DatabaseBackend::Postgres => vec![format!(
+            "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {kind}"
+        )],
         // Its migrations are undone whole: none is met half done.
-        _ => vec![add],
+        _ => vec![format!("ALTER TABLE {table} ADD COLUMN {column} {kind}")],
     }
 }
 

@@ -7,6 +7,7 @@ mod m20261122_000002_feed;
 mod m20261122_000003_lists;
 mod m20261129_000001_turns;
 mod m20261129_000002_digests;
+mod m20261129_300001_publish;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -30,6 +31,10 @@ const ALL: &[Migration] = &[
     (
         "m20261129_000002_digests",
         m20261129_000002_digests::statements,
+    ),
+    (
+        "m20261129_300001_publish",
+        m20261129_300001_publish::statements,
     ),
     #[cfg(feature = "failpoints")]
     (

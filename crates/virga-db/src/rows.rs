@@ -61,6 +61,8 @@ pub struct VideoRow {
     pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
+    /// The visibility that publishing gives it; see [`VideoRow::planned`].
+    pub publish_as: Option<Visibility>,
     /// Where it stands.
     pub state: VideoState,
     /// Why nothing plays.
@@ -102,6 +104,13 @@ pub struct VideoRow {
 }
 
 impl VideoRow {
+    /// The visibility that publishing gives it, while it is unpublished. A release that does not
+    /// know the column may have published the video without clearing it: `visibility` decides.
+    pub fn planned(&self) -> Option<Visibility> {
+        self.publish_as
+            .filter(|_| self.visibility == Visibility::Private)
+    }
+
     /// What `authorize` looks at.
     pub fn facts(&self) -> VideoFacts {
         VideoFacts {
@@ -121,6 +130,10 @@ impl TryFrom<entity::video::Model> for VideoRow {
             id: id(TABLE, "id", &row.id)?,
             owner: id(TABLE, "owner_id", &row.owner_id)?,
             visibility: word(TABLE, "visibility", &row.visibility, Visibility::parse)?,
+            publish_as: row
+                .publish_as
+                .map(|text| word(TABLE, "publish_as", &text, Visibility::parse))
+                .transpose()?,
             state: word(TABLE, "state", &row.state, VideoState::parse)?,
             title: row.title,
             description: row.description,

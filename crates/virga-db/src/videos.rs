@@ -46,6 +46,8 @@ pub struct NewVideoRow {
     pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
+    /// For a video that its owner publishes later: the visibility that it gets then.
+    pub publish_as: Option<Visibility>,
 }
 
 /// Adds a draft.
@@ -57,6 +59,7 @@ pub async fn insert(c: &impl ConnectionTrait, new: &NewVideoRow, now: Timestamp)
         search: Set(searchable(&new.title)),
         description: Set(new.description.clone()),
         visibility: Set(new.visibility.as_str().to_owned()),
+        publish_as: Set(new.publish_as.map(|to| to.as_str().to_owned())),
         state: Set(VideoState::Draft.as_str().to_owned()),
         created_at: Set(now.0),
         epoch: Set(1),
@@ -115,15 +118,29 @@ pub async fn describe(
     Ok(())
 }
 
-/// Who may see it from now on. Narrowing takes a new epoch, so that every grant given out ends.
+/// Changes the visibility that publishing gives an unpublished video.
+pub async fn set_publish_as(c: &impl ConnectionTrait, id: VideoId, to: Visibility) -> Result<()> {
+    video::Entity::update_many()
+        .col_expr(C::PublishAs, Expr::value(to.as_str()))
+        .filter(C::Id.eq(id.to_string()))
+        .exec(c)
+        .await?;
+    Ok(())
+}
+
+/// Who may see it from now on; publishes an unpublished video. Narrowing takes a new epoch, so that
+/// every grant given out ends.
 pub async fn set_visibility(tx: &Tx, row: &VideoRow, to: Visibility, now: Timestamp) -> Result<()> {
     let narrower = rank(to) > rank(row.visibility);
-    video::Entity::update_many()
+    let mut update = video::Entity::update_many()
         .col_expr(C::Visibility, Expr::value(to.as_str()))
-        .col_expr(C::Epoch, Expr::col(C::Epoch).add(i64::from(narrower)))
-        .filter(C::Id.eq(row.id.to_string()))
-        .exec(tx)
-        .await?;
+        .col_expr(C::PublishAs, Expr::value(None::<String>))
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(i64::from(narrower)));
+    if row.planned().is_some() && row.state.plays() {
+        // Lists show it as new today, however long ago it was uploaded.
+        update = update.col_expr(C::PublishedAt, Expr::value(now.0));
+    }
+    update.filter(C::Id.eq(row.id.to_string())).exec(tx).await?;
     bump(
         tx,
         row.id,

@@ -48,6 +48,9 @@ impl HeldParts {
 
 /// Multipart sessions by upload.
 pub trait MultipartSessions: fmt::Debug + Send + Sync + 'static {
+    /// Bytes that a part other than the last must have.
+    fn least_part(&self) -> u64;
+
     /// Opens a session; fine if it is open already with the same key and sizes.
     fn create<'a>(
         &'a self,

@@ -32,8 +32,11 @@ async fn main() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(&program.display().to_string()).await;
     show(&cluster, &mut out)?;
     writeln!(out, "\nType\n{HELP}")?;
-    let link = cluster.machines[0].wait_setup_path();
-    writeln!(out, "\nFirst administrator: {}{link}", cluster.balancer.url)?;
+    writeln!(
+        out,
+        "\nAdministrator: root, password: root has a password, at {}",
+        cluster.balancer.url
+    )?;
     writeln!(out, "Its data goes with it. Ctrl-C ends it.")?;
     let mut typed = lines();
     loop {

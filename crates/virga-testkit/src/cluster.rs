@@ -82,7 +82,9 @@ impl Cluster {
             second.start(role);
         }
         let balancer = fronts.balance("haproxy", &mut first, &[&second]);
-        Person::new(&balancer.url).wait_until_answered("/").await;
+        let stranger = Person::new(&balancer.url);
+        stranger.wait_until_answered("/").await;
+        first.set_up_by(&stranger).await;
         Self {
             balancer,
             machines: [first, second],

@@ -125,6 +125,22 @@ impl Person {
         self.with_token(answer.json()["token"].as_str().unwrap_or_default())
     }
 
+    /// Makes the first administrator, `root`, by the token of a one-time link; `None` where the
+    /// token holds no more.
+    ///
+    /// # Panics
+    /// Where that fails otherwise.
+    pub async fn set_up(&self, token: &str) -> Option<Self> {
+        let ask = json!({"token": token, "name": "root", "password": "root has a password",
+            "site_name": "Virga", "registration": "open"});
+        let answer = self.post("/api/v1/setup", ask).await;
+        if answer.status == StatusCode::FORBIDDEN {
+            return None;
+        }
+        let session = answer.expect(201).json();
+        Some(self.with_token(session["token"].as_str().unwrap_or_default()))
+    }
+
     /// A request to a path (or full URL) of the site.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") {
@@ -274,14 +290,20 @@ impl Person {
     /// Where that fails.
     pub async fn upload(&self, title: &str, visibility: &str, bytes: &[u8]) -> String {
         let video = self.draft(title, visibility).await;
-        let upload = self.open_upload(&video, bytes.len()).await;
+        self.fill(&video, bytes).await;
+        video
+    }
+
+    /// Uploads a file to a draft and completes it.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn fill(&self, video: &str, bytes: &[u8]) {
+        let upload = self.open_upload(video, bytes.len()).await;
         self.send_parts(&upload, bytes).await;
         let id = upload["id"].as_str().unwrap_or_default();
-        let _ = self
-            .post(&format!("/api/v1/uploads/{id}/complete"), json!({}))
-            .await
-            .expect(202);
-        video
+        let path = format!("/api/v1/uploads/{id}/complete");
+        let _ = self.post(&path, json!({})).await.expect(202);
     }
 
     /// Uploads a short clip and waits until it plays; the video's id.

@@ -74,6 +74,7 @@ impl SiteBuilder {
             builder: self,
             running: BTreeMap::new(),
             output: Arc::default(),
+            administrator: Arc::default(),
         }
     }
 
@@ -99,6 +100,7 @@ pub struct Site {
     builder: SiteBuilder,
     running: BTreeMap<Role, Running>,
     output: Arc<Mutex<String>>,
+    administrator: Arc<Mutex<Option<Person>>>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -137,6 +139,7 @@ impl Site {
             builder: self.builder.clone(),
             running: BTreeMap::new(),
             output: Arc::clone(&self.output),
+            administrator: Arc::clone(&self.administrator),
         }
     }
 
@@ -463,12 +466,67 @@ impl Site {
         Person::new(self.url())
     }
 
-    /// Someone with a fresh account.
+    /// Someone with a fresh account, on a site that has its administrator.
     ///
     /// # Panics
     /// Where registering fails.
     pub async fn register(&self, name: &str) -> Person {
-        self.stranger().register(name).await
+        self.register_by(&self.stranger(), name).await
+    }
+
+    /// The same by way of this stranger, who may ask another process of the site.
+    ///
+    /// # Panics
+    /// Where registering fails.
+    pub async fn register_by(&self, stranger: &Person, name: &str) -> Person {
+        self.set_up_by(stranger).await;
+        stranger.register(name).await
+    }
+
+    /// The administrator, `root`, who is made if need be.
+    ///
+    /// # Panics
+    /// Where the site has another one.
+    pub async fn administrator(&self) -> Person {
+        self.set_up_by(&self.stranger()).await;
+        let root = self.administrator.lock().expect("a lock").clone();
+        root.expect("an administrator made by this test")
+    }
+
+    /// Makes the administrator, unless the site has one. Until then nobody can register.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn set_up_by(&self, stranger: &Person) {
+        if self.administrator.lock().expect("a lock").is_some() {
+            return;
+        }
+        let site = stranger.get("/api/v1/site").await.expect(200).json();
+        if site["needs_setup"] != true {
+            return;
+        }
+        self.wait_setup_path();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            // Of several processes the one that started last printed the link that holds.
+            for token in self.setup_tokens() {
+                if let Some(root) = stranger.set_up(&token).await {
+                    *self.administrator.lock().expect("a lock") = Some(root);
+                    return;
+                }
+            }
+            assert!(Instant::now() < deadline, "no link: {}", self.output());
+        }
+    }
+
+    /// The tokens of all one-time links that were printed, the newest first.
+    fn setup_tokens(&self) -> Vec<String> {
+        let output = self.output();
+        let links = output.split("/setup?token=").skip(1);
+        let token = |link: &str| link.split_whitespace().next().map(str::to_owned);
+        let mut tokens: Vec<String> = links.filter_map(token).collect();
+        tokens.reverse();
+        tokens
     }
 }
 

@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 38] = [
+pub(crate) const CODES: [&str; 41] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -23,7 +23,9 @@ pub(crate) const CODES: [&str; 38] = [
     "rate.sign-ups",
     "rate.writes",
     "registration.closed",
+    "registration.configured",
     "setup.link",
+    "setup.needed",
     "sign-in",
     "sign-in.busy",
     "sign-in.too-many",
@@ -45,6 +47,7 @@ pub(crate) const CODES: [&str; 38] = [
     "video.has-source",
     "video.not-restorable",
     "video.nothing-failed",
+    "video.published",
 ];
 
 /// What is wrong with a form as it was sent.

@@ -25,7 +25,7 @@ pub(crate) struct Frame {
 }
 
 /// Variables that scripts fill in themselves: each stands for itself in braces.
-const SCRIPT_VARIABLES: [&str; 5] = ["percent", "done", "total", "speed", "time"];
+const SCRIPT_VARIABLES: [&str; 6] = ["percent", "done", "total", "speed", "time", "seconds"];
 
 impl Frame {
     pub(crate) fn lang(&self) -> &'static str {

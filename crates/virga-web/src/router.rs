@@ -32,6 +32,7 @@ pub fn router(state: WebState) -> Router {
         .route("/my/videos", get(studio::mine))
         .route("/v/{id}", get(watch::show))
         .route("/v/{id}/edit", get(edit::show).post(edit::submit))
+        .route("/v/{id}/publish", post(edit::publish))
         .route("/v/{id}/delete", post(edit::delete))
         .route("/v/{id}/restore", post(edit::restore))
         .route("/v/{id}/retry", post(edit::retry))
@@ -40,6 +41,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v/{id}/comments/{comment}/delete", post(comments::delete))
         .route("/u/{name}", get(person::show))
         .route("/settings", get(settings::show))
+        .route("/settings/uploads", post(settings::change_uploads))
         .route("/settings/password", post(settings::change_password))
         .route(
             "/settings/sign-out-everywhere",

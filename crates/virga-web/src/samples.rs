@@ -43,6 +43,8 @@ fn me() -> Me {
         created_at: now(),
         used_bytes: 1_200_000_000,
         quota_bytes: 50_000_000_000,
+        upload_visibility: Visibility::Unlisted,
+        publish_at_once: false,
     }
 }
 
@@ -66,6 +68,7 @@ fn video(state: VideoState) -> Video {
         title: NASTY.into(),
         description: NASTY.into(),
         visibility: Visibility::Unlisted,
+        publish_as: Some(Visibility::Public),
         state,
         failure: (state == VideoState::Failed).then(|| NASTY.into()),
         failure_code: (state == VideoState::Failed).then(|| "file_is_text".into()),
@@ -244,6 +247,7 @@ impl edit::EditPage {
         };
         let mut page = edit::page(f, &site, VideoId::random(&OsEntropy), form);
         page.errors = errors;
+        page.other = Some(edit::Saved::new(page.f.lang, &video(VideoState::Ready)));
         page
     }
 }
@@ -266,8 +270,9 @@ impl PersonPage {
 impl SettingsPage {
     fn sample(f: Frame, field: &str) -> Self {
         let errors = wrong(f.lang, field);
+        let f_saved = f.t("settings-saved");
         let mut page = Self::new(f, &me());
-        page.saved = true;
+        page.saved = Some(f_saved);
         page.errors = errors;
         page
     }

@@ -50,7 +50,7 @@ impl FromRequestParts<WebState> for Visit {
         });
         let site = site.map_err(|error| visit.fault(&error))?;
         visit.frame.site.clone_from(&site.name);
-        visit.frame.open = site.registration == Registration::Open;
+        visit.frame.open = site.registration == Registration::Open && !site.needs_setup;
         visit.site = site;
         match me {
             Some(Ok(me)) => visit.frame.me = Some(me),
@@ -102,7 +102,7 @@ impl Visit {
             site: site.name.clone(),
             me: None,
             base: share::base(&state.origin, parts),
-            open: site.registration == Registration::Open,
+            open: site.registration == Registration::Open && !site.needs_setup,
             nonce: parts
                 .extensions
                 .get::<Nonce>()

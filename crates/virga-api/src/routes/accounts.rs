@@ -6,11 +6,11 @@ use virga_core::{
     Failure, Kind, UserId,
     permission::Role,
     text,
-    wire::{Me, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
+    wire::{Me, MePatch, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
 };
 use virga_db::{
     DbError,
-    accounts::{self, UserRow},
+    accounts::{self, UploadDefaults, UserRow},
     changes::Ended,
     retried, videos,
     videos::Listing,
@@ -52,7 +52,7 @@ pub(crate) async fn set_up(
         .by_address
         .take(network, state.app.clock.now())
         .await?;
-    let site_name = text::title(&setup.site_name)?;
+    let site_name = text::site_name("site_name", &setup.site_name)?;
     let NewAccount { name, password } = &setup.administrator;
     let user = new_user(&state, &caller, name, password, Role::Admin).await?;
     state
@@ -83,6 +83,11 @@ pub(crate) async fn register(
     text::account_name(&ask.name)?;
     text::new_password(&ask.password)?;
     state.app.check_room_for_text().await?;
+    if site.needs_setup {
+        let detail = "This site has no administrator yet. Open /setup with the link that the \
+                      server printed when it started.";
+        return Err(Failure::new(Kind::Forbidden, "setup.needed", detail).into());
+    }
     state.limits().sign_ups.take(&caller.network()).await?;
     let user = new_user(&state, &caller, &ask.name, &ask.password, Role::User).await?;
     state.app.add_account(&user).await?;
@@ -143,6 +148,9 @@ pub(crate) async fn change_password(
 }
 
 pub(super) async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
+    let defaults = accounts::upload_defaults(state.app.db.read(), user.id)
+        .await
+        .map_err(Failure::from)?;
     Ok(Me {
         id: user.id,
         name: user.name.clone(),
@@ -150,12 +158,39 @@ pub(super) async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
         created_at: user.created_at,
         used_bytes: state.app.used_bytes(user.id).await?,
         quota_bytes: state.app.policy.get().quota_per_user,
+        upload_visibility: defaults.visibility,
+        publish_at_once: defaults.at_once,
     })
 }
 
 /// The signed-in account.
 #[utoipa::path(get, path = "/users/me", tag = "accounts", responses((status = 200, body = Me)))]
 pub(crate) async fn who_am_i(State(state): State<ApiState>, signed: SignedIn) -> Result<Json<Me>> {
+    Ok(Json(me(&state, &signed.user).await?))
+}
+
+/// Changes what the account's uploads in the pages start with.
+#[utoipa::path(patch, path = "/users/me", tag = "accounts", request_body = MePatch,
+    responses((status = 200, body = Me)))]
+pub(crate) async fn edit_me(
+    State(state): State<ApiState>,
+    signed: SignedIn,
+    Json(patch): Json<MePatch>,
+) -> Result<Json<Me>> {
+    let id = signed.user.id;
+    retried(|| async {
+        let tx = state.app.db.begin().await?;
+        accounts::lock(&tx, &[id]).await?;
+        let now = accounts::upload_defaults(&tx, id).await?;
+        let to = UploadDefaults {
+            visibility: patch.upload_visibility.unwrap_or(now.visibility),
+            at_once: patch.publish_at_once.unwrap_or(now.at_once),
+        };
+        accounts::set_upload_defaults(&tx, id, to).await?;
+        Ok::<_, DbError>(tx.commit().await?)
+    })
+    .await
+    .map_err(Failure::from)?;
     Ok(Json(me(&state, &signed.user).await?))
 }
 
@@ -171,6 +206,7 @@ pub(crate) async fn user(
     let listing = Listing {
         owner: Some(user.id),
         everything: false,
+        unpublished: None,
         now: state.app.clock.now(),
         sort: virga_core::wire::Sort::New,
         query: None,

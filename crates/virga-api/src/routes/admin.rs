@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use virga_core::{
     Failure, VideoId,
     text::fold_name,
-    wire::{Account, FailedJob, NewPassword, Page, Storage},
+    wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Storage},
 };
 use virga_db::{
     JobRow, VideoRow, accounts,
@@ -187,6 +187,34 @@ pub(crate) async fn failed_jobs(
     };
     let items = rows.into_iter().filter_map(shown).collect();
     Ok(Json(Page { items, next }))
+}
+
+/// The site's name and who may register, and where each comes from.
+#[utoipa::path(get, path = "/admin/site", tag = "admin",
+    responses((status = 200, body = SiteSettings), (status = 403)))]
+pub(crate) async fn site(State(state): State<ApiState>, _: Admin) -> Result<Json<SiteSettings>> {
+    let configured = state.config.get().accounts.registration;
+    Ok(Json(state.app.site_settings(configured).await?))
+}
+
+/// Changes the site's name or who may register.
+#[utoipa::path(patch, path = "/admin/site", tag = "admin", request_body = SitePatch,
+    responses((status = 200, body = SiteSettings), (status = 403), (status = 409)))]
+pub(crate) async fn change_site(
+    State(state): State<ApiState>,
+    Admin(by): Admin,
+    Json(patch): Json<SitePatch>,
+) -> Result<Json<SiteSettings>> {
+    let configured = state.config.get().accounts.registration;
+    state.app.change_site(&patch, configured).await?;
+    let site = state.app.site_settings(configured).await?;
+    tracing::info!(
+        admin = by.name,
+        site.name = site.name,
+        registration = site.registration.as_str(),
+        "site settings changed"
+    );
+    Ok(Json(site))
 }
 
 /// Room in the store.

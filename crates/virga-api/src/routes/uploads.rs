@@ -90,6 +90,7 @@ pub(crate) async fn create(
     Json(new): Json<NewUpload>,
 ) -> Result<Response> {
     let ask = NewUploadRequest {
+        part_size: new.part_size,
         video: new.video_id,
         file_name: new.file_name,
         size: new.size,

@@ -12,6 +12,7 @@ use virga_core::{
     Failure, Kind, VideoId,
     permission::{Action, Viewer, authorize},
     text,
+    video::Visibility,
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
@@ -47,21 +48,31 @@ pub(crate) struct ListQuery {
     limit: Option<u64>,
 }
 
+/// `?unpublished=`
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MineQuery {
+    /// `true`: only videos that their owner has not published yet; `false`: only the others.
+    unpublished: Option<bool>,
+}
+
 async fn list(
     state: &ApiState,
     caller: &Caller,
     query: ListQuery,
     owner: Option<virga_core::UserId>,
-    everything: bool,
+    mine: Option<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
     let page = PageQuery {
         cursor: query.cursor,
         limit: query.limit,
     };
     let words: Option<String> = query.q.map(|words| words.chars().take(200).collect());
+    let everything = mine.is_some();
     let mut listing = Listing {
         owner,
         everything,
+        unpublished: mine.and_then(|mine| mine.unpublished),
         now: state.app.clock.now(),
         sort: query.sort.unwrap_or_default(),
         query: words.as_deref(),
@@ -91,7 +102,7 @@ pub(crate) async fn list_public(
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, None, false).await
+    list(&state, &caller, query, None, None).await
 }
 
 /// Public videos of an account.
@@ -105,19 +116,20 @@ pub(crate) async fn list_of_user(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Video>>> {
     let owner = find_user(&state, &name).await?;
-    list(&state, &caller, query, Some(owner.id), false).await
+    list(&state, &caller, query, Some(owner.id), None).await
 }
 
 /// One's own videos in every state, newest first.
-#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery),
+#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery, MineQuery),
     responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_mine(
     State(state): State<ApiState>,
     caller: Caller,
     signed: SignedIn,
     Query(query): Query<ListQuery>,
+    Query(mine): Query<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, Some(signed.user.id), true).await
+    list(&state, &caller, query, Some(signed.user.id), Some(mine)).await
 }
 
 /// A draft.
@@ -134,7 +146,10 @@ pub(crate) async fn create(
         owner: signed.user.id,
         title: text::title(&new.title)?,
         description: text::description(&new.description)?,
-        visibility: new.visibility,
+        visibility: new
+            .publish_as
+            .map_or(new.visibility, |_| Visibility::Private),
+        publish_as: new.publish_as,
     };
     state
         .accept_text(row.owner, &[&row.title, &row.description])
@@ -161,8 +176,20 @@ fn validators(tag: HeaderValue) -> [(HeaderName, HeaderValue); 3] {
 /// A weak tag over what the answer says.
 fn etag(video: &Video) -> HeaderValue {
     let text = serde_json::to_string(video).unwrap_or_default();
-    let tag = format!("W/\"{}\"", &virga_app::hash_token(&text)[..20]);
+    let rest = virga_app::hash_token(&text);
+    let tag = format!("W/\"{}.{}\"", video.edit_tag(), &rest[..20]);
     HeaderValue::from_str(&tag).unwrap_or_else(|_| HeaderValue::from_static("W/\"0\""))
+}
+
+/// Whether `If-Match` names the video as it is: by its whole tag of any moment since the last edit,
+/// or by the tag of what is edited alone.
+fn still_matches(expected: &HeaderValue, video: &Video) -> bool {
+    let Ok(text) = expected.to_str() else {
+        return false;
+    };
+    let text = text.trim();
+    let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+    text == "*" || tag.split('.').next() == Some(video.edit_tag().as_str())
 }
 
 /// A video.
@@ -225,7 +252,7 @@ async fn write_edit(
     authorize(viewer, row.facts(), Action::Edit)?;
     if let Some(expected) = expected {
         let shown = present::one(state, viewer, row.clone()).await?;
-        if expected != "*" && *expected != etag(&shown) {
+        if !still_matches(expected, &shown) {
             let detail = "This video was changed meanwhile. Load it again.";
             return Err(Failure::new(Kind::Precondition, "video.changed", detail));
         }
@@ -239,9 +266,17 @@ async fn write_edit(
         .as_deref()
         .map_or(Ok(row.description.clone()), text::description)?;
     videos::describe(&tx, id, &title, &description).await?;
-    let changed = patch.visibility.filter(|to| *to != row.visibility);
+    let changed = patch
+        .visibility
+        .filter(|to| *to != row.visibility || row.planned().is_some());
     if let Some(to) = changed {
         videos::set_visibility(&tx, &row, to, state.app.clock.now()).await?;
+    } else if let Some(to) = patch.publish_as {
+        if row.planned().is_none() {
+            let detail = "This video is published already. Change its visibility instead.";
+            return Err(Failure::new(Kind::Conflict, "video.published", detail));
+        }
+        videos::set_publish_as(&tx, id, to).await?;
     }
     tx.commit().await.map_err(DbError::from)?;
     Ok(changed.is_some())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Timestamp, UserId, permission::Role};
+use crate::{Timestamp, UserId, permission::Role, video::Visibility};
 
 /// `POST /sessions`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -108,6 +108,27 @@ pub struct Me {
     pub used_bytes: u64,
     /// Bytes that it may take.
     pub quota_bytes: u64,
+    /// The visibility that publishing gives to what the account uploads in the pages.
+    #[serde(default = "public")]
+    pub upload_visibility: Visibility,
+    /// Uploads from the pages are published at once, not when their owner presses the button.
+    #[serde(default)]
+    pub publish_at_once: bool,
+}
+
+fn public() -> Visibility {
+    Visibility::Public
+}
+
+/// `PATCH /users/me`: absent fields stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct MePatch {
+    /// The visibility that publishing gives to what the account uploads in the pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_visibility: Option<Visibility>,
+    /// Whether uploads from the pages are published at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_at_once: Option<bool>,
 }
 
 /// An account as others see it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Registration;
 use crate::{Timestamp, VideoId, job::JobKind, permission::Role};
 
 /// An account as administrators see it.
@@ -78,4 +79,41 @@ pub struct Storage {
     /// Below this much free room no upload is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_free_bytes: Option<u64>,
+}
+
+/// Where the value of a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SettingSource {
+    /// Nobody chose it.
+    Default,
+    /// An administrator chose it in the pages or by the API.
+    Stored,
+    /// The configuration decides it: it cannot be changed here.
+    Configuration,
+}
+
+/// `GET /admin/site`: what administrators can change while the site runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SiteSettings {
+    /// The site's name.
+    pub name: String,
+    /// Where it comes from.
+    pub name_source: SettingSource,
+    /// Who may register: the stricter of the configuration and the stored choice.
+    pub registration: Registration,
+    /// Where it comes from.
+    pub registration_source: SettingSource,
+}
+
+/// `PATCH /admin/site`: absent fields stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SitePatch {
+    /// 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who may register. 409 where the configuration decides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
 }

@@ -24,6 +24,10 @@ pub struct NewUpload {
     /// Opaque, 1 to 128 characters: how the client knows the same file again.
     #[schema(min_length = 1, max_length = 128)]
     pub fingerprint: String,
+    /// Bytes that the client would like a part to have: smaller ones lose less on a slow line. The
+    /// answer's `part_size` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_size: Option<u64>,
 }
 
 /// An open upload.

@@ -1,10 +1,12 @@
 //! Videos, playback and lists.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
     Timestamp, VideoId,
+    keys::hex,
     video::{VideoState, Visibility},
 };
 
@@ -21,6 +23,10 @@ pub struct NewVideo {
     /// Default: public.
     #[serde(default = "public")]
     pub visibility: Visibility,
+    /// Keeps the video private and unpublished, whatever `visibility` says, until a change of
+    /// `visibility` publishes it. The pages then offer to publish it as this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_as: Option<Visibility>,
 }
 
 fn public() -> Visibility {
@@ -38,9 +44,13 @@ pub struct VideoPatch {
     #[schema(max_length = 10_000)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Who may see it.
+    /// Who may see it. Publishes an unpublished video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// Of an unpublished video: the visibility that the pages offer to publish it as. 409 for a
+    /// video that is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_as: Option<Visibility>,
 }
 
 /// Work that failed although the video plays.
@@ -65,6 +75,10 @@ pub struct Video {
     pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
+    /// Present while the video is unpublished, for those who may change it: the visibility that
+    /// the pages offer to publish it as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_as: Option<Visibility>,
     /// Where it stands.
     pub state: VideoState,
     /// Why nothing plays, in words.
@@ -102,7 +116,7 @@ pub struct Video {
     /// Created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// First became playable.
+    /// First became playable, or was published after that.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
@@ -112,6 +126,24 @@ pub struct Video {
     pub purge_at: Option<Timestamp>,
     /// Grows with each change of what plays or who may.
     pub presentation_version: i64,
+}
+
+impl Video {
+    /// A tag over what its owner edits: it moves when an edit would undo another one, and not when
+    /// views are counted or work goes on. The entity tag of a video begins with it.
+    pub fn edit_tag(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in [
+            self.title.as_str(),
+            self.description.as_str(),
+            self.visibility.as_str(),
+            self.publish_as.map_or("", Visibility::as_str),
+        ] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hex(&hash.finalize()[..10])
+    }
 }
 
 /// `GET /videos/{id}/playback`. Absolute paths, or full URLs of a bucket.

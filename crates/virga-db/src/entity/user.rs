@@ -15,6 +15,8 @@ pub struct Model {
     pub role: String,
     pub created_at: i64,
     pub blocked_at: Option<i64>,
+    pub upload_visibility: Option<String>,
+    pub publish_at_once: Option<i32>,
 }
 
 /// None: joins are written where they are needed.

@@ -16,6 +16,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub description: String,
     pub visibility: String,
+    pub publish_as: Option<String>,
     pub state: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub failure: Option<String>,

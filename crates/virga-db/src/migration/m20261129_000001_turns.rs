@@ -14,6 +14,6 @@ pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
     );
     let columns = ["device", "network"]
         .iter()
-        .flat_map(|column| dialect::add_text(backend, "sessions", column, 200));
+        .flat_map(|column| dialect::add_column(backend, "sessions", column, "VARCHAR(200)"));
     recent.into_iter().chain(by_user).chain(columns).collect()
 }

@@ -6,7 +6,7 @@ use sea_orm::{
     QuerySelect, Select,
     sea_query::{Expr, LikeExpr},
 };
-use virga_core::{Timestamp, UserId, wire::Sort};
+use virga_core::{Timestamp, UserId, video::Visibility, wire::Sort};
 
 use crate::{
     Result, VideoRow,
@@ -27,6 +27,9 @@ pub struct Listing<'a> {
     pub owner: Option<UserId>,
     /// All states and visibilities (the owner's own list), or only public ones that play.
     pub everything: bool,
+    /// Of the owner's own list: only those that are unpublished, or only the others. Deleted ones
+    /// count as the others.
+    pub unpublished: Option<bool>,
     /// What was deleted for ever by now is left out.
     pub now: Timestamp,
     /// Order.
@@ -74,11 +77,26 @@ fn shown(listing: &Listing<'_>) -> Select<video::Entity> {
     if let Some(owner) = listing.owner {
         query = query.filter(C::OwnerId.eq(owner.to_string()));
     }
+    if let Some(wanted) = listing.unpublished {
+        query = query.filter(if wanted {
+            unpublished()
+        } else {
+            unpublished().not()
+        });
+    }
     if listing.everything {
         query.filter(C::PurgeAt.is_null().or(C::PurgeAt.gt(listing.now.0)))
     } else {
         query.filter(listed())
     }
+}
+
+/// Waits for its owner to publish it. Never NULL, so that it may be negated.
+fn unpublished() -> Expr {
+    C::PublishAs
+        .is_not_null()
+        .and(C::Visibility.eq(Visibility::Private.as_str()))
+        .and(C::DeletedAt.is_null())
 }
 
 /// The same from the cursor on, in order.

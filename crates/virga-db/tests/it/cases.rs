@@ -412,6 +412,7 @@ pub(crate) async fn lists_page_without_gaps_and_search_takes_words_as_they_are(s
     let mut listing = Listing {
         owner: Some(store.owner),
         everything: true,
+        unpublished: None,
         now: store.clock.now(),
         sort: Sort::New,
         query: None,
@@ -427,6 +428,14 @@ pub(crate) async fn lists_page_without_gaps_and_search_takes_words_as_they_are(s
     }
     assert_eq!(seen.len(), 25);
     listing.after = None;
+    // None of them waits to be published, and the question for the others leaves none out.
+    listing.limit = 100;
+    for (unpublished, count) in [(Some(true), 0), (Some(false), 25)] {
+        listing.unpublished = unpublished;
+        let page = videos::list(store.db.read(), &listing).await.unwrap();
+        assert_eq!(page.len(), count, "{unpublished:?}");
+    }
+    (listing.unpublished, listing.limit) = (None, 7);
     for (query, count) in [
         ("rain", 25),
         ("RAIN 24", 1),

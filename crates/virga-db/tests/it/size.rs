@@ -99,6 +99,7 @@ fn listings() -> Vec<(&'static str, Listing<'static>)> {
     let listing = |owner, everything, sort| Listing {
         owner,
         everything,
+        unpublished: None,
         now: Timestamp(0),
         sort,
         query: None,

@@ -59,6 +59,7 @@ impl Store {
             title: title.to_owned(),
             description: String::new(),
             visibility: Visibility::Public,
+            publish_as: None,
         };
         videos::insert(self.db.write(), &new, self.clock.now())
             .await

@@ -133,6 +133,7 @@ impl Site {
             title: "A clip".to_owned(),
             description: String::new(),
             visibility: Visibility::Public,
+            publish_as: None,
         };
         videos::insert(&tx, &new, now).await.unwrap();
         videos::set_source(&tx, id, key.as_str(), size)

@@ -29,6 +29,7 @@ async fn opened(site: &Site) -> UploadRow {
         title: "Rain".to_owned(),
         description: String::new(),
         visibility: Visibility::Public,
+        publish_as: None,
     };
     videos::insert(site.app.db.write(), &new, site.app.clock.now())
         .await
@@ -39,6 +40,7 @@ async fn opened(site: &Site) -> UploadRow {
         role: Role::User,
     };
     let ask = NewUploadRequest {
+        part_size: None,
         video: new.id,
         file_name: "rain.mp4".to_owned(),
         size: SIZE,

@@ -91,3 +91,19 @@ fn every_refusal_has_its_own_code_and_a_sentence() {
     assert_eq!(codes.len(), all.len());
     assert!(all.iter().all(|refusal| refusal.to_string().ends_with('.')));
 }
+
+/// The pages refuse files before they are sent; `ui/src/sniff.ts` reads the same rows.
+#[test]
+fn first_bytes_are_judged_as_the_pages_judge_them() {
+    let rows = include_str!("../../../../ui/test/first-bytes.txt");
+    let rows: Vec<_> = rows.lines().filter(|row| !row.starts_with('#')).collect();
+    assert!(rows.len() > 50);
+    for row in rows {
+        let (code, digits) = row.split_once(' ').unwrap();
+        let head: Vec<u8> = (0..digits.len() / 2)
+            .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        let judged = sniff(&head).map_or_else(Refusal::code, |_| "-");
+        assert_eq!(judged, code, "{digits}");
+    }
+}

@@ -331,6 +331,10 @@ async fn all(client: Arc<Client>) -> Result<Vec<Session>> {
 }
 
 impl MultipartSessions for BucketStore {
+    fn least_part(&self) -> u64 {
+        self.options.dialect.least_part()
+    }
+
     fn create<'a>(
         &'a self,
         id: UploadId,

@@ -213,6 +213,10 @@ fn opened(root: &Path, id: UploadId) -> Result<Session> {
 }
 
 impl MultipartSessions for DiskStore {
+    fn least_part(&self) -> u64 {
+        1
+    }
+
     fn create<'a>(
         &'a self,
         id: UploadId,

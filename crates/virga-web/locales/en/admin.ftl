@@ -41,22 +41,31 @@ admin-tries = { $n ->
     [one] { $shown } try
    *[other] { $shown } tries
   }
-job-probe = Looking at the file
+job-probe = Checking the file
 job-package = Packaging
 job-first-rung = First version
-job-ladder = Further qualities
+job-ladder = Other qualities
 job-poster = Cover picture
 job-fallback = Version for old browsers
 job-purge = Removal
 
 # Disk
-admin-disk = Room in the store
+admin-disk = Storage
 admin-bucket = In the bucket
 admin-sources = Uploaded files
-admin-other = Everything else on this disk
-admin-other-hint = Everything else holds the versions made for playing, and whatever other programs keep on the same disk.
+admin-other = Other
+admin-other-hint = Other includes playback versions and other files on this disk.
 admin-free = Free
 admin-free-of = { $free } of { $total }
 admin-keep = Kept free
 admin-reserved = Reserved by open uploads
 admin-full = The disk is as full as it may get: no further upload is taken until room is made.
+
+# Site
+admin-site = Site
+admin-site-name = Site name
+admin-site-saved = The settings are saved. They hold at once.
+admin-from-default = Default value: nobody has changed it.
+admin-from-stored = Set here or at set-up.
+admin-from-configuration = Set in the configuration.
+admin-registration-configured = accounts.registration is “closed” there, so sign-up cannot be opened here.

@@ -43,8 +43,8 @@ sort-new = Newest
 sort-popular = Most viewed
 
 # Accounts
-field-name = Name
-field-name-hint = 2 to 32 letters or digits; - _ and . may stand between them.
+field-name = Username
+field-name-hint = 2–32 letters or digits; - _ . allowed inside.
 field-password = Password
 field-password-hint = At least 8 characters.
 sign-up-closed = This site takes no new accounts. An administrator can add one for you.
@@ -65,12 +65,12 @@ setup-go = Set up
 setup-done = This site is set up already.
 
 settings-password = Password
-settings-current = Present password
+settings-current = Current password
 settings-new = New password
 settings-change = Change password
 settings-saved = Your password is changed.
 settings-language = Language
-settings-room = Room used
+settings-room = Storage used
 settings-everywhere = Sign out everywhere
 settings-everywhere-hint = Ends every session of this account, on this device and all others.
 settings-everywhere-go = Sign out everywhere

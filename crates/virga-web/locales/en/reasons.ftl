@@ -5,9 +5,9 @@ reason-encrypted = The file is encrypted.
 reason-external_media = The file only points to media elsewhere.
 reason-file_empty = The file is empty.
 reason-file_is_audio = This file holds only sound, no video.
-reason-file_is_concat = This is a list of other files, not a video.
+reason-file_is_concat = This is a list of other files, not a video. Upload the video itself.
 reason-file_is_image = This is a picture, not a video.
-reason-file_is_playlist = This is a playlist, which only points to video elsewhere.
+reason-file_is_playlist = This is a playlist, which only points to video elsewhere. Upload the video itself.
 reason-file_is_sdp = This describes a network stream and holds no video.
 reason-file_is_text = This is a text file, not a video.
 reason-file_unknown = This is not a video format that is known here, or the file is damaged.
@@ -29,7 +29,7 @@ reason-too_many_tracks = It has more tracks than are taken here.
 reason-too_slow = Encoding it takes far longer than it should.
 
 # What failed beside what plays, by the kind of job
-warning-probe = Looking at the file failed: { $why }
+warning-probe = Checking the file failed: { $why }
 warning-package = Storing it for faster play failed: { $why }
 warning-first-rung = The first version for all browsers failed: { $why }
 warning-ladder = Further qualities failed: { $why }

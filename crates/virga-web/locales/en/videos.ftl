@@ -2,7 +2,7 @@
 state-draft = No file yet
 state-uploading = Uploading
 state-processing = Processing
-state-playable = Playable, getting better
+state-playable = Playable – HD on the way
 state-ready = Ready
 state-failed = Failed
 state-deleted = Deleted
@@ -17,7 +17,7 @@ visibility-private-hint = Only you and administrators.
 upload-title = Upload
 upload-drop = Drop videos here
 upload-choose = Choose videos
-upload-limits = Up to { $size } a file. Camera files, MP4, MOV, MKV, WebM and most others.
+upload-limits = Up to { $size } per file. Camera files, MP4, MOV, MKV, WebM and most others.
 upload-into = The next file goes into “{ $title }”.
 upload-plain-hint = Without scripts one file goes up in one piece. First give it a name.
 upload-plain-next = Next: choose the file
@@ -25,15 +25,17 @@ upload-plain-file = The file for “{ $title }”
 upload-plain-limit = Up to { $size }. If the line breaks, it starts over; with scripts it goes on where it stopped.
 upload-plain-send = Upload
 upload-open = Unfinished uploads
-upload-open-hint = Choose the same file again, and its upload goes on where it stopped.
-upload-again = Choose the same file to go on at { $percent } %
-upload-give-up = Give up
+upload-open-hint = Choose the same file again, and its upload resumes where it stopped.
+upload-again = Choose the same file to resume at { $percent }%
+upload-give-up = Discard upload
+upload-discard-ask = Discard this upload? What was sent is deleted.
+upload-keep = Keep it
 upload-until = Kept until { $date }
 upload-list = Uploads of this visit
 upload-progress = Upload progress
 upload-pause = Pause
 upload-resume = Resume
-upload-watch = Open its page
+upload-watch = Open video
 upload-waiting = Waiting
 upload-checking = Checking the file
 upload-paused = Paused
@@ -42,12 +44,13 @@ upload-finishing = Finishing
 upload-sent = { $done } of { $total }
 upload-done = Uploaded
 upload-speed = { $speed }/s, { $time } left
-upload-percent = { $percent } %
+upload-away = The site does not answer. Trying again in { $seconds } s.
+upload-percent = { $percent }%
 upload-saved = Saved
 upload-too-large = This file is larger than the site takes.
 upload-empty = This file is empty.
 upload-changed = This file changed on your device or can no longer be read. Choose it again.
-upload-other-file = This is another file. Choose the one that you began with.
+upload-other-file = This is another file. Choose the one you started with.
 upload-signed-out = You are signed out. Sign in in another tab, then resume.
 upload-failed = The upload stopped. Nothing sent is lost; resume when you like.
 upload-folder = Folders cannot be uploaded. Choose the files in them.
@@ -55,18 +58,22 @@ upload-folder = Folders cannot be uploaded. Choose the files in them.
 # My videos
 mine-empty = You have no videos yet
 mine-choose = Choose a file
-mine-go-on = Go on uploading
-mine-purge = gone for ever on { $date }
+mine-go-on = Resume upload
+mine-purge = Deleted permanently on { $date }
 toast-deleted = “{ $title }” is deleted.
-toast-purged = The video is deleted for ever.
+toast-purged = The video is permanently deleted.
 toast-restored = The video is back.
-toast-retried = It is tried again.
+toast-retried = Retrying.
 
 # Edit
 field-title = Title
 field-description = Description
-field-visibility = Who may see it
+field-visibility = Visibility
 edit-title = Edit video
+edit-conflict = This video was changed in another window
+edit-conflict-hint = This is saved now. What you wrote is below: saving it replaces what is saved.
+edit-conflict-theirs = Keep what is saved
+edit-conflict-mine = What you wrote
 edit-delete = Delete
 edit-delete-hint = { $n ->
     [0] A deleted video can be restored for a short while.
@@ -77,9 +84,9 @@ edit-loose = { $n ->
     [one] Media addresses that were already given out work for up to a minute longer.
    *[other] Media addresses that were already given out work for up to { $shown } minutes longer.
   }
-edit-forever = Delete for ever…
+edit-forever = Delete permanently…
 edit-forever-hint = The video, its file and its comments are gone at once. This cannot be undone.
-edit-forever-go = Delete “{ $title }” for ever
+edit-forever-go = Delete “{ $title }” permanently
 
 # Watch
 watch-no-script = A version for browsers without scripts is still being made.

@@ -41,7 +41,7 @@ admin-tries = { $n ->
    *[other] 尝试了 { $shown } 次
   }
 job-probe = 检查文件
-job-package = 打包
+job-package = 封装
 job-first-rung = 首个版本
 job-ladder = 更多清晰度
 job-poster = 封面图
@@ -56,6 +56,15 @@ admin-other = 此磁盘上的其他内容
 admin-other-hint = 其他内容包括为播放生成的版本，以及同一磁盘上其他程序的文件。
 admin-free = 可用
 admin-free-of = { $free }，共 { $total }
-admin-keep = 保留不用
-admin-reserved = 进行中的上传预留
+admin-keep = 预留空间
+admin-reserved = 上传占用
 admin-full = 磁盘已满到上限：腾出空间之前不再接收上传。
+
+# Site
+admin-site = 站点
+admin-site-name = 站点名称
+admin-site-saved = 设置已保存，立即生效。
+admin-from-default = 默认值，尚未修改。
+admin-from-stored = 在此页面或初始设置时设定。
+admin-from-configuration = 由配置文件设定。
+admin-registration-configured = 配置中 accounts.registration 为 closed，因此不能在这里开放注册。

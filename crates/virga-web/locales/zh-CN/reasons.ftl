@@ -1,5 +1,5 @@
 # Why a video failed, by the reason's code; 数字只在英文原文里
-reason-coding_unsupported = 它的编码方式本站不支持。
+reason-coding_unsupported = 本站不支持这种编码格式。
 reason-damaged = 文件已损坏，或者其中没有本站能解码的画面。
 reason-encrypted = 文件经过加密。
 reason-external_media = 这个文件只指向存放在别处的媒体。

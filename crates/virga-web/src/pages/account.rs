@@ -90,6 +90,9 @@ fn form(visit: &Visit, new: bool, query: &Next) -> Response {
     if visit.frame.me.is_some() {
         return Redirect::to(next).into_response();
     }
+    if new && visit.site.needs_setup {
+        return Redirect::to("/setup").into_response();
+    }
     visit.ok(&SignPage::new(visit.frame.clone(), new, next))
 }
 

@@ -1,13 +1,15 @@
-//! `/admin`: accounts, failed jobs, room. For administrators only; every act works without script.
+//! `/admin`: accounts, failed jobs, room, settings. For administrators only; every act works without script.
 
 mod confirm;
 mod jobs;
+mod site;
 mod storage;
 
 #[cfg(test)]
 pub(crate) use self::{
     confirm::{Act, ConfirmPage},
     jobs::JobsPage,
+    site::SitePage,
     storage::StoragePage,
 };
 
@@ -45,6 +47,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .route("/admin/jobs", get(jobs::list))
         .route("/admin/jobs/retry", post(jobs::retry))
         .route("/admin/storage", get(storage::show))
+        .route("/admin/site", get(site::show).post(site::change))
 }
 
 /// The administrator, or the page that says so.

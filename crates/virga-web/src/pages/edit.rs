@@ -7,16 +7,19 @@ use axum::{
 };
 use http::StatusCode;
 use serde::Deserialize;
+use virga_client::ClientError;
 use virga_core::{
     VideoId,
     video::Visibility,
-    wire::{Site, VideoPatch},
+    wire::{Site, Video, VideoPatch},
 };
 
 use crate::{
     errors::FormErrors,
     fault::Fault,
-    frame::Frame,
+    frame::{Frame, local},
+    locale::Lang,
+    pages::studio::visibility_text,
     visit::{Sent, Visit},
 };
 
@@ -35,10 +38,34 @@ pub(crate) struct EditPage {
     pub(crate) title: String,
     pub(crate) description: String,
     pub(crate) visibility: String,
+    /// It is unpublished: the visibility is what publishing gives, and a button publishes.
+    pub(crate) unpublished: bool,
     pub(crate) undo_text: String,
     /// How long what was given out goes on, where anything does.
     pub(crate) loose_text: Option<String>,
     pub(crate) errors: FormErrors,
+    /// The tag of what the form was filled from.
+    pub(crate) seen: String,
+    /// What somebody else saved meanwhile.
+    pub(crate) other: Option<Saved>,
+}
+
+/// What is saved, to be compared with what the form holds.
+pub(crate) struct Saved {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) visibility: String,
+}
+
+impl Saved {
+    pub(crate) fn new(lang: Lang, video: &Video) -> Self {
+        let visibility = video.publish_as.unwrap_or(video.visibility);
+        Self {
+            title: video.title.clone(),
+            description: video.description.clone(),
+            visibility: visibility_text(lang, visibility),
+        }
+    }
 }
 
 /// The form as sent.
@@ -50,6 +77,28 @@ pub(crate) struct EditForm {
     description: String,
     #[serde(default)]
     visibility: String,
+    /// `yes`: the form was shown for an unpublished video.
+    #[serde(default)]
+    unpublished: String,
+    /// `yes`: the button that publishes was pressed.
+    #[serde(default)]
+    publish: String,
+    /// The tag of what the form was filled from.
+    #[serde(default)]
+    seen: String,
+}
+
+impl EditForm {
+    fn patch(&self) -> VideoPatch {
+        let visibility = Visibility::parse(&self.visibility);
+        let publishes = self.unpublished != "yes" || self.publish == "yes";
+        VideoPatch {
+            title: Some(self.title.clone()),
+            description: Some(self.description.clone()),
+            visibility: visibility.filter(|_| publishes),
+            publish_as: visibility.filter(|_| !publishes),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +108,9 @@ impl EditForm {
             title: text.to_owned(),
             description: text.to_owned(),
             visibility: "unlisted".to_owned(),
+            unpublished: "yes".to_owned(),
+            publish: String::new(),
+            seen: "0a1b".to_owned(),
         }
     }
 }
@@ -75,7 +127,10 @@ pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPa
         title: form.title,
         description: form.description,
         visibility: form.visibility,
+        unpublished: form.unpublished == "yes",
+        seen: form.seen,
         errors: FormErrors::default(),
+        other: None,
         f,
     }
 }
@@ -93,9 +148,16 @@ pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
         return Err(visit.status(StatusCode::FORBIDDEN));
     }
     let form = EditForm {
+        seen: video.edit_tag(),
         title: video.title,
         description: video.description,
-        visibility: video.visibility.as_str().to_owned(),
+        visibility: video
+            .publish_as
+            .unwrap_or(video.visibility)
+            .as_str()
+            .to_owned(),
+        unpublished: yes(video.publish_as.is_some()),
+        publish: String::new(),
     };
     let frame = visit.frame.clone();
     Ok(visit.ok(&page(frame, &visit.site, id, form)))
@@ -107,15 +169,13 @@ pub(crate) async fn submit(
     Sent(visit, form): Sent<EditForm>,
 ) -> Result<Response, Fault> {
     let id: VideoId = visit.id(&id)?;
-    let patch = VideoPatch {
-        title: Some(form.title.clone()),
-        description: Some(form.description.clone()),
-        visibility: Visibility::parse(&form.visibility),
-    };
-    match visit.api.edit_video(id, &patch).await {
+    match save(&visit, id, &form).await {
         Ok(_) => Ok(Redirect::to(&format!("/v/{id}")).into_response()),
         Err(error) => {
             let problem = visit.refusal(error)?;
+            if problem.status == StatusCode::PRECONDITION_FAILED.as_u16() {
+                return conflict(&visit, id, form).await;
+            }
             let mut page = page(visit.frame.clone(), &visit.site, id, form);
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             let status =
@@ -123,6 +183,76 @@ pub(crate) async fn submit(
             Ok(visit.html(status, &page))
         }
     }
+}
+
+/// Saves what the form holds, unless somebody saved something else since it was filled.
+async fn save(visit: &Visit, id: VideoId, form: &EditForm) -> Result<Video, ClientError> {
+    let patch = form.patch();
+    // A form of the release before has no tag.
+    if form.seen.is_empty() {
+        return visit.api.edit_video(id, &patch).await;
+    }
+    let tag = format!("W/\"{}\"", form.seen);
+    match visit.api.edit_video_if(id, &patch, &tag).await {
+        // The release before knows only tags that move with every view.
+        Err(ClientError::Problem(problem))
+            if problem.status == StatusCode::PRECONDITION_FAILED.as_u16()
+                && visit.api.video(id).await?.edit_tag() == form.seen =>
+        {
+            visit.api.edit_video(id, &patch).await
+        }
+        answer => answer,
+    }
+}
+
+/// How the form says yes.
+fn yes(it: bool) -> String {
+    if it { "yes" } else { "" }.to_owned()
+}
+
+/// Both texts side by side; saving again replaces what is shown.
+async fn conflict(visit: &Visit, id: VideoId, form: EditForm) -> Result<Response, Fault> {
+    let saved = visit.api.video(id).await;
+    let saved = saved.map_err(|error| visit.fault(&error))?;
+    let form = EditForm {
+        seen: saved.edit_tag(),
+        unpublished: yes(saved.publish_as.is_some()),
+        ..form
+    };
+    let mut page = page(visit.frame.clone(), &visit.site, id, form);
+    page.other = Some(Saved::new(visit.frame.lang, &saved));
+    Ok(visit.html(StatusCode::PRECONDITION_FAILED, &page))
+}
+
+/// Where to go on.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PublishForm {
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /v/{id}/publish`: gives an unpublished video the visibility that its owner chose.
+pub(crate) async fn publish(
+    Path(id): Path<String>,
+    Sent(visit, form): Sent<PublishForm>,
+) -> Result<Response, Fault> {
+    let id: VideoId = visit.id(&id)?;
+    visit.me()?;
+    let video = visit.api.video(id).await;
+    let video = video.map_err(|error| visit.fault(&error))?;
+    if !video.editable {
+        return Err(visit.status(StatusCode::FORBIDDEN));
+    }
+    // Pressed twice, or in two tabs: what is published stays as it is.
+    if let Some(plan) = video.publish_as {
+        let patch = VideoPatch {
+            visibility: Some(plan),
+            ..VideoPatch::default()
+        };
+        let done = visit.api.edit_video(id, &patch).await;
+        done.map_err(|error| visit.fault(&error))?;
+    }
+    Ok(Redirect::to(local(&form.next)).into_response())
 }
 
 /// With `now`: for ever.

@@ -45,6 +45,7 @@ pub(crate) async fn show(mut visit: Visit, Query(asked): Query<Asked>) -> Result
         q: (!words.is_empty()).then(|| words.clone()),
         cursor: asked.cursor,
         limit: Some(visit.state.config.page_size),
+        ..VideoQuery::default()
     };
     let page = visit
         .api

@@ -1,4 +1,4 @@
-//! `/settings`: password, language, sessions, room used.
+//! `/settings`: what uploads start with, password, language, sessions, room used.
 
 use askama::Template;
 use axum::{
@@ -7,7 +7,10 @@ use axum::{
 };
 use http::StatusCode;
 use serde::Deserialize;
-use virga_core::wire::{Me, PasswordChange};
+use virga_core::{
+    video::Visibility,
+    wire::{Me, MePatch, PasswordChange},
+};
 
 use crate::{
     errors::FormErrors,
@@ -28,7 +31,10 @@ pub(crate) struct SettingsPage {
     pub(crate) name: String,
     pub(crate) quota: String,
     pub(crate) used_percent: u64,
-    pub(crate) saved: bool,
+    /// The text that says what was saved.
+    pub(crate) saved: Option<String>,
+    pub(crate) visibility: &'static str,
+    pub(crate) at_once: bool,
     pub(crate) errors: FormErrors,
 }
 
@@ -39,7 +45,9 @@ impl SettingsPage {
             quota: show::quota(f.lang, me),
             used_percent: me.used_bytes.min(me.quota_bytes).saturating_mul(100)
                 / me.quota_bytes.max(1),
-            saved: false,
+            saved: None,
+            visibility: me.upload_visibility.as_str(),
+            at_once: me.publish_at_once,
             errors: FormErrors::default(),
             f,
         }
@@ -55,8 +63,33 @@ pub(crate) struct Done {
 /// `GET /settings`.
 pub(crate) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
     let mut page = SettingsPage::new(visit.frame.clone(), visit.me()?);
-    page.saved = done.saved.is_some();
+    page.saved = done.saved.map(|what| match what.as_str() {
+        "uploads" => visit.frame.t("settings-uploads-saved"),
+        _ => visit.frame.t("settings-saved"),
+    });
     Ok(visit.ok(&page))
+}
+
+/// What uploads start with, as sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct UploadsForm {
+    visibility: Visibility,
+    #[serde(default)]
+    at_once: String,
+}
+
+/// `POST /settings/uploads`.
+pub(crate) async fn change_uploads(
+    Sent(visit, form): Sent<UploadsForm>,
+) -> Result<Response, Fault> {
+    visit.me()?;
+    let patch = MePatch {
+        upload_visibility: Some(form.visibility),
+        publish_at_once: Some(form.at_once == "yes"),
+    };
+    let saved = visit.api.edit_me(&patch).await;
+    saved.map_err(|error| visit.fault(&error))?;
+    Ok(Redirect::to("/settings?saved=uploads").into_response())
 }
 
 /// The form as sent.

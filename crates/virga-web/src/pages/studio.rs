@@ -22,6 +22,9 @@ use crate::{
     visit::Visit,
 };
 
+/// Unpublished videos that the page shows at most.
+const UNPUBLISHED_MAX: usize = 500;
+
 /// Words for each state, by its wire name.
 pub(crate) const STATE_STRINGS: [&str; 7] = [
     "state-draft",
@@ -62,6 +65,8 @@ pub(crate) struct MinePage {
     pub(crate) f: Frame,
     pub(crate) strings: String,
     pub(crate) quota: String,
+    /// Videos that their owner has not published yet, above the others.
+    pub(crate) unpublished: Vec<Row>,
     pub(crate) rows: Vec<Row>,
     /// Something will change by itself.
     pub(crate) live: bool,
@@ -97,6 +102,36 @@ pub(crate) struct Row {
     waiting: bool,
     draft: bool,
     retry: bool,
+    publish: Option<Publish>,
+}
+
+/// What publishing an unpublished video offers.
+pub(crate) struct Publish {
+    /// The visibility that it gives, in words.
+    pub(crate) plan: String,
+    /// The button's words.
+    pub(crate) go: String,
+    /// Where the form leads.
+    pub(crate) next: String,
+}
+
+impl Publish {
+    /// For a video, if it is unpublished.
+    pub(crate) fn new(lang: Lang, video: &Video, next: &str) -> Option<Self> {
+        let plan = video.publish_as?;
+        let go = if plan == Visibility::Private {
+            "publish-private"
+        } else if video.state.plays() {
+            "publish"
+        } else {
+            "publish-when-ready"
+        };
+        (video.state != VideoState::Deleted).then(|| Self {
+            plan: lang.with("publish-plan", "visibility", visibility_text(lang, plan)),
+            go: lang.text(go),
+            next: next.to_owned(),
+        })
+    }
 }
 
 impl Row {
@@ -121,6 +156,7 @@ impl Row {
             draft: state == VideoState::Draft,
             retry: (state == VideoState::Failed && reasons::worth_a_retry(video))
                 || !video.warnings.is_empty(),
+            publish: Publish::new(lang, video, "/my/videos?done=published"),
         }
     }
 }
@@ -130,16 +166,19 @@ impl MinePage {
         Self {
             strings: f.strings_with_states(&[]),
             quota,
-            rows: videos
-                .iter()
-                .map(|video| Row::new(f.lang, now, video))
-                .collect(),
+            unpublished: Vec::new(),
+            rows: rows(&f, now, videos),
             live: true,
             more: None,
             toast: None,
             f,
         }
     }
+}
+
+fn rows(f: &Frame, now: Timestamp, videos: &[Video]) -> Vec<Row> {
+    let row = |video| Row::new(f.lang, now, video);
+    videos.iter().map(row).collect()
 }
 
 /// Which page of the list, and what was just done.
@@ -160,17 +199,26 @@ pub(crate) async fn mine(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     {
         return Ok(Redirect::to("/my/videos").into_response());
     }
+    let first = asked.cursor.is_none();
     let query = VideoQuery {
         cursor: asked.cursor,
         limit: Some(visit.state.config.page_size),
+        unpublished: Some(false),
         ..VideoQuery::default()
     };
-    let videos = visit
-        .api
-        .my_videos(&query)
-        .await
-        .map_err(|error| visit.fault(&error))?;
+    let (unpublished, videos) = tokio::join!(
+        async {
+            if first {
+                unpublished(&visit).await
+            } else {
+                Ok(Vec::new())
+            }
+        },
+        visit.api.my_videos(&query),
+    );
+    let videos = videos.map_err(|error| visit.fault(&error))?;
     let mut page = MinePage::new(visit.frame.clone(), visit.now, quota, &videos.items);
+    page.unpublished = rows(&visit.frame, visit.now, &unpublished?);
     page.more = videos
         .next
         .map(|next| format!("/my/videos?cursor={}", query_value(&next)));
@@ -184,9 +232,30 @@ pub(crate) async fn mine(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     Ok(visit.ok(&page))
 }
 
+/// Every unpublished video of the viewer: none of them is ever hidden behind a second page.
+async fn unpublished(visit: &Visit) -> Result<Vec<Video>, Fault> {
+    let mut query = VideoQuery {
+        limit: Some(100),
+        unpublished: Some(true),
+        ..VideoQuery::default()
+    };
+    let mut videos = Vec::new();
+    loop {
+        let page = visit.api.my_videos(&query).await;
+        let page = page.map_err(|error| visit.fault(&error))?;
+        // An older release does not know the question and answers with everything.
+        videos.extend(page.items.into_iter().filter(|it| it.publish_as.is_some()));
+        if page.next.is_none() || videos.len() >= UNPUBLISHED_MAX {
+            return Ok(videos);
+        }
+        query.cursor = page.next;
+    }
+}
+
 fn toast_key(word: &str) -> Option<&'static str> {
     match word {
         "purged" => Some("toast-purged"),
+        "published" => Some("toast-published"),
         "restored" => Some("toast-restored"),
         "retried" => Some("toast-retried"),
         _ => None,

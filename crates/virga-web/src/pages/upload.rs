@@ -18,11 +18,12 @@ use crate::{
     fault::Fault,
     frame::Frame,
     locale::Lang,
+    pages::studio::Publish,
     show,
     visit::{Sent, Visit},
 };
 
-const UPLOAD_STRINGS: [&str; 26] = [
+const UPLOAD_STRINGS: [&str; 44] = [
     "upload-waiting",
     "upload-checking",
     "upload-paused",
@@ -31,6 +32,7 @@ const UPLOAD_STRINGS: [&str; 26] = [
     "upload-sent",
     "upload-done",
     "upload-speed",
+    "upload-away",
     "upload-percent",
     "upload-saved",
     "upload-too-large",
@@ -40,6 +42,23 @@ const UPLOAD_STRINGS: [&str; 26] = [
     "upload-signed-out",
     "upload-failed",
     "upload-folder",
+    "upload-discard-ask",
+    "upload-give-up",
+    "upload-keep",
+    "reason-file_empty",
+    "reason-file_is_audio",
+    "reason-file_is_concat",
+    "reason-file_is_image",
+    "reason-file_is_playlist",
+    "reason-file_is_sdp",
+    "reason-file_is_text",
+    "reason-file_unknown",
+    "publish",
+    "publish-private",
+    "publish-when-ready",
+    "publish-until",
+    "publish-done",
+    "publish-comes",
     "problem-field-length",
     "problem-upload-quota",
     "problem-upload-too-large",
@@ -50,6 +69,8 @@ const UPLOAD_STRINGS: [&str; 26] = [
     "problem-video-deleted",
     "problem-not-yours",
 ];
+
+const FIELDS: [(&str, &str); 2] = [("title", "title"), ("description", "description")];
 
 /// `/upload`.
 #[derive(Template)]
@@ -65,11 +86,18 @@ pub(crate) struct UploadPage {
     pub(crate) open: Vec<OpenUpload>,
     /// Without script: where the file of the draft is sent.
     pub(crate) form: Option<PlainForm>,
+    /// Without script: to publish the draft before it has its file.
+    pub(crate) publish: Option<Publish>,
     /// Without script: why the last try was refused.
     pub(crate) refused: Option<String>,
     /// Without script: what is wrong with the new draft's words, and the words.
     pub(crate) errors: FormErrors,
     pub(crate) title: String,
+    pub(crate) description: String,
+    /// The visibility that is chosen beforehand.
+    pub(crate) visibility: &'static str,
+    /// The account publishes what it uploads without a press of the button.
+    pub(crate) at_once: bool,
 }
 
 /// The form that sends a whole file without script.
@@ -114,6 +142,10 @@ impl UploadPage {
             upload_max,
             upload_max_text: show::bytes(upload_max),
             quota,
+            publish: target.as_ref().and_then(|video| {
+                let here = format!("/upload?video={}", video.id);
+                Publish::new(f.lang, video, &here)
+            }),
             target,
             open: open
                 .iter()
@@ -126,6 +158,13 @@ impl UploadPage {
             refused: None,
             errors: FormErrors::default(),
             title: String::new(),
+            description: String::new(),
+            visibility: f
+                .me
+                .as_ref()
+                .map_or(Visibility::Public, |me| me.upload_visibility)
+                .as_str(),
+            at_once: f.me.as_ref().is_some_and(|me| me.publish_at_once),
             f,
         }
     }
@@ -200,23 +239,34 @@ fn refusal_text(lang: Lang, code: &str) -> String {
 pub(crate) struct DraftForm {
     #[serde(default)]
     title: String,
+    #[serde(default)]
+    description: String,
     visibility: Visibility,
 }
 
 /// `POST /upload`, without script: makes the draft; its file is sent from the next page.
 pub(crate) async fn draft(Sent(visit, form): Sent<DraftForm>) -> Result<Response, Fault> {
+    let at_once = visit.me()?.publish_at_once;
     let new = NewVideo {
         title: form.title.clone(),
-        description: String::new(),
-        visibility: form.visibility,
+        description: form.description.clone(),
+        // Private also where a release answers that does not know `publish_as`.
+        visibility: if at_once {
+            form.visibility
+        } else {
+            Visibility::Private
+        },
+        publish_as: (!at_once).then_some(form.visibility),
     };
     match visit.api.create_video(&new).await {
         Ok(video) => Ok(Redirect::to(&format!("/upload?video={}", video.id)).into_response()),
         Err(error) => {
             let problem = visit.refusal(error)?;
             let mut page = load(&visit, None).await?;
-            page.errors = FormErrors::new(visit.frame.lang, &problem, &[("title", "title")]);
+            page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             page.title = form.title;
+            page.description = form.description;
+            page.visibility = form.visibility.as_str();
             let status =
                 StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             Ok(visit.html(status, &page))

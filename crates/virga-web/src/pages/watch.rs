@@ -20,7 +20,7 @@ use crate::{
     pages::{
         beside,
         share::Share,
-        studio::{state_text, visibility_text},
+        studio::{Publish, state_text, visibility_text},
     },
     reasons,
     show::{self, Card, When},
@@ -130,6 +130,8 @@ pub(crate) struct WatchPage {
     pub(crate) when: When,
     /// Said where not everyone may see it.
     pub(crate) visibility: Option<String>,
+    /// Its owner has not published it yet.
+    pub(crate) publish: Option<Publish>,
     pub(crate) warnings: Vec<String>,
     pub(crate) description_line: String,
     pub(crate) comment_count: String,
@@ -231,6 +233,7 @@ impl WatchPage {
             poster,
             duration: video.duration,
             position,
+            publish: Publish::new(lang, &video, &format!("/v/{}", video.id)),
             stage: Stage::new(lang, &video),
             views: show::views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),

@@ -6,14 +6,14 @@ use virga_core::{
     job::JobKind,
     permission::Role,
     video::VideoState,
-    wire::{Account, FailedJob, Storage},
+    wire::{Account, FailedJob, Registration, SettingSource, SiteSettings, Storage},
 };
 
-use super::{NASTY, now, video};
+use super::{NASTY, now, video, wrong};
 use crate::{
     frame::Frame,
     pages::{
-        admin::{Act, ConfirmPage, JobsPage, StoragePage, UsersPage},
+        admin::{Act, ConfirmPage, JobsPage, SitePage, StoragePage, UsersPage},
         embed::EmbedPage,
         watch::WatchPage,
     },
@@ -77,6 +77,20 @@ fn storage(f: Frame, free_bytes: u64) -> StoragePage {
     StoragePage::new(f, &room)
 }
 
+fn site(f: Frame, source: SettingSource) -> SitePage {
+    let errors = wrong(f.lang, "name");
+    let settings = SiteSettings {
+        name: NASTY.into(),
+        name_source: source,
+        registration: Registration::Closed,
+        registration_source: source,
+    };
+    let mut page = SitePage::new(f, settings);
+    page.saved = true;
+    page.errors = errors;
+    page
+}
+
 fn watch(f: Frame, fallback: bool) -> WatchPage {
     let mut page = WatchPage::sample(f, VideoState::Ready, fallback);
     let card = Card::new(page.f.lang, now(), &video(VideoState::Ready));
@@ -95,6 +109,13 @@ pub(super) fn pages(f: &dyn Fn() -> Frame) -> Vec<Page> {
         let embed = EmbedPage::player(watch(f(), filled), Some(83));
         assert!(embed.watch.is_some() && embed.fragment == "#t=83");
         add("embed", Box::new(embed));
+    }
+    for source in [
+        SettingSource::Default,
+        SettingSource::Stored,
+        SettingSource::Configuration,
+    ] {
+        add("site settings", Box::new(site(f(), source)));
     }
     for act in Act::ALL {
         let mut page = ConfirmPage::new(f(), act, NASTY.into());

@@ -195,6 +195,7 @@ impl<'a> Work<'a> {
             title,
             description: String::new(),
             visibility: options.visibility,
+            publish_as: None,
         };
         let video = patiently(|| self.api.create_video(&video)).await?;
         let new = NewUpload {
@@ -203,6 +204,7 @@ impl<'a> Work<'a> {
             size: self.size,
             content_type: String::new(),
             fingerprint: self.fingerprint.clone(),
+            part_size: None,
         };
         match patiently(|| self.api.create_upload(&new)).await {
             Ok(upload) => Ok(upload),

@@ -9,21 +9,7 @@ use crate::{VIRGA, forms};
 
 /// The administrator of a site that was just started.
 pub(crate) async fn administrator(site: &Site) -> Person {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let path = loop {
-        // What the process prints is read by a thread of its own.
-        if let Some(path) = site.setup_path() {
-            break path;
-        }
-        assert!(Instant::now() < deadline, "no link: {}", site.output());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    let token = path.split_once('=').unwrap().1;
-    let ask = json!({"token": token, "name": "root", "password": "root has a password",
-        "site_name": "Rain", "registration": "open"});
-    let session = site.stranger().post("/api/v1/setup", ask).await.expect(201);
-    site.stranger()
-        .with_token(session.json()["token"].as_str().unwrap())
+    site.administrator().await
 }
 
 fn credentials(name: &str, password: &str) -> Value {
@@ -63,6 +49,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         (Method::DELETE, "/api/v1/admin/users/ann/block"),
         (Method::GET, "/api/v1/admin/jobs"),
         (Method::GET, "/api/v1/admin/storage"),
+        (Method::GET, "/api/v1/admin/site"),
     ];
     for (method, path) in &calls {
         let answer = eve
@@ -88,6 +75,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         "/admin",
         "/admin/jobs",
         "/admin/storage",
+        "/admin/site",
         "/admin/users/ann/block",
         "/admin/users/ann/unblock",
         "/admin/users/ann/reset-password",
@@ -103,7 +91,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         );
         let _ = page(&site, &root, path).await.expect(200);
     }
-    for path in &pages[3..] {
+    for path in &pages[4..] {
         assert_eq!(form(&site, &eve, path, "").await.status, 403, "{path}");
     }
     let retried = form(&site, &eve, "/admin/jobs/retry", "video=00000000000").await;
@@ -117,6 +105,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         "/users/{name}/block",
         "/jobs",
         "/storage",
+        "/site",
     ] {
         assert!(
             document["paths"][format!("/api/v1/admin{path}")].is_object(),
@@ -316,7 +305,9 @@ async fn a_failed_job_is_listed_with_its_reason_and_tried_again() {
     );
     assert!(!job["code"].as_str().unwrap().is_empty() && job["tries"].as_u64().unwrap() >= 1);
     let shown = page(&site, &root, "/admin/jobs").await.expect(200).text();
-    assert!(shown.contains("Words") && shown.contains("/u/ann") && shown.contains("Looking at"));
+    assert!(
+        shown.contains("Words") && shown.contains("/u/ann") && shown.contains("Checking the file")
+    );
 
     let before = job["failed_at"].clone();
     let body = format!("video={video}");
@@ -387,4 +378,59 @@ async fn accounts_are_blocked_from_the_command_line_too() {
         .expect(201);
     let (code, text) = site.run(&["user", "block", "nobody"]);
     assert!(code == 1 && text.contains("user list"), "{text}");
+}
+
+#[tokio::test]
+async fn an_administrator_names_the_site_and_closes_it() {
+    let site = Site::of(VIRGA).start();
+    let root = administrator(&site).await;
+    let path = "/api/v1/admin/site";
+    let before = root.get(path).await.expect(200).json();
+    assert_eq!(before["registration"], "open");
+    assert_eq!(before["registration_source"], "stored");
+    let change = json!({"name": "  Cirrus  ", "registration": "closed"});
+    let after = root.patch(path, change).await.expect(200).json();
+    assert_eq!(after["name"], "Cirrus");
+    let shown = site.stranger().get("/api/v1/site").await.expect(200).json();
+    assert_eq!(shown["name"], "Cirrus");
+    assert_eq!(shown["registration"], "closed");
+    let ask = credentials("ann", "ann has a password");
+    let refused = site.stranger().post("/api/v1/users", ask).await.expect(403);
+    assert_eq!(refused.code(), "registration.closed");
+    let empty = root.patch(path, json!({"name": " "})).await.expect(422);
+    assert_eq!(empty.json()["field"], "name");
+
+    let opened = form(
+        &site,
+        &root,
+        "/admin/site",
+        "name=Stratus&registration=open",
+    )
+    .await;
+    let _ = opened.expect(303);
+    let _ = site.register("ann").await;
+    let shown = page(&site, &root, "/admin/site").await.expect(200).text();
+    assert!(shown.contains("value=\"Stratus\""), "{shown}");
+}
+
+#[tokio::test]
+async fn what_the_configuration_closes_is_not_opened_by_a_page() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_ACCOUNTS__REGISTRATION", "closed")
+        .start();
+    let root = administrator(&site).await;
+    let path = "/api/v1/admin/site";
+    let shown = root.get(path).await.expect(200).json();
+    assert_eq!(shown["registration"], "closed");
+    assert_eq!(shown["registration_source"], "configuration");
+    let open = json!({"registration": "open"});
+    let refused = root.patch(path, open).await.expect(409);
+    assert_eq!(refused.code(), "registration.configured");
+    let said = page(&site, &root, "/admin/site").await.expect(200).text();
+    assert!(said.contains("accounts.registration"), "{said}");
+    let named = form(&site, &root, "/admin/site", "name=Stratus").await;
+    let _ = named.expect(303);
+    let site = root.get("/api/v1/site").await.expect(200).json();
+    assert_eq!(site["name"], "Stratus");
+    assert_eq!(site["registration"], "closed");
 }

@@ -367,7 +367,7 @@ async fn each_role_starts_while_all_else_is_away() {
         assert!(Instant::now() < until, "all is there, and the site is not");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let ann = stranger.register("ann").await;
+    let ann = site.register_by(&stranger, "ann").await;
     let clip = Clip::default().bytes();
     let video = ann.upload("Rain", "unlisted", &clip).await;
     ann.wait_for(&video, &["ready"]).await;

@@ -74,6 +74,17 @@ async fn the_setup_link_makes_one_administrator() {
     let path = site.wait_setup_path();
     let token = path.split_once('=').unwrap().1.to_owned();
     let ask = |name: &str, token: &str| json!({"token": token, "name": name, "password": "a good password", "site_name": "School", "registration": "closed"});
+    // Until then nobody gets an account, and every way leads to the set-up page.
+    let register = json!({"name": "eve", "password": "a good password"});
+    let early = site.stranger().post("/api/v1/users", register).await;
+    assert_eq!(early.expect(403).code(), "setup.needed");
+    let sign_up = site.stranger().get("/sign-up").await.expect(303);
+    assert_eq!(sign_up.headers["location"], "/setup");
+    let home = site.stranger().get("/").await.expect(200).text();
+    assert!(
+        home.contains("href=\"/setup\"") && !home.contains("/sign-up"),
+        "{home}"
+    );
     let _ = site
         .stranger()
         .post("/api/v1/setup", ask("eve", "0000"))

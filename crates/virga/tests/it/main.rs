@@ -18,6 +18,7 @@ mod journey;
 mod listener;
 mod matrix;
 mod origin_flaws;
+mod publish;
 mod quotas;
 mod redis;
 mod reload;

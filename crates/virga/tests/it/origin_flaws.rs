@@ -214,7 +214,7 @@ async fn internal_addresses_are_for_roles_only(role: Role) {
     let mut site = Site::of(VIRGA).build();
     site.start(role);
     let stranger = Person::new(format!("http://127.0.0.1:{}", site.port(role)));
-    let ann = stranger.register("ann").await;
+    let ann = site.register_by(&stranger, "ann").await;
     let video = ann.draft("Mine", "public").await;
     let me = ann.get("/api/v1/users/me").await.json();
     let upload = "a".repeat(11);

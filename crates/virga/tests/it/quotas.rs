@@ -80,7 +80,7 @@ async fn strangers_guess_slowly_and_the_owner_signs_in() {
         .start();
     let at = |last: u8| Person::at(site.url(), Some(IpAddr::from([127, 0, 9, last])));
     let home = at(1);
-    let _ = home.register("ann").await;
+    let _ = site.register_by(&home, "ann").await;
     for last in 10..14 {
         let stranger = at(last);
         let wrong = stranger

@@ -44,6 +44,7 @@ impl Twins {
             line,
         };
         twins.wait_until("ready\n").await;
+        twins.sites[0].set_up_by(&twins.people[0]).await;
         twins
     }
 

@@ -29,7 +29,7 @@ async fn four_roles_are_one_site(engine: &str) {
     let stranger = Person::new(&balancer.url);
     stranger.wait_until_answered("/").await;
 
-    let ann = stranger.register("ann").await;
+    let ann = site.register_by(&stranger, "ann").await;
     let video = ann
         .upload("Split", "unlisted", &Clip::default().bytes())
         .await;
@@ -135,7 +135,7 @@ async fn a_killed_replica_costs_no_page() {
     let balancer = fronts.balance("haproxy", &mut site, &[&twin]);
     let stranger = Person::new(&balancer.url);
     stranger.wait_until_answered("/").await;
-    let ann = stranger.register("ann").await;
+    let ann = site.register_by(&stranger, "ann").await;
     let video = ann.playable("Twice", "unlisted").await;
     let playback = stranger.playback(&video).await;
     let mut paths = stranger.media_urls(playback["hls"].as_str().unwrap()).await;

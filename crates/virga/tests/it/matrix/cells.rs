@@ -12,6 +12,7 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
     ("DELETE /api/v1/sessions", "signs out everywhere"),
     ("DELETE /api/v1/sessions/current", "signs out"),
     ("GET /api/v1/users/me", "the account itself"),
+    ("PATCH /api/v1/users/me", "the account itself"),
     ("PUT /api/v1/users/me/password", "the account itself"),
     ("POST /api/v1/videos", "makes a draft of one's own"),
     (
@@ -52,6 +53,7 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
     ("POST /upload", "makes a draft of one's own"),
     ("GET /settings", "the account itself"),
     ("POST /settings/password", "the account itself"),
+    ("POST /settings/uploads", "the account itself"),
     ("POST /settings/sign-out-everywhere", "the account itself"),
     ("GET /robots.txt", "the same for every site"),
     ("GET /admin/users/{name}/{act}", "accounts only"),
@@ -113,6 +115,10 @@ GET /api/v1/admin/jobs |  |
     403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200-
 GET /api/v1/admin/storage |  |
     403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200-
+GET /api/v1/admin/site |  |
+    403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200-
+PATCH /api/v1/admin/site |  | {}
+    403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200- | 403- 403- 401- 200-
 GET /metrics |  |
     200- 200- 200- 200- | 200- 200- 200- 200- | 200- 200- 200- 200- | 200- 200- 200- 200-
 # Uploads: a draft's, of the same visibility.
@@ -150,6 +156,8 @@ GET /v/{id}/edit |  |
     200+ 403- 303- 200+ | 200+ 403- 303- 200+ | 200+ 404- 303- 200+ | 200+ 404- 303- 200+
 POST /v/{id}/edit |  | title=
     422- 403- 303- 422- | 422- 403- 303- 422- | 422- 404- 404- 422- | 409- 404- 404- 409-
+POST /v/{id}/publish |  |
+    303- 403- 303- 303- | 303- 403- 303- 303- | 303- 404- 303- 303- | 303- 404- 303- 303-
 POST /v/{id}/delete |  |
     . 403- 303- . | . 403- 303- . | . 404- 404- . | . 404- 404- .
 POST /v/{id}/restore |  |
@@ -184,4 +192,8 @@ POST /admin/jobs/retry |  | video=VIDEO
     403- 403- 303- 409- | 403- 403- 303- 409- | 403- 403- 303- 409- | 403- 403- 303- 409-
 GET /admin/storage |  |
     403- 403- 303- 200- | 403- 403- 303- 200- | 403- 403- 303- 200- | 403- 403- 303- 200-
+GET /admin/site |  |
+    403- 403- 303- 200- | 403- 403- 303- 200- | 403- 403- 303- 200- | 403- 403- 303- 200-
+POST /admin/site |  | name=
+    403- 403- 303- 422- | 403- 403- 303- 422- | 403- 403- 303- 422- | 403- 403- 303- 422-
 "#;

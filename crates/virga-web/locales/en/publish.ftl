@@ -1,0 +1,19 @@
+# Publishing
+publish = Publish
+publish-when-ready = Publish when ready
+publish-private = Keep private
+publish-plan = Visibility when published: { $visibility }.
+publish-until = Private until you publish it.
+publish-done = Published.
+publish-comes = Published as soon as it is ready to play.
+publish-hint = Only you can see this video until you publish it.
+mine-unpublished = Not published yet
+mine-published = Your other videos
+toast-published = The video is published. Others see it as soon as it is ready to play.
+edit-as = Visibility when published
+settings-uploads = Uploads
+settings-uploads-as = Publish new videos as
+settings-uploads-at-once = Publish at once
+settings-uploads-at-once-hint = New videos are visible as soon as they play. Otherwise each stays private until you press Publish.
+settings-uploads-hint = Existing videos stay as they are.
+settings-uploads-saved = Your upload settings are saved.

@@ -1,0 +1,19 @@
+# 发布
+publish = 发布
+publish-when-ready = 就绪后发布
+publish-private = 保持私密
+publish-plan = 发布后的可见范围：{ $visibility }。
+publish-until = 发布前仅自己可见。
+publish-done = 已发布。
+publish-comes = 视频可以播放后会自动发布。
+publish-hint = 发布之前，只有你能看到这个视频。
+mine-unpublished = 待发布
+mine-published = 其他视频
+toast-published = 已发布，视频可以播放后其他人就能看到。
+edit-as = 发布后的可见范围
+settings-uploads = 上传
+settings-uploads-as = 新视频发布为
+settings-uploads-at-once = 上传后直接发布
+settings-uploads-at-once-hint = 新视频可以播放后立即按所选范围发布；不勾选时，每个视频在你点“发布”之前仅自己可见。
+settings-uploads-hint = 已有的视频不受影响。
+settings-uploads-saved = 上传设置已保存。

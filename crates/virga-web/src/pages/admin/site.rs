@@ -1,0 +1,114 @@
+//! The site's name and who may register.
+
+use askama::Template;
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use virga_core::wire::{Registration, SettingSource, SitePatch, SiteSettings};
+
+use crate::{
+    errors::FormErrors,
+    fault::Fault,
+    frame::Frame,
+    visit::{Sent, Visit},
+};
+
+const FIELDS: [(&str, &str); 2] = [("name", "name"), ("registration", "registration")];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "admin/site.html")]
+pub(crate) struct SitePage {
+    pub(crate) f: Frame,
+    tab: &'static str,
+    pub(crate) name: String,
+    pub(crate) name_source: String,
+    pub(crate) closed: bool,
+    pub(crate) registration_source: String,
+    /// The configuration closes registration: it cannot be opened here.
+    pub(crate) configured: bool,
+    pub(crate) saved: bool,
+    pub(crate) errors: FormErrors,
+}
+
+impl SitePage {
+    pub(crate) fn new(f: Frame, site: SiteSettings) -> Self {
+        let source = |source| {
+            f.t(match source {
+                SettingSource::Default => "admin-from-default",
+                SettingSource::Stored => "admin-from-stored",
+                SettingSource::Configuration => "admin-from-configuration",
+            })
+        };
+        Self {
+            tab: "site",
+            name: site.name,
+            name_source: source(site.name_source),
+            closed: site.registration == Registration::Closed,
+            registration_source: source(site.registration_source),
+            configured: site.registration_source == SettingSource::Configuration,
+            saved: false,
+            errors: FormErrors::default(),
+            f,
+        }
+    }
+}
+
+/// After a change.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Done {
+    saved: Option<String>,
+}
+
+async fn load(visit: &Visit) -> Result<SitePage, Fault> {
+    let site = visit.api.site_settings().await;
+    let site = site.map_err(|error| visit.fault(&error))?;
+    Ok(SitePage::new(visit.frame.clone(), site))
+}
+
+/// `GET /admin/site`.
+pub(super) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
+    super::admin(&visit)?;
+    let mut page = load(&visit).await?;
+    page.saved = done.saved.is_some();
+    Ok(visit.ok(&page))
+}
+
+/// The form as sent; without `registration` it stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SiteForm {
+    name: String,
+    registration: String,
+}
+
+/// `POST /admin/site`.
+pub(super) async fn change(Sent(visit, form): Sent<SiteForm>) -> Result<Response, Fault> {
+    super::admin(&visit)?;
+    let patch = SitePatch {
+        name: Some(form.name.trim().to_owned()),
+        registration: match form.registration.as_str() {
+            "open" => Some(Registration::Open),
+            "closed" => Some(Registration::Closed),
+            _ => None,
+        },
+    };
+    match visit.api.change_site(&patch).await {
+        Ok(_) => {
+            visit.state.forget_site();
+            Ok(Redirect::to("/admin/site?saved=1").into_response())
+        }
+        Err(error) => {
+            let problem = visit.refusal(error)?;
+            let mut page = load(&visit).await?;
+            page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
+            page.name = form.name;
+            let status = StatusCode::from_u16(problem.status);
+            let status = status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            Ok(visit.html(status, &page))
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// What a file is by its first bytes, as the site itself decides (crates/virga-media/src/sniff.rs):
+// rubbish is refused before it is sent. `ui/test/first-bytes.txt` holds the two to the same answers.
+
+/** How many first bytes are looked at. */
+export const SNIFF_LENGTH = 65_536;
+
+const CONTAINERS = [
+  "1a45dfa3", "000001ba", "000001b3", "464c5601", "4f676753", "3026b2758e66cf11", "060e2b34020501010d0102",
+  "474946383761", "474946383961", "444b4946", "2e524d46",
+];
+const IMAGES = ["89504e47", "ffd8ff", "49492a00", "4d4d002a", "38425053", "0000000c4a584c20", "0000000c6a502020"];
+const SOUNDS = ["494433", "664c6143", "4d546864", "464f524d"];
+const PICTURE_BRANDS = ["avif", "heic", "heix", "mif1", "heim", "heis"];
+const BOXES = ["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp", "moof"];
+
+/** The code of the reason for which the site refuses a file that begins so; null where it takes it. */
+export function refusedBytes(head: Uint8Array): string | null {
+  if (head.length === 0) return "file_empty";
+  const begins = (hex: string) => hex.match(/../g)?.every((byte, at) => head[at] === Number.parseInt(byte, 16)) ?? false;
+  if (IMAGES.some(begins)) return "file_is_image";
+  if (SOUNDS.some(begins) || (head[0] === 0xff && ((head[1] ?? 0) & 0xe0) === 0xe0)) return "file_is_audio";
+  return text(head) ?? container(head, begins);
+}
+
+function container(head: Uint8Array, begins: (hex: string) => boolean): string | null {
+  const letters = (at: number) => String.fromCharCode(...head.subarray(at, at + 4));
+  const size = head.length < 4 ? 2 : new DataView(head.buffer, head.byteOffset).getUint32(0);
+  if ((size < 2 || size >= 8) && BOXES.includes(letters(4)) && (letters(4) !== "ftyp" || head.length >= 12)) {
+    return letters(4) === "ftyp" && PICTURE_BRANDS.includes(letters(8)) ? "file_is_image" : null;
+  }
+  if (letters(0) === "RIFF") {
+    const kind = letters(8);
+    return kind === "AVI " ? null : kind === "WAVE" ? "file_is_audio" : kind === "WEBP" ? "file_is_image" : "file_unknown";
+  }
+  return CONTAINERS.some(begins) || transportStream(head) ? null : "file_unknown";
+}
+
+/** A sync byte at every packet start, for at least three packets. */
+function transportStream(head: Uint8Array): boolean {
+  return [[188, 0], [192, 4], [204, 0]].some(([packet = 188, first = 0]) => {
+    if (head.length <= first + 2 * packet) return false;
+    for (let at = first; at < head.length; at += packet) if (head[at] !== 0x47) return false;
+    return true;
+  });
+}
+
+function text(head: Uint8Array): string | null {
+  let from = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+  while (from < head.length && [0x20, 9, 10, 12, 13].includes(head[from] ?? 0)) from += 1;
+  const sample = head.subarray(from, from + 4096);
+  if (sample.length === 0) return "file_is_text";
+  const start = String.fromCharCode(...sample.subarray(0, 16)).toLowerCase();
+  if (["#extm3u", "#ext-x-", "[playlist]", "<mpd"].some((word) => start.startsWith(word))) return "file_is_playlist";
+  if (start.startsWith("ffconcat")) return "file_is_concat";
+  if (/^v=0[\r\n]/.test(start)) return "file_is_sdp";
+  if (sample.some((byte) => byte < 9 || (byte > 0x0d && byte < 0x1b) || (byte > 0x1b && byte < 0x20) || byte === 0x7f)) return null;
+  let words: string;
+  try {
+    // A cut through a character at the end of the sample is still text.
+    words = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(sample, { stream: true });
+  } catch {
+    return null;
+  }
+  if (words === "") return null;
+  return words.includes("<MPD") ? "file_is_playlist" : "file_is_text";
+}
