@@ -1,6 +1,7 @@
 //! Settings: typed, in layers. Defaults < `virga.toml` < `conf.d/*.toml` < environment `VIRGA_SECTION__KEY` < flags.
 //! An unknown key is refused with the nearest right name.
 
+mod installed;
 mod layers;
 mod live;
 
@@ -15,6 +16,7 @@ use virga_web::WebConfig;
 
 use crate::delivery::DeliveryConfig;
 
+pub(crate) use installed::{as_root, find, named};
 pub(crate) use layers::{Flags, Loaded, Shown, changed, load, sources};
 pub(crate) use live::is_live;
 

@@ -1,6 +1,6 @@
 //! Opening the store of objects that the settings name.
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use std::{path::PathBuf, sync::Arc};
 use virga_objects::{
     BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, KodoForms,
@@ -20,11 +20,29 @@ pub(crate) struct Objects {
     pub(crate) place: String,
 }
 
+/// The folder that holds them, where no bucket does.
+fn folder(config: &Config) -> PathBuf {
+    config.data.dir.join("objects")
+}
+
+/// Says what to do where the folder of the objects is not there: a command that makes an empty one
+/// would report it as fine.
+pub(crate) fn must_exist(config: &Config) -> anyhow::Result<()> {
+    let folder = std::path::absolute(folder(config))?;
+    ensure!(
+        config.objects.kind != StoreKind::Disk || folder.exists(),
+        "there is no folder {}. If it lies on a disk of its own, mount it; `virga serve` and \
+         `virga migrate` make a new site",
+        folder.display()
+    );
+    Ok(())
+}
+
 /// Opens it. A bucket is not asked yet: a site starts before its bucket does.
 pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
     let (dialect, name) = match config.objects.kind {
         StoreKind::Disk => {
-            let folder = config.data.dir.join("objects");
+            let folder = folder(config);
             let store = DiskStore::open(&folder, DiskOptions::default()).await;
             let store = store.with_context(|| {
                 format!("cannot open the objects in {}", config.data.dir.display())

@@ -30,6 +30,7 @@ fn password_file(site: &Site, password: &str) -> String {
 #[tokio::test]
 async fn accounts_are_added_listed_and_given_a_new_password() {
     let mut site = Site::of(VIRGA).build();
+    assert_eq!(site.run(&["migrate"]).0, 0);
     let file = password_file(&site, "first password");
     let (code, text) = site.run(&["user", "add", "root", "--admin", "--password-file", &file]);
     assert_eq!(code, 0, "{text}");
@@ -131,6 +132,7 @@ async fn doctor_finds_this_machine_fit() {
         .set("VIRGA_HTTP__LISTEN", "127.0.0.1:0")
         .build();
     fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(site.run(&["migrate"]).0, 0);
     let (code, text) = site.run(&["doctor"]);
     assert_eq!(code, 0, "{text}");
     for what in ["ffmpeg", "libx264", "database", "objects", "clock", "port"] {

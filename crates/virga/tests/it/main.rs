@@ -14,6 +14,7 @@ mod faults;
 mod forms;
 mod full_disk;
 mod hostile;
+mod installed;
 mod journey;
 mod listener;
 mod matrix;
