@@ -149,7 +149,7 @@ pub(crate) enum User {
 pub(crate) enum ConfigCommand {
     /// Every setting, its value and the layer it comes from; secrets hidden
     Show,
-    /// Read the settings and say what is wrong with them
+    /// Say what in the settings would keep a role from starting. Exit 0: nothing; 1: a line for each
     Check,
     /// Print a virga.toml made of the origin's config.json or conf.json; what it lacks is named
     Import {

@@ -77,6 +77,9 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Dispatcher(_) => return serve::dispatcher(loaded).await,
         _ => {}
     }
+    if let Command::Config(which) = &command {
+        return settings::run(which, &loaded);
+    }
     let config = loaded.config;
     match command {
         Command::Migrate {
@@ -91,7 +94,6 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User(user) => account::run(&config, user).await,
-        Command::Config(which) => settings::run(&which, &loaded.shown),
         Command::Lb { engine } => {
             say(lb::configuration(engine, &config.balancer)?);
             Ok(ExitCode::SUCCESS)
@@ -105,6 +107,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         | Command::Api(_)
         | Command::Stream(_)
         | Command::Dispatcher(_)
+        | Command::Config(_)
         | Command::LaunchFfmpeg { .. } => Err(anyhow!("this was run already")),
     }
 }

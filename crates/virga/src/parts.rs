@@ -151,6 +151,7 @@ impl Parts {
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             max_in_flight: self.config.http.max_in_flight,
             max_connections: self.config.http.max_connections,
+            access: self.config.log.access,
             vouching: Some(Vouching {
                 keys: self.keys.clone(),
                 clock: Arc::clone(&self.clock),
@@ -167,7 +168,7 @@ impl Parts {
     }
 }
 
-fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
+pub(crate) fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
     let Some(text) = &config.http.public_url else {
         return Ok(None);
     };
@@ -214,6 +215,20 @@ pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<D
         Db::open_sqlite(&sqlite_file(config)).await
     };
     opened.context("cannot open the database")
+}
+
+/// Whether the address of the database is one. Asks nobody.
+pub(crate) fn check_database_url(config: &Config) -> anyhow::Result<()> {
+    let Some(text) = &config.database.url else {
+        return Ok(());
+    };
+    // The address may hold a password and is not quoted.
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    ensure!(
+        matches!(scheme, Some("postgres" | "postgresql" | "mysql")),
+        "it does not begin with postgres:// or mysql://"
+    );
+    Ok(())
 }
 
 /// Where SQLite keeps the rows.

@@ -18,6 +18,7 @@ mod installed;
 mod journey;
 mod listener;
 mod matrix;
+mod metrics;
 mod origin_flaws;
 mod quotas;
 mod redis;
@@ -31,6 +32,7 @@ mod share;
 mod signatures;
 mod sockets;
 mod upload_command;
+mod without_objects;
 
 /// The program under test.
 const VIRGA: &str = env!("CARGO_BIN_EXE_virga");
