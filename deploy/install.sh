@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Installs or updates a site on one host or many, over ssh, without an interruption.
+# Installs or updates a site on one host or many, over ssh, without an interruption; or takes the
+# last update back.
 set -euo pipefail
 
 usage() {
     cat <<'TEXT'
 usage: install.sh [--package FILE] [--roles "ROLE..."] [--ssh "COMMAND"] HOST...
+       install.sh --rollback [--roles "ROLE..."] [--ssh "COMMAND"] HOST...
 
-Copies the package to each host, brings the database up to date once, then restarts one role of one
-host at a time, each with its drain, and stops at the first that does not become ready: the others
-go on as they were.
+Updates one host after the other: copies the package to it, brings the database up to date (on the
+first host), then restarts one role at a time, each with its drain. If a role does not become ready,
+the host goes back to the version before and install.sh stops: the hosts after it were not touched.
 
-  --package FILE   virga-VERSION-ARCH.tar.gz [default: the one in the folder above this script]
+  --package FILE   virga-VERSION-ARCH.tar.gz [default: the newest in the folder above this script, or
+                   in target/dist of the source]
+  --rollback       return each host to the version that it ran before, one role at a time
   --roles "..."    what each host runs: "serve", or of "api stream web dispatcher"
                    [default: serve for one host, all four for several]
   --ssh "..."      another ssh command, with its options [default: ssh]
@@ -23,10 +27,12 @@ TEXT
 
 package=''
 roles=''
+rollback=''
 ssh=(ssh)
 while [ $# -gt 0 ]; do
     case $1 in
     --package) package=${2:?--package FILE}; shift 2 ;;
+    --rollback) rollback=yes; shift ;;
     --roles) roles=${2:?--roles "ROLE..."}; shift 2 ;;
     --ssh) read -ra ssh <<<"${2:?--ssh COMMAND}"; shift 2 ;;
     -h | --help) usage; exit 0 ;;
@@ -36,37 +42,76 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || { usage >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-if [ -z "$package" ]; then
-    package=$(find "$here/.." -maxdepth 1 -name 'virga-*-*.tar.gz' ! -name '*-src.tar.gz' | sort | tail -1)
-fi
-[ -r "$package" ] || { echo "no package: make one with \`make dist\`, or name it with --package" >&2; exit 1; }
 if [ -z "$roles" ]; then
     roles=serve
     [ $# -eq 1 ] || roles="api stream web dispatcher"
 fi
+if [ -z "$package" ]; then
+    # By time: names do not sort as versions do.
+    package=$(find "$here/.." "${CARGO_TARGET_DIR:-$here/../target}/dist" -maxdepth 1 -name 'virga-*-*.tar.gz' \
+        ! -name '*-src.tar.gz' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -1 | cut -d' ' -f2- || true)
+fi
+if [ -z "$rollback" ] && [ ! -r "$package" ]; then
+    echo "no package: make one with \`make dist\`, or name it with --package" >&2
+    exit 1
+fi
 
-# Where a package and its script lie on a host, and whether root is asked for.
-on() { # on HOST ARGUMENT...: runs on-host.sh there
+on() { # on HOST ARGUMENT...: runs on-host.sh there, as root
     local host=$1
     shift
     "${ssh[@]}" "$host" "if [ \$(id -u) = 0 ]; then sh .virga-install/on-host.sh $*; else sudo -n sh .virga-install/on-host.sh $*; fi"
 }
 
+restart() { # restart HOST ROLE...: one after the other
+    local host=$1 role
+    shift
+    for role; do
+        echo "== $host: restarting $role"
+        on "$host" restart "$role" || return 1
+    done
+}
+
+# back HOST ROLE...: to the version before, and these roles with it
+back() {
+    local host=$1
+    shift
+    echo "== $host: going back to the version before" >&2
+    if ! on "$host" rollback; then
+        echo "stopped: $host has no version to go back to" >&2
+    elif restart "$host" "$@"; then
+        echo "stopped: $host runs the version before. The hosts after it were not touched" >&2
+    else
+        echo "stopped: $host does not start with the version before either" >&2
+    fi
+    exit 1
+}
+
+first=$1
 for host; do
-    echo "== $host: unpacking"
     "${ssh[@]}" "$host" 'mkdir -p .virga-install && cat > .virga-install/on-host.sh' <"$here/on-host.sh"
+    # shellcheck disable=SC2086 # words
+    on "$host" check $roles || exit 1
+    if [ -n "$rollback" ]; then
+        echo "== $host: going back to the version before"
+        on "$host" rollback
+        # shellcheck disable=SC2086 # words
+        restart "$host" $roles || { echo "stopped: the hosts after $host were not touched" >&2; exit 1; }
+        continue
+    fi
+    echo "== $host: unpacking"
     "${ssh[@]}" "$host" 'cat > .virga-install/virga.tar.gz' <"$package"
     on "$host" unpack .virga-install/virga.tar.gz
-done
-echo "== $1: migrating"
-on "$1" migrate
-for host; do
+    if [ "$host" = "$first" ]; then
+        echo "== $host: migrating"
+        on "$host" migrate || back "$host"
+    fi
+    restarted=''
     for role in $roles; do
-        echo "== $host: restarting $role"
-        on "$host" restart "$role" || {
-            echo "stopped here: what comes after $role on $host was not touched" >&2
-            exit 1
-        }
+        restarted="$restarted $role"
+        # shellcheck disable=SC2086 # words
+        restart "$host" "$role" || back "$host" $restarted
     done
 done
 echo "== done"
+# shellcheck disable=SC2086 # words
+on "$first" address $roles

@@ -11,6 +11,7 @@ use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::sync::mpsc;
 use virga_core::{
     Failure, Kind, Result, VideoId,
+    counts::EVENT_STREAMS,
     permission::{Action, Viewer, authorize},
     video::VideoState,
     wire::{Effect, Event},
@@ -92,6 +93,7 @@ pub(crate) async fn events(
         reason = "bound to the connection and to `stop`"
     )]
     tokio::spawn(async move {
+        let _open = EVENT_STREAMS.hold();
         tokio::select! {
             _ = stop.run_until_cancelled(listener.run(rows, from)) => {}
             () = place.revoked() => {}

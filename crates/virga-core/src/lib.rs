@@ -4,6 +4,7 @@
 //! said nowhere else.
 
 mod clock;
+pub mod counts;
 pub mod digest;
 mod entropy;
 mod failure;

@@ -15,6 +15,7 @@ mod entity;
 mod error;
 pub mod jobs;
 mod migration;
+pub mod numbers;
 pub mod positions;
 mod retry;
 mod rows;

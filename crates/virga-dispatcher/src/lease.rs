@@ -8,7 +8,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::fail;
-use virga_core::job::{HEARTBEAT, LEASE};
+use virga_core::{
+    counts,
+    job::{HEARTBEAT, LEASE},
+};
 use virga_db::{
     DbError, JobRow,
     jobs::{self, Claim},
@@ -110,6 +113,12 @@ impl Held {
         };
         let (kind, video) = (self.job.kind, self.job.video);
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = match &ended {
+            Ok(_) => "done",
+            Err(JobError::Interrupted) => "interrupted",
+            Err(_) => "failed",
+        };
+        counts::job_ended((kind.as_str(), outcome), began.elapsed());
         match &ended {
             Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
             Err(JobError::Interrupted) => {

@@ -1,9 +1,9 @@
 //! How a job ends. Each `?` in a job becomes one of these by its error's type: bad media fails at
 //! once, a store or database that does not answer is tried again.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 use virga_core::{
-    Failure, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
+    Failure, Kind, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
 };
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
@@ -27,9 +27,12 @@ pub(crate) enum JobError {
     /// The prober met streams whose decoders, named here, are not on our list.
     #[error("It is in a coding that is not taken here: {0:?}")]
     Unlisted(Vec<String>),
-    /// The scratch disk has too little room now.
+    /// The scratch disk, the store or the database has too little room now.
     #[error("{0}")]
     NoRoom(String),
+    /// The store or the database is away. The job waits until it is back.
+    #[error("{0}")]
+    Away(String),
     /// This machine cannot confine the encoder, and the configuration asks for that.
     #[error("{0}")]
     NotConfined(String),
@@ -129,25 +132,44 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<DbError> for JobError {
     fn from(error: DbError) -> Self {
-        Self::Retry(chain(&error))
+        let text = chain(&error);
+        match error {
+            DbError::Full(_) => Self::NoRoom(text),
+            DbError::Away(_) => Self::Away(text),
+            _ => Self::Retry(text),
+        }
     }
 }
 
 impl From<ObjectError> for JobError {
     fn from(error: ObjectError) -> Self {
-        Self::Retry(chain(&error))
+        let text = chain(&error);
+        match error {
+            ObjectError::NoRoom => Self::NoRoom(text),
+            away if away.is_away() => Self::Away(text),
+            _ => Self::Retry(text),
+        }
     }
 }
 
 impl From<Failure> for JobError {
     fn from(error: Failure) -> Self {
-        Self::Retry(chain(&error))
+        let text = chain(&error);
+        match error.kind {
+            Kind::NoRoom => Self::NoRoom(text),
+            Kind::Unavailable => Self::Away(text),
+            _ => Self::Retry(text),
+        }
     }
 }
 
 impl From<std::io::Error> for JobError {
     fn from(error: std::io::Error) -> Self {
-        Self::Retry(chain(&error))
+        let text = chain(&error);
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoRoom(text),
+            _ => Self::Retry(text),
+        }
     }
 }
 
@@ -187,5 +209,35 @@ impl From<NotInstant> for JobError {
             _ => "media_unsupported",
         };
         Self::fail(code, reason.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_that_is_full_or_away_costs_no_try() {
+        let full = [
+            JobError::from(ObjectError::NoRoom),
+            JobError::from(Failure::from(ObjectError::NoRoom)),
+            JobError::from(std::io::Error::from(ErrorKind::StorageFull)),
+        ];
+        assert!(
+            full.iter()
+                .all(|error| matches!(error, JobError::NoRoom(_)))
+        );
+        let silent = || ObjectError::Unavailable {
+            doing: "read",
+            why: String::new(),
+        };
+        let away = [
+            JobError::from(silent()),
+            JobError::from(Failure::from(silent())),
+            JobError::from(ObjectError::Unmounted),
+        ];
+        assert!(away.iter().all(|error| matches!(error, JobError::Away(_))));
+        let gone = JobError::from(ObjectError::NotFound("v".to_owned()));
+        assert!(matches!(gone, JobError::Retry(_)));
     }
 }

@@ -66,6 +66,10 @@ fn answer(status: StatusCode, problem: &Problem) -> Response {
     (status, headers, body).into_response()
 }
 
+/// The stable code of the problem that a response holds, for whoever counts refusals.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemCode(pub &'static str);
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if matches!(self.0.kind, Kind::Internal) {
@@ -76,6 +80,7 @@ impl IntoResponse for Error {
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = answer(status, &problem);
+        response.extensions_mut().insert(ProblemCode(self.0.code));
         let headers = response.headers_mut();
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

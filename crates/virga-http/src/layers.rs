@@ -23,6 +23,7 @@ use virga_core::{Failure, Kind};
 
 use crate::{
     Error,
+    access_log::{Access, AccessLog, Answered},
     flight::{self, Places, Vouching},
     host,
     origin::{self, SiteOrigin},
@@ -47,6 +48,8 @@ pub struct ListenerConfig {
     pub max_in_flight: usize,
     /// Connections at once; more are closed.
     pub max_connections: usize,
+    /// Which requests are logged.
+    pub access: Access,
     /// Roles that may name the viewer.
     pub vouching: Option<Vouching>,
 }
@@ -55,6 +58,7 @@ pub struct ListenerConfig {
 pub fn wrap(router: Router, config: ListenerConfig) -> Router {
     let site = config.origin;
     let proxies: Arc<[IpNet]> = config.trusted_proxies.into();
+    let log = Arc::new(AccessLog::new(config.access));
     let places = Places::new(config.max_in_flight, config.vouching);
     router
         .layer(middleware::from_fn(move |request, next| {
@@ -74,7 +78,7 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
             Error(Failure::internal("a handler panicked")).into_response()
         }))
         .layer(middleware::from_fn(move |request, next| {
-            identify(Arc::clone(&proxies), request, next)
+            identify(Arc::clone(&proxies), Arc::clone(&log), request, next)
         }))
 }
 
@@ -138,7 +142,12 @@ async fn measured(request: Request, next: Next) -> Response {
     response
 }
 
-async fn identify(proxies: Arc<[IpNet]>, mut request: Request, next: Next) -> Response {
+async fn identify(
+    proxies: Arc<[IpNet]>,
+    log: Arc<AccessLog>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request
         .headers()
         .get(&REQUEST_ID)
@@ -157,13 +166,14 @@ async fn identify(proxies: Arc<[IpNet]>, mut request: Request, next: Next) -> Re
     let (method, path) = (request.method().clone(), loggable(request.uri().path()));
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if status >= 500 {
-        tracing::warn!(%method, path, status, duration_ms = millis, request_id = id, %address, "request");
-    } else {
-        tracing::info!(%method, path, status, duration_ms = millis, request_id = id, %address, "request");
-    }
+    log.write(&Answered {
+        method: &method,
+        path: &path,
+        status: response.status(),
+        took: started.elapsed(),
+        request_id: &id,
+        address,
+    });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

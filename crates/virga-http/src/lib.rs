@@ -8,6 +8,7 @@ mod host;
 mod pace;
 mod strict;
 
+pub mod access_log;
 pub mod cookie;
 pub mod fair;
 pub mod layers;
@@ -18,6 +19,6 @@ pub mod range;
 pub mod serve;
 pub mod viewer;
 
-pub use error::{Error, Result, method_not_allowed, problem};
+pub use error::{Error, ProblemCode, Result, method_not_allowed, problem};
 pub use extract::{Bytes, Form, Json, Path, Query};
 pub use flight::Vouching;

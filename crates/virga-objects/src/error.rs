@@ -88,6 +88,17 @@ pub enum ObjectError {
         /// How it failed, without addresses.
         why: String,
     },
+    /// The folder of the objects is gone: its disk is not mounted, or somebody removed it.
+    #[error("the folder of the objects is gone: is its disk mounted?")]
+    Unmounted,
+    /// The folder may be read only, by its mount or by its rights.
+    #[error("cannot {doing}: the folder of the objects cannot be written ({why})")]
+    ReadOnly {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system says.
+        why: io::Error,
+    },
     /// Anything else that the bucket says.
     #[error("cannot {doing}: the bucket answers {status} {code}")]
     Bucket {
@@ -116,6 +127,9 @@ impl ObjectError {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => Self::NoRoom,
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly { doing, why: source }
+            }
             _ => Self::Io { doing, source },
         }
     }
@@ -131,6 +145,15 @@ impl ObjectError {
     /// Whether the same may well succeed a moment later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Whether the storage as a whole is away: nothing is wrong with the object or the request, and
+    /// the same succeeds once the storage is back.
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Unmounted | Self::ReadOnly { .. }
+        )
     }
 
     /// Whether it says that the object does not exist.
@@ -192,10 +215,15 @@ impl From<ObjectError> for Failure {
                 "upload.part-broken",
                 "The part broke off on its way. Send it again.",
             ),
-            ObjectError::Unavailable { .. } => (
+            ObjectError::Unavailable { .. } | ObjectError::Unmounted => (
                 Kind::Unavailable,
                 "storage.unavailable",
                 "The site cannot reach its storage now. Try again in a moment.",
+            ),
+            ObjectError::ReadOnly { .. } => (
+                Kind::Unavailable,
+                "storage.read-only",
+                "The site can store nothing now. Its administrator has to look at its storage.",
             ),
             ObjectError::NotFound(_)
             | ObjectError::InvalidKey(_)

@@ -11,6 +11,7 @@ mod direct;
 mod disk;
 mod error;
 pub mod fail;
+mod guard;
 mod key;
 mod multipart;
 mod store;
@@ -24,6 +25,7 @@ pub use delivery::{Delivery, DeliveryMode, DeliveryOptions, InvalidDelivery, Upl
 pub use direct::{CorsRule, DirectAccess, PostForm, Report, SharedDirect, SignedRequest, Validity};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
+pub use guard::GuardedStore;
 pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};
 pub use multipart::{HeldParts, Incoming, MultipartSessions, Session, SharedSessions};
 pub use store::{

@@ -9,6 +9,7 @@ use moka::future::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use virga_core::{
     Failure, VideoId,
+    counts::{SEGMENT_HITS, SEGMENT_MISSES},
     presentation::{PresentedTrack, TrackBody},
 };
 use virga_media::{TrackTable, segment};
@@ -83,6 +84,12 @@ impl Segments {
             let layout = open().await?;
             return self.stream(layout, first, count).await;
         };
+        let count_of = if self.hot.contains_key(&name) {
+            &SEGMENT_HITS
+        } else {
+            &SEGMENT_MISSES
+        };
+        count_of.add();
         let whole = async {
             let layout = open().await?;
             collect(self.stream(layout, 0, length).await?, length).await

@@ -70,6 +70,14 @@ impl Fronts {
                 &format!("127.0.0.1:{port}"),
             );
         }
+        let numbers = format!("127.0.0.1:{}", free_port());
+        site.set("VIRGA_BALANCER__METRICS_LISTEN", &numbers);
+        // All people of a test come from one address, as fast as they can.
+        site.set("VIRGA_BALANCER__REQUESTS_PER_SOURCE", "100000");
+        if !rustix::process::geteuid().is_root() {
+            site.set("VIRGA_BALANCER__USER", "");
+            site.set("VIRGA_BALANCER__CHROOT", "");
+        }
         for (key, role) in [
             ("WEB", Role::Web),
             ("API", Role::Api),

@@ -20,7 +20,8 @@ pub(crate) struct Cli {
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// Configuration file [default: virga.toml here, if there is one]
+    /// Configuration file [default: /etc/virga/virga.toml, with its data folder; with --data, or where
+    /// there is none, virga.toml in this folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Folder for the database, objects and keys
@@ -73,6 +74,24 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
+}
+
+impl Command {
+    /// Whether it reads or changes what a site keeps, and ends.
+    pub(crate) fn works_on_a_site(&self) -> bool {
+        match self {
+            Self::Migrate { print } => print.is_none(),
+            Self::User(_) | Self::Lb { .. } | Self::Fsck(_) | Self::Store(_) | Self::Doctor => true,
+            Self::Config(which) => !matches!(which, ConfigCommand::Import { .. }),
+            Self::Serve(_)
+            | Self::Web(_)
+            | Self::Api(_)
+            | Self::Stream(_)
+            | Self::Dispatcher(_)
+            | Self::Upload(_)
+            | Self::LaunchFfmpeg { .. } => false,
+        }
+    }
 }
 
 /// A balancer that a configuration is written for.
@@ -130,7 +149,7 @@ pub(crate) enum User {
 pub(crate) enum ConfigCommand {
     /// Every setting, its value and the layer it comes from; secrets hidden
     Show,
-    /// Read the settings and say what is wrong with them
+    /// Say what in the settings would keep a role from starting. Exit 0: nothing; 1: a line for each
     Check,
     /// Print a virga.toml made of the origin's config.json or conf.json; what it lacks is named
     Import {

@@ -45,15 +45,27 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     let loaded = config::load(&Flags {
-        global: cli.global,
+        global: config::find(cli.global),
         listen,
     })?;
+    if cli.command.works_on_a_site() {
+        name_the_site(&loaded);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let code = runtime.block_on(answer(cli.command, loaded));
     runtime.shutdown_background();
     code
+}
+
+/// Says on standard error which site a command works on: there may be several on a machine.
+fn name_the_site(loaded: &Loaded) {
+    let (global, config) = (&loaded.flags.global, &loaded.config);
+    let lines = [config::named(global, config), config::as_root(config)];
+    for line in lines.into_iter().flatten() {
+        let _ = writeln!(std::io::stderr(), "virga: {line}");
+    }
 }
 
 async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
@@ -65,6 +77,9 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         Command::Dispatcher(_) => return serve::dispatcher(loaded).await,
         _ => {}
     }
+    if let Command::Config(which) = &command {
+        return settings::run(which, &loaded);
+    }
     let config = loaded.config;
     match command {
         Command::Migrate {
@@ -74,12 +89,11 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate { print: None } => {
-            parts::migrated_database(&config).await?;
+            parts::make_site(&config).await?;
             say("The database is up to date.");
             Ok(ExitCode::SUCCESS)
         }
         Command::User(user) => account::run(&config, user).await,
-        Command::Config(which) => settings::run(&which, &loaded.shown),
         Command::Lb { engine } => {
             say(lb::configuration(engine, &config.balancer)?);
             Ok(ExitCode::SUCCESS)
@@ -93,6 +107,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
         | Command::Api(_)
         | Command::Stream(_)
         | Command::Dispatcher(_)
+        | Command::Config(_)
         | Command::LaunchFfmpeg { .. } => Err(anyhow!("this was run already")),
     }
 }

@@ -1,6 +1,7 @@
 //! Settings: typed, in layers. Defaults < `virga.toml` < `conf.d/*.toml` < environment `VIRGA_SECTION__KEY` < flags.
 //! An unknown key is refused with the nearest right name.
 
+mod installed;
 mod layers;
 mod live;
 
@@ -9,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use virga_api::{AccountsConfig, LimitsConfig};
 use virga_dispatcher::DispatcherConfig;
+use virga_http::access_log::Access;
 use virga_objects::Addressing;
 use virga_stream::StreamConfig;
 use virga_web::WebConfig;
 
 use crate::delivery::DeliveryConfig;
 
+pub(crate) use installed::{as_root, find, named};
 pub(crate) use layers::{Flags, Loaded, Shown, changed, load, sources};
 pub(crate) use live::is_live;
 
@@ -36,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) balancer: BalancerConfig,
     pub(crate) keys: KeysConfig,
     pub(crate) log: LogConfig,
+    pub(crate) metrics: MetricsConfig,
     pub(crate) stream: StreamConfig,
     pub(crate) dispatcher: DispatcherConfig,
     pub(crate) web: WebConfig,
@@ -268,6 +272,21 @@ pub(crate) struct BalancerConfig {
     pub(crate) api_listen: String,
     /// The private front of stream.
     pub(crate) stream_listen: String,
+    /// Where plain http is redirected to https; default: port 80 of the same address, where there is
+    /// a certificate and the public front is on port 443.
+    pub(crate) redirect_listen: Option<String>,
+    /// Where the balancer's own numbers are read: of HAProxy `/metrics`, of nginx `/status`. Empty:
+    /// nowhere.
+    pub(crate) metrics_listen: String,
+    /// The user that the balancer runs as; default: what Debian's package makes. Empty: the one who
+    /// starts it.
+    pub(crate) user: Option<String>,
+    /// The empty folder that HAProxy locks itself into. Empty: none.
+    pub(crate) chroot: PathBuf,
+    /// Connections of one source address at once; more are closed. Of IPv6 a /64 is one source.
+    pub(crate) connections_per_source: u32,
+    /// Requests a second of one source address; more are answered 429.
+    pub(crate) requests_per_source: u32,
     /// Where HAProxy takes commands, to drain a replica before it is restarted.
     pub(crate) admin_socket: Option<PathBuf>,
     /// Replicas of web, `host:port`.
@@ -285,6 +304,12 @@ impl Default for BalancerConfig {
             certificate: None,
             api_listen: "127.0.0.1:9000".to_owned(),
             stream_listen: "127.0.0.1:9001".to_owned(),
+            redirect_listen: None,
+            metrics_listen: "127.0.0.1:8404".to_owned(),
+            user: None,
+            chroot: PathBuf::from("/var/lib/haproxy"),
+            connections_per_source: 2000,
+            requests_per_source: 2000,
             admin_socket: None,
             web: Vec::new(),
             api: Vec::new(),
@@ -309,6 +334,20 @@ pub(crate) struct LogConfig {
     pub(crate) level: String,
     /// JSON lines instead of text.
     pub(crate) json: bool,
+    /// Which requests get a line: `all`, `errors` or `off`. Health checks never do.
+    pub(crate) access: Access,
+}
+
+/// `metrics.*`: who may read `/metrics`. Without either setting this machine and private networks
+/// may, and nobody by way of a proxy.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MetricsConfig {
+    /// A listener of its own, `ADDRESS:PORT`; the site's own port then has no `/metrics`. Roles of one
+    /// machine take this port (serve, web) and the next three (api, stream, dispatcher).
+    pub(crate) listen: Option<String>,
+    /// File whose first line is a token: `/metrics` is for who sends `Authorization: Bearer TOKEN`.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 impl Default for LogConfig {
@@ -316,6 +355,7 @@ impl Default for LogConfig {
         Self {
             level: "info".to_owned(),
             json: false,
+            access: Access::All,
         }
     }
 }

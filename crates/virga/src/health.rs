@@ -1,25 +1,18 @@
-//! `/livez`, `/readyz` and `/metrics`, the same for every role.
+//! `/livez` and `/readyz`, the same for every role.
 
 use axum::{
     Router,
-    extract::{Request, State},
-    middleware::{self, Next},
+    extract::State,
     response::{IntoResponse, Response},
     routing::get,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
-};
+use http::StatusCode;
 use sd_notify::NotifyState;
 use std::{
     fmt,
-    net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -28,11 +21,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use virga_cache::Cache;
 use virga_core::{Clock, SystemClock};
-use virga_db::{DAMAGE_REMEDY, Db, DbError, jobs};
-use virga_http::viewer::Address;
+use virga_db::{DAMAGE_REMEDY, Db, DbError};
 use virga_objects::{ObjectError, SharedStore};
 
-use crate::lifecycle::tell;
+use crate::{lifecycle::tell, metrics::Metrics};
 
 /// What readiness looks at; a role names what it uses.
 #[derive(Clone, Debug)]
@@ -42,10 +34,23 @@ pub(crate) struct Health {
     pub(crate) stop: CancellationToken,
     /// Whether what waits for the database is set up.
     started: Arc<AtomicBool>,
+    /// Whether the role can answer nothing without objects.
+    needs_objects: bool,
     peers: Vec<Peer>,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Metrics,
     /// The last try to write, and when it was.
     written: Arc<tokio::sync::Mutex<Option<(Instant, Writable)>>>,
+}
+
+/// What readiness found.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Without these the role can answer nothing, by name.
+    missing: Vec<String>,
+    /// A disk is full: what is there can still be read.
+    full: bool,
+    /// Why the objects are away, for a role that goes on without them.
+    without_objects: Option<String>,
 }
 
 /// Whether the database took a write.
@@ -71,23 +76,6 @@ impl fmt::Debug for Peer {
     }
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RequestLabels {
-    method: String,
-    status: u16,
-}
-
-#[derive(Debug)]
-struct Metrics {
-    registry: Mutex<Registry>,
-    requests: Family<RequestLabels, Counter>,
-    seconds: Histogram,
-    in_flight: Gauge,
-    open_jobs: Gauge,
-    config_taken: Counter,
-    config_refused: Counter,
-}
-
 /// What another role gets to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What database and store get: they may be busy, and the balancer waits about as long.
@@ -96,55 +84,6 @@ const STORAGE_PATIENCE: Duration = Duration::from_millis(1900);
 const NO_ROOM: &str = "without room: nothing can be stored until the disk has space\n";
 /// How often readiness tries to write; a failed try is repeated as seldom.
 const WRITE_CHECK: Duration = Duration::from_secs(5);
-const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-impl Metrics {
-    fn new() -> Self {
-        let requests = Family::<RequestLabels, Counter>::default();
-        let seconds = Histogram::new(BUCKETS);
-        let (in_flight, open_jobs) = (Gauge::default(), Gauge::default());
-        let mut registry = Registry::with_prefix("virga");
-        registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register(
-            "http_request_seconds",
-            "Time to the answer's head",
-            seconds.clone(),
-        );
-        registry.register(
-            "http_requests_in_flight",
-            "Requests being answered",
-            in_flight.clone(),
-        );
-        let (config_taken, config_refused) = (Counter::default(), Counter::default());
-        registry.register(
-            "config_taken",
-            "Changed settings that were taken",
-            config_taken.clone(),
-        );
-        registry.register(
-            "config_refused",
-            "Changed settings that were refused: the ones before are in force",
-            config_refused.clone(),
-        );
-        registry.register("jobs_open", "Jobs queued or leased", open_jobs.clone());
-        Self {
-            registry: Mutex::new(registry),
-            requests,
-            seconds,
-            in_flight,
-            open_jobs,
-            config_taken,
-            config_refused,
-        }
-    }
-}
-
-impl Metrics {
-    fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Health {
     pub(crate) fn new(db: Option<Db>, store: Option<SharedStore>, stop: CancellationToken) -> Self {
         Self {
@@ -152,8 +91,9 @@ impl Health {
             db,
             store,
             stop,
+            needs_objects: false,
             peers: Vec::new(),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Metrics::new(),
             written: Arc::default(),
         }
     }
@@ -164,15 +104,15 @@ impl Health {
         tell(NotifyState::Ready);
     }
 
+    /// For a role that can answer nothing without objects: it is not ready while they are away.
+    pub(crate) fn needing_objects(mut self) -> Self {
+        self.needs_objects = true;
+        self
+    }
+
     /// Counts a change of the settings.
     pub(crate) fn count_change(&self, taken: bool) {
-        let Metrics {
-            config_taken,
-            config_refused,
-            ..
-        } = &*self.metrics;
-        let counter = if taken { config_taken } else { config_refused };
-        counter.inc();
+        self.metrics.count_change(taken);
     }
 
     /// Names a role that `/readyz` tells the absence of.
@@ -189,13 +129,7 @@ impl Health {
 
     /// Names Redis likewise, and counts what it did not answer.
     pub(crate) fn with_cache(self, cache: &Cache) -> Self {
-        let mut registry = self.metrics.registry();
-        registry.register(
-            "redis_errors",
-            "Calls that Redis did not answer",
-            cache.errors(),
-        );
-        drop(registry);
+        self.metrics.with_cache(cache);
         let cache = cache.clone();
         self.with("redis", move || std::future::ready(cache.answers()).boxed())
     }
@@ -231,23 +165,19 @@ impl Health {
         lines
     }
 
-    /// Adds the three routes, and counts what goes through the router.
+    /// Adds the routes.
     pub(crate) fn around(self, router: Router) -> Router {
         let own = Router::new()
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
-            .route("/metrics", get(metrics))
-            .with_state(self.clone());
-        router
-            .layer(middleware::from_fn_with_state(self, count))
-            .merge(own)
+            .with_state(self);
+        router.merge(own)
     }
 
-    /// What is missing, by name, and whether a disk is full: then nothing is missing, because what is
-    /// there can still be read.
-    async fn missing(&self) -> (Vec<String>, bool) {
-        let mut missing = Vec::new();
-        let mut full = false;
+    /// Looks at everything.
+    async fn look(&self) -> Seen {
+        let mut seen = Seen::default();
+        let missing = &mut seen.missing;
         if self.stop.is_cancelled() {
             missing.push("stopping".to_owned());
         }
@@ -264,7 +194,7 @@ impl Health {
                 }
                 Ok(Ok(0)) => match self.writable(db).await {
                     Writable::Yes => {}
-                    Writable::NoRoom => full = true,
+                    Writable::NoRoom => seen.full = true,
                     Writable::No(error) => missing.push(format!("database ({engine}): {error}")),
                 },
                 Ok(Ok(_)) => missing.push(format!("database ({engine}): run `virga migrate`")),
@@ -273,84 +203,34 @@ impl Health {
             }
         }
         if let Some(store) = &self.store {
-            match timeout(STORAGE_PATIENCE, store.check_answers()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(ObjectError::NoRoom)) => full = true,
-                Ok(Err(error)) => missing.push(format!("objects: {error}")),
-                Err(_) => missing.push("objects: they do not answer".to_owned()),
+            let fault = match timeout(STORAGE_PATIENCE, store.check_answers()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(ObjectError::NoRoom)) => {
+                    seen.full = true;
+                    None
+                }
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("they do not answer".to_owned()),
+            };
+            match fault {
+                Some(fault) if self.needs_objects => missing.push(format!("objects: {fault}")),
+                fault => seen.without_objects = fault,
             }
         }
-        (missing, full)
+        seen
     }
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let (missing, full) = health.missing().await;
-    if missing.is_empty() {
-        let room = if full { NO_ROOM } else { "" };
-        format!("ready\n{room}{}", health.away().await).into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
+    let seen = health.look().await;
+    if !seen.missing.is_empty() {
+        let missing = seen.missing.join("\n") + "\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, missing).into_response();
     }
-}
-
-/// Numbers are for the operator: asked from this machine or a private network only.
-fn is_near(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
-    }
-}
-
-/// Whether a proxy passed the request on: then the peer's address says nothing of who asks.
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| {
-        let name = name.as_str();
-        matches!(name, "forwarded" | "via" | "x-real-ip" | "cf-connecting-ip")
-            || name.starts_with("x-forwarded-")
-    })
-}
-
-async fn metrics(State(health): State<Health>, request: Request) -> Response {
-    if is_forwarded(request.headers()) || !is_near(Address::of(&request).0) {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    if let Some(db) = &health.db
-        && let Ok(count) = jobs::open_count(db.read()).await
-    {
-        health
-            .metrics
-            .open_jobs
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    let mut text = String::new();
-    let registry = health.metrics.registry();
-    if encode(&mut text, &registry).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
-        text,
-    )
-        .into_response()
-}
-
-async fn count(State(health): State<Health>, request: Request, next: Next) -> Response {
-    let metrics = &health.metrics;
-    let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") => known.to_owned(),
-        _ => "other".to_owned(),
-    };
-    metrics.in_flight.inc();
-    let started = Instant::now();
-    let response = next.run(request).await;
-    metrics.in_flight.dec();
-    metrics.seconds.observe(started.elapsed().as_secs_f64());
-    let status = response.status().as_u16();
-    metrics
-        .requests
-        .get_or_create(&RequestLabels { method, status })
-        .inc();
-    response
+    let room = if seen.full { NO_ROOM } else { "" };
+    let objects = seen
+        .without_objects
+        .map(|why| format!("without objects: {why}\n"));
+    let away = health.away().await;
+    format!("ready\n{room}{}{away}", objects.unwrap_or_default()).into_response()
 }

@@ -26,6 +26,11 @@ pub(crate) fn load(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<KeyRing
     if !path.exists() {
         create(path, entropy)?;
     }
+    read(path)
+}
+
+/// Reads keys that are there.
+pub(crate) fn read(path: &Path) -> anyhow::Result<KeyRing> {
     let mode = fs::metadata(path)
         .with_context(|| format!("cannot look at the keys in {}", path.display()))?
         .permissions()

@@ -8,6 +8,8 @@ mod delivery;
 mod health;
 mod keys;
 mod lifecycle;
+mod listeners;
+mod metrics;
 mod objects;
 mod parts;
 mod redis;

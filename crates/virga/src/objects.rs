@@ -1,13 +1,20 @@
 //! Opening the store of objects that the settings name.
 
-use anyhow::{Context, anyhow};
-use std::{path::PathBuf, sync::Arc};
+use anyhow::{Context, anyhow, ensure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use virga_objects::{
-    BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, KodoForms,
-    SharedSessions, SharedStore,
+    BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, GuardedStore,
+    KodoForms, SharedSessions, SharedStore,
 };
 
 use crate::config::{Config, ObjectsConfig, StoreKind};
+
+/// In the data folder: that the folder of the objects was made.
+const NOTE: &str = "objects-made";
 
 /// Objects and upload sessions, wherever they are.
 #[derive(Clone, Debug)]
@@ -20,20 +27,53 @@ pub(crate) struct Objects {
     pub(crate) place: String,
 }
 
+/// Whether the settings of a bucket are complete. Asks nobody.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    let Some((dialect, name)) = bucket_kind(config.objects.kind) else {
+        return Ok(());
+    };
+    BucketStore::new(options(&config.objects, dialect, name)?)?;
+    Ok(())
+}
+
+fn bucket_kind(kind: StoreKind) -> Option<(Dialect, &'static str)> {
+    match kind {
+        StoreKind::Disk => None,
+        StoreKind::S3 => Some((Dialect::S3, "s3")),
+        StoreKind::Oss => Some((Dialect::Oss, "oss")),
+        StoreKind::Kodo => Some((Dialect::Kodo, "kodo")),
+    }
+}
+
+/// The folder that holds them, where no bucket does.
+fn folder(config: &Config) -> PathBuf {
+    config.data.dir.join("objects")
+}
+
+/// Says what to do where the folder of the objects is not there: a command that makes an empty one
+/// would report it as fine.
+pub(crate) fn must_exist(config: &Config) -> anyhow::Result<()> {
+    let folder = std::path::absolute(folder(config))?;
+    ensure!(
+        config.objects.kind != StoreKind::Disk || folder.exists(),
+        "there is no folder {}. If it lies on a disk of its own, mount it; `virga serve` and \
+         `virga migrate` make a new site",
+        folder.display()
+    );
+    Ok(())
+}
+
 /// Opens it. A bucket is not asked yet: a site starts before its bucket does.
 pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
-    let (dialect, name) = match config.objects.kind {
-        StoreKind::Disk => {
-            let folder = config.data.dir.join("objects");
-            let store = DiskStore::open(&folder, DiskOptions::default()).await;
-            let store = store.with_context(|| {
-                format!("cannot open the objects in {}", config.data.dir.display())
-            })?;
-            return Ok(both(store, folder.display().to_string()));
-        }
-        StoreKind::S3 => (Dialect::S3, "s3"),
-        StoreKind::Oss => (Dialect::Oss, "oss"),
-        StoreKind::Kodo => (Dialect::Kodo, "kodo"),
+    let Some((dialect, name)) = bucket_kind(config.objects.kind) else {
+        let folder = folder(config);
+        not_lost(config, &folder)?;
+        let store = DiskStore::open(&folder, DiskOptions::default()).await;
+        let store = store
+            .with_context(|| format!("cannot open the objects in {}", config.data.dir.display()))?;
+        let mut objects = both(store, folder.display().to_string());
+        objects.store = Arc::new(GuardedStore::of_folder(objects.store, &folder));
+        return Ok(objects);
     };
     let options = options(&config.objects, dialect, name).context("in the settings objects.*")?;
     let place = format!("bucket {} at {}", options.bucket, options.endpoint);
@@ -43,6 +83,37 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
         bucket,
         ..both(store, place)
     })
+}
+
+impl Objects {
+    /// The store as viewers ask it: nobody waits for a bucket that is silent.
+    pub(crate) fn for_viewers(&self) -> SharedStore {
+        let store = Arc::clone(&self.store);
+        match self.bucket {
+            Some(_) => Arc::new(GuardedStore::of_bucket(store)),
+            None => store,
+        }
+    }
+}
+
+/// Refuses to make an empty folder in the place of one that was there at the last start.
+fn not_lost(config: &Config, folder: &Path) -> anyhow::Result<()> {
+    let note = config.data.dir.join(NOTE);
+    let found = folder.join("v").is_dir();
+    ensure!(
+        found || !note.exists(),
+        "the objects of this site are gone from {}: mount their disk. If you removed them on \
+         purpose, remove {} too",
+        folder.display(),
+        note.display()
+    );
+    if !note.exists() {
+        let text = "The site made the folder `objects` beside this file. While that is missing, the \
+                    site does not start.\n";
+        // In a folder that cannot be written nothing else could be either.
+        let _ = fs::write(&note, text);
+    }
+    Ok(())
 }
 
 fn both<S>(store: S, place: String) -> Objects

@@ -1,6 +1,6 @@
 //! The parts that roles are composed of: database, store, keys, clock.
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail, ensure};
 use http::Uri;
 use rustix::fs::Mode;
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
@@ -13,7 +13,7 @@ use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
 use virga_objects::Delivery;
 
 use crate::{
-    config::Config,
+    config::{Config, StoreKind},
     delivery, keys,
     lifecycle::Lifecycle,
     objects::{self, Objects},
@@ -151,6 +151,7 @@ impl Parts {
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             max_in_flight: self.config.http.max_in_flight,
             max_connections: self.config.http.max_connections,
+            access: self.config.log.access,
             vouching: Some(Vouching {
                 keys: self.keys.clone(),
                 clock: Arc::clone(&self.clock),
@@ -167,7 +168,7 @@ impl Parts {
     }
 }
 
-fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
+pub(crate) fn public_url(config: &Config) -> anyhow::Result<Option<Uri>> {
     let Some(text) = &config.http.public_url else {
         return Ok(None);
     };
@@ -211,17 +212,66 @@ pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<D
         }
     } else {
         data_folder(config)?;
-        Db::open_sqlite(&config.data.dir.join("virga.sqlite")).await
+        Db::open_sqlite(&sqlite_file(config)).await
     };
     opened.context("cannot open the database")
 }
 
-/// Opens the database and brings it up to date; of several processes, on whatever machines, one at
-/// a time.
-pub(crate) async fn migrated_database(config: &Config) -> anyhow::Result<Db> {
+/// Whether the address of the database is one. Asks nobody.
+pub(crate) fn check_database_url(config: &Config) -> anyhow::Result<()> {
+    let Some(text) = &config.database.url else {
+        return Ok(());
+    };
+    // The address may hold a password and is not quoted.
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    ensure!(
+        matches!(scheme, Some("postgres" | "postgresql" | "mysql")),
+        "it does not begin with postgres:// or mysql://"
+    );
+    Ok(())
+}
+
+/// Where SQLite keeps the rows.
+fn sqlite_file(config: &Config) -> PathBuf {
+    config.data.dir.join("virga.sqlite")
+}
+
+/// Says what to do where the settings lead to a folder without a site.
+pub(crate) fn must_exist(config: &Config) -> anyhow::Result<()> {
+    if config.database.url.is_some() || sqlite_file(config).exists() {
+        return Ok(());
+    }
+    let dir = std::path::absolute(&config.data.dir)?;
+    bail!(
+        "there is no site in {}. Name its data folder with --data or its settings with --config; \
+         `virga serve` and `virga migrate` make a new one",
+        dir.display()
+    )
+}
+
+/// Opens the database of a site that is there and up to date. Makes nothing.
+pub(crate) async fn existing_database(config: &Config) -> anyhow::Result<Db> {
+    must_exist(config)?;
+    let db = open_database(config, Ask::Now).await?;
+    let pending = db.pending_migrations().await?;
+    ensure!(
+        pending == 0,
+        "the tables of the database are not up to date ({pending} changes are missing). Run \
+         `virga migrate`, or start the site with this version"
+    );
+    Ok(db)
+}
+
+/// Brings the database up to date, of several processes one at a time, and makes the folder of the
+/// objects where the data folder holds them.
+pub(crate) async fn make_site(config: &Config) -> anyhow::Result<()> {
     let db = open_database(config, Ask::Now).await?;
     db.migrate()
         .await
         .context("cannot bring the database up to date")?;
-    Ok(db)
+    db.close().await;
+    if config.objects.kind == StoreKind::Disk {
+        objects::open(config).await?;
+    }
+    Ok(())
 }

@@ -4,8 +4,12 @@ use anyhow::Context;
 use axum::Router;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
-use tokio::net::TcpListener;
+use std::{
+    convert::Infallible,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_api::{ApiParts, ApiState};
 use virga_app::App;
@@ -14,8 +18,7 @@ use virga_core::{
     keys::Voucher,
     paths::{self, RoleName},
 };
-use virga_dispatcher::{Dispatcher, Launcher};
-use virga_http::{layers, serve};
+use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
 use virga_stream::{StreamParts, StreamState};
 use virga_web::WebState;
 
@@ -42,7 +45,7 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
         &parts.config.stream,
         StreamParts {
             keep_free: parts.live.keep_free.clone(),
-            store: Arc::clone(&parts.objects.store),
+            store: parts.objects.for_viewers(),
             sessions: Arc::clone(&parts.objects.sessions),
             keys: Arc::new(parts.keys.clone()),
             clock: Arc::clone(&parts.clock),
@@ -77,9 +80,33 @@ pub(crate) fn launcher() -> anyhow::Result<Launcher> {
     })
 }
 
+/// Those of ffmpeg's programs that are not on this machine.
+fn missing_programs(config: &DispatcherConfig) -> Vec<PathBuf> {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &Path| {
+        // A name with a folder in it is no name to search for.
+        let mut folders = std::env::split_paths(&search);
+        program.is_file() || folders.any(|folder| folder.join(program).is_file())
+    };
+    [&config.ffmpeg, &config.ffprobe]
+        .into_iter()
+        .filter(|program| !found(program))
+        .cloned()
+        .collect()
+}
+
 /// Adds to `/readyz` whether the workers of this process can encode; the log says which layers of
-/// the sandbox hold.
+/// the sandbox hold, and names a missing ffmpeg.
 pub(crate) async fn with_sandbox(parts: &Parts, health: Health) -> anyhow::Result<Health> {
+    let settings = parts.config.dispatcher.clone();
+    for program in missing_programs(&settings) {
+        let program = program.display();
+        tracing::error!(%program, "not found: no video can be worked on until ffmpeg is installed");
+    }
+    let health = health.with(
+        "ffmpeg (no video can be worked on: install it)",
+        move || std::future::ready(missing_programs(&settings).is_empty()).boxed(),
+    );
     let (config, launcher) = (parts.config.dispatcher.clone(), launcher()?);
     let look = move || virga_dispatcher::can_encode(&config, &launcher);
     let confined = tokio::task::spawn_blocking(look).await?;
@@ -155,38 +182,6 @@ pub(crate) async fn answers(api: ApiClient) -> bool {
         },
     };
     api.as_caller(me).site().await.is_ok()
-}
-
-/// Binds a role's port.
-pub(crate) async fn bind(parts: &Parts, role: RoleName) -> anyhow::Result<TcpListener> {
-    let host = if role == RoleName::Web {
-        "0.0.0.0"
-    } else {
-        "127.0.0.1"
-    };
-    let address = match &parts.config.http.listen {
-        Some(listen) => listen.clone(),
-        None => format!("{host}:{}", role.default_port()),
-    };
-    TcpListener::bind(&address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another with --listen ADDR:PORT")
-    })
-}
-
-/// Serves a router on a listener as a vital part, with health routes and the listener's layers.
-pub(crate) fn listen(
-    parts: &Parts,
-    listener: TcpListener,
-    router: Router,
-    health: Health,
-    life: &Lifecycle,
-) {
-    let config = parts.listener();
-    let router = layers::wrap(health.around(router), config.clone());
-    let stop = life.stop.clone();
-    life.vital("listener", async move {
-        Ok(serve::serve(listener, router, &config, stop).await?)
-    });
 }
 
 /// The public origin in one process: each path to its role, by the table in `virga_core::paths`.

@@ -15,7 +15,8 @@ use crate::{
 
 /// A job that waits for room, or for a machine that confines the encoder, looks again after this.
 const WAITING_PAUSE: Duration = Duration::from_secs(30);
-/// The first pause before another try; doubled each time.
+/// The first pause before another try; doubled each time. A job that waits for its store looks
+/// again after this.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
@@ -45,6 +46,9 @@ impl Held {
             (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
             (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
                 self.give_back(Some(&why), WAITING_PAUSE, false).await
+            }
+            (Err(JobError::Away(why)), None) => {
+                self.give_back(Some(&why), FIRST_PAUSE, false).await
             }
             (Err(JobError::Broke(why)), None) if self.job.error.as_ref() == Some(&why) => {
                 let text = format!("The file is damaged: {why}");

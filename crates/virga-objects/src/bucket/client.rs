@@ -11,7 +11,7 @@ use reqsign_core::Signer;
 use reqwest::Response;
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
-use virga_core::{Clock, Entropy, OsEntropy, SystemClock, keys::hex};
+use virga_core::{Clock, Entropy, OsEntropy, SystemClock, counts::BUCKET_ERRORS, keys::hex};
 
 use super::{
     Dialect,
@@ -143,6 +143,11 @@ impl Client {
             }
             let sent = self.send(&ask, headers, body.into()).await;
             tried += 1;
+            if let Err(error) = &sent
+                && !error.is_not_found()
+            {
+                BUCKET_ERRORS.add();
+            }
             match sent {
                 Err(error) if error.is_transient() && tried < ask.tries => pause(tried).await,
                 done => return done,
@@ -162,7 +167,11 @@ impl Client {
             headers.insert(CONTENT_SHA256, UNSIGNED);
         }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        self.send(ask, headers, body).await
+        let sent = self.send(ask, headers, body).await;
+        if sent.is_err() {
+            BUCKET_ERRORS.add();
+        }
+        sent
     }
 
     async fn send(

@@ -14,7 +14,7 @@ use super::say;
 use crate::{cli::User, config::Config, parts};
 
 pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCode> {
-    let db = parts::migrated_database(config).await?;
+    let db = parts::existing_database(config).await?;
     match command {
         User::Add {
             name,

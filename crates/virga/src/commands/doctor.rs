@@ -51,6 +51,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn database(config: &Config) -> Finding {
+    parts::must_exist(config).map_err(|error| error.to_string())?;
     let look = async {
         let db = parts::open_database(config, parts::Ask::Now).await?;
         let pending = db.pending_migrations().await?;
@@ -82,6 +83,7 @@ async fn database(config: &Config) -> Finding {
 }
 
 async fn objects(config: &Config) -> Finding {
+    objects::must_exist(config).map_err(|error| error.to_string())?;
     let objects = objects::open(config)
         .await
         .map_err(|error| format!("{error:#}"))?;

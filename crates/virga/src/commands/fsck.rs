@@ -10,6 +10,7 @@ use super::{complain, say};
 use crate::{
     cli::Fsck,
     config::Config,
+    objects,
     parts::{self, Parts},
 };
 
@@ -25,7 +26,8 @@ pub(crate) async fn run(config: &Config, options: &Fsck) -> ExitCode {
 }
 
 async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
-    let db = parts::open_database(config, parts::Ask::Now).await?;
+    let db = parts::existing_database(config).await?;
+    objects::must_exist(config)?;
     if let [first, ..] = db.quick_check().await?.as_slice() {
         anyhow::bail!("the database file is damaged: {first}. {DAMAGE_REMEDY}");
     }

@@ -8,6 +8,7 @@ use virga_core::paths::{self, RoleName};
 use crate::{cli::Balancer, config::BalancerConfig};
 
 const AWAY_PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The site does not answer just now. Try again in a moment.","code":"unavailable","retry_after":2}"#;
+const RATE_PROBLEM: &str = r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests come from your network. Try again in a moment.","code":"rate","retry_after":5}"#;
 const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site does not answer just now. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
 
 /// What both engines are told.
@@ -19,6 +20,14 @@ struct Plan<'a> {
     /// What browsers are.
     away_page: &'static str,
     certificate: Option<String>,
+    /// Where plain http is redirected.
+    redirect: Option<String>,
+    /// Where the balancer's own numbers are.
+    metrics: Option<&'a str>,
+    /// The user that the balancer becomes.
+    user: Option<&'a str>,
+    /// What programs are answered beyond the rate of one source.
+    rate_problem: &'static str,
     /// Path prefix of the public origin and the group of replicas that answers it; all else is web.
     routes: Vec<(&'static str, &'static str)>,
 }
@@ -28,6 +37,7 @@ struct Plan<'a> {
 struct Haproxy<'a> {
     plan: Plan<'a>,
     admin_socket: Option<String>,
+    chroot: Option<String>,
     internal: &'static str,
 }
 
@@ -40,14 +50,21 @@ struct Nginx<'a> {
 
 /// The text of the configuration.
 pub(crate) fn configuration(engine: Balancer, config: &BalancerConfig) -> anyhow::Result<String> {
-    let plan = plan(config)?;
+    let usual_user = match engine {
+        Balancer::Haproxy => "haproxy",
+        Balancer::Nginx => "www-data",
+    };
+    let plan = plan(config, usual_user)?;
     let internal = paths::INTERNAL;
     Ok(match engine {
         Balancer::Haproxy => {
             let admin_socket = config.admin_socket.as_deref().map(word).transpose()?;
+            let chroot = Some(config.chroot.as_path()).filter(|it| !it.as_os_str().is_empty());
+            let chroot = chroot.map(word).transpose()?;
             Haproxy {
                 plan,
                 admin_socket,
+                chroot,
                 internal,
             }
             .render()?
@@ -56,7 +73,7 @@ pub(crate) fn configuration(engine: Balancer, config: &BalancerConfig) -> anyhow
     })
 }
 
-fn plan(config: &BalancerConfig) -> anyhow::Result<Plan<'_>> {
+fn plan<'a>(config: &'a BalancerConfig, usual_user: &'a str) -> anyhow::Result<Plan<'a>> {
     for (key, replicas) in [
         ("web", &config.web),
         ("api", &config.api),
@@ -79,6 +96,20 @@ fn plan(config: &BalancerConfig) -> anyhow::Result<Plan<'_>> {
     ] {
         check(&format!("balancer.{key}"), address)?;
     }
+    let user = config.user.as_deref().unwrap_or(usual_user);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    ensure!(
+        user.chars().all(plain),
+        "balancer.user: {user:?} is no user"
+    );
+    let metrics = Some(config.metrics_listen.as_str()).filter(|it| !it.is_empty());
+    if let Some(address) = metrics {
+        check("balancer.metrics_listen", address)?;
+    }
+    ensure!(
+        config.connections_per_source > 0 && config.requests_per_source > 0,
+        "balancer.connections_per_source and balancer.requests_per_source are at least 1"
+    );
     let routes = paths::PUBLIC.iter().map(|(path, role)| {
         let group = match role {
             RoleName::Api => "api",
@@ -92,9 +123,26 @@ fn plan(config: &BalancerConfig) -> anyhow::Result<Plan<'_>> {
         config,
         away_problem: AWAY_PROBLEM,
         away_page: AWAY_PAGE,
+        redirect: redirect(config)?,
+        metrics,
+        user: Some(user).filter(|it| !it.is_empty()),
+        rate_problem: RATE_PROBLEM,
         certificate: config.certificate.as_deref().map(word).transpose()?,
         routes: routes.collect(),
     })
+}
+
+/// Where plain http is redirected to the public front.
+fn redirect(config: &BalancerConfig) -> anyhow::Result<Option<String>> {
+    if config.certificate.is_none() {
+        return Ok(None);
+    }
+    if let Some(address) = &config.redirect_listen {
+        check("balancer.redirect_listen", address)?;
+        return Ok(Some(address.clone()));
+    }
+    let host = config.listen.strip_suffix(":443");
+    Ok(host.map(|host| format!("{host}:80")))
 }
 
 fn example(role: &str) -> u16 {

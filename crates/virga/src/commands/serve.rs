@@ -12,6 +12,7 @@ use crate::{
     config::Loaded,
     health::Health,
     lifecycle::Lifecycle,
+    listeners,
     parts::{Ask, Parts, open_database},
     redis,
     reload::Reload,
@@ -32,14 +33,22 @@ pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
-    let listener = roles::bind(&parts, RoleName::Web).await?;
+    let listener = listeners::bind(&parts, RoleName::Web).await?;
     let address = listener.local_addr()?;
     let api = Later::default();
     let client = roles::in_process(api.router());
     let stream = roles::stream(&parts, client.clone(), &life);
     let router = roles::merged(roles::web(&parts, client), api.router(), stream);
     let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
-    roles::listen(&parts, listener, router, health.clone(), &life);
+    listeners::listen(
+        &parts,
+        RoleName::Web,
+        listener,
+        router,
+        health.clone(),
+        &life,
+    )
+    .await?;
     Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {
@@ -96,13 +105,21 @@ pub(crate) async fn web(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let log = telemetry::start(&config.log)?;
     let parts = Parts::open(config).await?;
     let life = parts.lifecycle();
-    let listener = roles::bind(&parts, RoleName::Web).await?;
+    let listener = listeners::bind(&parts, RoleName::Web).await?;
     let api = roles::remote_api(&parts)?;
     let router = roles::web(&parts, api.clone());
     listening(RoleName::Web, listener.local_addr()?);
     let health = Health::new(None, None, life.draining.clone())
         .with("api", move || roles::answers(api.clone()).boxed());
-    roles::listen(&parts, listener, router, health.clone(), &life);
+    listeners::listen(
+        &parts,
+        RoleName::Web,
+        listener,
+        router,
+        health.clone(),
+        &life,
+    )
+    .await?;
     Reload::follow(flags, log, &parts, &health, &life);
     health.set_started();
     life.run().await
@@ -117,11 +134,19 @@ pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
-    let listener = roles::bind(&parts, RoleName::Api).await?;
+    let listener = listeners::bind(&parts, RoleName::Api).await?;
     listening(RoleName::Api, listener.local_addr()?);
     let api = Later::default();
     let health = health(Some(&db), &parts, &life);
-    roles::listen(&parts, listener, api.router(), health.clone(), &life);
+    listeners::listen(
+        &parts,
+        RoleName::Api,
+        listener,
+        api.router(),
+        health.clone(),
+        &life,
+    )
+    .await?;
     Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {
@@ -148,13 +173,22 @@ pub(crate) async fn stream(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let log = telemetry::start(&config.log)?;
     let parts = Parts::open(config).await?;
     let life = parts.lifecycle();
-    let listener = roles::bind(&parts, RoleName::Stream).await?;
+    let listener = listeners::bind(&parts, RoleName::Stream).await?;
     let api = roles::remote_api(&parts)?;
     let router = roles::stream(&parts, api.clone(), &life);
     listening(RoleName::Stream, listener.local_addr()?);
-    let health =
-        health(None, &parts, &life).with("api", move || roles::answers(api.clone()).boxed());
-    roles::listen(&parts, listener, router, health.clone(), &life);
+    let health = health(None, &parts, &life)
+        .needing_objects()
+        .with("api", move || roles::answers(api.clone()).boxed());
+    listeners::listen(
+        &parts,
+        RoleName::Stream,
+        listener,
+        router,
+        health.clone(),
+        &life,
+    )
+    .await?;
     Reload::follow(flags, log, &parts, &health, &life);
     health.set_started();
     life.run().await
@@ -169,10 +203,18 @@ pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(config).await?;
     let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
     redis::start(&parts.cache, &app.wake, &life);
-    let listener = roles::bind(&parts, RoleName::Dispatcher).await?;
+    let listener = listeners::bind(&parts, RoleName::Dispatcher).await?;
     listening(RoleName::Dispatcher, listener.local_addr()?);
     let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
-    roles::listen(&parts, listener, Router::new(), health.clone(), &life);
+    listeners::listen(
+        &parts,
+        RoleName::Dispatcher,
+        listener,
+        Router::new(),
+        health.clone(),
+        &life,
+    )
+    .await?;
     Reload::follow(flags, log, &parts, &health, &life);
     let ended = life.clone().run();
     life.clone().vital("start", async move {

@@ -1,19 +1,22 @@
 //! `config show`, `config check` and `config import`.
 
+mod check;
+
 use std::process::ExitCode;
 
 use super::{import, say};
 use crate::{
     cli::ConfigCommand,
-    config::{Shown, is_live},
+    config::{Loaded, Shown, is_live},
 };
 
-/// Settings were read before this runs: what is wrong with them was said already.
-pub(crate) fn run(which: &ConfigCommand, shown: &[Shown]) -> anyhow::Result<ExitCode> {
+/// Settings were read before this runs: what no program could read was said already.
+pub(crate) fn run(which: &ConfigCommand, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     match which {
-        ConfigCommand::Check => say("The settings are fine."),
+        ConfigCommand::Check => return Ok(checked(loaded)),
         ConfigCommand::Import { file } => say(import::convert(file)?.trim_end()),
         ConfigCommand::Show => {
+            let shown = &loaded.shown;
             let width = |of: fn(&Shown) -> usize| shown.iter().map(of).max().unwrap_or(0);
             let (keys, values) = (width(|line| line.key.len()), width(|line| line.value.len()));
             for Shown { key, value, layer } in shown {
@@ -23,4 +26,21 @@ pub(crate) fn run(which: &ConfigCommand, shown: &[Shown]) -> anyhow::Result<Exit
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exit 0: a role would start with these settings; 1: it would not, a line for each reason.
+fn checked(loaded: &Loaded) -> ExitCode {
+    let findings = check::findings(&loaded.config);
+    for finding in &findings {
+        say(format!("WRONG  {finding}"));
+    }
+    if findings.is_empty() {
+        say("The settings are fine.");
+        return ExitCode::SUCCESS;
+    }
+    say(format!(
+        "{} of the settings keep the site from starting.",
+        findings.len()
+    ));
+    ExitCode::FAILURE
 }

@@ -8,6 +8,7 @@ use crate::{cli::Store, config::Config, objects};
 
 pub(crate) async fn run(config: &Config, store: &Store) -> anyhow::Result<ExitCode> {
     let Store::Check { fix } = store;
+    objects::must_exist(config)?;
     let objects = objects::open(config).await?;
     let Some(bucket) = objects.bucket else {
         objects.store.check_writable().await?;

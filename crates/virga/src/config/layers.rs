@@ -8,7 +8,7 @@ use figment::{
 };
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Config, installed};
 use crate::cli::Global;
 
 /// Above this distance a name is no likely slip.
@@ -20,6 +20,7 @@ const NOT_SETTINGS: &[&str] = &[
     "failpoints",
     "test_full",
     "require_services",
+    "root",
 ];
 const SECRET: &[&str] = &["database.url", "redis.url"];
 
@@ -51,7 +52,7 @@ pub(crate) struct Shown {
 /// A layer's name and its values.
 type Layer = (&'static str, Dict);
 
-fn values(provider: &impl Provider) -> anyhow::Result<Dict> {
+pub(super) fn values(provider: &impl Provider) -> anyhow::Result<Dict> {
     let profiles = provider.data().map_err(|error| anyhow!("{error}"))?;
     Ok(profiles.into_values().flatten().collect())
 }
@@ -147,17 +148,19 @@ fn refuse_unknown(layer: &Layer, known: &[String]) -> anyhow::Result<()> {
 
 /// Reads all layers.
 pub(crate) fn load(flags: &Flags) -> anyhow::Result<Loaded> {
-    let defaults = values(&Serialized::defaults(Config::default()))?;
+    let file = flags.global.config.as_deref();
+    let base = installed::defaults(file);
+    let defaults = values(&Serialized::defaults(&base))?;
     let known: Vec<String> = flat(&defaults).into_iter().map(|(key, _)| key).collect();
     let environment = values(&Env::prefixed("VIRGA_").split("__").ignore(NOT_SETTINGS))?;
-    let file = flags.global.config.as_deref();
-    let layers: [Layer; 4] = [
+    let layers: [Layer; 5] = [
         ("file", file_layer(file)?),
         ("conf.d", pieces_layer(file)?),
+        ("environment file", installed::environment(file)?),
         ("environment", environment),
         ("flag", flag_layer(flags)?),
     ];
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let mut figment = Figment::from(Serialized::defaults(&base));
     for layer in &layers {
         refuse_unknown(layer, &known)?;
         figment = figment.merge(Serialized::defaults(&layer.1));

@@ -30,6 +30,7 @@ fn password_file(site: &Site, password: &str) -> String {
 #[tokio::test]
 async fn accounts_are_added_listed_and_given_a_new_password() {
     let mut site = Site::of(VIRGA).build();
+    assert_eq!(site.run(&["migrate"]).0, 0);
     let file = password_file(&site, "first password");
     let (code, text) = site.run(&["user", "add", "root", "--admin", "--password-file", &file]);
     assert_eq!(code, 0, "{text}");
@@ -136,12 +137,58 @@ async fn settings_name_their_layer_and_slips_are_refused() {
     assert!(code == 1 && text.contains("limits.upload_max"), "{text}");
 }
 
+#[test]
+fn config_check_names_all_that_would_keep_a_role_from_starting() {
+    let mut site = Site::of(VIRGA).build();
+    assert_eq!(site.run(&["config", "check"]).0, 0);
+    let empty = site.data().join("empty");
+    fs::write(&empty, "").unwrap();
+    let empty = empty.display().to_string();
+    for (key, value) in [
+        ("HTTP__LISTEN", "localhost"),
+        ("HTTP__PUBLIC_URL", "videos.example"),
+        ("SERVICES__API", "10.0.0.2:9000"),
+        ("LOG__LEVEL", "virga=loud"),
+        ("DATABASE__URL", "oracle://site"),
+        ("DATABASE__PASSWORD_FILE", "/nowhere/password"),
+        ("REDIS__URL", "redis:/x"),
+        ("REDIS__PASSWORD_FILE", empty.as_str()),
+        ("METRICS__LISTEN", "127.0.0.1"),
+        ("METRICS__TOKEN_FILE", empty.as_str()),
+        ("OBJECTS__KIND", "s3"),
+        ("OBJECTS__REGION", "x"),
+    ] {
+        site.set(&format!("VIRGA_{key}"), value);
+    }
+    let (code, said) = site.run(&["config", "check"]);
+    assert_eq!(code, 1, "{said}");
+    for wrong in [
+        "http.listen: \"localhost\"",
+        "http.public_url: ",
+        "services.api: ",
+        "log.level: ",
+        "database.url: ",
+        "database.password_file: /nowhere/password",
+        "redis.password_file: the first line of",
+        "metrics.listen: ",
+        "metrics.token_file: ",
+        "objects: objects.bucket is missing",
+    ] {
+        let line = format!("WRONG  {wrong}");
+        assert!(said.contains(&line), "no line {line:?}: {said}");
+    }
+    // And `serve` does not start with them.
+    assert_eq!(site.run(&["serve"]).0, 1);
+    assert!(!site.data().join("objects").exists());
+}
+
 #[tokio::test]
 async fn doctor_finds_this_machine_fit() {
     let site = Site::of(VIRGA)
         .set("VIRGA_HTTP__LISTEN", "127.0.0.1:0")
         .build();
     fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(site.run(&["migrate"]).0, 0);
     let (code, text) = site.run(&["doctor"]);
     assert_eq!(code, 0, "{text}");
     for what in ["ffmpeg", "libx264", "database", "objects", "clock", "port"] {
@@ -162,6 +209,17 @@ fn blocked() -> (impl Sized, u16) {
         .map(|_| TcpStream::connect_timeout(&at, moment))
         .collect();
     ((socket, waiting), at.port())
+}
+
+#[tokio::test]
+async fn a_start_without_ffmpeg_names_it() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_DISPATCHER__FFMPEG", "ffmpeg-that-is-not-there")
+        .start();
+    let named = "program=ffmpeg-that-is-not-there";
+    assert!(site.output().contains(named), "{}", site.output());
+    let ready = site.stranger().get("/readyz").await.expect(200).text();
+    assert!(ready.contains("without ffmpeg "), "{ready}");
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn a_disk_that_fills_up_while_a_part_is_synced_refuses_that_part_alone() {
 }
 
 /// A small disk of its own at this folder; it goes when dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Takes all the room that is left.
@@ -120,12 +120,20 @@ impl SmallDisk {
         fs::remove_file(self.filler()).unwrap();
     }
 
+    /// Whether it may be read only.
+    pub(crate) fn read_only(&self, is: bool) {
+        let options = if is { "remount,ro" } else { "remount,rw" };
+        let arguments = ["-o", options].map(OsStr::new);
+        let folder = [self.0.as_os_str()];
+        assert!(run("mount", arguments.into_iter().chain(folder)));
+    }
+
     fn filler(&self) -> PathBuf {
         self.0.join("filler")
     }
 
     /// `None` where mounting is not permitted.
-    fn mount(folder: &Path) -> Option<Self> {
+    pub(crate) fn mount(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).unwrap();
         let options = ["-t", "tmpfs", "-o", "size=128m,mode=700", "tmpfs"];
         let mounted = run(
@@ -238,7 +246,7 @@ async fn assert_stored(who: &Person, video: &str, mut taken: Vec<String>) {
 }
 
 /// Waits until `/readyz` answers so: it tries to write every few seconds.
-async fn readiness_says(who: &Person, right: impl Fn(&Answer) -> bool) {
+pub(crate) async fn readiness_says(who: &Person, right: impl Fn(&Answer) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let answer = who.get("/readyz").await;

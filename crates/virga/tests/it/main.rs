@@ -14,9 +14,11 @@ mod faults;
 mod forms;
 mod full_disk;
 mod hostile;
+mod installed;
 mod journey;
 mod listener;
 mod matrix;
+mod metrics;
 mod origin_flaws;
 mod publish;
 mod quotas;
@@ -31,6 +33,7 @@ mod share;
 mod signatures;
 mod sockets;
 mod upload_command;
+mod without_objects;
 
 /// The program under test.
 const VIRGA: &str = env!("CARGO_BIN_EXE_virga");

@@ -2,6 +2,9 @@
 //! configuration that `virga lb` prints.
 
 use std::{
+    fs,
+    path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -194,6 +197,101 @@ async fn failed_sign_ins_of_one_address_limit_no_other_whatever_it_says_of_itsel
             "{engine}: {statuses:?}"
         );
         assert_eq!(try_from(&b, 21).await, 401, "{engine}");
+    }
+}
+
+/// The balancer's own judgement of a configuration with a certificate.
+fn is_accepted(engine: &str, text: &str, folder: &Path) {
+    let file = folder.join("balancer.conf");
+    fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    let pid = format!("pid {}/pid;", folder.display());
+    let check = match engine {
+        "haproxy" => vec!["-c", "-f", &file],
+        _ => vec!["-t", "-c", &file, "-g", &pid],
+    };
+    #[expect(clippy::disallowed_methods, reason = "the balancer is a process")]
+    let checked = Command::new(engine).args(check).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}\n{text}");
+    assert!(!said.to_lowercase().contains("warn"), "{said}");
+}
+
+#[test]
+fn a_certificate_brings_https_alone_and_each_source_has_its_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let pem = folder.path().join("site.pem");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "certificates are made by openssl"
+    )]
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=videos.example"])
+        .arg("-keyout")
+        .arg(&pem)
+        .arg("-out")
+        .arg(folder.path().join("certificate"))
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let certificate = fs::read_to_string(folder.path().join("certificate")).unwrap();
+    let key = fs::read_to_string(&pem).unwrap();
+    fs::write(&pem, certificate + &key).unwrap();
+    let mut site = Site::of(VIRGA)
+        .set("VIRGA_BALANCER__LISTEN", "127.0.0.1:443")
+        .set("VIRGA_BALANCER__CERTIFICATE", &pem.display().to_string())
+        .set("VIRGA_BALANCER__CONNECTIONS_PER_SOURCE", "321")
+        .set("VIRGA_BALANCER__REQUESTS_PER_SOURCE", "654")
+        .build();
+    if !rustix::process::geteuid().is_root() {
+        site.set("VIRGA_BALANCER__USER", "");
+        site.set("VIRGA_BALANCER__CHROOT", "");
+    }
+    for key in ["WEB", "API", "STREAM"] {
+        site.set(&format!("VIRGA_BALANCER__{key}"), "[\"127.0.0.1:8080\"]");
+    }
+    for (engine, wanted) in [
+        (
+            "haproxy",
+            [
+                "bind 127.0.0.1:80\n",
+                "redirect scheme https code 308",
+                "Strict-Transport-Security max-age=31536000",
+                "ssl-min-ver TLSv1.2",
+                "sc0_conn_cur gt 321",
+                "sc0_http_req_rate gt 654",
+                "option http-buffer-request",
+                "use-service prometheus-exporter if { path /metrics }",
+            ],
+        ),
+        (
+            "nginx",
+            [
+                "listen 127.0.0.1:80;",
+                "return 308 https://$host$request_uri;",
+                "Strict-Transport-Security max-age=31536000 always",
+                "ssl_protocols TLSv1.2 TLSv1.3;",
+                "limit_conn connections 321;",
+                "rate=654r/s",
+                "proxy_request_buffering on;",
+                "stub_status;",
+            ],
+        ),
+    ] {
+        let (code, text) = site.run(&["lb", engine]);
+        assert_eq!(code, 0, "{text}");
+        is_accepted(engine, &text, folder.path());
+        for words in wanted {
+            assert!(text.contains(words), "{engine}: no {words:?} in\n{text}");
+        }
     }
 }
 

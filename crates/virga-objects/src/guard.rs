@@ -1,0 +1,215 @@
+//! A store that says so when what it is made of is gone. A folder whose disk is not mounted is no
+//! empty store, and a bucket that is silent keeps nobody waiting.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
+use virga_core::Timestamp;
+
+use crate::{
+    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectError, ObjectStat,
+    ObjectWriter, Piece, Result, SharedStore,
+};
+
+/// A call that takes this long makes us ask whether the bucket answers at all.
+const DOUBT: Duration = Duration::from_millis(600);
+/// What the bucket gets to answer that question. Together under two seconds.
+const PATIENCE: Duration = Duration::from_millis(1000);
+/// How long its answer is believed.
+const BELIEVED: Duration = Duration::from_millis(500);
+
+/// A store behind a guard.
+#[derive(Clone, Debug)]
+pub struct GuardedStore {
+    inner: SharedStore,
+    guard: Guard,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+enum Guard {
+    /// A folder that every store on a disk has.
+    Folder(Arc<Path>),
+    /// Whether the bucket answered, and when it was asked.
+    Answers(Arc<Mutex<Option<(Instant, bool)>>>),
+}
+
+impl GuardedStore {
+    /// Over a store in this folder: nothing is read as missing, and nothing is written, while the
+    /// folder is not what the store made of it.
+    pub fn of_folder(inner: SharedStore, root: &Path) -> Self {
+        let folder: PathBuf = root.join("v");
+        let guard = Guard::Folder(folder.into());
+        Self { inner, guard }
+    }
+
+    /// Over a bucket, for viewers: a read ends within two seconds if the bucket is silent. One that
+    /// is only slow may take its time.
+    pub fn of_bucket(inner: SharedStore) -> Self {
+        let guard = Guard::Answers(Arc::default());
+        Self { inner, guard }
+    }
+
+    fn stands(&self) -> Result<()> {
+        match &self.guard {
+            Guard::Folder(folder) if !folder.is_dir() => Err(ObjectError::Unmounted),
+            _ => Ok(()),
+        }
+    }
+
+    async fn read_by<'a, T>(
+        &'a self,
+        doing: &'static str,
+        call: BoxFuture<'a, Result<T>>,
+    ) -> Result<T> {
+        match &self.guard {
+            Guard::Folder(_) => match call.await {
+                Err(error) if error.is_not_found() => Err(self.stands().err().unwrap_or(error)),
+                done => done,
+            },
+            Guard::Answers(last) => tokio::select! {
+                biased;
+                done = call => done,
+                () = self.silence(last) => Err(silent(doing)),
+            },
+        }
+    }
+
+    /// Ends once the bucket does not answer.
+    async fn silence(&self, last: &Mutex<Option<(Instant, bool)>>) {
+        sleep(DOUBT).await;
+        while self.answers(last).await {
+            sleep(BELIEVED).await;
+        }
+    }
+
+    /// Whether it answers; all who ask at once share one question.
+    async fn answers(&self, last: &Mutex<Option<(Instant, bool)>>) -> bool {
+        let mut last = last.lock().await;
+        if let Some((at, answered)) = *last
+            && at.elapsed() < BELIEVED
+        {
+            return answered;
+        }
+        let asked = timeout(PATIENCE, self.inner.check_answers()).await;
+        let answered = matches!(asked, Ok(Ok(())));
+        *last = Some((Instant::now(), answered));
+        answered
+    }
+
+    fn written<'a, T>(&'a self, call: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
+        match self.stands() {
+            Ok(()) => call,
+            Err(gone) => async { Err(gone) }.boxed(),
+        }
+    }
+}
+
+fn silent(doing: &'static str) -> ObjectError {
+    ObjectError::Unavailable {
+        doing,
+        why: "it is silent".to_owned(),
+    }
+}
+
+impl MediaStore for GuardedStore {
+    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
+        self.written(self.inner.put(key, bytes))
+    }
+
+    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
+        self.written(self.inner.put_file(key, scratch))
+    }
+
+    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
+        self.written(self.inner.writer(key))
+    }
+
+    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
+        self.read_by("read an object", self.inner.read(key, range))
+            .boxed()
+    }
+
+    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>> {
+        self.read_by("read an object", self.inner.read_all(key, limit))
+            .boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<ByteStream>> {
+        self.read_by("read an object", self.inner.stream(key, range))
+            .boxed()
+    }
+
+    fn read_pieces<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        pieces: Vec<Piece>,
+    ) -> BoxFuture<'a, Result<ByteStream>> {
+        self.read_by("read an object", self.inner.read_pieces(key, pieces))
+            .boxed()
+    }
+
+    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>> {
+        self.read_by("look at an object", self.inner.stat(key))
+            .boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>> {
+        self.written(self.inner.delete(key))
+    }
+
+    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>> {
+        self.written(self.inner.delete_prefix(prefix))
+    }
+
+    fn list(&self, prefix: &KeyPrefix) -> Listing {
+        match self.stands() {
+            Ok(()) => self.inner.list(prefix),
+            Err(gone) => stream::iter([Err(gone)]).boxed(),
+        }
+    }
+
+    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>> {
+        self.written(self.inner.link_to(key, path))
+    }
+
+    /// Asked before a body is taken in: a silent bucket is named before the sender begins.
+    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
+        async {
+            if let Guard::Answers(last) = &self.guard
+                && !self.answers(last).await
+            {
+                return Err(silent("store an object"));
+            }
+            self.stands()?;
+            self.inner.free_space().await
+        }
+        .boxed()
+    }
+
+    fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
+        self.written(self.inner.check_writable())
+    }
+
+    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
+        self.written(self.inner.check_answers())
+    }
+
+    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        self.written(self.inner.remove_leftovers(before))
+    }
+}
