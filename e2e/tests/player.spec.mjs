@@ -1,6 +1,6 @@
 // The player's own controls, as fingers, pointers and keys use them.
 
-import { stroll } from "../clips.mjs";
+import { stroll, upright } from "../clips.mjs";
 import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
 import { latin, misfits } from "../layout.mjs";
 import { moves, nextFrame, player } from "../player.mjs";
@@ -417,6 +417,60 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
   await stands(page, LENGTH / 4, 0);
 });
 
+/** What the box measures, and how far the button is from its middle. */
+const shape = (page) =>
+  host(page).evaluate((element) => {
+    const [box, big] = [element, element.querySelector(".pl-big")].map((one) => one.getBoundingClientRect());
+    const off = Math.max(Math.abs(big.x + big.width / 2 - box.x - box.width / 2), Math.abs(big.y + big.height / 2 - box.y - box.height / 2));
+    const title = document.querySelector(".watch-head h1").getBoundingClientRect();
+    return { ratio: box.width / box.height, share: box.height / innerHeight, off, width: box.width, beside: box.left - title.left };
+  });
+
+test("the box has the film's own shape, and the first tap in its middle plays", async ({ page, visitor }) => {
+  await signUp(page);
+  const id = await upload(page, await upright());
+  await expect.poll(async () => (await page.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
+  const films = [[`/v/${id}`, 9 / 16], [await address(visitor), 848 / 480]];
+  for (const [where, ratio] of films) {
+    const desk = await visitor();
+    await desk.goto(where);
+    await ready(desk);
+    const box = await shape(desk);
+    expect(box.ratio).toBeCloseTo(ratio, 1);
+    expect(box.share).toBeLessThan(0.76);
+    expect(box.off).toBeLessThan(1);
+    // A wide film and its title start at the same edge.
+    if (ratio > 1) expect(Math.abs(box.beside)).toBeLessThan(1);
+    await desk.context().close();
+
+    const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+    await phone.goto(where);
+    await ready(phone);
+    const held = await shape(phone);
+    expect(held.ratio).toBeCloseTo(ratio, 1);
+    expect(held.share).toBeLessThan(0.76);
+    // All of the width, or all of the height that a film may have.
+    expect(Math.max(held.width / 358, held.share / 0.75)).toBeGreaterThan(0.98);
+    expect(held.off).toBeLessThan(1);
+    const frame = await host(phone).boundingBox();
+    await phone.touchscreen.tap(frame.x + frame.width * 0.2, frame.y + frame.height * 0.3);
+    await moves(phone);
+    expect(await misfits(phone)).toEqual([]);
+    await phone.context().close();
+  }
+  // The button itself, and what the page does not know beforehand: a film that was not there yet.
+  const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+  await phone.route(`**/v/${id}`, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/<style[^]*?<\/style>/, "") });
+  });
+  await phone.goto(`/v/${id}`);
+  await expect.poll(async () => (await shape(phone)).ratio).toBeCloseTo(9 / 16, 1);
+  const frame = await host(phone).boundingBox();
+  await phone.touchscreen.tap(frame.x + frame.width / 2, frame.y + frame.height / 2);
+  await moves(phone);
+});
+
 for (const [width, touch] of [[320, true], [320, false], [390, true], [390, false], [768, true], [1366, false]]) {
   test(`no control leaves the player or lies under another at ${width}${touch ? " with fingers" : ""}`, async ({ visitor }) => {
     const page = await visitor({ hasTouch: touch, isMobile: touch, viewport: { width, height: 700 } });
@@ -427,7 +481,7 @@ for (const [width, touch] of [[320, true], [320, false], [390, true], [390, fals
         const frame = element.getBoundingClientRect();
         const faults = [];
         const shown = [...element.querySelectorAll(".pl-bar button, .pl-bar input, [role=slider], .pl-big, .pl-time, .pl-toast")]
-          .filter((one) => one.checkVisibility())
+          .filter((one) => one.checkVisibility({ checkOpacity: true }))
           .map((one) => ({ name: one.className, box: one.getBoundingClientRect(), wide: one.scrollWidth > one.clientWidth + 1 }));
         for (const { name, box, wide } of shown) {
           if (box.left < frame.left - 0.5 || box.right > frame.right + 0.5 || box.top < frame.top - 0.5 || box.bottom > frame.bottom + 0.5) faults.push(`${name} is outside`);
@@ -466,6 +520,10 @@ for (const [width, touch] of [[320, true], [320, false], [390, true], [390, fals
     expect(await outside()).toEqual([]);
     expect(await misfits(page)).toEqual([]);
 
+    // On low pictures the bar comes with the first play.
+    await page.keyboard.press("k");
+    await moves(page);
+    await page.keyboard.press("k");
     await gear(page).click();
     const menu = await page.getByRole("menu").boundingBox();
     expect(menu.x).toBeGreaterThanOrEqual(0);

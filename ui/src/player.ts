@@ -18,6 +18,8 @@ import { asked, clamped } from "./player/time";
 const PLAYS = new Set(["playable", "ready"]);
 const VIEW_SECONDS = 10;
 const VIEW_SHARE = 0.3;
+/** Width by height of the narrowest and the widest box, as on the server. */
+const RATIOS = [0.5, 2.4] as const;
 
 class Player extends HTMLElement {
   #t: Texts = (key) => key;
@@ -123,12 +125,20 @@ class Player extends HTMLElement {
 
   #listen(video: HTMLVideoElement, source: Source): void {
     this.#markFirstFrame(video);
+    video.addEventListener("loadedmetadata", () => this.#shape(video), { once: true });
     video.addEventListener("timeupdate", () => this.#count(video));
     part(this, "offer")?.addEventListener("click", () => void source.improve());
     part(this, "again")?.addEventListener("click", () => {
       source.again();
       this.focus({ preventScroll: true });
     });
+  }
+
+  /** The box takes the film's ratio, where the page did not know it yet. */
+  #shape({ videoWidth, videoHeight }: HTMLVideoElement): void {
+    if (videoHeight === 0 || getComputedStyle(this).getPropertyValue("--ratio")) return;
+    const ratio = Math.min(RATIOS[1], Math.max(RATIOS[0], videoWidth / videoHeight));
+    document.documentElement.style.setProperty("--ratio", ratio.toFixed(4));
   }
 
   #broken(is: boolean): void {

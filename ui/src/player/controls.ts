@@ -151,6 +151,7 @@ export class Controls {
     host.addEventListener("keydown", () => this.show());
     gestures(this.#acts.video, this.#acts, {
       visible: () => !host.hasAttribute("data-idle"),
+      started: () => host.hasAttribute("data-started"),
       show: () => this.show(),
       hide: () => this.#rest(),
       taken: (event) => this.#menu.dismissed === event,
