@@ -471,6 +471,93 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
   await moves(phone);
 });
 
+/** The segments that this page asks for from now on. */
+function segments(page) {
+  const asked = new Set();
+  page.on("request", (request) => {
+    if (/\.m4s|fallback\.mp4/.test(request.url())) asked.add(new URL(request.url()).pathname);
+  });
+  return asked;
+}
+
+test("before the first play one segment of picture and one of sound are loaded", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const asked = segments(page);
+  for (const path of [where, where.replace("/v/", "/embed/")]) {
+    asked.clear();
+    await page.goto(path);
+    await ready(page);
+    await page.waitForLoadState("networkidle");
+    const tracks = [...asked].map((one) => one.split("/").slice(-2));
+    expect(tracks.map(([, name]) => name)).toEqual(["0.m4s", "0.m4s"]);
+    expect(tracks.filter(([track]) => track.startsWith("audio")).length).toBe(1);
+  }
+  await page.keyboard.press("k");
+  await expect.poll(() => asked.size).toBeGreaterThan(10);
+});
+
+test("a browser that saves data loads nothing of the film before it is played", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const asked = segments(page);
+  await page.addInitScript(() => Object.defineProperty(navigator.connection, "saveData", { get: () => true }));
+  await page.goto(where);
+  await expect.poll(() => host(page).evaluate((element) => element.hls?.levels.length ?? 0)).toBeGreaterThan(0);
+  await page.waitForLoadState("networkidle");
+  expect([...asked]).toEqual([]);
+  // A place in it is shown when it is asked for.
+  await page.keyboard.press("5");
+  await stands(page, LENGTH / 2, 0);
+  expect(await state(page, "paused")).toBe(true);
+  await page.goto("about:blank");
+  await page.goto(where);
+  await page.getByRole("button", { name: "Play", exact: true }).first().click();
+  await moves(page);
+});
+
+test("a click on a card plays with sound, and nothing else starts by itself", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const found = async () => {
+    await page.goto("/?q=stroll");
+    await page.locator(`a[href="${where}"]`).first().click();
+    await page.waitForURL(`**${where}`);
+  };
+  const rests = async (one = page) => {
+    await ready(one);
+    await one.waitForLoadState("networkidle");
+    expect(await state(one, "paused")).toBe(true);
+    expect(await state(one, "muted")).toBe(false);
+    await expect(one.locator('[data-part="big"]')).toBeVisible();
+  };
+  await found();
+  await moves(page);
+  expect(await state(page, "muted")).toBe(false);
+  await page.reload();
+  await rests();
+  await page.goto("about:blank");
+  await page.goto(where);
+  await rests();
+
+  await gear(page).click();
+  const entry = page.getByRole("menuitemcheckbox", { name: "Play videos when I open them" });
+  await expect(entry).toHaveAttribute("aria-checked", "true");
+  await entry.click();
+  await found();
+  await rests();
+  await gear(page).click();
+  await expect(entry).toHaveAttribute("aria-checked", "false");
+  await entry.click();
+  await found();
+  await moves(page);
+
+  // The wish alone, without a click that the browser saw: it refuses, and the picture waits.
+  const other = await visitor();
+  await other.goto("/");
+  await other.evaluate((id) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })), where.split("/").pop());
+  await other.goto(where);
+  await rests(other);
+  expect(await other.evaluate(() => localStorage.getItem("virga:wish"))).toBe("{}");
+});
+
 for (const [width, touch] of [[320, true], [320, false], [390, true], [390, false], [768, true], [1366, false]]) {
   test(`no control leaves the player or lies under another at ${width}${touch ? " with fingers" : ""}`, async ({ visitor }) => {
     const page = await visitor({ hasTouch: touch, isMobile: touch, viewport: { width, height: 700 } });

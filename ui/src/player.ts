@@ -8,7 +8,7 @@ import { live, type LiveEvent } from "./live";
 import { Acts } from "./player/acts";
 import { Kit } from "./player/build";
 import { Controls } from "./player/controls";
-import { choices, storage } from "./player/keep";
+import { choices, storage, wished } from "./player/keep";
 import { Places, resumedToast } from "./player/places";
 import { Screen } from "./player/screen";
 import { mediaSession } from "./player/session";
@@ -28,6 +28,8 @@ class Player extends HTMLElement {
   #controls: Controls | null = null;
   #leave: () => void = () => {};
   #starting = false;
+  /** Opened by a click on the video: it plays as soon as it can. */
+  #wished = false;
   #watched = 0;
   #last = 0;
   #counted = false;
@@ -48,6 +50,8 @@ class Player extends HTMLElement {
     this.#video = video;
     if (!video) return;
     const kept = { choices: choices(storage()), store: storage() };
+    const clicked = location.pathname.startsWith("/v/") && wished(kept.store, this.#id, Date.now());
+    this.#wished = clicked && kept.choices.autoplay;
     const source = new Source(this.#id, video, {
       levels: () => this.#controls?.levels(),
       broken: (is) => this.#broken(is),
@@ -74,7 +78,7 @@ class Player extends HTMLElement {
         fallback: video.getAttribute("src"),
         poster: video.poster || null,
       };
-      void source.play(playback, { at: this.#startsAt.at, go: false });
+      void source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     }
     if ("unfinished" in this.dataset) this.#leave = live().subscribe([this.#id], (event) => this.#hear(event));
   }
@@ -205,7 +209,7 @@ class Player extends HTMLElement {
       show(part(this, "stage"), false);
       show(this.#video, true);
       if (this.#controls) show(this.#controls.root, true);
-      await source.play(playback, { at: this.#startsAt.at, go: true });
+      await source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     } catch (error) {
       // 409: not yet; the next event tells.
       if (!(error instanceof ApiError && error.status === 409)) console.warn("playback", error);

@@ -196,9 +196,11 @@ export class Controls {
     if (qualities.length > 0) {
       items.push({ part: "quality", icon: "sliders", text: t("player-quality"), value: this.#playing(), inside: () => this.#qualities() });
     }
+    const autoplay = { part: "autoplay", icon: "play", text: t("player-autoplay"), checked: choices.autoplay, act: () => acts.autoplay() };
     items.push(
       { part: "speed", icon: "speed", text: t("player-speed"), value: this.#pace(choices.speed), inside: () => this.#speeds() },
       { part: "loop", icon: "loop", text: t("player-loop"), checked: video.loop, act: () => acts.loop() },
+      ...(location.pathname.startsWith("/v/") ? [autoplay] : []),
       { part: "link", icon: "link", text: t("player-link", { time: shown(video.currentTime) }), act: () => void acts.copyLink() },
     );
     if (screen.canFloat) items.push({ part: "menu-pip", icon: "pip", text: t("player-pip"), narrow: true, act: () => screen.float() });

@@ -1,35 +1,13 @@
 // Where picture and sound come from: hls.js, else the plain file. Asks for fresh addresses when
 // they end, goes on at the same place after every change, takes a better version when told to.
+// Before the first play it loads one segment, and none where the browser saves data.
 
 import type Hls from "hls.js";
-import type { ErrorData, HlsConfig, LevelDetails } from "hls.js";
+import type { ErrorData, LevelDetails } from "hls.js";
 import { ApiError, call, type Playback } from "../api";
 import { Addresses, browser } from "./addresses";
+import { engine, holds, Restraint, savesData, settings } from "./engine";
 import { pick } from "./levels";
-
-// Asked for at once: it is on its way while the page is still being read.
-const engine = import("hls.js").then((module) => module.default);
-
-const config: Partial<HlsConfig> = {
-  enableWorker: false,
-  capLevelToPlayerSize: true,
-  maxBufferLength: 20,
-  // Left to itself it loads ten minutes ahead, which somebody pays for, watched or not.
-  maxMaxBufferLength: 40,
-  backBufferLength: 30,
-  abrEwmaDefaultEstimate: 3_000_000,
-};
-
-/** Opens a request at the address that holds now; the engine adds its range afterwards. */
-function swapper(addresses: Addresses) {
-  return (xhr: XMLHttpRequest, url: string): void | Promise<void> => {
-    const fresh = addresses.swap(url);
-    const open = (at: string) => {
-      if (at !== url) xhr.open("GET", at, true);
-    };
-    return typeof fresh === "string" ? open(fresh) : fresh.then(open);
-  };
-}
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
 const STALL_MS = [8000, 4000] as const;
@@ -68,6 +46,11 @@ export class Source {
   #reached = 0;
   #asked = -1;
   #gone = false;
+  /** It has played, or is about to. */
+  #played = false;
+  #restraint: Restraint | null = null;
+  /** Loading waits until someone plays or seeks. */
+  #waiting = false;
   /** A request was refused since pictures last moved. */
   #refused = false;
   #stalled = 0;
@@ -82,6 +65,10 @@ export class Source {
         if (video.readyState >= 1) this.#reached = video.currentTime;
       });
     }
+    video.addEventListener("play", () => this.#playing());
+    video.addEventListener("seeking", () => {
+      if (!holds(video)) this.#restraint?.more();
+    });
     video.addEventListener("waiting", () => this.#watch());
     video.addEventListener("playing", () => (this.#refused = false));
     for (const name of ["pause", "seeking"] as const) {
@@ -95,11 +82,27 @@ export class Source {
     });
   }
 
+  /** Loads what is shown at the place asked for, also where the browser saves data. */
+  load(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    if (this.hls) this.hls.startLoad(this.#asked);
+    else this.#video.preload = "metadata";
+  }
+
+  #playing(): void {
+    this.#played = true;
+    this.#restraint?.end();
+    this.#restraint = null;
+    this.load();
+  }
+
   /** The viewer chose a rendition, or -1 for whatever the line allows. */
   choose(level: number): void {
     const { hls } = this;
     const video = this.#video;
     if (!hls) return;
+    this.#restraint?.more();
     if (level < 0) {
       hls.loadLevel = -1;
     } else if (!video.paused) {
@@ -158,8 +161,10 @@ export class Source {
     this.#hold();
     this.hls?.destroy();
     const addresses = new Addresses(playback.hls.replace(/[^/]*$/, "urls.json"), playback.holds, browser);
-    const hls = new Engine({ ...config, startPosition: at, xhrSetup: swapper(addresses) });
+    this.#waiting = savesData() && !this.#played;
+    const hls = new Engine(settings(addresses, { at, played: this.#played, load: !this.#waiting }));
     this.hls = hls;
+    this.#restraint = this.#played ? null : new Restraint(Engine, hls);
     const read = (_: string, { details }: { details: LevelDetails }) => {
       addresses.read(details.url, details.fragments[0]?.url);
     };
@@ -183,7 +188,8 @@ export class Source {
     this.#hold();
     this.hls?.destroy();
     this.hls = null;
-    video.preload = "metadata";
+    this.#waiting = savesData() && !this.#played;
+    video.preload = this.#waiting ? "none" : "metadata";
     const src = playback.fallback ?? playback.hls;
     const fresh = video.getAttribute("src") !== src;
     if (fresh) video.src = src;
@@ -195,14 +201,9 @@ export class Source {
     if (how.go) this.#go();
   }
 
-  /** With sound where the browser allows it, else without. */
+  /** Where the browser refuses, the picture waits for a press. */
   #go(): void {
-    const video = this.#video;
-    video.play().catch((error: unknown) => {
-      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      video.muted = true;
-      video.play().catch(() => {});
-    });
+    this.#video.play().catch(() => {});
   }
 
   /** The picture that stands stays in sight until the new source has one. */

@@ -17,6 +17,7 @@ player-speed = Speed
 player-usual = Normal
 player-speed-now = Speed { $speed }×
 player-loop = Loop
+player-autoplay = Play videos when I open them
 player-link = Copy link at { $time }
 player-copied = Link at { $time } copied
 player-theatre = Wide view

@@ -17,6 +17,7 @@ player-speed = 播放速度
 player-usual = 正常
 player-speed-now = 播放速度 { $speed }×
 player-loop = 循环播放
+player-autoplay = 打开视频时自动播放
 player-link = 复制 { $time } 处的链接
 player-copied = 已复制 { $time } 处的链接
 player-theatre = 宽屏

@@ -27,6 +27,7 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-usual",
     "player-speed-now",
     "player-loop",
+    "player-autoplay",
     "player-link",
     "player-copied",
     "player-theatre",
