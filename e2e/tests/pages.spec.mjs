@@ -217,6 +217,67 @@ for (const { width, colorScheme } of chinese) {
   });
 }
 
+/** What of the bar at the top is too high: all of it, or a label broken over two lines. */
+const high = (page) =>
+  page.evaluate(() => {
+    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => [one.className, one.getBoundingClientRect().height]);
+    return parts.filter(([name, height]) => height > (name === "top" ? (innerWidth < 760 ? 56 : 61) : 44));
+  });
+
+for (const locale of ["en-GB", "zh-CN"]) {
+  test(`the bar at the top is one row with a search behind its icon, in ${locale}`, async ({ visitor, site }) => {
+    const s = await seed(visitor, site);
+    const long = (page) => page.locator(".brand bdi").evaluate((name) => (name.textContent = "云上影院 Cloud Cinema"));
+    for (const [width, storageState, javaScriptEnabled] of [[320, undefined, true], [390, undefined, false], [390, s.state, true], [768, s.state, true]]) {
+      const page = await visitor({ locale, storageState, javaScriptEnabled, viewport: { width, height: 700 } });
+      await page.goto("/");
+      if (javaScriptEnabled) await long(page);
+      expect(await high(page), `at ${width}`).toEqual([]);
+      expect(await misfits(page)).toEqual([]);
+      if (width === 768) continue;
+      await page.locator("label[for=q]").click();
+      await expect(page.locator("#q")).toBeFocused();
+      expect((await page.locator("#q").boundingBox()).width).toBeGreaterThan(width * 0.6);
+      expect(await high(page)).toEqual([]);
+      expect(await misfits(page)).toEqual([]);
+      await page.locator("#q").fill("rain");
+      await page.locator(".find button").click();
+      await page.waitForURL("**/?q=rain");
+    }
+  });
+}
+
+test("a line of figures breaks after its separators, and a long name is cut", async ({ visitor, site }) => {
+  const s = await seed(visitor, site);
+  const page = await visitor({ viewport: { width: 390, height: 844 } });
+  for (const path of ["/", `/v/${s.tall}`]) {
+    await page.goto(path);
+    const lines = await page.locator(".meta").evaluateAll((all) =>
+      all.map((line) => {
+        const name = line.querySelector("bdi");
+        name.textContent = "Skywatcher-Observatory_2026-long";
+        const dots = (part) => [...line.children].map((one) => getComputedStyle(one, part).content.includes("·"));
+        return { rows: name.getClientRects().length, wide: line.scrollWidth > line.clientWidth, first: dots("::before").includes(true), last: dots("::after").slice(0, -1).includes(true) };
+      }),
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line).toEqual({ rows: 1, wide: false, first: false, last: true });
+    expect(await misfits(page)).toEqual([]);
+  }
+});
+
+test("the text follows the size that is set in the browser", async ({ visitor, site }) => {
+  const s = await seed(visitor, site);
+  const page = await visitor({ storageState: s.state });
+  for (const path of ["/", `/v/${s.tall}`, "/my/videos", "/settings"]) {
+    await page.goto(path);
+    // What the browser's setting changes: the size that `rem` counts in.
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    expect(await page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe("32px");
+    expect(await misfits(page), path).toEqual([]);
+  }
+});
+
 test("why a video failed is told in the reader's language", async ({ visitor, site }) => {
   const s = await seed(visitor, site);
   const owner = await visitor({ locale: "zh-CN", storageState: s.state });
