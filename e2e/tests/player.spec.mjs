@@ -681,6 +681,40 @@ test.describe("where something is in the way", () => {
     await expect(page.locator('[data-part="controls"]')).toHaveCount(0);
   });
 
+  test("while the site is away the viewer hears of it and keeps the place, and playing goes on by itself", async ({ page, visitor }) => {
+    const where = await address(visitor);
+    await page.goto(`${where}?t=20`);
+    await ready(page);
+    const card = page.getByRole("alert").filter({ hasText: /^The site does not answer, trying again in \d s$/ });
+    // The browser knows that it has no network, and when it has one again.
+    await page.context().setOffline(true);
+    await page.keyboard.press("k");
+    await expect(card).toBeVisible();
+    const left = await at(page);
+    expect(left).toBeGreaterThan(19.5);
+    await page.context().setOffline(false);
+    await expect(card).toBeHidden();
+    await moves(page);
+    expect(await at(page)).toBeGreaterThan(left - 0.5);
+
+    // It does not: nobody answers, then the site cannot, then it can.
+    await page.goto("about:blank");
+    await page.goto(`${where}?t=20`);
+    await ready(page);
+    const all = /\/media\/|\/playback$/;
+    await page.route(all, (route) => route.abort());
+    await page.keyboard.press("k");
+    await expect(card).toBeVisible();
+    const unable = page.waitForResponse(/\/playback$/);
+    await page.route(/\/playback$/, (route) => route.fulfill({ status: 503, body: "" }));
+    await unable;
+    await expect(card).toBeVisible();
+    await page.unrouteAll();
+    await moves(page);
+    await expect(card).toBeHidden();
+    expect(await at(page)).toBeGreaterThan(left - 0.5);
+  });
+
   test("when nothing comes any more the last picture stays, and one press goes on from there", async ({ page, visitor }) => {
     const where = await address(visitor);
     // Two segments of each rendition from second 20 on, then nothing, not even the plain file.

@@ -47,6 +47,18 @@ test("a video is shared from the second that one watches, and plays in another s
       return video.play();
     });
     await expect.poll(() => film.evaluate((video) => video.currentTime)).toBeGreaterThan(3.6);
+    // As other players take it: muted it may start by itself, with sound the browser refuses.
+    const rests = (one) => one.evaluate((video) => [video.paused, video.muted]);
+    for (const [more, state] of [["&autoplay=1&mute=1", [false, true]], ["&autoplay=true&mute=true", [false, true]], ["&autoplay=0&mute=1", [true, true]], ["&autoplay=1", [true, false]]]) {
+      const fresh = await visitor();
+      await fresh.goto(`${site.url}/embed/${id}?t=3${more}`);
+      const alone = fresh.locator("virga-player video").first();
+      await expect.poll(() => alone.evaluate((video) => video.readyState)).toBeGreaterThanOrEqual(2);
+      await fresh.waitForLoadState("networkidle");
+      expect(await rests(alone), more).toEqual(state);
+      if (!state[0]) await expect.poll(() => alone.evaluate((video) => video.currentTime)).toBeGreaterThan(3.4);
+      await fresh.context().close();
+    }
     await expect(frame.getByRole("heading").getByRole("link")).toHaveAttribute("href", `${site.url}/v/${id}`);
 
     // Its owner makes it private: even in the owner's own browser another site shows a card.

@@ -6,7 +6,7 @@ import { ApiError, call } from "./api";
 import { part, reason, show, texts, type Texts } from "./dom";
 import { live, type LiveEvent } from "./live";
 import { Acts } from "./player/acts";
-import { Kit } from "./player/build";
+import { el, Kit } from "./player/build";
 import { Controls } from "./player/controls";
 import { choices, storage, wished } from "./player/keep";
 import { Places, resumedToast } from "./player/places";
@@ -33,6 +33,7 @@ class Player extends HTMLElement {
   #watched = 0;
   #last = 0;
   #counted = false;
+  #brokenWords = "";
   #startsAt = { at: -1, resumed: false };
   readonly #key = (event: KeyboardEvent) => {
     if (!event.defaultPrevented && this.#controls?.key(event)) event.preventDefault();
@@ -49,12 +50,14 @@ class Player extends HTMLElement {
     const video = this.querySelector("video");
     this.#video = video;
     if (!video) return;
+    this.#brokenWords = part(this, "broken-text")?.textContent ?? "";
     const kept = { choices: choices(storage()), store: storage() };
     const clicked = location.pathname.startsWith("/v/") && wished(kept.store, this.#id, Date.now());
-    this.#wished = clicked && kept.choices.autoplay;
+    this.#wished = (clicked && kept.choices.autoplay) || "autoplay" in this.dataset;
     const source = new Source(this.#id, video, {
       levels: () => this.#controls?.levels(),
-      broken: (is) => this.#broken(is),
+      broken: (is) => this.#broken(is, [this.#brokenWords]),
+      away: (seconds) => this.#away(seconds),
       offer: (is) => show(part(this, "offer"), is),
       wanted: () => kept.choices.lines,
     });
@@ -99,7 +102,7 @@ class Player extends HTMLElement {
     const length = Number(this.dataset.duration ?? 0) || 0;
     const acts = new Acts(video, source, screen, kept, t, () => length);
     video.volume = kept.choices.volume;
-    video.muted = kept.choices.muted;
+    video.muted = kept.choices.muted || "mute" in this.dataset;
     video.defaultPlaybackRate = video.playbackRate = kept.choices.speed;
     const controls = new Controls(new Kit(t, this.dataset.icons ?? ""), acts, this);
     this.tabIndex = -1;
@@ -145,12 +148,29 @@ class Player extends HTMLElement {
     document.documentElement.style.setProperty("--ratio", ratio.toFixed(4));
   }
 
-  #broken(is: boolean): void {
+  /** A card over the picture, with words and a button that tries again. */
+  #broken(is: boolean, words: (Node | string)[]): void {
     const card = part(this, "broken");
+    const again = part(this, "again");
+    if (is) part(this, "broken-text")?.replaceChildren(...words);
     if (!card || card.hidden !== is) return;
+    const focused = this.contains(document.activeElement);
     show(card, is);
     this.toggleAttribute("data-broken", is);
-    if (is && this.contains(document.activeElement)) part(this, "again")?.focus({ preventScroll: true });
+    if (is && focused) again?.focus({ preventScroll: true });
+    if (!is && document.activeElement === again) this.focus({ preventScroll: true });
+  }
+
+  /** The words once, the seconds as they pass: screen readers hear only the words. */
+  #away(seconds: number): void {
+    const count = part(this, "away-seconds");
+    if (seconds > 0 && count && this.hasAttribute("data-broken")) {
+      count.textContent = String(seconds);
+      return;
+    }
+    const [before = "", after = ""] = this.#t("player-away").split("{time}");
+    const left = el("span", { "data-part": "away-seconds", "aria-hidden": "true" }, String(seconds));
+    this.#broken(seconds > 0, [before, left, after]);
   }
 
   /** For measurement: when a picture is really on the screen. */

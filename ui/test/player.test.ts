@@ -67,7 +67,7 @@ test("one goes on only where something was watched and something is left", () =>
 });
 
 test("the time shown is the second that runs", () => {
-  const table: [number, string][] = [[0, "0:00"], [12.9, "0:12"], [59.9999, "1:00"], [220, "3:40"], [3723, "1:02:03"], [Number.NaN, "0:00"], [-4, "0:00"]];
+  const table: [number, string][] = [[0, "0:00"], [12.9, "0:12"], [79.5, "1:19"], [79.9999, "1:20"], [59.9999, "1:00"], [220, "3:40"], [3723, "1:02:03"], [Number.NaN, "0:00"], [-4, "0:00"]];
   for (const [seconds, text] of table) assert.equal(shown(seconds), text);
 });
 

@@ -18,6 +18,7 @@ player-usual = Normal
 player-speed-now = Speed { $speed }×
 player-loop = Loop
 player-autoplay = Play videos when I open them
+player-away = The site does not answer, trying again in { $time } s
 player-link = Copy link at { $time }
 player-copied = Link at { $time } copied
 player-theatre = Wide view

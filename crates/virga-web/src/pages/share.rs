@@ -70,7 +70,7 @@ fn fit(video: &Video, within: (u32, u32)) -> (u32, u32) {
 /// The code that shows a video in another page.
 #[derive(Template)]
 #[template(
-    source = r#"<iframe src="{{ src }}" width="{{ width }}" height="{{ height }}" title="{{ title }}" loading="lazy" allow="fullscreen; picture-in-picture" allowfullscreen></iframe>"#,
+    source = r#"<iframe src="{{ src }}" width="{{ width }}" height="{{ height }}" title="{{ title }}" loading="lazy" allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>"#,
     ext = "html"
 )]
 struct Code<'a> {

@@ -28,6 +28,7 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-speed-now",
     "player-loop",
     "player-autoplay",
+    "player-away",
     "player-link",
     "player-copied",
     "player-theatre",
