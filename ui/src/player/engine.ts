@@ -32,22 +32,36 @@ export const savesData = (): boolean => connection().saveData === true;
 export class Restraint {
   readonly #hls: Hls;
   readonly #asked = new Set<string>();
+  readonly #there = new Set<string>();
   #over = false;
 
-  constructor(Engine: typeof Hls, hls: Hls) {
+  constructor(Engine: typeof Hls, hls: Hls, video: HTMLVideoElement) {
     this.#hls = hls;
-    hls.on(Engine.Events.FRAG_LOADING, (_, { frag }) => {
+    const { Events } = Engine;
+    hls.on(Events.FRAG_LOADING, (_, { frag }) => {
       if (this.#over || typeof frag.sn !== "number") return;
       this.#asked.add(frag.type);
-      const all = this.#asked.has("main") && (hls.audioTracks.length === 0 || this.#asked.has("audio"));
-      if (all) hls.pauseBuffering();
+      if (this.#all(this.#asked)) hls.pauseBuffering();
     });
-    hls.on(Engine.Events.ERROR, () => this.more());
+    // What was loaded lies beside the place: the next segment has it.
+    hls.on(Events.FRAG_BUFFERED, (_, { frag }) => {
+      this.#there.add(frag.type);
+      if (!this.#over && this.#all(this.#there) && !holds(video)) this.more();
+    });
+    // What was on its way does not come.
+    for (const event of [Events.ERROR, Events.FRAG_LOAD_EMERGENCY_ABORTED, Events.LEVEL_SWITCHING] as const) {
+      hls.on(event, () => this.more());
+    }
+  }
+
+  #all(types: Set<string>): boolean {
+    return types.has("main") && (this.#hls.audioTracks.length === 0 || types.has("audio"));
   }
 
   /** Something else than the first segments is wanted: another place, another quality. */
   more(): void {
     this.#asked.clear();
+    this.#there.clear();
     this.#hls.resumeBuffering();
   }
 

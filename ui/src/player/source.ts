@@ -163,7 +163,7 @@ export class Source {
     this.#waiting = savesData() && !this.#played;
     const hls = new Engine(settings(addresses, { at, played: this.#played, load: !this.#waiting }));
     this.hls = hls;
-    this.#restraint = this.#played ? null : new Restraint(Engine, hls);
+    this.#restraint = this.#played ? null : new Restraint(Engine, hls, video);
     const read = (_: string, { details }: { details: LevelDetails }) => {
       addresses.read(details.url, details.fragments[0]?.url);
     };
