@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { broken, instant, tall, tiny } from "../clips.mjs";
-import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
+import { expect, PASSWORD, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
 import { findings } from "../axe.mjs";
 import { latin, misfits, shifted } from "../layout.mjs";
 import { startSite } from "../site.mjs";
@@ -247,6 +247,30 @@ for (const locale of ["en-GB", "zh-CN"]) {
   });
 }
 
+test("the site can be put on a home screen", async ({ page }) => {
+  await page.goto("/");
+  const href = await page.locator("link[rel=manifest]").getAttribute("href");
+  const answer = await page.request.get(href);
+  expect(answer.headers()["content-type"]).toBe("application/manifest+json");
+  const manifest = await answer.json();
+  expect(manifest).toMatchObject({ name: "Virga", start_url: "/", display: "standalone" });
+  const touch = await page.locator("link[rel=apple-touch-icon]").getAttribute("href");
+  for (const { src, sizes } of [...manifest.icons, { src: touch, sizes: "180x180" }]) {
+    const size = await page.evaluate(async (at) => {
+      const image = new Image();
+      image.src = at;
+      await image.decode();
+      return `${image.naturalWidth}x${image.naturalHeight}`;
+    }, src);
+    if (sizes !== "any") expect(size, src).toBe(sizes);
+  }
+  // What the browser itself makes of it, also under the policy of the page.
+  const devtools = await page.context().newCDPSession(page);
+  const read = await devtools.send("Page.getAppManifest");
+  expect(read.errors).toEqual([]);
+  expect(JSON.parse(read.data).name).toBe("Virga");
+});
+
 test("a line of figures breaks after its separators, and a long name is cut", async ({ visitor, site }) => {
   const s = await seed(visitor, site);
   const page = await visitor({ viewport: { width: 390, height: 844 } });
@@ -297,8 +321,8 @@ test("the language is changed at the foot of a page and kept", async ({ page }) 
   await expect(page.locator("html")).toHaveAttribute("lang", "en");
 });
 
-test("the first page of a new site, and its set-up, fit too", async ({ visitor }) => {
-  const site = await startSite();
+test("the first page of a new site, and its set-up, fit too; a list grows in place", async ({ visitor }) => {
+  const site = await startSite({ VIRGA_WEB__PAGE_SIZE: "2" });
   try {
     await mkdir(SCREENS, { recursive: true });
     const faults = [];
@@ -310,6 +334,32 @@ test("the first page of a new site, and its set-up, fit too", async ({ visitor }
       await judge(page, `${width}-${colorScheme}-setup`, faults);
     }
     expect(faults).toEqual([]);
+
+    const owner = await visitor({ baseURL: site.url });
+    const form = { token: new URL(site.setupLink).searchParams.get("token"), name: "owner", password: PASSWORD, site_name: "Virga", registration: "open" };
+    expect((await owner.request.post("/setup", { form, maxRedirects: 0, headers: { origin: site.url } })).status()).toBe(303);
+    const ids = await upload(owner, ...(await Promise.all([1, 2, 3, 4].map((n) => tiny(`Drop ${n}.mp4`)))));
+    for (const id of ids) await expect.poll(async () => (await owner.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
+    const path = "/u/owner";
+    const plain = await visitor({ baseURL: site.url, javaScriptEnabled: false });
+    await plain.goto(path);
+    await plain.getByRole("link", { name: "Show more videos" }).click();
+    await expect(plain).toHaveURL(/cursor=/);
+    await expect(plain.locator(".grid .vcard")).toHaveCount(2);
+
+    const guest = await visitor({ baseURL: site.url });
+    await guest.goto(path);
+    const cards = guest.locator(".grid .vcard h2 a");
+    await expect(cards).toHaveCount(2);
+    const known = await cards.evaluateAll((all) => all.map((one) => one.href));
+    await guest.getByRole("link", { name: "Show more videos" }).click();
+    await expect(cards).toHaveCount(4);
+    await expect(cards.nth(2)).toBeFocused();
+    await expect(guest.locator(".more")).toHaveCount(0);
+    expect(new URL(guest.url()).search).toBe("");
+    const all = await cards.evaluateAll((every) => every.map((one) => one.href));
+    expect(new Set(all).size).toBe(4);
+    expect(all.slice(0, 2)).toEqual(known);
   } finally {
     await site.stop();
   }

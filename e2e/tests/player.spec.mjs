@@ -121,7 +121,7 @@ test("keys belong to a text, a held modifier and a composed character, and can b
   await expect(page.getByRole("dialog")).toBeHidden();
 
   await page.keyboard.press("?");
-  await page.getByLabel("Single keys steer the player").uncheck();
+  await page.getByLabel("Use single-key shortcuts").uncheck();
   await page.keyboard.press("Escape");
   await page.reload();
   await ready(page);
@@ -131,7 +131,7 @@ test("keys belong to a text, a held modifier and a composed character, and can b
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
   expect(await state(page, "muted")).toBe(false);
   expect(await at(page)).toBeLessThan(1);
-  await page.getByLabel("Single keys steer the player").check();
+  await page.getByLabel("Use single-key shortcuts").check();
   await page.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("m");
   await expect.poll(() => state(page, "muted")).toBe(true);
@@ -168,7 +168,7 @@ test("another quality shows another picture, is remembered, and says what it pla
 test("the bar seeks by click, by drag and by keys, and its bubble stays on the screen", async ({ page, visitor }) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await open(page, visitor);
-  const bar = page.getByRole("slider", { name: "Place in the video" });
+  const bar = page.getByRole("slider", { name: "Position" });
   const box = await bar.boundingBox();
   const y = box.y + box.height / 2;
   const bubble = page.locator('[data-part="preview"]');
@@ -342,7 +342,7 @@ test("volume and speed stay from one visit to the next", async ({ page, visitor 
   await ready(page);
   expect(await state(page, "playbackRate")).toBe(1.5);
   expect(await state(page, "muted")).toBe(true);
-  await page.getByRole("button", { name: "Sound on" }).click();
+  await page.getByRole("button", { name: "Unmute" }).click();
   expect(await state(page, "volume")).toBeCloseTo(0.35, 2);
 });
 
@@ -412,7 +412,7 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
     all.map((one) => one.getBoundingClientRect()).filter((one) => one.width > 0 && (one.width < 44 || one.height < 44)).length,
   );
   expect(small).toBe(0);
-  const bar = await page.getByRole("slider", { name: "Place in the video" }).boundingBox();
+  const bar = await page.getByRole("slider", { name: "Position" }).boundingBox();
   await page.touchscreen.tap(bar.x + bar.width / 4, bar.y + bar.height / 2);
   await stands(page, LENGTH / 4, 0);
 });
@@ -730,7 +730,7 @@ test.describe("where something is in the way", () => {
     await page.goto(`${where}?t=20`);
     await ready(page);
     await page.keyboard.press("k");
-    const card = page.getByRole("alert").filter({ hasText: "Playback broke off." });
+    const card = page.getByRole("alert").filter({ hasText: "Playback was interrupted." });
     await expect(card).toBeVisible({ timeout: 60_000 });
     const picture = await page.locator("virga-player").evaluate((element) => {
       const still = element.querySelector("canvas.still");
@@ -738,7 +738,7 @@ test.describe("where something is in the way", () => {
     });
     expect(picture).toBeGreaterThan(0);
     await page.unroute(/\.m4s|fallback\.mp4/);
-    await page.getByRole("button", { name: "Play again", exact: true }).click();
+    await page.getByRole("button", { name: "Try again", exact: true }).click();
     await expect(card).toBeHidden();
     await moves(page);
     expect(await at(page)).toBeGreaterThan(19.5);

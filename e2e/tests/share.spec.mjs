@@ -28,7 +28,7 @@ test("a video is shared from the second that one watches, and plays in another s
   await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
   await panel.getByLabel("Start at 0:03").check();
   await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}?t=3`);
-  const code = await panel.getByLabel("To show it in another page").inputValue();
+  const code = await panel.getByLabel("Embed code").inputValue();
   expect(code).toContain(`src="${site.url}/embed/${id}?t=3"`);
   await panel.getByRole("button", { name: "Copy" }).first().click();
   await expect(panel.getByRole("button", { name: "Copied" })).toBeVisible();
@@ -78,7 +78,7 @@ test("without scripts the panel is a link and a code to copy by hand", async ({ 
   await plain.goto(`/v/${id}`);
   await plain.locator("details.share summary").click();
   await expect(plain.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
-  await expect(plain.getByLabel("To show it in another page")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
+  await expect(plain.getByLabel("Embed code")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
   await expect(plain.locator("details.share button")).toHaveCount(2);
   for (const button of await plain.locator("details.share button").all()) await expect(button).toBeHidden();
 });

@@ -22,7 +22,7 @@ pub(crate) struct FrameAncestors(pub(crate) String);
 fn policy(nonce: &str, ancestors: &str, elsewhere: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; media-src 'self' blob:{elsewhere}; connect-src 'self'{elsewhere}; \
+         img-src 'self' data:; manifest-src 'self'; media-src 'self' blob:{elsewhere}; connect-src 'self'{elsewhere}; \
          form-action 'self'; \
          base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; \
          trusted-types 'none'"

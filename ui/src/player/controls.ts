@@ -287,7 +287,7 @@ export class Controls {
     const percent = silent ? 0 : Math.round(video.volume * 100);
     this.#volume.value = String(percent);
     this.#volume.style.setProperty("--at", `${percent}%`);
-    this.#volume.setAttribute("aria-valuetext", `${percent} %`);
+    this.#volume.setAttribute("aria-valuetext", `${percent}%`);
     kit.picture(this.#full, screen.isFull ? "full-end" : "full");
     kit.name(this.#full, screen.isFull ? "player-full-end" : "player-full");
     kit.name(this.#theatre, screen.isWide ? "player-theatre-end" : "player-theatre");

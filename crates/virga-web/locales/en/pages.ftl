@@ -11,7 +11,7 @@ search-go = Search
 sign-in = Sign in
 sign-up = Sign up
 sign-out = Sign out
-more = More
+more = Show more videos
 more-label = More of this list
 save = Save
 cancel = Cancel
@@ -29,10 +29,10 @@ quota = { $used } of { $quota } used
 # Home and search
 home-title = Videos
 home-description = Videos on { $site }
-home-empty = No videos yet
-home-empty-hint = The sky is clear. The first video makes the weather.
+home-empty = Nothing here yet
+home-empty-hint = Upload the first video.
 home-first = Upload the first video
-home-join = Sign up and upload the first
+home-join = Sign up to upload the first video
 home-setup = This site has no administrator yet. Open the one-time link that the server printed when it started.
 found-title = Results for “{ $q }”
 found-none = Nothing found
@@ -44,7 +44,7 @@ sort-popular = Most viewed
 
 # Accounts
 field-name = Name
-field-name-hint = 2 to 32 letters or digits; - _ and . may stand between them.
+field-name-hint = 2-32 letters or digits; - _ . allowed inside.
 field-password = Password
 field-password-hint = At least 8 characters.
 sign-up-closed = This site takes no new accounts. An administrator can add one for you.
@@ -76,7 +76,7 @@ settings-everywhere-hint = Ends every session of this account, on this device an
 settings-everywhere-go = Sign out everywhere
 
 person-description = Videos by { $name }
-person-since = since { $date }
+person-since = Joined { $date }
 person-empty = No public videos yet.
 theme = Colours
 theme-system = System

@@ -102,6 +102,7 @@ pub(crate) struct Stage {
 impl Stage {
     fn new(lang: Lang, video: &Video) -> Self {
         let key = match video.state {
+            VideoState::Draft if video.editable => "stage-draft-own",
             VideoState::Draft => "stage-draft",
             VideoState::Uploading => "stage-uploading",
             VideoState::Processing => "stage-processing",

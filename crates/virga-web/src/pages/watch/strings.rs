@@ -58,6 +58,7 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-key-speed",
     "player-key-help",
     "player-key-home",
+    "player-name-space",
     "player-key-search",
 ];
 pub(super) const SHARE_STRINGS: &[&str] = &["share-at", "copied"];
@@ -65,6 +66,7 @@ pub(super) const COMMENT_STRINGS: &[&str] = &[
     "fault-ours",
     "fault-busy",
     "problem-sign-in",
+    "sign-in",
     "problem-field-length",
     "problem-video-deleted",
 ];
