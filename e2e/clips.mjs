@@ -79,6 +79,10 @@ export const oldAndLong = (name = "long old camera.avi") =>
 export const stroll = (name = "A stroll.mp4") =>
   make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
 
+/** Plays at once, held upright as phones are. */
+export const upright = (name = "upright.mp4") =>
+  make(name, [...picture("180x320"), ...H264, ...AAC, "-shortest"]);
+
 /** H.264/AAC of 720 lines: plays at once, and gets smaller rungs afterwards. */
 export const tall = (name = "tall.mp4") =>
   make(name, [...picture("1280x720"), ...H264, ...AAC, "-shortest"]);

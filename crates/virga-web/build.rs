@@ -100,23 +100,26 @@ fn plain(src: &Path, out: &Path) -> io::Result<Vec<Asset>> {
     }
     let sheet = out.join("virga.css");
     fs::write(&sheet, css)?;
-    [
-        ("virga.css", sheet),
-        ("icons.svg", src.join("img/icons.svg")),
-        ("favicon.svg", src.join("img/favicon.svg")),
-    ]
-    .into_iter()
-    .map(|(name, file)| {
-        let hash = fnv(&fs::read(&file)?);
-        let (stem, ext) = name.split_once('.').unwrap_or((name, ""));
-        Ok(Asset {
-            name: name.to_owned(),
-            hashed: format!("{stem}.{hash:016x}.{ext}"),
-            file,
-            gzip: None,
+    let mut files = vec![("virga.css".to_owned(), sheet)];
+    for entry in fs::read_dir(src.join("img"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.push((name, entry.path()));
+    }
+    files.sort();
+    files
+        .into_iter()
+        .map(|(name, file)| {
+            let hash = fnv(&fs::read(&file)?);
+            let (stem, ext) = name.split_once('.').unwrap_or((&name, ""));
+            Ok(Asset {
+                name: name.clone(),
+                hashed: format!("{stem}.{hash:016x}.{ext}"),
+                file,
+                gzip: None,
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// FNV-1a, 64 bits: names content, guards nothing.

@@ -51,6 +51,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   await expect(stranger.getByRole("alert")).toHaveText(/Name or password is wrong/);
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
   await expect(stranger.getByLabel("Password")).toHaveValue("");
+  await expect(stranger.getByLabel("Password")).toBeFocused();
 
   const attempt = async (password) => {
     await stranger.getByLabel("Password").fill(password);

@@ -7,7 +7,7 @@ const MARKUP = `<b>bold</b> <img src=x onerror="alert(1)"> {{ 7 * 7 }} & "quotes
 // Turns the rest of its line round where it is not kept to itself.
 const TURNED = "\u202Eright to left \u05E9\u05DC\u05D5\u05DD";
 
-test("a comment is posted, edited and deleted, and everyone sees it as text", async ({ page, visitor }) => {
+test("a comment is posted, edited and deleted, and everyone sees it as text", async ({ page, visitor, expected }) => {
   await signUp(page);
   const id = await upload(page, await tiny());
   const guest = await visitor();
@@ -44,13 +44,37 @@ test("a comment is posted, edited and deleted, and everyone sees it as text", as
   await expect(mine.locator('[data-f="text"]')).toHaveText("Second thoughts on two lines");
   await expect(mine.locator(".who")).toContainText("edited");
 
-  await rows(page).nth(0).getByRole("button", { name: "Delete" }).click();
+  // Nothing is deleted without a question, and the keys go on at the next comment.
+  await rows(page).nth(0).getByText("Delete", { exact: true }).click();
+  await expect(rows(page).nth(0).getByText("Delete this comment? This cannot be undone.")).toBeVisible();
+  await expect(rows(page)).toHaveCount(2);
+  await rows(page).nth(0).getByRole("button", { name: "Delete comment" }).click();
   await expect(rows(page)).toHaveCount(1);
+  await expect(rows(page).nth(0)).toBeFocused();
   await guest.reload();
   await expect(rows(guest)).toHaveCount(1);
   await expect(rows(guest).locator('[data-f="text"]')).toHaveText("Second thoughts on two lines");
-  await rows(guest).getByRole("button", { name: "Delete" }).click();
+  await rows(guest).getByText("Delete", { exact: true }).click();
+  await rows(guest).getByRole("button", { name: "Delete comment" }).click();
   await expect(rows(guest)).toHaveCount(0);
+  await expect(guest.getByRole("heading", { name: "Comments" })).toBeFocused();
+
+  // Sent by Ctrl and Enter; who is signed out meanwhile keeps the words and is led to sign in and back.
+  const box = guest.getByLabel("Write a comment");
+  await box.fill("By the keys");
+  await box.press("Control+Enter");
+  await expect(rows(guest)).toHaveCount(1);
+  await expect(box).toHaveValue("");
+  await rows(guest).getByText("Delete", { exact: true }).click();
+  await rows(guest).getByRole("button", { name: "Delete comment" }).click();
+  await expect(rows(guest)).toHaveCount(0);
+  expected.push(/status of 401/);
+  await guest.context().clearCookies();
+  await box.fill("Too late");
+  await box.press("Control+Enter");
+  const refused = guest.getByRole("alert").filter({ hasText: "Sign in first." });
+  await expect(refused.getByRole("link", { name: "Sign in" })).toHaveAttribute("href", `/sign-in?next=${encodeURIComponent(`/v/${id}`)}`);
+  await expect(box).toHaveValue("Too late");
   await page.reload();
   await expect(rows(page)).toHaveCount(0);
 

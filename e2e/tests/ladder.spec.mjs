@@ -9,6 +9,8 @@ test("a better version is offered while one watches, and playing goes on from th
   const id = await upload(page, await oldAndLong());
   await page.goto(`/v/${id}`);
   await expect(player(page)).toBeVisible({ timeout: 60_000 });
+  // Nobody clicked on the video to come here: it waits for a press.
+  await play(page);
   await moves(page);
   const before = await levels(page, id);
   const height = await player(page).evaluate((v) => v.videoHeight);

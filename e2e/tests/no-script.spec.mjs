@@ -39,7 +39,8 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await rows.getByRole("textbox").fill("Said otherwise");
   await rows.getByRole("button", { name: "Save" }).click();
   await expect(rows).toHaveText(/Said otherwise/);
-  await rows.getByRole("button", { name: "Delete" }).click();
+  await rows.getByText("Delete", { exact: true }).click();
+  await rows.getByRole("button", { name: "Delete comment" }).click();
   await expect(rows).toHaveCount(0);
 
   await plain.goto("/upload");

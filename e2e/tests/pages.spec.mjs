@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { broken, instant, tall, tiny } from "../clips.mjs";
-import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
+import { expect, PASSWORD, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
 import { findings } from "../axe.mjs";
 import { latin, misfits, shifted } from "../layout.mjs";
 import { startSite } from "../site.mjs";
@@ -218,6 +218,91 @@ for (const { width, colorScheme } of chinese) {
   });
 }
 
+/** What of the bar at the top is too high: all of it, or a label broken over two lines. */
+const high = (page) =>
+  page.evaluate(() => {
+    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => [one.className, one.getBoundingClientRect().height]);
+    return parts.filter(([name, height]) => height > (name === "top" ? (innerWidth < 760 ? 56 : 61) : 44));
+  });
+
+for (const locale of ["en-GB", "zh-CN"]) {
+  test(`the bar at the top is one row with a search behind its icon, in ${locale}`, async ({ visitor, site }) => {
+    const s = await seed(visitor, site);
+    const long = (page) => page.locator(".brand bdi").evaluate((name) => (name.textContent = "云上影院 Cloud Cinema"));
+    for (const [width, storageState, javaScriptEnabled] of [[320, undefined, true], [390, undefined, false], [390, s.state, true], [768, s.state, true]]) {
+      const page = await visitor({ locale, storageState, javaScriptEnabled, viewport: { width, height: 700 } });
+      await page.goto("/");
+      if (javaScriptEnabled) await long(page);
+      expect(await high(page), `at ${width}`).toEqual([]);
+      expect(await misfits(page)).toEqual([]);
+      if (width === 768) continue;
+      await page.locator("label[for=q]").click();
+      await expect(page.locator("#q")).toBeFocused();
+      expect((await page.locator("#q").boundingBox()).width).toBeGreaterThan(width * 0.6);
+      expect(await high(page)).toEqual([]);
+      expect(await misfits(page)).toEqual([]);
+      await page.locator("#q").fill("rain");
+      await page.locator(".find button").click();
+      await page.waitForURL("**/?q=rain");
+    }
+  });
+}
+
+test("the site can be put on a home screen", async ({ page }) => {
+  await page.goto("/");
+  const href = await page.locator("link[rel=manifest]").getAttribute("href");
+  const answer = await page.request.get(href);
+  expect(answer.headers()["content-type"]).toBe("application/manifest+json");
+  const manifest = await answer.json();
+  expect(manifest).toMatchObject({ name: "Virga", start_url: "/", display: "standalone" });
+  const touch = await page.locator("link[rel=apple-touch-icon]").getAttribute("href");
+  for (const { src, sizes } of [...manifest.icons, { src: touch, sizes: "180x180" }]) {
+    const size = await page.evaluate(async (at) => {
+      const image = new Image();
+      image.src = at;
+      await image.decode();
+      return `${image.naturalWidth}x${image.naturalHeight}`;
+    }, src);
+    if (sizes !== "any") expect(size, src).toBe(sizes);
+  }
+  // What the browser itself makes of it, also under the policy of the page.
+  const devtools = await page.context().newCDPSession(page);
+  const read = await devtools.send("Page.getAppManifest");
+  expect(read.errors).toEqual([]);
+  expect(JSON.parse(read.data).name).toBe("Virga");
+});
+
+test("a line of figures breaks after its separators, and a long name is cut", async ({ visitor, site }) => {
+  const s = await seed(visitor, site);
+  const page = await visitor({ viewport: { width: 390, height: 844 } });
+  for (const path of ["/", `/v/${s.tall}`]) {
+    await page.goto(path);
+    const lines = await page.locator(".meta").evaluateAll((all) =>
+      all.map((line) => {
+        const name = line.querySelector("bdi");
+        name.textContent = "Skywatcher-Observatory_2026-long";
+        const dots = (part) => [...line.children].map((one) => getComputedStyle(one, part).content.includes("·"));
+        return { rows: name.getClientRects().length, wide: line.scrollWidth > line.clientWidth, first: dots("::before").includes(true), last: dots("::after").slice(0, -1).includes(true) };
+      }),
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line).toEqual({ rows: 1, wide: false, first: false, last: true });
+    expect(await misfits(page)).toEqual([]);
+  }
+});
+
+test("the text follows the size that is set in the browser", async ({ visitor, site }) => {
+  const s = await seed(visitor, site);
+  const page = await visitor({ storageState: s.state });
+  for (const path of ["/", `/v/${s.tall}`, "/my/videos", "/settings"]) {
+    await page.goto(path);
+    // What the browser's setting changes: the size that `rem` counts in.
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    expect(await page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe("32px");
+    expect(await misfits(page), path).toEqual([]);
+  }
+});
+
 test("why a video failed is told in the reader's language", async ({ visitor, site }) => {
   const s = await seed(visitor, site);
   const owner = await visitor({ locale: "zh-CN", storageState: s.state });
@@ -237,8 +322,8 @@ test("the language is changed at the foot of a page and kept", async ({ page }) 
   await expect(page.locator("html")).toHaveAttribute("lang", "en");
 });
 
-test("the first page of a new site, and its set-up, fit too", async ({ visitor }) => {
-  const site = await startSite();
+test("the first page of a new site, and its set-up, fit too; a list grows in place", async ({ visitor }) => {
+  const site = await startSite({ VIRGA_WEB__PAGE_SIZE: "2" });
   try {
     await mkdir(SCREENS, { recursive: true });
     const faults = [];
@@ -250,6 +335,32 @@ test("the first page of a new site, and its set-up, fit too", async ({ visitor }
       await judge(page, `${width}-${colorScheme}-setup`, faults);
     }
     expect(faults).toEqual([]);
+
+    const owner = await visitor({ baseURL: site.url });
+    const form = { token: new URL(site.setupLink).searchParams.get("token"), name: "owner", password: PASSWORD, site_name: "Virga", registration: "open" };
+    expect((await owner.request.post("/setup", { form, maxRedirects: 0, headers: { origin: site.url } })).status()).toBe(303);
+    const ids = await upload(owner, ...(await Promise.all([1, 2, 3, 4].map((n) => tiny(`Drop ${n}.mp4`)))));
+    for (const id of ids) await expect.poll(async () => (await owner.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
+    const path = "/u/owner";
+    const plain = await visitor({ baseURL: site.url, javaScriptEnabled: false });
+    await plain.goto(path);
+    await plain.getByRole("link", { name: "Show more videos" }).click();
+    await expect(plain).toHaveURL(/cursor=/);
+    await expect(plain.locator(".grid .vcard")).toHaveCount(2);
+
+    const guest = await visitor({ baseURL: site.url });
+    await guest.goto(path);
+    const cards = guest.locator(".grid .vcard h2 a");
+    await expect(cards).toHaveCount(2);
+    const known = await cards.evaluateAll((all) => all.map((one) => one.href));
+    await guest.getByRole("link", { name: "Show more videos" }).click();
+    await expect(cards).toHaveCount(4);
+    await expect(cards.nth(2)).toBeFocused();
+    await expect(guest.locator(".more")).toHaveCount(0);
+    expect(new URL(guest.url()).search).toBe("");
+    const all = await cards.evaluateAll((every) => every.map((one) => one.href));
+    expect(new Set(all).size).toBe(4);
+    expect(all.slice(0, 2)).toEqual(known);
   } finally {
     await site.stop();
   }

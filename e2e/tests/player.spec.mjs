@@ -1,6 +1,6 @@
 // The player's own controls, as fingers, pointers and keys use them.
 
-import { stroll } from "../clips.mjs";
+import { stroll, upright } from "../clips.mjs";
 import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
 import { latin, misfits } from "../layout.mjs";
 import { moves, nextFrame, player } from "../player.mjs";
@@ -121,7 +121,7 @@ test("keys belong to a text, a held modifier and a composed character, and can b
   await expect(page.getByRole("dialog")).toBeHidden();
 
   await page.keyboard.press("?");
-  await page.getByLabel("Single keys steer the player").uncheck();
+  await page.getByLabel("Use single-key shortcuts").uncheck();
   await page.keyboard.press("Escape");
   await page.reload();
   await ready(page);
@@ -131,7 +131,7 @@ test("keys belong to a text, a held modifier and a composed character, and can b
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
   expect(await state(page, "muted")).toBe(false);
   expect(await at(page)).toBeLessThan(1);
-  await page.getByLabel("Single keys steer the player").check();
+  await page.getByLabel("Use single-key shortcuts").check();
   await page.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("m");
   await expect.poll(() => state(page, "muted")).toBe(true);
@@ -168,7 +168,7 @@ test("another quality shows another picture, is remembered, and says what it pla
 test("the bar seeks by click, by drag and by keys, and its bubble stays on the screen", async ({ page, visitor }) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await open(page, visitor);
-  const bar = page.getByRole("slider", { name: "Place in the video" });
+  const bar = page.getByRole("slider", { name: "Position" });
   const box = await bar.boundingBox();
   const y = box.y + box.height / 2;
   const bubble = page.locator('[data-part="preview"]');
@@ -342,7 +342,7 @@ test("volume and speed stay from one visit to the next", async ({ page, visitor 
   await ready(page);
   expect(await state(page, "playbackRate")).toBe(1.5);
   expect(await state(page, "muted")).toBe(true);
-  await page.getByRole("button", { name: "Sound on" }).click();
+  await page.getByRole("button", { name: "Unmute" }).click();
   expect(await state(page, "volume")).toBeCloseTo(0.35, 2);
 });
 
@@ -412,9 +412,150 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
     all.map((one) => one.getBoundingClientRect()).filter((one) => one.width > 0 && (one.width < 44 || one.height < 44)).length,
   );
   expect(small).toBe(0);
-  const bar = await page.getByRole("slider", { name: "Place in the video" }).boundingBox();
+  const bar = await page.getByRole("slider", { name: "Position" }).boundingBox();
   await page.touchscreen.tap(bar.x + bar.width / 4, bar.y + bar.height / 2);
   await stands(page, LENGTH / 4, 0);
+});
+
+/** What the box measures, and how far the button is from its middle. */
+const shape = (page) =>
+  host(page).evaluate((element) => {
+    const [box, big] = [element, element.querySelector(".pl-big")].map((one) => one.getBoundingClientRect());
+    const off = Math.max(Math.abs(big.x + big.width / 2 - box.x - box.width / 2), Math.abs(big.y + big.height / 2 - box.y - box.height / 2));
+    const title = document.querySelector(".watch-head h1").getBoundingClientRect();
+    return { ratio: box.width / box.height, share: box.height / innerHeight, off, width: box.width, beside: box.left - title.left };
+  });
+
+test("the box has the film's own shape, and the first tap in its middle plays", async ({ page, visitor }) => {
+  await signUp(page);
+  const id = await upload(page, await upright());
+  await expect.poll(async () => (await page.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
+  const films = [[`/v/${id}`, 9 / 16], [await address(visitor), 848 / 480]];
+  for (const [where, ratio] of films) {
+    const desk = await visitor();
+    await desk.goto(where);
+    await ready(desk);
+    const box = await shape(desk);
+    expect(box.ratio).toBeCloseTo(ratio, 1);
+    expect(box.share).toBeLessThan(0.76);
+    expect(box.off).toBeLessThan(1);
+    // A wide film and its title start at the same edge.
+    if (ratio > 1) expect(Math.abs(box.beside)).toBeLessThan(1);
+    await desk.context().close();
+
+    const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+    await phone.goto(where);
+    await ready(phone);
+    const held = await shape(phone);
+    expect(held.ratio).toBeCloseTo(ratio, 1);
+    expect(held.share).toBeLessThan(0.76);
+    // All of the width, or all of the height that a film may have.
+    expect(Math.max(held.width / 358, held.share / 0.75)).toBeGreaterThan(0.98);
+    expect(held.off).toBeLessThan(1);
+    const frame = await host(phone).boundingBox();
+    await phone.touchscreen.tap(frame.x + frame.width * 0.2, frame.y + frame.height * 0.3);
+    await moves(phone);
+    expect(await misfits(phone)).toEqual([]);
+    await phone.context().close();
+  }
+  // The button itself, and what the page does not know beforehand: a film that was not there yet.
+  const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+  await phone.route(`**/v/${id}`, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/<style[^]*?<\/style>/, "") });
+  });
+  await phone.goto(`/v/${id}`);
+  await expect.poll(async () => (await shape(phone)).ratio).toBeCloseTo(9 / 16, 1);
+  const frame = await host(phone).boundingBox();
+  await phone.touchscreen.tap(frame.x + frame.width / 2, frame.y + frame.height / 2);
+  await moves(phone);
+});
+
+/** The segments that this page asks for from now on. */
+function segments(page) {
+  const asked = new Set();
+  page.on("request", (request) => {
+    if (/\.m4s|fallback\.mp4/.test(request.url())) asked.add(new URL(request.url()).pathname);
+  });
+  return asked;
+}
+
+test("before the first play one segment of picture and one of sound are loaded", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const asked = segments(page);
+  for (const path of [where, where.replace("/v/", "/embed/")]) {
+    asked.clear();
+    await page.goto(path);
+    await ready(page);
+    await page.waitForLoadState("networkidle");
+    const tracks = [...asked].map((one) => one.split("/").slice(-2));
+    expect(tracks.map(([, name]) => name)).toEqual(["0.m4s", "0.m4s"]);
+    expect(tracks.filter(([track]) => track.startsWith("audio")).length).toBe(1);
+  }
+  await page.keyboard.press("k");
+  await expect.poll(() => asked.size).toBeGreaterThan(10);
+});
+
+test("a browser that saves data loads nothing of the film before it is played", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const asked = segments(page);
+  await page.addInitScript(() => Object.defineProperty(navigator.connection, "saveData", { get: () => true }));
+  await page.goto(where);
+  await expect.poll(() => host(page).evaluate((element) => element.hls?.levels.length ?? 0)).toBeGreaterThan(0);
+  await page.waitForLoadState("networkidle");
+  expect([...asked]).toEqual([]);
+  // A place in it is shown when it is asked for.
+  await page.keyboard.press("5");
+  await stands(page, LENGTH / 2, 0);
+  expect(await state(page, "paused")).toBe(true);
+  await page.goto("about:blank");
+  await page.goto(where);
+  await page.getByRole("button", { name: "Play", exact: true }).first().click();
+  await moves(page);
+});
+
+test("a click on a card plays with sound, and nothing else starts by itself", async ({ page, visitor }) => {
+  const where = await address(visitor);
+  const found = async () => {
+    await page.goto("/?q=stroll");
+    await page.locator(`a[href="${where}"]`).first().click();
+    await page.waitForURL(`**${where}`);
+  };
+  const rests = async (one = page) => {
+    await ready(one);
+    await one.waitForLoadState("networkidle");
+    expect(await state(one, "paused")).toBe(true);
+    expect(await state(one, "muted")).toBe(false);
+    await expect(one.locator('[data-part="big"]')).toBeVisible();
+  };
+  await found();
+  await moves(page);
+  expect(await state(page, "muted")).toBe(false);
+  await page.reload();
+  await rests();
+  await page.goto("about:blank");
+  await page.goto(where);
+  await rests();
+
+  await gear(page).click();
+  const entry = page.getByRole("menuitemcheckbox", { name: "Play videos when I open them" });
+  await expect(entry).toHaveAttribute("aria-checked", "true");
+  await entry.click();
+  await found();
+  await rests();
+  await gear(page).click();
+  await expect(entry).toHaveAttribute("aria-checked", "false");
+  await entry.click();
+  await found();
+  await moves(page);
+
+  // The wish alone, without a click that the browser saw: it refuses, and the picture waits.
+  const other = await visitor();
+  await other.goto("/");
+  await other.evaluate((id) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })), where.split("/").pop());
+  await other.goto(where);
+  await rests(other);
+  expect(await other.evaluate(() => localStorage.getItem("virga:wish"))).toBe("{}");
 });
 
 for (const [width, touch] of [[320, true], [320, false], [390, true], [390, false], [768, true], [1366, false]]) {
@@ -427,7 +568,7 @@ for (const [width, touch] of [[320, true], [320, false], [390, true], [390, fals
         const frame = element.getBoundingClientRect();
         const faults = [];
         const shown = [...element.querySelectorAll(".pl-bar button, .pl-bar input, [role=slider], .pl-big, .pl-time, .pl-toast")]
-          .filter((one) => one.checkVisibility())
+          .filter((one) => one.checkVisibility({ checkOpacity: true }))
           .map((one) => ({ name: one.className, box: one.getBoundingClientRect(), wide: one.scrollWidth > one.clientWidth + 1 }));
         for (const { name, box, wide } of shown) {
           if (box.left < frame.left - 0.5 || box.right > frame.right + 0.5 || box.top < frame.top - 0.5 || box.bottom > frame.bottom + 0.5) faults.push(`${name} is outside`);
@@ -466,6 +607,10 @@ for (const [width, touch] of [[320, true], [320, false], [390, true], [390, fals
     expect(await outside()).toEqual([]);
     expect(await misfits(page)).toEqual([]);
 
+    // On low pictures the bar comes with the first play.
+    await page.keyboard.press("k");
+    await moves(page);
+    await page.keyboard.press("k");
     await gear(page).click();
     const menu = await page.getByRole("menu").boundingBox();
     expect(menu.x).toBeGreaterThanOrEqual(0);
@@ -536,6 +681,40 @@ test.describe("where something is in the way", () => {
     await expect(page.locator('[data-part="controls"]')).toHaveCount(0);
   });
 
+  test("while the site is away the viewer hears of it and keeps the place, and playing goes on by itself", async ({ page, visitor }) => {
+    const where = await address(visitor);
+    await page.goto(`${where}?t=20`);
+    await ready(page);
+    const card = page.getByRole("alert").filter({ hasText: /^The site does not answer, trying again in \d s$/ });
+    // The browser knows that it has no network, and when it has one again.
+    await page.context().setOffline(true);
+    await page.keyboard.press("k");
+    await expect(card).toBeVisible();
+    const left = await at(page);
+    expect(left).toBeGreaterThan(19.5);
+    await page.context().setOffline(false);
+    await expect(card).toBeHidden();
+    await moves(page);
+    expect(await at(page)).toBeGreaterThan(left - 0.5);
+
+    // It does not: nobody answers, then the site cannot, then it can.
+    await page.goto("about:blank");
+    await page.goto(`${where}?t=20`);
+    await ready(page);
+    const all = /\/media\/|\/playback$/;
+    await page.route(all, (route) => route.abort());
+    await page.keyboard.press("k");
+    await expect(card).toBeVisible();
+    const unable = page.waitForResponse(/\/playback$/);
+    await page.route(/\/playback$/, (route) => route.fulfill({ status: 503, body: "" }));
+    await unable;
+    await expect(card).toBeVisible();
+    await page.unrouteAll();
+    await moves(page);
+    await expect(card).toBeHidden();
+    expect(await at(page)).toBeGreaterThan(left - 0.5);
+  });
+
   test("when nothing comes any more the last picture stays, and one press goes on from there", async ({ page, visitor }) => {
     const where = await address(visitor);
     // Two segments of each rendition from second 20 on, then nothing, not even the plain file.
@@ -551,7 +730,7 @@ test.describe("where something is in the way", () => {
     await page.goto(`${where}?t=20`);
     await ready(page);
     await page.keyboard.press("k");
-    const card = page.getByRole("alert").filter({ hasText: "Playback broke off." });
+    const card = page.getByRole("alert").filter({ hasText: "Playback was interrupted." });
     await expect(card).toBeVisible({ timeout: 60_000 });
     const picture = await page.locator("virga-player").evaluate((element) => {
       const still = element.querySelector("canvas.still");
@@ -559,7 +738,7 @@ test.describe("where something is in the way", () => {
     });
     expect(picture).toBeGreaterThan(0);
     await page.unroute(/\.m4s|fallback\.mp4/);
-    await page.getByRole("button", { name: "Play again", exact: true }).click();
+    await page.getByRole("button", { name: "Try again", exact: true }).click();
     await expect(card).toBeHidden();
     await moves(page);
     expect(await at(page)).toBeGreaterThan(19.5);

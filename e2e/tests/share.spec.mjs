@@ -28,7 +28,7 @@ test("a video is shared from the second that one watches, and plays in another s
   await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
   await panel.getByLabel("Start at 0:03").check();
   await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}?t=3`);
-  const code = await panel.getByLabel("To show it in another page").inputValue();
+  const code = await panel.getByLabel("Embed code").inputValue();
   expect(code).toContain(`src="${site.url}/embed/${id}?t=3"`);
   await panel.getByRole("button", { name: "Copy" }).first().click();
   await expect(panel.getByRole("button", { name: "Copied" })).toBeVisible();
@@ -47,6 +47,18 @@ test("a video is shared from the second that one watches, and plays in another s
       return video.play();
     });
     await expect.poll(() => film.evaluate((video) => video.currentTime)).toBeGreaterThan(3.6);
+    // As other players take it: muted it may start by itself, with sound the browser refuses.
+    const rests = (one) => one.evaluate((video) => [video.paused, video.muted]);
+    for (const [more, state] of [["&autoplay=1&mute=1", [false, true]], ["&autoplay=true&mute=true", [false, true]], ["&autoplay=0&mute=1", [true, true]], ["&autoplay=1", [true, false]]]) {
+      const fresh = await visitor();
+      await fresh.goto(`${site.url}/embed/${id}?t=3${more}`);
+      const alone = fresh.locator("virga-player video").first();
+      await expect.poll(() => alone.evaluate((video) => video.readyState)).toBeGreaterThanOrEqual(2);
+      await fresh.waitForLoadState("networkidle");
+      expect(await rests(alone), more).toEqual(state);
+      if (!state[0]) await expect.poll(() => alone.evaluate((video) => video.currentTime)).toBeGreaterThan(3.4);
+      await fresh.context().close();
+    }
     await expect(frame.getByRole("heading").getByRole("link")).toHaveAttribute("href", `${site.url}/v/${id}`);
 
     // Its owner makes it private: even in the owner's own browser another site shows a card.
@@ -66,7 +78,7 @@ test("without scripts the panel is a link and a code to copy by hand", async ({ 
   await plain.goto(`/v/${id}`);
   await plain.locator("details.share summary").click();
   await expect(plain.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
-  await expect(plain.getByLabel("To show it in another page")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
+  await expect(plain.getByLabel("Embed code")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
   await expect(plain.locator("details.share button")).toHaveCount(2);
   for (const button of await plain.locator("details.share button").all()) await expect(button).toBeHidden();
 });

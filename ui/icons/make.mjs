@@ -1,8 +1,13 @@
 // Draws ../src/img/icons.svg, the sprite of the pages: our own mark (brand.svg) and the icons below
-// out of lucide-static. `make icons` runs it after a change here; `--check` says whether it was run.
+// out of lucide-static; and, with Chromium, the pictures of favicon.svg for home screens. `make icons` runs it after a change here; `--check` says whether it was run.
 // The sprite is kept in the repository because lucide-static weighs 67 MB and the pages need 40 of
 // its 1700 icons, also where node is missing.
-import { readFile, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const NAMES = {
   alert: "triangle-alert",
@@ -61,6 +66,29 @@ const sprite = `<svg xmlns="http://www.w3.org/2000/svg">
 ${await readFile(here("brand.svg"), "utf8")}${symbols.join("")}</svg>
 `;
 
+/** Name and side of each picture; one without round corners where the system cuts them itself. */
+const PICTURES = [["icon-192", 192, false], ["icon-512", 512, false], ["maskable", 512, true], ["touch", 180, true]];
+
+/** Draws favicon.svg as PNG files. */
+async function pictures() {
+  const folder = await mkdtemp(join(tmpdir(), "virga-icons-"));
+  try {
+    const favicon = await readFile(here("../src/img/favicon.svg"), "utf8");
+    for (const [name, side, square] of PICTURES) {
+      // What systems cut away is up to a fifth: the mark of a square picture is smaller.
+      const shape = square ? favicon.replace(/rx="7" /, "").replace("translate(3.2 2.6) scale(.8)", "translate(6.4 5.9) scale(.6)") : favicon;
+      const page = join(folder, `${name}.html`);
+      const svg = shape.replace("<svg ", `<svg width="${side}" height="${side}" style="position:fixed;inset:0" `);
+      await writeFile(page, `<!doctype html>${svg}`);
+      const out = fileURLToPath(here(`../src/img/${name}.png`));
+      const args = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--default-background-color=00000000", `--window-size=${side},${side}`, `--screenshot=${out}`, `file://${page}`];
+      await promisify(execFile)(process.env.VIRGA_CHROMIUM ?? "/usr/bin/chromium", args);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 const file = here("../src/img/icons.svg");
 if (process.argv.includes("--check")) {
   if ((await readFile(file, "utf8")) !== sprite) {
@@ -69,5 +97,6 @@ if (process.argv.includes("--check")) {
   }
 } else {
   await writeFile(file, sprite);
+  await pictures();
   console.log(`${symbols.length} icons of Lucide ${version}, ${sprite.length} bytes`);
 }

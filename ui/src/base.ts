@@ -2,7 +2,8 @@
 
 import { copied } from "./copy";
 import { ago } from "./dom";
-import { choices, storage } from "./player/keep";
+import "./more";
+import { choices, storage, wish } from "./player/keep";
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element | null;
@@ -34,6 +35,15 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "h" && led) {
     location.assign("/");
   }
+});
+
+// A plain click on a video's link is the wish to see it play; its page asks for that. Links to
+// something else on that page carry a query or a fragment.
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.shiftKey || event.altKey || event.metaKey) return;
+  const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
+  const id = link && /^\/v\/([^/]+)$/.exec(link.pathname)?.[1];
+  if (id && link.origin === location.origin && !link.search && !link.hash) wish(storage(), id, Date.now());
 });
 
 // A cover that is gone leaves the placeholder beneath it.

@@ -19,6 +19,13 @@ class Comments extends HTMLElement {
       event.preventDefault();
       void this.#write(write);
     });
+    // Ctrl or Command with Enter sends what is being written, in the editor of a comment too.
+    this.addEventListener("keydown", (event) => {
+      const sends = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
+      if (!sends || !(event.target instanceof HTMLTextAreaElement)) return;
+      event.preventDefault();
+      event.target.form?.requestSubmit();
+    });
     const more = part<HTMLAnchorElement>(this, "more");
     more?.addEventListener("click", (event) => {
       event.preventDefault();
@@ -44,9 +51,17 @@ class Comments extends HTMLElement {
     return `/videos/${this.dataset.video}/comments`;
   }
 
-  #words(error: unknown): string {
-    const busy = error instanceof ApiError && error.status === 429;
-    return refusal(this.#t, error, busy ? "fault-busy" : "fault-ours");
+  /** Says why something was refused; who is signed out is led to sign in and back. */
+  #refuse(note: HTMLElement, error: unknown): void {
+    const { status } = error instanceof ApiError ? error : { status: 0 };
+    note.textContent = refusal(this.#t, error, status === 429 ? "fault-busy" : "fault-ours");
+    if (status === 401) {
+      const link = document.createElement("a");
+      link.href = `/sign-in?next=${encodeURIComponent(`/v/${this.dataset.video}`)}`;
+      link.textContent = this.#t("sign-in");
+      note.append(" ", link);
+    }
+    show(note, true);
   }
 
   async #write(form: HTMLFormElement): Promise<void> {
@@ -63,8 +78,7 @@ class Comments extends HTMLElement {
       part(this, "list")?.prepend(row);
       this.#counted(1);
     } catch (error) {
-      note.textContent = this.#words(error);
-      show(note, true);
+      this.#refuse(note, error);
     } finally {
       button.disabled = false;
     }
@@ -99,7 +113,7 @@ class Comments extends HTMLElement {
     if (edit) edit.href = `${page}?edit=${comment.id}#c-${comment.id}`;
     if (remove) remove.action = `${page}/comments/${comment.id}/delete`;
     show(edit, comment.editable);
-    show(remove, comment.deletable);
+    show(remove?.closest<HTMLElement>("details") ?? null, comment.deletable);
     return row;
   }
 
@@ -125,8 +139,7 @@ class Comments extends HTMLElement {
         const comment = await call<Comment>("PATCH", `${this.#path}/${row.dataset.comment}`, { text: box.value });
         row.replaceWith(this.#row(comment));
       } catch (error) {
-        note.textContent = this.#words(error);
-        show(note, true);
+        this.#refuse(note, error);
       }
     });
     show(text, false);
@@ -138,8 +151,13 @@ class Comments extends HTMLElement {
   async #delete(row: HTMLElement): Promise<void> {
     try {
       await call("DELETE", `${this.#path}/${row.dataset.comment}`);
+      const beside = row.nextElementSibling ?? row.previousElementSibling;
       row.remove();
       this.#counted(-1);
+      // The keys go on where the comment was.
+      const to = beside instanceof HTMLElement ? beside : this.querySelector<HTMLElement>("h2");
+      if (to) to.tabIndex = -1;
+      to?.focus();
     } catch (error) {
       let note = row.querySelector<HTMLElement>(".error");
       if (!note) {
@@ -148,7 +166,7 @@ class Comments extends HTMLElement {
         note.setAttribute("role", "alert");
         row.append(note);
       }
-      note.textContent = this.#words(error);
+      this.#refuse(note, error);
     }
   }
 

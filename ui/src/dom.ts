@@ -73,5 +73,7 @@ export function ago(iso: string, now = Date.now()): string {
     [31_536_000, "year"], [2_592_000, "month"], [86_400, "day"], [3600, "hour"], [60, "minute"],
   ];
   const step = steps.find(([length]) => seconds >= length);
-  return step ? format.format(-Math.floor(seconds / step[0]), step[1]) : format.format(0, "second");
+  const words = step ? format.format(-Math.floor(seconds / step[0]), step[1]) : format.format(0, "second");
+  // Between a figure and Chinese a space, as everywhere on the pages.
+  return words.replace(/(\d)(?=\p{Script=Han})/u, "$1 ");
 }

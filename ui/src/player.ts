@@ -6,9 +6,9 @@ import { ApiError, call } from "./api";
 import { part, reason, show, texts, type Texts } from "./dom";
 import { live, type LiveEvent } from "./live";
 import { Acts } from "./player/acts";
-import { Kit } from "./player/build";
+import { el, Kit } from "./player/build";
 import { Controls } from "./player/controls";
-import { choices, storage } from "./player/keep";
+import { choices, storage, wished } from "./player/keep";
 import { Places, resumedToast } from "./player/places";
 import { Screen } from "./player/screen";
 import { mediaSession } from "./player/session";
@@ -18,6 +18,8 @@ import { asked, clamped } from "./player/time";
 const PLAYS = new Set(["playable", "ready"]);
 const VIEW_SECONDS = 10;
 const VIEW_SHARE = 0.3;
+/** Width by height of the narrowest and the widest box, as on the server. */
+const RATIOS = [0.5, 2.4] as const;
 
 class Player extends HTMLElement {
   #t: Texts = (key) => key;
@@ -26,9 +28,12 @@ class Player extends HTMLElement {
   #controls: Controls | null = null;
   #leave: () => void = () => {};
   #starting = false;
+  /** Opened by a click on the video: it plays as soon as it can. */
+  #wished = false;
   #watched = 0;
   #last = 0;
   #counted = false;
+  #brokenWords = "";
   #startsAt = { at: -1, resumed: false };
   readonly #key = (event: KeyboardEvent) => {
     if (!event.defaultPrevented && this.#controls?.key(event)) event.preventDefault();
@@ -45,10 +50,14 @@ class Player extends HTMLElement {
     const video = this.querySelector("video");
     this.#video = video;
     if (!video) return;
+    this.#brokenWords = part(this, "broken-text")?.textContent ?? "";
     const kept = { choices: choices(storage()), store: storage() };
+    const clicked = location.pathname.startsWith("/v/") && wished(kept.store, this.#id, Date.now());
+    this.#wished = (clicked && kept.choices.autoplay) || "autoplay" in this.dataset;
     const source = new Source(this.#id, video, {
       levels: () => this.#controls?.levels(),
-      broken: (is) => this.#broken(is),
+      broken: (is) => this.#broken(is, [this.#brokenWords]),
+      away: (seconds) => this.#away(seconds),
       offer: (is) => show(part(this, "offer"), is),
       wanted: () => kept.choices.lines,
     });
@@ -72,7 +81,7 @@ class Player extends HTMLElement {
         fallback: video.getAttribute("src"),
         poster: video.poster || null,
       };
-      void source.play(playback, { at: this.#startsAt.at, go: false });
+      void source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     }
     if ("unfinished" in this.dataset) this.#leave = live().subscribe([this.#id], (event) => this.#hear(event));
   }
@@ -93,7 +102,7 @@ class Player extends HTMLElement {
     const length = Number(this.dataset.duration ?? 0) || 0;
     const acts = new Acts(video, source, screen, kept, t, () => length);
     video.volume = kept.choices.volume;
-    video.muted = kept.choices.muted;
+    video.muted = kept.choices.muted || "mute" in this.dataset;
     video.defaultPlaybackRate = video.playbackRate = kept.choices.speed;
     const controls = new Controls(new Kit(t, this.dataset.icons ?? ""), acts, this);
     this.tabIndex = -1;
@@ -123,6 +132,7 @@ class Player extends HTMLElement {
 
   #listen(video: HTMLVideoElement, source: Source): void {
     this.#markFirstFrame(video);
+    video.addEventListener("loadedmetadata", () => this.#shape(video), { once: true });
     video.addEventListener("timeupdate", () => this.#count(video));
     part(this, "offer")?.addEventListener("click", () => void source.improve());
     part(this, "again")?.addEventListener("click", () => {
@@ -131,12 +141,36 @@ class Player extends HTMLElement {
     });
   }
 
-  #broken(is: boolean): void {
+  /** The box takes the film's ratio, where the page did not know it yet. */
+  #shape({ videoWidth, videoHeight }: HTMLVideoElement): void {
+    if (videoHeight === 0 || getComputedStyle(this).getPropertyValue("--ratio")) return;
+    const ratio = Math.min(RATIOS[1], Math.max(RATIOS[0], videoWidth / videoHeight));
+    document.documentElement.style.setProperty("--ratio", ratio.toFixed(4));
+  }
+
+  /** A card over the picture, with words and a button that tries again. */
+  #broken(is: boolean, words: (Node | string)[]): void {
     const card = part(this, "broken");
+    const again = part(this, "again");
+    if (is) part(this, "broken-text")?.replaceChildren(...words);
     if (!card || card.hidden !== is) return;
+    const focused = this.contains(document.activeElement);
     show(card, is);
     this.toggleAttribute("data-broken", is);
-    if (is && this.contains(document.activeElement)) part(this, "again")?.focus({ preventScroll: true });
+    if (is && focused) again?.focus({ preventScroll: true });
+    if (!is && document.activeElement === again) this.focus({ preventScroll: true });
+  }
+
+  /** The words once, the seconds as they pass: screen readers hear only the words. */
+  #away(seconds: number): void {
+    const count = part(this, "away-seconds");
+    if (seconds > 0 && count && this.hasAttribute("data-broken")) {
+      count.textContent = String(seconds);
+      return;
+    }
+    const [before = "", after = ""] = this.#t("player-away").split("{time}");
+    const left = el("span", { "data-part": "away-seconds", "aria-hidden": "true" }, String(seconds));
+    this.#broken(seconds > 0, [before, left, after]);
   }
 
   /** For measurement: when a picture is really on the screen. */
@@ -195,7 +229,7 @@ class Player extends HTMLElement {
       show(part(this, "stage"), false);
       show(this.#video, true);
       if (this.#controls) show(this.#controls.root, true);
-      await source.play(playback, { at: this.#startsAt.at, go: true });
+      await source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     } catch (error) {
       // 409: not yet; the next event tells.
       if (!(error instanceof ApiError && error.status === 409)) console.warn("playback", error);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choices, place, remember, setPlace, SPEEDS, type Store } from "../src/player/keep";
+import { choices, place, remember, setPlace, SPEEDS, type Store, wish, wished } from "../src/player/keep";
 import { command, type Focus, type Stroke } from "../src/player/keys";
 import { names, pick, sharpestFirst, step } from "../src/player/levels";
 import { asked, clamped, leaving, parseTime, resuming, shown } from "../src/player/time";
@@ -26,6 +26,20 @@ test("an address asks for a place by query first, then by fragment", () => {
   assert.equal(asked("?t=nonsense", "#t=5"), 5);
   assert.equal(asked("", "#comment-5"), null);
   assert.equal(asked("?t=", ""), null);
+});
+
+test("a click on a video counts once, for that video, for a minute", () => {
+  const kept = store();
+  assert.equal(wished(kept, "a", 0), false);
+  wish(kept, "a", 1000);
+  assert.equal(wished(kept, "b", 1000), false);
+  assert.equal(wished(kept, "a", 2000), true);
+  assert.equal(wished(kept, "a", 2000), false);
+  wish(kept, "a", 1000);
+  assert.equal(wished(kept, "a", 61_000), false);
+  wish(null, "a", 1000);
+  assert.equal(wished(null, "a", 1000), false);
+  assert.equal(wished(store({ "virga:wish": '{"id":"a","at":"now"}' }), "a", 1000), false);
 });
 
 test("a place past the end becomes the last second", () => {
@@ -53,7 +67,7 @@ test("one goes on only where something was watched and something is left", () =>
 });
 
 test("the time shown is the second that runs", () => {
-  const table: [number, string][] = [[0, "0:00"], [12.9, "0:12"], [59.9999, "1:00"], [220, "3:40"], [3723, "1:02:03"], [Number.NaN, "0:00"], [-4, "0:00"]];
+  const table: [number, string][] = [[0, "0:00"], [12.9, "0:12"], [79.5, "1:19"], [79.9999, "1:20"], [59.9999, "1:00"], [220, "3:40"], [3723, "1:02:03"], [Number.NaN, "0:00"], [-4, "0:00"]];
   for (const [seconds, text] of table) assert.equal(shown(seconds), text);
 });
 
@@ -107,11 +121,11 @@ function store(start: Record<string, string> = {}): Store & { map: Record<string
 }
 
 test("choices come back, and what cannot be one is as at first", () => {
-  const first = { volume: 1, muted: false, speed: 1, lines: 0, keys: true };
+  const first = { volume: 1, muted: false, speed: 1, lines: 0, keys: true, autoplay: true };
   assert.deepEqual(choices(store()), first);
   assert.deepEqual(choices(null), first);
   const kept = store();
-  const mine = { volume: 0.35, muted: true, speed: 1.5, lines: 720, keys: false };
+  const mine = { volume: 0.35, muted: true, speed: 1.5, lines: 720, keys: false, autoplay: false };
   remember(kept, mine);
   assert.deepEqual(choices(kept), mine);
   for (const bad of ["", "[]", "null", "7", "{", '{"volume":9,"muted":"yes","speed":1e9,"lines":-1,"keys":0}', '{"volume":null,"speed":"2","lines":1.5}']) {

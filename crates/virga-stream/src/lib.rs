@@ -8,6 +8,7 @@ mod answer;
 mod away;
 mod body;
 mod config;
+mod cors;
 mod fault;
 mod follow;
 mod form;
@@ -20,6 +21,7 @@ mod state;
 mod tables;
 
 pub use config::StreamConfig;
+pub use cors::{MediaCors, MediaOrigins};
 pub use presentations::Presentations;
 pub use router::router;
 pub use state::{StreamParts, StreamState};

@@ -80,7 +80,7 @@ async fn answer(
         headers,
     };
     let track = |name: &str| find(&presentation, name).ok_or_else(not_there);
-    match &address.what {
+    let mut answer = match &address.what {
         What::Multivariant => request.multivariant(&presentation).await,
         What::Playlist(name) => request.playlist(track(name)?).await,
         What::Urls => request.urls(&presentation).await,
@@ -89,7 +89,12 @@ async fn answer(
         What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
         What::Poster => request.object(presentation.poster.as_deref()).await,
         What::Fallback => request.fallback(presentation.fallback.as_deref()).await,
+    }?;
+    if !request.private && address.grant.is_none() {
+        let origins = &state.origins;
+        origins.apply(&address.what, headers, answer.headers_mut());
     }
+    Ok(answer)
 }
 
 /// Public videos open at any address; all others only under a valid grant.

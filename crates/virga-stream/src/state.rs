@@ -6,7 +6,7 @@ use virga_client::ApiClient;
 use virga_core::{Live, SharedClock, keys::KeyRing};
 use virga_objects::{Delivery, SharedSessions, SharedStore};
 
-use crate::{Presentations, StreamConfig, segments::Segments, tables::Tables};
+use crate::{MediaOrigins, Presentations, StreamConfig, segments::Segments, tables::Tables};
 
 /// The data plane's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub struct StreamState {
     pub(crate) keep_free: Live<u64>,
     pub(crate) cdn_max_age: u32,
     pub(crate) delivery: Delivery,
+    pub(crate) origins: MediaOrigins,
     pub(crate) api: ApiClient,
 }
 
@@ -39,6 +40,8 @@ pub struct StreamParts {
     pub clock: SharedClock,
     /// Where bytes may pass this role by.
     pub delivery: Delivery,
+    /// Other sites that may read public media.
+    pub origins: MediaOrigins,
     /// Names what forms sent.
     pub api: ApiClient,
 }
@@ -58,6 +61,7 @@ impl StreamState {
             keep_free: parts.keep_free,
             cdn_max_age: config.cdn_max_age,
             delivery: parts.delivery,
+            origins: parts.origins,
             api: parts.api,
         }
     }

@@ -47,6 +47,7 @@ fn answer(asset: &'static Asset, headers: &HeaderMap, cache: &'static str) -> Re
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         _ => "application/octet-stream",
     };
     let fixed = [
@@ -94,7 +95,15 @@ mod tests {
 
     #[test]
     fn every_page_has_its_sheet_its_icons_and_its_favicon() {
-        for name in ["virga.css", "icons.svg", "favicon.svg"] {
+        for name in [
+            "virga.css",
+            "icons.svg",
+            "favicon.svg",
+            "touch.png",
+            "icon-192.png",
+            "icon-512.png",
+            "maskable.png",
+        ] {
             assert!(path(name).is_some(), "{name}");
         }
     }

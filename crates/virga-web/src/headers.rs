@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::WebState;
 
-/// The nonce of one answer's scripts.
+/// The nonce of one answer's scripts and styles.
 #[derive(Clone, Debug)]
 pub(crate) struct Nonce(pub(crate) String);
 
@@ -21,8 +21,8 @@ pub(crate) struct FrameAncestors(pub(crate) String);
 /// `elsewhere`: origins of a bucket or CDN, as the site's document names them, each after a space.
 fn policy(nonce: &str, ancestors: &str, elsewhere: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; \
-         img-src 'self' data:; media-src 'self' blob:{elsewhere}; connect-src 'self'{elsewhere}; \
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data:; manifest-src 'self'; media-src 'self' blob:{elsewhere}; connect-src 'self'{elsewhere}; \
          form-action 'self'; \
          base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; \
          trusted-types 'none'"

@@ -155,7 +155,7 @@ mod tests {
     fn plurals_and_typed_words_come_out_whole() {
         assert_eq!(Lang::En.count("views", 1, "1"), "1 view");
         assert_eq!(Lang::En.count("views", 0, "0"), "0 views");
-        assert_eq!(Lang::ZhCn.count("views", 12_000, "1.2万"), "1.2万次观看");
+        assert_eq!(Lang::ZhCn.count("views", 12_000, "1.2万"), "1.2万 次播放");
         let title = Lang::En.with_words("found-title", "q", "<b>");
         assert!(title.contains("\u{2068}<b>\u{2069}"));
     }

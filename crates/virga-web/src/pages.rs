@@ -8,6 +8,7 @@ pub(crate) mod edit;
 pub(crate) mod embed;
 pub(crate) mod feed;
 pub(crate) mod home;
+pub(crate) mod install;
 pub(crate) mod missing;
 pub(crate) mod person;
 pub(crate) mod settings;

@@ -10,8 +10,8 @@ use axum::{
 use crate::{
     WebState, assets, headers,
     pages::{
-        account, admin, comments, edit, embed, feed, home, missing, person, settings, setup, share,
-        studio, upload, watch,
+        account, admin, comments, edit, embed, feed, home, install, missing, person, settings,
+        setup, share, studio, upload, watch,
     },
 };
 
@@ -51,6 +51,7 @@ pub fn router(state: WebState) -> Router {
         .route("/oembed", get(share::oembed))
         .route("/u/{name}/feed.xml", get(feed::of_person))
         .route("/sitemap.xml", get(feed::sitemap))
+        .route("/manifest.webmanifest", get(install::manifest))
         .route("/robots.txt", get(feed::robots))
         .merge(admin::routes())
         .route("/assets/{file}", get(assets::serve))

@@ -8,9 +8,9 @@ use virga_core::{
 
 use crate::locale::Lang;
 
-/// `1:02:03`, `4:05`.
+/// `1:02:03`, `4:05`: whole seconds that have passed, as the player counts them (`ui/src/player/time.ts`).
 pub(crate) fn length(seconds: f64) -> String {
-    let whole = std::time::Duration::try_from_secs_f64(seconds.round().max(0.0))
+    let whole = std::time::Duration::try_from_secs_f64((seconds + 0.001).floor().max(0.0))
         .unwrap_or_default()
         .as_secs();
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
@@ -165,6 +165,8 @@ mod tests {
     fn values_read_as_people_write_them() {
         assert_eq!(length(3723.4), "1:02:03");
         assert_eq!(length(65.0), "1:05");
+        assert_eq!(length(79.5), "1:19");
+        assert_eq!(length(79.9999), "1:20");
         assert_eq!(length(f64::NAN), "0:00");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234_567_890), "1.2 GB");

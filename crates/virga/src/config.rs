@@ -12,7 +12,7 @@ use virga_api::{AccountsConfig, LimitsConfig};
 use virga_dispatcher::DispatcherConfig;
 use virga_http::access_log::Access;
 use virga_objects::Addressing;
-use virga_stream::StreamConfig;
+use virga_stream::{MediaCors, StreamConfig};
 use virga_web::WebConfig;
 
 use crate::delivery::DeliveryConfig;
@@ -184,6 +184,8 @@ pub(crate) struct HttpConfig {
     /// Seconds between the signal to stop, when `/readyz` fails, and the end of new requests: longer
     /// than a balancer takes to see it.
     pub(crate) drain_seconds: u64,
+    /// Whose scripts may read public media: `*`, `embeds` (those of `web.embed_ancestors`) or `off`.
+    pub(crate) media_cors: MediaCors,
 }
 
 impl Default for HttpConfig {
@@ -195,6 +197,7 @@ impl Default for HttpConfig {
             max_in_flight: 2000,
             max_connections: 10_000,
             drain_seconds: 1,
+            media_cors: MediaCors::default(),
         }
     }
 }

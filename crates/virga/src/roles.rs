@@ -19,7 +19,7 @@ use virga_core::{
     paths::{self, RoleName},
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
-use virga_stream::{StreamParts, StreamState};
+use virga_stream::{MediaOrigins, StreamParts, StreamState};
 use virga_web::WebState;
 
 use crate::{health::Health, lifecycle::Lifecycle, parts::Parts};
@@ -50,6 +50,10 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
             keys: Arc::new(parts.keys.clone()),
             clock: Arc::clone(&parts.clock),
             delivery: parts.delivery.clone(),
+            origins: MediaOrigins::new(
+                parts.config.http.media_cors,
+                &parts.config.web.embed_ancestors,
+            ),
             api: api.clone(),
         },
     );

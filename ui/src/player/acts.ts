@@ -53,7 +53,10 @@ export class Acts {
     const { video, total } = this;
     const to = Math.max(0, total > 0 ? Math.min(at, total) : at);
     if (video.readyState > 0) video.currentTime = to;
-    else video.addEventListener("loadedmetadata", () => (video.currentTime = clamped(to, video.duration)), { once: true });
+    else {
+      video.addEventListener("loadedmetadata", () => (video.currentTime = clamped(to, video.duration)), { once: true });
+      this.source.load();
+    }
   }
 
   /** Some seconds on or back, said in words. */
@@ -105,6 +108,11 @@ export class Acts {
 
   loop(): void {
     this.video.loop = !this.video.loop;
+  }
+
+  autoplay(): void {
+    this.choices.autoplay = !this.choices.autoplay;
+    this.#keep();
   }
 
   keys(on: boolean): void {

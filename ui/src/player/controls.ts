@@ -151,6 +151,7 @@ export class Controls {
     host.addEventListener("keydown", () => this.show());
     gestures(this.#acts.video, this.#acts, {
       visible: () => !host.hasAttribute("data-idle"),
+      started: () => host.hasAttribute("data-started"),
       show: () => this.show(),
       hide: () => this.#rest(),
       taken: (event) => this.#menu.dismissed === event,
@@ -195,9 +196,11 @@ export class Controls {
     if (qualities.length > 0) {
       items.push({ part: "quality", icon: "sliders", text: t("player-quality"), value: this.#playing(), inside: () => this.#qualities() });
     }
+    const autoplay = { part: "autoplay", icon: "play", text: t("player-autoplay"), checked: choices.autoplay, act: () => acts.autoplay() };
     items.push(
       { part: "speed", icon: "speed", text: t("player-speed"), value: this.#pace(choices.speed), inside: () => this.#speeds() },
       { part: "loop", icon: "loop", text: t("player-loop"), checked: video.loop, act: () => acts.loop() },
+      ...(location.pathname.startsWith("/v/") ? [autoplay] : []),
       { part: "link", icon: "link", text: t("player-link", { time: shown(video.currentTime) }), act: () => void acts.copyLink() },
     );
     if (screen.canFloat) items.push({ part: "menu-pip", icon: "pip", text: t("player-pip"), narrow: true, act: () => screen.float() });
@@ -284,7 +287,7 @@ export class Controls {
     const percent = silent ? 0 : Math.round(video.volume * 100);
     this.#volume.value = String(percent);
     this.#volume.style.setProperty("--at", `${percent}%`);
-    this.#volume.setAttribute("aria-valuetext", `${percent} %`);
+    this.#volume.setAttribute("aria-valuetext", `${percent}%`);
     kit.picture(this.#full, screen.isFull ? "full-end" : "full");
     kit.name(this.#full, screen.isFull ? "player-full-end" : "player-full");
     kit.name(this.#theatre, screen.isWide ? "player-theatre-end" : "player-theatre");

@@ -47,13 +47,18 @@ export class Help {
     this.root.showModal();
   }
 
+  /** The space bar is named in the page's language; the others as they are labelled. */
+  #key(key: string): HTMLElement {
+    return key === "Space" ? el("kbd", {}, this.#kit.t("player-name-space")) : el("kbd", { lang: "en" }, key);
+  }
+
   /** Built when it is first wanted. */
   #fill(): void {
     if (this.root.firstChild) return;
     const { t } = this.#kit;
     const list = el("dl", { class: "pl-keys" });
     for (const [keys, text] of KEYS) {
-      const names = keys.flatMap((key, n) => [...(n > 0 ? [" "] : []), el("kbd", { lang: "en" }, key)]);
+      const names = keys.flatMap((key, n) => [...(n > 0 ? [" "] : []), this.#key(key)]);
       list.append(el("div", {}, el("dt", {}, ...names), el("dd", {}, t(text))));
     }
     const box = el("input", { type: "checkbox", "data-part": "keys" });

@@ -10,6 +10,8 @@ export interface Choices {
   lines: number;
   /** Keys without a modifier steer the player. */
   keys: boolean;
+  /** A video that was clicked on plays when its page is there. */
+  autoplay: boolean;
 }
 
 /** The part of `Storage` that is used. */
@@ -19,6 +21,9 @@ export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 
 const CHOICES = "virga:player";
 const PLACES = "virga:places";
+const WISH = "virga:wish";
+/** A page that takes longer to come was given up, and is opened by another way now. */
+const WISH_MS = 60_000;
 /** Videos whose place is remembered; the one longest not watched goes first. */
 const MANY = 200;
 
@@ -50,18 +55,32 @@ function write(store: Store | null, key: string, value: unknown): void {
 
 /** The choices of earlier visits; whatever cannot be one is as at first. */
 export function choices(store: Store | null): Choices {
-  const { volume, muted, speed, lines, keys } = read(store, CHOICES);
+  const { volume, muted, speed, lines, keys, autoplay } = read(store, CHOICES);
   return {
     volume: typeof volume === "number" && volume >= 0 && volume <= 1 ? volume : 1,
     muted: muted === true,
     speed: typeof speed === "number" && SPEEDS.includes(speed) ? speed : 1,
     lines: typeof lines === "number" && Number.isInteger(lines) && lines > 0 ? lines : 0,
     keys: keys !== false,
+    autoplay: autoplay !== false,
   };
 }
 
 export function remember(store: Store | null, kept: Choices): void {
   write(store, CHOICES, kept);
+}
+
+/** Notes that someone clicked on a video to see it. */
+export function wish(store: Store | null, id: string, now: number): void {
+  write(store, WISH, { id, at: now });
+}
+
+/** Whether this page was opened by such a click; it counts once. */
+export function wished(store: Store | null, id: string, now: number): boolean {
+  const found = read(store, WISH);
+  if (found.id !== id) return false;
+  write(store, WISH, {});
+  return typeof found.at === "number" && Math.abs(now - found.at) < WISH_MS;
 }
 
 /** The place reached in a video, in seconds. */

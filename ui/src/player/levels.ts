@@ -1,5 +1,7 @@
 // Renditions as a viewer reads and chooses them.
 
+import type Hls from "hls.js";
+
 export interface Level {
   width: number;
   height: number;
@@ -41,4 +43,24 @@ export function pick(levels: readonly Level[], wanted: number): number {
 export function step(list: readonly number[], now: number, up: boolean): number {
   const next = up ? list.find((value) => value > now + 0.001) : list.filter((value) => value < now - 0.001).at(-1);
   return next ?? now;
+}
+
+/** Plays a rendition from now on, or with -1 whatever the line allows. */
+export function choose(hls: Hls, video: HTMLVideoElement, level: number): void {
+  if (level < 0) {
+    hls.loadLevel = -1;
+  } else if (!video.paused) {
+    // After what is being played.
+    hls.nextLevel = level;
+  } else {
+    // Standing still, the new picture is wanted at once, and only a seek decodes it.
+    const events = (hls.constructor as typeof Hls).Events;
+    const shown = (_: string, { frag }: { frag: { type: string; level: number } }) => {
+      if (frag.type !== "main" || frag.level !== level) return;
+      hls.off(events.FRAG_BUFFERED, shown);
+      if (video.paused) video.currentTime = video.currentTime;
+    };
+    hls.on(events.FRAG_BUFFERED, shown);
+    hls.currentLevel = level;
+  }
 }

@@ -1,35 +1,15 @@
 // Where picture and sound come from: hls.js, else the plain file. Asks for fresh addresses when
 // they end, goes on at the same place after every change, takes a better version when told to.
+// Before the first play it loads one segment, and none where the browser saves data.
 
 import type Hls from "hls.js";
-import type { ErrorData, HlsConfig, LevelDetails } from "hls.js";
-import { ApiError, call, type Playback } from "../api";
+import type { ErrorData, LevelDetails } from "hls.js";
+import { call, type Playback } from "../api";
 import { Addresses, browser } from "./addresses";
-import { pick } from "./levels";
-
-// Asked for at once: it is on its way while the page is still being read.
-const engine = import("hls.js").then((module) => module.default);
-
-const config: Partial<HlsConfig> = {
-  enableWorker: false,
-  capLevelToPlayerSize: true,
-  maxBufferLength: 20,
-  // Left to itself it loads ten minutes ahead, which somebody pays for, watched or not.
-  maxMaxBufferLength: 40,
-  backBufferLength: 30,
-  abrEwmaDefaultEstimate: 3_000_000,
-};
-
-/** Opens a request at the address that holds now; the engine adds its range afterwards. */
-function swapper(addresses: Addresses) {
-  return (xhr: XMLHttpRequest, url: string): void | Promise<void> => {
-    const fresh = addresses.swap(url);
-    const open = (at: string) => {
-      if (at !== url) xhr.open("GET", at, true);
-    };
-    return typeof fresh === "string" ? open(fresh) : fresh.then(open);
-  };
-}
+import { engine, holds, Restraint, savesData, settings } from "./engine";
+import { choose, pick } from "./levels";
+import { isAway, reach, Retry } from "./retry";
+import { still } from "./still";
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
 const STALL_MS = [8000, 4000] as const;
@@ -46,6 +26,8 @@ export interface Told {
   levels(): void;
   /** Nothing plays any more, or something does again. */
   broken(is: boolean): void;
+  /** The site does not answer; in so many seconds it is asked again. */
+  away(seconds: number): void;
   /** A sharper version can be had, or no longer. */
   offer(is: boolean): void;
   /** The chosen lines; 0 for none. */
@@ -68,20 +50,38 @@ export class Source {
   #reached = 0;
   #asked = -1;
   #gone = false;
+  /** It has played, or is about to. */
+  #played = false;
+  #restraint: Restraint | null = null;
+  /** Loading waits until someone plays or seeks. */
+  #waiting = false;
   /** A request was refused since pictures last moved. */
   #refused = false;
   #stalled = 0;
+  #probing = false;
+  #ended = false;
+  readonly #retry: Retry;
+  readonly #online = () => {
+    if (!this.#retry.now() && this.#ended) this.again();
+  };
 
   constructor(id: string, video: HTMLVideoElement, told: Told) {
     this.#id = id;
     this.#video = video;
     this.#told = told;
+    // While there are pictures to be seen, nobody is bothered.
+    this.#retry = new Retry((seconds) => told.away(this.#starves ? seconds : 0));
+    window.addEventListener("online", this.#online);
     // A source that broke stands at 0; the viewer does not.
     for (const name of ["timeupdate", "seeking"] as const) {
       video.addEventListener(name, () => {
         if (video.readyState >= 1) this.#reached = video.currentTime;
       });
     }
+    video.addEventListener("play", () => this.#playing());
+    video.addEventListener("seeking", () => {
+      if (!holds(video)) this.#restraint?.more();
+    });
     video.addEventListener("waiting", () => this.#watch());
     video.addEventListener("playing", () => (this.#refused = false));
     for (const name of ["pause", "seeking"] as const) {
@@ -89,33 +89,31 @@ export class Source {
         if (this.#better && !this.switching && !video.ended) void this.improve();
       });
     }
-    // The plain file broke as well: then nothing plays.
+    // The plain file broke as well.
     video.addEventListener("error", () => {
       if (!this.hls && video.getAttribute("src")) this.#broken();
     });
   }
 
+  /** Loads what is shown at the place asked for, also where the browser saves data. */
+  load(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    if (this.hls) this.hls.startLoad(this.#asked);
+    else this.#video.preload = "metadata";
+  }
+
+  #playing(): void {
+    this.#played = true;
+    this.#restraint?.end();
+    this.#restraint = null;
+    this.load();
+  }
+
   /** The viewer chose a rendition, or -1 for whatever the line allows. */
   choose(level: number): void {
-    const { hls } = this;
-    const video = this.#video;
-    if (!hls) return;
-    if (level < 0) {
-      hls.loadLevel = -1;
-    } else if (!video.paused) {
-      // After what is being played.
-      hls.nextLevel = level;
-    } else {
-      // Standing still, the new picture is wanted at once, and only a seek decodes it.
-      const events = (hls.constructor as typeof Hls).Events;
-      const shown = (_: string, { frag }: { frag: { type: string; level: number } }) => {
-        if (frag.type !== "main" || frag.level !== level) return;
-        hls.off(events.FRAG_BUFFERED, shown);
-        if (video.paused) video.currentTime = video.currentTime;
-      };
-      hls.on(events.FRAG_BUFFERED, shown);
-      hls.currentLevel = level;
-    }
+    this.#restraint?.more();
+    if (this.hls) choose(this.hls, this.#video, level);
     this.#told.levels();
   }
 
@@ -128,11 +126,14 @@ export class Source {
       if (hls !== this.hls || !hls || video.paused || video.readyState > 2 || !this.#refused) return;
       this.#recover(() => void this.refresh(true));
     };
+    if (this.#refused) void this.#probe();
     this.#stalled = setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
   }
 
   destroy(): void {
     this.#gone = true;
+    window.removeEventListener("online", this.#online);
+    this.#retry.stop();
     this.hls?.destroy();
     this.hls = null;
   }
@@ -148,6 +149,7 @@ export class Source {
     else if (playback.poster && !video.poster) video.poster = playback.poster;
     this.playback = playback;
     this.#asked = how.at;
+    this.#ended = false;
     this.#told.broken(false);
     const Engine = await engine.catch(() => null);
     if (this.#gone) return;
@@ -158,8 +160,10 @@ export class Source {
     this.#hold();
     this.hls?.destroy();
     const addresses = new Addresses(playback.hls.replace(/[^/]*$/, "urls.json"), playback.holds, browser);
-    const hls = new Engine({ ...config, startPosition: at, xhrSetup: swapper(addresses) });
+    this.#waiting = savesData() && !this.#played;
+    const hls = new Engine(settings(addresses, { at, played: this.#played, load: !this.#waiting }));
     this.hls = hls;
+    this.#restraint = this.#played ? null : new Restraint(Engine, hls, video);
     const read = (_: string, { details }: { details: LevelDetails }) => {
       addresses.read(details.url, details.fragments[0]?.url);
     };
@@ -183,7 +187,8 @@ export class Source {
     this.#hold();
     this.hls?.destroy();
     this.hls = null;
-    video.preload = "metadata";
+    this.#waiting = savesData() && !this.#played;
+    video.preload = this.#waiting ? "none" : "metadata";
     const src = playback.fallback ?? playback.hls;
     const fresh = video.getAttribute("src") !== src;
     if (fresh) video.src = src;
@@ -195,33 +200,15 @@ export class Source {
     if (how.go) this.#go();
   }
 
-  /** With sound where the browser allows it, else without. */
+  /** Where the browser refuses, the picture waits for a press. */
   #go(): void {
-    const video = this.#video;
-    video.play().catch((error: unknown) => {
-      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      video.muted = true;
-      video.play().catch(() => {});
-    });
+    this.#video.play().catch(() => {});
   }
 
-  /** The picture that stands stays in sight until the new source has one. */
   #hold(): void {
-    const video = this.#video;
-    if (this.#still || video.readyState < 2 || !video.videoWidth || video.currentTime === 0) return;
-    const still = document.createElement("canvas");
-    still.className = "still";
-    still.width = video.videoWidth;
-    still.height = video.videoHeight;
-    still.getContext("2d")?.drawImage(video, 0, 0);
-    video.after(still);
-    this.#still = still;
-    const lift = () => {
-      still.remove();
-      if (this.#still === still) this.#still = null;
-    };
-    // Not the frame that is on its way already: the first one of the new source.
-    video.addEventListener("emptied", () => video.addEventListener("loadeddata", lift, { once: true }), { once: true });
+    this.#still ??= still(this.#video, (canvas) => {
+      if (this.#still === canvas) this.#still = null;
+    });
   }
 
   #failed(Engine: typeof Hls, hls: Hls, data: ErrorData): void {
@@ -233,7 +220,10 @@ export class Source {
       return;
     }
     // Refused, or nobody there; what is merely slow is not.
-    if (data.type === Engine.ErrorTypes.NETWORK_ERROR && !data.details.endsWith("TimeOut")) this.#refused = true;
+    if (data.type === Engine.ErrorTypes.NETWORK_ERROR && !data.details.endsWith("TimeOut")) {
+      this.#refused = true;
+      if (this.#starves) void this.#probe();
+    }
     if (!data.fatal) return;
     this.#recover(() => {
       if (data.type === Engine.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
@@ -259,9 +249,23 @@ export class Source {
 
   /** The viewer asks to try once more. */
   again(): void {
+    if (this.#retry.now()) return;
     this.#refreshed = [];
     this.#recovered = 0;
     void this.refresh(true);
+  }
+
+  get #starves(): boolean {
+    return this.#video.readyState <= 2 || this.#video.seeking;
+  }
+
+  /** A viewer waits for bytes that did not come: does the site answer at all? */
+  async #probe(): Promise<void> {
+    if (this.switching || this.#probing) return;
+    this.#probing = true;
+    const error: unknown = await reach(() => this.fetch()).then(() => null, (thrown: unknown) => thrown);
+    this.#probing = false;
+    if (isAway(error) && this.#starves) void this.refresh(!this.#video.paused);
   }
 
   /** Fresh addresses, at the same place: the old ones ended, or the server was away. */
@@ -273,17 +277,14 @@ export class Source {
     if (this.#refreshed.length >= 5) return this.#fall();
     this.#refreshed.push(now);
     this.switching = true;
-    const how = { at: this.#place, go: go || !video.paused };
+    const played = !video.paused;
     try {
       const wait = this.#refreshed.length > 1 ? 1000 * 2 ** (this.#refreshed.length - 2) : 0;
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-      const playback = await this.fetch();
-      await this.play(playback, how);
-    } catch (error) {
-      if (error instanceof ApiError && (error.status === 0 || error.status >= 500)) {
-        this.switching = false;
-        return await this.refresh(how.go);
-      }
+      const playback = await this.#retry.until(() => reach(() => this.fetch()));
+      // Who paused it meanwhile wants it paused.
+      await this.play(playback, { at: this.#place, go: !video.paused || (go && !played) });
+    } catch {
       this.#broken();
     } finally {
       this.switching = false;
@@ -301,6 +302,7 @@ export class Source {
     // Its picture stays; the next try replaces it.
     this.hls?.stopLoad();
     this.#video.pause();
+    this.#ended = true;
     this.#told.broken(true);
   }
 

@@ -1,5 +1,5 @@
-// Pointers on the picture: a click plays or pauses, two fill the screen; a finger's tap shows or
-// hides the controls, two at a side jump ten seconds.
+// Pointers on the picture: a click plays or pauses, two fill the screen. The first tap of a finger
+// plays; later ones show or hide the controls, and two at a side jump ten seconds.
 
 import type { Acts } from "./acts";
 
@@ -10,6 +10,8 @@ const JUMP = 10;
 export interface Shown {
   /** Whether the controls are in sight. */
   visible(): boolean;
+  /** Whether it has played before. */
+  started(): boolean;
   show(): void;
   hide(): void;
   /** Whether this press was meant for something else. */
@@ -35,7 +37,7 @@ export function gestures(area: HTMLElement, acts: Acts, shown: Shown): void {
   });
   area.addEventListener("click", (event) => {
     if (taken) return;
-    if (!touch) return acts.toggle();
+    if (!touch || !shown.started()) return acts.toggle();
     const box = area.getBoundingClientRect();
     const where = side(event.clientX - box.left, box.width);
     const double = event.timeStamp - last.at < DOUBLE_MS && where === last.side && where !== 0;

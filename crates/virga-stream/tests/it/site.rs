@@ -16,7 +16,9 @@ use virga_core::{
     video::Visibility,
 };
 use virga_objects::{Delivery, DiskOptions, DiskStore, MediaKey, MediaStore};
-use virga_stream::{Presentations, StreamConfig, StreamParts, StreamState, router};
+use virga_stream::{
+    MediaCors, MediaOrigins, Presentations, StreamConfig, StreamParts, StreamState, router,
+};
 
 /// An API that is not there: only forms ask it, and they are tested on the whole site.
 fn nobody() -> ApiClient {
@@ -74,6 +76,7 @@ impl Site {
             keys: Arc::clone(&keys),
             clock: Arc::clone(&clock) as SharedClock,
             delivery: Delivery::proxied(Arc::clone(&clock) as SharedClock),
+            origins: MediaOrigins::new(MediaCors::Any, "*"),
             api: nobody(),
         };
         let state = StreamState::new(&config, parts);

@@ -4,9 +4,9 @@ share-link = Link
 share-copy = Copy
 share-start = Start at this place
 share-at = Start at { $time }
-share-code = To show it in another page
+share-code = Embed code
 beside = More videos
-person-feed = Feed
+person-feed = RSS
 
 # The player in other sites' pages
 embed-title = Nothing to show here

@@ -91,11 +91,12 @@ edit-forever-go = Delete “{ $title }” permanently
 # Watch
 watch-no-script = A version for browsers without scripts is still being made.
 watch-better = A better version is ready
-watch-broken = Playback broke off.
-watch-again = Play again
-stage-draft = Its owner has not sent a file yet.
-stage-uploading = The file is on its way.
-stage-processing = This takes a moment. It plays here by itself as soon as it can.
+watch-broken = Playback was interrupted.
+watch-again = Try again
+stage-draft = The owner has not uploaded a file yet.
+stage-draft-own = You haven’t uploaded a file yet.
+stage-uploading = The file is being uploaded.
+stage-processing = This takes a moment. The video appears here as soon as it can be played.
 stage-starting = Starting
 stage-failed = This file cannot be played.
 stage-deleted = It can still be restored.
@@ -115,7 +116,9 @@ comment-post = Post
 comment-sign-in = Sign in to comment
 comment-edited = edited
 comment-edit = Edit comment
-comment-more = More comments
+comment-ask = Delete this comment? This cannot be undone.
+comment-delete = Delete comment
+comment-more = Show more comments
 
 # Time
 date = { $day } { $month ->

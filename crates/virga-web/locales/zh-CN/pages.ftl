@@ -11,7 +11,7 @@ search-go = 搜索
 sign-in = 登录
 sign-up = 注册
 sign-out = 退出登录
-more = 更多
+more = 显示更多视频
 more-label = 列表的更多内容
 save = 保存
 cancel = 取消
@@ -29,8 +29,8 @@ quota = 已用 { $used }，共 { $quota }
 # Home and search
 home-title = 视频
 home-description = { $site } 上的视频
-home-empty = 还没有视频
-home-empty-hint = 天空晴朗，等第一个视频带来风雨。
+home-empty = 这里还没有内容
+home-empty-hint = 上传第一个视频吧。
 home-first = 上传第一个视频
 home-join = 注册并上传第一个视频
 home-setup = 本站还没有管理员。请打开服务器启动时终端显示的一次性链接。
@@ -40,7 +40,7 @@ found-none-hint = 换几个词，或少用几个词试试。
 found-all = 查看全部视频
 sort-label = 排序
 sort-new = 最新
-sort-popular = 最多观看
+sort-popular = 最多播放
 
 # Accounts
 field-name = 用户名
@@ -76,7 +76,7 @@ settings-everywhere-hint = 结束此账号在本设备和其他所有设备上�
 settings-everywhere-go = 在所有设备上退出
 
 person-description = { $name } 的视频
-person-since = { $date }加入
+person-since = { $date } 加入
 person-empty = 还没有公开的视频。
 theme = 外观
 theme-system = 跟随系统

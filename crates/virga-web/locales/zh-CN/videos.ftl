@@ -90,15 +90,16 @@ edit-forever-go = 彻底删除“{ $title }”
 watch-no-script = 供无脚本浏览器播放的版本还在制作中。
 watch-better = 更清晰的版本已就绪
 watch-broken = 播放中断了。
-watch-again = 重新播放
+watch-again = 重试
 stage-draft = 作者还没有上传文件。
+stage-draft-own = 你还没有上传文件。
 stage-uploading = 文件正在上传。
-stage-processing = 请稍候，可以播放时会自动开始。
+stage-processing = 请稍候，可以播放时会显示在这里。
 stage-starting = 即将开始
 stage-failed = 这个文件无法播放。
 stage-deleted = 现在还可以恢复。
 views = { $n ->
-   *[other] { $shown }次观看
+   *[other] { $shown } 次播放
   }
 videos = { $n ->
    *[other] { $shown } 个视频
@@ -111,23 +112,25 @@ comment-post = 发布
 comment-sign-in = 登录后评论
 comment-edited = 已编辑
 comment-edit = 编辑评论
+comment-ask = 删除这条评论？删除后无法恢复。
+comment-delete = 删除评论
 comment-more = 更多评论
 
 # Time
 date = { $year }年{ $month }月{ $day }日
 ago-now = 刚刚
 ago-minutes = { $n ->
-   *[other] { $shown }分钟前
+   *[other] { $shown } 分钟前
   }
 ago-hours = { $n ->
-   *[other] { $shown }小时前
+   *[other] { $shown } 小时前
   }
 ago-days = { $n ->
-   *[other] { $shown }天前
+   *[other] { $shown } 天前
   }
 ago-months = { $n ->
-   *[other] { $shown }个月前
+   *[other] { $shown } 个月前
   }
 ago-years = { $n ->
-   *[other] { $shown }年前
+   *[other] { $shown } 年前
   }

@@ -30,6 +30,10 @@ pub(crate) struct EmbedPage {
     pub(crate) fragment: String,
     /// What a card says.
     pub(crate) text: String,
+    /// Play without being asked, as far as the browser permits.
+    pub(crate) autoplay: bool,
+    /// Begin without sound.
+    pub(crate) mute: bool,
 }
 
 impl EmbedPage {
@@ -40,30 +44,42 @@ impl EmbedPage {
             href: format!("{}/", f.base),
             fragment: String::new(),
             text: f.t(key),
+            autoplay: false,
+            mute: false,
             f,
         }
     }
 
     /// A player; a card where the page says that the video may not be shared.
-    pub(crate) fn player(watch: WatchPage, start: Option<u64>) -> Self {
+    pub(crate) fn player(watch: WatchPage, asked: &Asked) -> Self {
         let f = watch.f.clone();
         let Some(share) = watch.share.as_ref().filter(|_| watch.plays) else {
             return Self::card(f, "embed-missing");
         };
+        let start = asked.t.as_deref().and_then(seconds);
         Self {
             href: share.url.clone(),
             fragment: start.map_or_else(String::new, |at| format!("#t={at}")),
             text: String::new(),
+            autoplay: is_on(asked.autoplay.as_deref()),
+            mute: is_on(asked.mute.as_deref()),
             watch: Some(Box::new(watch)),
             f,
         }
     }
 }
 
-/// Where to begin.
+/// Where and how to begin.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
-    t: Option<String>,
+    pub(crate) t: Option<String>,
+    pub(crate) autoplay: Option<String>,
+    pub(crate) mute: Option<String>,
+}
+
+/// A switch as other sites' players take it: `1` or `true`.
+fn is_on(value: Option<&str>) -> bool {
+    value.is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"))
 }
 
 /// Seconds of `90`, `90s`, `1m30s`, `1h2m3s`, `1:30` or `1:02:03`.
@@ -103,9 +119,8 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let start = asked.t.as_deref().and_then(seconds);
     let (status, page) = match load(&visit, &id).await {
-        Ok(Some(watch)) => (StatusCode::OK, EmbedPage::player(watch, start)),
+        Ok(Some(watch)) => (StatusCode::OK, EmbedPage::player(watch, &asked)),
         Ok(None) => (
             StatusCode::NOT_FOUND,
             EmbedPage::card(visit.frame.clone(), "embed-missing"),

@@ -70,7 +70,7 @@ fn fit(video: &Video, within: (u32, u32)) -> (u32, u32) {
 /// The code that shows a video in another page.
 #[derive(Template)]
 #[template(
-    source = r#"<iframe src="{{ src }}" width="{{ width }}" height="{{ height }}" title="{{ title }}" loading="lazy" allow="fullscreen; picture-in-picture" allowfullscreen></iframe>"#,
+    source = r#"<iframe src="{{ src }}" width="{{ width }}" height="{{ height }}" title="{{ title }}" loading="lazy" allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>"#,
     ext = "html"
 )]
 struct Code<'a> {
@@ -150,10 +150,26 @@ pub(crate) struct Asked {
     maxheight: Option<u32>,
 }
 
-/// The video that an address of this site shows.
+/// Host, port and path of an address; a port that its scheme has anyway is none.
+fn place(url: &str) -> Option<(String, Option<u16>, String)> {
+    let uri: http::Uri = url.parse().ok()?;
+    let usual = match uri.scheme_str()?.to_ascii_lowercase().as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let port = uri.port_u16().filter(|port| *port != usual);
+    let host = uri.host()?.to_ascii_lowercase();
+    Some((host, port, uri.path().to_owned()))
+}
+
+/// The video that an address of this site shows, whichever scheme it names.
 fn video_of(base: &str, url: &str) -> Option<VideoId> {
-    let path = url.strip_prefix(base)?;
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let (own, own_port, _) = place(base)?;
+    let (host, port, path) = place(url)?;
+    if (host, port) != (own, own_port) {
+        return None;
+    }
     let id = path
         .strip_prefix("/v/")
         .or_else(|| path.strip_prefix("/embed/"))?;
@@ -243,10 +259,16 @@ mod tests {
         let own = Some("0000000abcd".to_owned());
         assert_eq!(id("https://v.example/v/0000000abcd?t=3#c"), own);
         assert_eq!(id("https://v.example/embed/0000000abcd/"), own);
+        assert_eq!(id("HTTPS://V.Example:443/v/0000000abcd"), own);
+        assert_eq!(id("http://v.example/v/0000000abcd"), own);
+        assert_eq!(id("http://v.example:80/v/0000000abcd#t=3"), own);
         for other in [
             "",
             "/v/0000000abcd",
-            "http://v.example/v/0000000abcd",
+            "https://v.example:8443/v/0000000abcd",
+            "http://v.example:443/v/0000000abcd",
+            "ftp://v.example/v/0000000abcd",
+            "https://v.example@evil/v/0000000abcd",
             "https://v.example.evil/v/0000000abcd",
             "https://v.example/u/0000000abcd",
             "https://v.example/v/../0000000abcd",

@@ -12,6 +12,10 @@ use virga_core::{
     wire::{Comment, Page, Playback, Video},
 };
 
+mod strings;
+
+use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
+
 use crate::{
     errors::FormErrors,
     fault::Fault,
@@ -26,73 +30,6 @@ use crate::{
     show::{self, Card, When},
     visit::Visit,
 };
-
-const WATCH_STRINGS: [&str; 6] = [
-    "stage-draft",
-    "stage-uploading",
-    "stage-processing",
-    "stage-failed",
-    "stage-deleted",
-    "stage-starting",
-];
-const PLAYER_STRINGS: [&str; 48] = [
-    "player-label",
-    "player-play",
-    "player-pause",
-    "player-replay",
-    "player-seek",
-    "player-at",
-    "player-mute",
-    "player-unmute",
-    "player-muted",
-    "player-volume",
-    "player-volume-now",
-    "player-settings",
-    "player-quality",
-    "player-auto",
-    "player-speed",
-    "player-usual",
-    "player-speed-now",
-    "player-loop",
-    "player-link",
-    "player-copied",
-    "player-theatre",
-    "player-theatre-end",
-    "player-pip",
-    "player-pip-end",
-    "player-full",
-    "player-full-end",
-    "player-went-back",
-    "player-went-ahead",
-    "player-continued",
-    "player-start-over",
-    "player-close",
-    "player-keys",
-    "player-keys-on",
-    "player-key-play",
-    "player-key-ten",
-    "player-key-five",
-    "player-key-volume",
-    "player-key-mute",
-    "player-key-full",
-    "player-key-theatre",
-    "player-key-pip",
-    "player-key-tenths",
-    "player-key-ends",
-    "player-key-frame",
-    "player-key-speed",
-    "player-key-help",
-    "player-key-home",
-    "player-key-search",
-];
-const SHARE_STRINGS: [&str; 2] = ["share-at", "copied"];
-const COMMENT_STRINGS: [&str; 5] = [
-    "fault-ours",
-    "fault-busy",
-    "problem-sign-in",
-    "problem-field-length",
-    "problem-video-deleted",
-];
 
 /// The page.
 #[derive(Template)]
@@ -123,6 +60,8 @@ pub(crate) struct WatchPage {
     pub(crate) fallback: Option<String>,
     pub(crate) poster: Option<String>,
     pub(crate) duration: Option<f64>,
+    /// Width by height of the player's box.
+    pub(crate) ratio: Option<String>,
     /// Seconds to go on from, as the viewer's account remembers them.
     pub(crate) position: Option<f64>,
     pub(crate) stage: Stage,
@@ -165,6 +104,7 @@ pub(crate) struct Stage {
 impl Stage {
     fn new(lang: Lang, video: &Video) -> Self {
         let key = match video.state {
+            VideoState::Draft if video.editable => "stage-draft-own",
             VideoState::Draft => "stage-draft",
             VideoState::Uploading => "stage-uploading",
             VideoState::Processing => "stage-processing",
@@ -218,9 +158,9 @@ impl WatchPage {
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
-            strings: f.strings_with_states(&[&WATCH_STRINGS[..], &PLAYER_STRINGS].concat()),
-            comment_strings: f.strings(&COMMENT_STRINGS),
-            share_strings: f.strings(&SHARE_STRINGS),
+            strings: f.strings_with_states(&[WATCH_STRINGS, PLAYER_STRINGS].concat()),
+            comment_strings: f.strings(COMMENT_STRINGS),
+            share_strings: f.strings(SHARE_STRINGS),
             plays,
             unfinished: state.is_unfinished(),
             deleted: state == VideoState::Deleted,
@@ -232,6 +172,7 @@ impl WatchPage {
             fallback,
             poster,
             duration: video.duration,
+            ratio: ratio(&video),
             position,
             publish: Publish::new(lang, &video, &format!("/v/{}", video.id)),
             stage: Stage::new(lang, &video),
@@ -283,6 +224,18 @@ impl WatchPage {
             .map(|next| format!("/v/{}?comments={}", self.video.id, query_value(&next)));
         self
     }
+}
+
+/// The film's width by height; within limits, so that the controls fit into the box.
+fn ratio(video: &Video) -> Option<String> {
+    let (width, height) = video.width.zip(video.height)?;
+    let known = width > 0 && height > 0;
+    known.then(|| {
+        format!(
+            "{:.4}",
+            (f64::from(width) / f64::from(height)).clamp(0.5, 2.4)
+        )
+    })
 }
 
 /// The description's first words, or the title, for `<meta name=description>`.

@@ -14,7 +14,7 @@ use crate::{
     frame::Frame,
     pages::{
         admin::{Act, ConfirmPage, JobsPage, SitePage, StoragePage, UsersPage},
-        embed::EmbedPage,
+        embed::{Asked, EmbedPage},
         watch::WatchPage,
     },
     show::Card,
@@ -106,8 +106,13 @@ pub(super) fn pages(f: &dyn Fn() -> Frame) -> Vec<Page> {
         add("accounts", Box::new(users(f(), filled)));
         add("failed jobs", Box::new(jobs(f(), filled)));
         add("watch, more beside", Box::new(watch(f(), filled)));
-        let embed = EmbedPage::player(watch(f(), filled), Some(83));
-        assert!(embed.watch.is_some() && embed.fragment == "#t=83");
+        let asked = Asked {
+            t: Some("1:23".into()),
+            autoplay: Some("1".into()),
+            mute: Some("true".into()),
+        };
+        let embed = EmbedPage::player(watch(f(), filled), &asked);
+        assert!(embed.watch.is_some() && embed.fragment == "#t=83" && embed.autoplay && embed.mute);
         add("embed", Box::new(embed));
     }
     for source in [
@@ -129,7 +134,7 @@ pub(super) fn pages(f: &dyn Fn() -> Frame) -> Vec<Page> {
         add("disk", Box::new(storage(f(), free)));
     }
     let failed = WatchPage::sample(f(), VideoState::Failed, true);
-    let embed = EmbedPage::player(failed, None);
+    let embed = EmbedPage::player(failed, &Asked::default());
     assert!(embed.watch.is_none() && !embed.text.contains("alert(1)"));
     add("embed, nothing plays", Box::new(embed));
     add("embed, down", Box::new(EmbedPage::card(f(), "fault-down")));

@@ -162,6 +162,29 @@ async fn the_player_alone_may_stand_in_frames_and_nothing_else_may() {
     assert!(code != 0 && said.contains("web.embed_ancestors"), "{said}");
 }
 
+/// Scripts of other sites may read public media, and nothing else.
+async fn readable_elsewhere(ann: &Person, video: &str, public: bool) {
+    let path = format!("/api/v1/videos/{video}/playback");
+    let answer = ann.get(&path).await.expect(200);
+    let playback = answer.json();
+    let allowed = |answer: &Answer| answer.headers.contains_key("access-control-allow-origin");
+    assert!(!allowed(&answer), "the API");
+    let hls = playback["hls"].as_str().unwrap();
+    let urls = hls.replace("main.m3u8", "urls.json");
+    let main = ann.get(hls).await.text();
+    let list = main.lines().find(|line| line.ends_with("index.m3u8"));
+    let list = list.map(|line| hls.replace("main.m3u8", line));
+    let init = list.as_ref().map(|it| it.replace("index.m3u8", "0.m4s"));
+    let named = ["hls", "poster", "fallback"].map(|key| playback[key].as_str().map(str::to_owned));
+    for path in named.into_iter().chain([list, init]).flatten() {
+        let answer = ann.get(&path).await;
+        assert_eq!(allowed(&answer), public, "{path}");
+    }
+    for path in [urls, format!("/v/{video}"), format!("/embed/{video}")] {
+        assert!(!allowed(&ann.get(&path).await), "{path}");
+    }
+}
+
 /// Whether an answer speaks of the video.
 fn names(answer: &Answer, video: &str) -> bool {
     answer.text().contains(video) || answer.text().contains("wind")
@@ -173,6 +196,7 @@ async fn nothing_private_and_nothing_unlisted_leaves_the_site_where_it_should_no
     let nobody = site.stranger();
     for visibility in ["public", "unlisted", "private"] {
         show_to(&ann, &video, visibility).await;
+        readable_elsewhere(&ann, &video, visibility == "public").await;
         let linked = visibility != "private";
         let listed = visibility == "public";
         // The owner's own cookie opens none of these either.
