@@ -129,5 +129,5 @@ export async function large(megabytes, salt = 0, name = "large.mp4") {
 }
 
 /** Begins as an MP4 does, so that browsers send it, and holds no film. */
-export const broken = (name = "broken.mov") =>
+export const broken = (name = "no film.mov") =>
   keep(join(FOLDER, name), (draft) => writeFile(draft, `\0\0\0\x10ftypisom\0\0\0\0${"not a film ".repeat(2000)}`));

@@ -73,7 +73,7 @@ test("a private film goes to the bucket and comes from it, past the end of every
   const sending = traffic(page, bucket);
   const [id] = await upload(page, await stroll(), await large(12));
   expect(sending.bucket.filter((line) => line.startsWith("POST ")).length, "the small file, in one form").toBe(1);
-  expect(sending.bucket.filter((line) => line.startsWith("PUT ")).length, "the large one, in parts").toBe(2);
+  expect(sending.bucket.filter((line) => line.startsWith("PUT ")).length, "the large one, in the smallest parts that the bucket takes").toBe(3);
   expect(sending.site.filter((line) => line.includes("/up/"))).toEqual([]);
   expect([...sending.refused, ...sending.lost]).toEqual([]);
   await page.goto(`/v/${id}/edit`);

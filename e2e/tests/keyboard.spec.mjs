@@ -46,7 +46,7 @@ test("from sign-up to a comment without a mouse", async ({ page, visitor }) => {
   await tabTo(page, /^Sign up$/);
   await keyboard.press("Enter");
   await page.waitForURL(/\/sign-up/);
-  await tabTo(page, /^Name/);
+  await tabTo(page, /^Username/);
   await keyboard.type(name);
   await tabTo(page, /^Password/);
   await keyboard.type(PASSWORD);

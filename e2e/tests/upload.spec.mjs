@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { instant, large, tiny } from "../clips.mjs";
+import { broken, instant, large, tiny } from "../clips.mjs";
 import { expect, sent, signIn, signUp, test, untilReady } from "../fixtures.mjs";
 
 const MEGABYTES = 60;
@@ -154,4 +154,15 @@ test("an upload is thrown away after a question, and kept by the other answer", 
   await row.getByRole("button", { name: "Discard upload" }).click();
   await expect(row).toHaveCount(0);
   expect(await open(page)).toEqual([]);
+});
+
+test("the card of a file that fails has no full bar and offers nothing to publish", async ({ page }) => {
+  await signUp(page, { next: "/upload" });
+  await page.getByLabel("Choose videos").setInputFiles(await broken());
+  const card = page.locator("article.file");
+  await expect(card.locator('[data-f="badge"]')).toHaveText("Failed");
+  await expect(card.locator("progress")).toBeHidden();
+  await expect(card.getByRole("button", { name: /^Publish/ })).toBeHidden();
+  await expect(card.getByRole("alert")).not.toBeEmpty();
+  await expect(card.locator(".btn-main:visible")).toHaveCount(0);
 });

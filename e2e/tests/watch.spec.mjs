@@ -74,7 +74,7 @@ test("what no browser plays is shown as processing and plays by itself when a ru
 
 test("a file that is no video fails with words that say why", async ({ page }) => {
   await signUp(page);
-  const id = await upload(page, await broken("holiday.mp4"));
+  const id = await upload(page, await broken("holiday.mov"));
   await page.goto(`/v/${id}`);
   await expect(page.getByRole("status").filter({ hasText: "Failed" })).toBeVisible();
   const why = await page.locator('[data-part="stage-text"]').textContent();
