@@ -1,5 +1,8 @@
 //! What people type: names, titles, comments. Cleaned and bounded in one place.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
+
 use crate::Failure;
 
 /// Longest title, in characters.
@@ -15,11 +18,12 @@ pub const PASSWORD_MIN: usize = 8;
 /// Longest password, in bytes: hashing more would only cost us.
 pub const PASSWORD_MAX: usize = 1024;
 
-/// Control characters other than line breaks never carry meaning in what people write here.
+/// Composed (NFC), so that the same words are the same text whichever system wrote them. Control
+/// characters other than line breaks never carry meaning in what people write here.
 fn clean(text: &str, keep_lines: bool) -> String {
     let kept: String = text
         .replace("\r\n", "\n")
-        .chars()
+        .nfc()
         .filter(|c| !c.is_control() || (keep_lines && *c == '\n'))
         .collect();
     kept.trim().to_owned()
@@ -127,5 +131,34 @@ pub fn fold_name(name: &str) -> String {
 /// A client's file name: kept to show to its owner, never used as a path or key.
 pub fn file_name(text: &str) -> String {
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
-    clean(last, false).chars().take(200).collect()
+    cut(&clean(last, false), TITLE_MAX)
+}
+
+/// The beginning of a text: at most so many characters, and no letter, flag or face cut in two.
+pub fn cut(text: &str, most: usize) -> String {
+    let mut left = most;
+    text.graphemes(true)
+        .take_while(|piece| {
+            let length = piece.chars().count();
+            let fits = length <= left;
+            left = left.saturating_sub(length);
+            fits
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_reads_as_one_letter_is_neither_stored_twice_nor_cut() {
+        assert_eq!(title("Cafe\u{301}").unwrap(), "Caf\u{e9}");
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let long = format!("{}{family}.mp4", "x".repeat(198));
+        assert_eq!(file_name(&long), "x".repeat(198));
+        let fits = format!("{}{family}", "x".repeat(195));
+        assert_eq!(file_name(&format!("C:\\films\\{fits}")), fits);
+        assert_eq!(cut("\u{1f1e9}\u{1f1ea}", 1), "", "half a flag is none");
+    }
 }

@@ -118,3 +118,18 @@ async fn a_second_editor_is_told_and_views_are_no_edit() {
     assert_eq!(shown.json()["title"], "First");
     let _ = edit("Third", &shown.headers["etag"]).await.expect(200);
 }
+
+#[tokio::test]
+async fn titles_and_file_names_are_composed_and_cut_between_letters() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.draft("Cafe\u{301}", "private").await;
+    let shown = ann.get(&format!("/api/v1/videos/{video}")).await;
+    assert_eq!(shown.expect(200).json()["title"], "Caf\u{e9}");
+    let rain = "\u{1f327}\u{fe0f}";
+    let ask = json!({"video_id": video, "size": 9, "content_type": "",
+        "file_name": format!("{}{rain}.mp4", "x".repeat(199)),
+        "fingerprint": format!("{}{rain}", "x".repeat(126))});
+    let upload = ann.post("/api/v1/uploads", ask).await.expect(201).json();
+    assert_eq!(upload["file_name"], "x".repeat(199));
+}
