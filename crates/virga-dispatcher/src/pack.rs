@@ -131,12 +131,13 @@ impl Packed {
     }
 }
 
-/// Whether the store has room for so many bytes and the reserve; if not, the job waits.
+/// Whether the store has room for so many bytes and half of `storage.keep_free`; if not, the job waits.
 async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
     let Some(room) = work.app().store.free_space().await? else {
         return Ok(());
     };
-    let reserve = work.config().limits.scratch_reserve;
+    // Uploads leave twice as much; what people write may use a quarter of this.
+    let reserve = work.app().policy.get().keep_free / 2;
     if room.available >= need.saturating_add(reserve) {
         return Ok(());
     }

@@ -61,6 +61,5 @@ problem-upload-bad-signature = This page was open too long. Choose the file and 
 problem-upload-part-broken = The line broke before the file was through. Send it again.
 problem-upload-api-away = The site was restarting. Send the file again in a moment.
 problem-upload-too-many = Too many uploads are open. Finish or give up one first.
-problem-database-full = The site’s disk is full. Its administrators have to make room.
 problem-storage-full = The site has no room left. Its administrators have to make some.
 problem-storage-unavailable = The site cannot reach its storage now. Try again in a moment.

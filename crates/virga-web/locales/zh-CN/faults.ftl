@@ -61,6 +61,5 @@ problem-upload-bad-signature = 页面停留时间太长，请重新选择文件�
 problem-upload-part-broken = 文件传完之前连接中断了，请重新上传。
 problem-upload-api-away = 本站正在重启，请稍后重新上传。
 problem-upload-too-many = 进行中的上传太多，请先完成或放弃其中一个。
-problem-database-full = 网站的磁盘已满，需要管理员清理空间。
 problem-storage-full = 本站空间已满，需要管理员腾出空间。
 problem-storage-unavailable = 本站暂时无法访问存储，请稍后再试。

@@ -174,7 +174,7 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
         .expect(200)
         .json();
     let line = &list["items"][0];
-    assert_eq!((&line["name"], &line["videos"]), (&json!("ann"), &json!(1)));
+    assert_eq!((&line["name"], &line["videos"]), (&json!("ann"), &json!(3)));
     assert!(line["blocked_at"].is_string() && line["used_bytes"].as_u64().unwrap() > 1000);
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     let (_, told) = site.run(&["user", "list"]);

@@ -68,7 +68,7 @@ async fn a_site_behind_haproxy_goes_on_without_its_bucket() {
     let balancer = fronts.balance("haproxy", &mut site, &[]);
     let stranger = Person::new(&balancer.url);
     stranger.wait_until_answered("/").await;
-    let ann = stranger.register("ann").await;
+    let ann = site.register_by(&stranger, "ann").await;
     let video = ann
         .upload("Bucket", "unlisted", &Clip::default().bytes())
         .await;

@@ -9,7 +9,9 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
     ("POST /api/v1/setup", "makes the administrator"),
     ("POST /api/v1/users", "makes an account"),
     ("POST /api/v1/sessions", "signs in"),
+    ("GET /api/v1/sessions", "the account itself"),
     ("DELETE /api/v1/sessions", "signs out everywhere"),
+    ("DELETE /api/v1/sessions/{id}", "the account's own session"),
     ("DELETE /api/v1/sessions/current", "signs out"),
     ("GET /api/v1/users/me", "the account itself"),
     ("PATCH /api/v1/users/me", "the account itself"),
@@ -60,6 +62,7 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
     ("POST /admin/users/{name}/{act}", "accounts only"),
     ("GET /assets/{file}", "built in"),
     ("GET /favicon.ico", "built in"),
+    ("GET /manifest.webmanifest", "the same for every visitor"),
 ];
 
 /// Every route that leads to a video: a line with the route, what is appended to it and what is sent;
