@@ -47,6 +47,12 @@ async fn a_job_lost_in_the_middle_changes_nothing() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
+    // The poster may have been done just before, and be on its way into the presentation.
+    site.until(async || {
+        let row = site.row(video).await;
+        row.published_version == row.presentation_version
+    })
+    .await;
     let before = site.row(video).await;
     // The next heartbeat is refused; ffmpeg is killed and its folder goes.
     site.until(async || scratch_is_empty(&site)).await;
