@@ -25,7 +25,7 @@ const object = (url: string) => new URL(url).pathname.split("/").slice(-2).join(
 export class Addresses {
   readonly #from: string;
   /** Milliseconds after which an address from a playlist is swapped. */
-  readonly #holds: number;
+  readonly #swapAfter: number;
   readonly #deps: Deps;
   /** The track of each address that a playlist named. */
   readonly #tracks = new Map<string, string>();
@@ -35,7 +35,8 @@ export class Addresses {
   /** `holds`: seconds for which what a playlist names holds at least. */
   constructor(from: string, holds: number, deps: Deps) {
     this.#from = from;
-    this.#holds = holds * 1000 - Math.min(SPARE_MOST, holds * 1000 * SPARE_SHARE);
+    const life = holds * 1000;
+    this.#swapAfter = life - Math.min(SPARE_MOST, life * SPARE_SHARE);
     this.#deps = deps;
   }
 
@@ -44,7 +45,7 @@ export class Addresses {
     const track = /\/([^/]+)\/index\.m3u8(?:$|\?)/.exec(playlist)?.[1];
     if (!track || !url || !/^https?:/.test(url)) return;
     this.#tracks.set(url, track);
-    this.#now.set(track, { url, until: this.#deps.now() + this.#holds });
+    this.#now.set(track, { url, until: this.#deps.now() + this.#swapAfter });
   }
 
   /** The address to ask in place of one that a playlist named; itself at once where it holds. */
