@@ -465,6 +465,7 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
     await route.fulfill({ response: answer, body: (await answer.text()).replace(/<style[^]*?<\/style>/, "") });
   });
   await phone.goto(`/v/${id}`);
+  await ready(phone);
   await expect.poll(async () => (await shape(phone)).ratio).toBeCloseTo(9 / 16, 1);
   const frame = await host(phone).boundingBox();
   await phone.touchscreen.tap(frame.x + frame.width / 2, frame.y + frame.height / 2);

@@ -1,7 +1,11 @@
 //! The listener: HTTP/1.1 only, one valid `Host`, fair shares of its places.
 
-use futures_util::future::join_all;
-use reqwest::Method;
+use futures_util::{
+    StreamExt,
+    future::{join_all, ready},
+    stream,
+};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
@@ -219,16 +223,54 @@ async fn listener_a_school_and_a_flood_leave_places_for_others() {
 }
 
 #[tokio::test]
+async fn listener_a_school_opens_a_film_and_a_scraper_is_slowed() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__READS_PER_SECOND", "100")
+        .set("VIRGA_LIMITS__WRITES_PER_SECOND", "20")
+        .start();
+    let ann = site.register("ann").await;
+    let video = ann.playable("Lesson", "public").await;
+    let hls = ann.playback(&video).await["hls"].clone();
+    let hls = hls.as_str().unwrap().to_owned();
+    let viewers = person(&site, 7);
+    let (page, views) = (
+        format!("/v/{video}"),
+        format!("/api/v1/videos/{video}/views"),
+    );
+    let one = || async {
+        let _ = viewers.get(&page).await.expect(200);
+        let _ = viewers.get(&hls).await.expect(200);
+        let watched = json!({ "watched": 30 });
+        let _ = viewers.post(&views, watched).await.expect(204);
+    };
+    let all = stream::iter(0..500).map(|_| one()).buffer_unordered(100);
+    all.collect::<Vec<()>>().await;
+
+    let scraper = person(&site, 66);
+    let pages = stream::iter(0..1000).map(|_| scraper.get("/api/v1/videos?q=a"));
+    let refused = pages
+        .buffer_unordered(50)
+        .filter(|answer| ready(answer.status == StatusCode::TOO_MANY_REQUESTS))
+        .count()
+        .await;
+    assert!(refused > 0, "a thousand searches at once");
+}
+
+#[tokio::test]
 async fn listener_full_places_still_answer_liveness() {
     let site = Site::of(VIRGA)
         .set("VIRGA_HTTP__MAX_CONNECTIONS", "8")
         .start();
-    // More addresses than places, each with one connection: none of them gives one up.
+    let ask = |path| format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    // More addresses than places, each with one connection: none of them gives one up. A connection
+    // from before, such as the one that asked whether the site is ready, may still free its place.
     let mut held = Vec::new();
-    for from in 20..36 {
+    for from in 20.. {
         held.push(silent(&site, from, 1).await);
+        if held.len() >= 8 && exchange(&site, ask("/").as_bytes()).await.contains(" 503 ") {
+            break;
+        }
     }
-    let ask = |path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
     for (path, status) in [("/livez", 200), ("/readyz", 200), ("/", 503)] {
         let said = exchange(&site, ask(path).as_bytes()).await;
         assert!(
