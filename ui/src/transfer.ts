@@ -39,7 +39,8 @@ export interface FileLike {
 }
 
 export interface Server {
-  createVideo(draft: Draft): Promise<{ id: string }>;
+  /** Asked again with the same key, it makes no second video. */
+  createVideo(draft: Draft, key: string): Promise<{ id: string }>;
   createUpload(upload: object): Promise<Upload>;
   parts(id: string): Promise<HeldPart[]>;
   /** `proxied`: addresses of the site itself, where the bucket's cannot be reached. */
@@ -61,6 +62,8 @@ export interface Deps {
   online(signal: AbortSignal): Promise<void>;
   isOnline(): boolean;
   random(): number;
+  /** A key that nobody else has, in hexadecimal digits. */
+  newKey(): string;
   now(): number;
 }
 
@@ -287,7 +290,8 @@ export class Transfer {
     if (this.videoId) return this.videoId;
     // Not ended by a pause: a video that was made must be known.
     const { signal } = new AbortController();
-    this.#making ??= this.#patiently(signal, () => this.#deps.server.createVideo(this.#start.draft));
+    const key = this.#deps.newKey();
+    this.#making ??= this.#patiently(signal, () => this.#deps.server.createVideo(this.#start.draft, key));
     try {
       const { id } = await this.#making;
       if (!this.videoId) {

@@ -29,16 +29,19 @@ function put(target: SignedPart, body: Blob, progress: (sent: number) => void, s
   });
 }
 
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 async function digest(blob: Blob): Promise<string | null> {
   // Absent on plain http: then size and name must do.
   if (!globalThis.crypto?.subtle) return null;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer())));
 }
 
 export const deps: Deps = {
   server: {
-    createVideo: (video) => call("POST", "/videos", video),
+    createVideo: (video, key) => call("POST", "/videos", video, undefined, { "idempotency-key": key }),
     createUpload: (upload) => call("POST", "/uploads", upload),
     parts: (id) => call("GET", `/uploads/${id}/parts`),
     sign: (id, numbers, proxied) => call("POST", `/uploads/${id}/parts/sign`, { numbers, proxied }),
@@ -68,5 +71,7 @@ export const deps: Deps = {
     }),
   isOnline: () => navigator.onLine,
   random: Math.random,
+  // Not randomUUID, which browsers keep from pages on plain http.
+  newKey: () => hex(crypto.getRandomValues(new Uint8Array(16))),
   now: Date.now,
 };

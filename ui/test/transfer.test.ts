@@ -41,12 +41,18 @@ class World {
   time = 0;
   put: (part: SignedPart, body: Blob) => number | Promise<number> = () => 204;
   complete: () => void = () => {};
+  createVideo: () => void = () => {};
+  videoKeys: string[] = [];
   wake: () => void = () => {};
 
   deps(): Deps {
     return {
       server: {
-        createVideo: async () => ({ id: "video" }),
+        createVideo: async (_, key) => {
+          this.videoKeys.push(key);
+          this.createVideo();
+          return { id: "video" };
+        },
         createUpload: async (asked) => {
           this.upload ??= { id: "upload", part_size: PART, ...(asked as Omit<Upload, "id" | "part_size">) };
           return this.upload;
@@ -93,6 +99,7 @@ class World {
       online: () => new Promise((resolve) => (this.wake = resolve)),
       isOnline: () => this.network,
       random: () => 0.5,
+      newKey: () => `key ${this.time}`,
       now: () => (this.time += 1),
     };
   }
@@ -166,6 +173,18 @@ test("a site that does not answer is said with the time of the next try", async 
   assert.equal(transfer.phase, "done");
   assert.ok(waits.length >= 2 && waits.every((wait) => wait <= 2500), String(waits));
   assert.equal(transfer.wait, 0);
+});
+
+test("a video whose answer was lost is asked for again with the same key", async () => {
+  const world = new World();
+  world.createVideo = () => {
+    if (world.videoKeys.length < 3) throw new ApiError(0, "network", "no answer");
+  };
+  const transfer = world.transfer(new TestFile(10));
+  await transfer.run();
+  assert.equal(transfer.phase, "done");
+  assert.equal(world.videoKeys.length, 3);
+  assert.equal(new Set(world.videoKeys).size, 1);
 });
 
 test("three parts at once over all files together", async () => {

@@ -12,6 +12,7 @@ use virga_app::hash_token;
 use virga_core::{
     Failure, Kind, Timestamp,
     keys::{VOUCHER_HEADER, Voucher},
+    paths,
     permission::{Role, Viewer, sign_in},
 };
 use virga_db::accounts::{self, UserRow};
@@ -173,11 +174,39 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
             });
         }
     }
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     let limits = state.limits();
-    let limit = if safe { &limits.reads } else { &limits.writes };
+    let limit = if caller.viewer.user_id().is_none() && opens_a_video(request) {
+        &limits.openings
+    } else if is_safe(request) {
+        &limits.reads
+    } else {
+        &limits.writes
+    };
     limit.take(&caller.bucket()).await?;
     Ok(caller)
+}
+
+fn is_safe(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// What a browser asks for when its viewer opens a video, and the first pages of the lists beside it:
+/// many behind one address may do so at once. Searches and further pages, by which a program would
+/// find all videos, are not among it.
+fn opens_a_video(request: &Request) -> bool {
+    let path = request.uri().path();
+    let path = path.strip_prefix(paths::API).unwrap_or(path);
+    if path.starts_with("/videos/") && path.ends_with("/views") {
+        return true;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
+    let one_of_many = ["/videos/", "/users/"]
+        .iter()
+        .any(|it| path.starts_with(it));
+    is_safe(request)
+        && (one_of_many || matches!(path, "/videos" | "/site" | "/events"))
+        && !names.any(|name| matches!(name, "cursor" | "q"))
 }
 
 fn request_id(voucher: Option<&Voucher>, request: &Request) -> String {

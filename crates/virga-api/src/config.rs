@@ -36,6 +36,9 @@ impl Default for AccountsConfig {
 pub struct LimitsConfig {
     /// Requests a second that change nothing.
     pub reads_per_second: u32,
+    /// Of visitors without an account: requests a second that belong to opening a video, such as its
+    /// playback and its comments. Many people behind one address open one at the same time.
+    pub openings_per_second: u32,
     /// Requests a second that change something.
     pub writes_per_second: u32,
     /// Seconds of unused requests that can be saved up.
@@ -65,6 +68,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             reads_per_second: 100,
+            openings_per_second: 2000,
             writes_per_second: 20,
             burst_seconds: 3,
             failed_sign_ins_per_name: 15,

@@ -13,7 +13,7 @@ use virga_app::App;
 use virga_core::{
     Result,
     keys::hex,
-    wire::{Change, Changes},
+    wire::{Change, Changes, UploadChange},
 };
 use virga_db::changes::{self, ChangeRow, Line};
 
@@ -23,11 +23,18 @@ const POLL: Duration = Duration::from_millis(250);
 const BATCH: u64 = 500;
 const KEPT: usize = 10_000;
 
+/// What readers of the feed get.
+#[derive(Clone, Debug)]
+enum Entry {
+    Video(Change),
+    Upload(UploadChange),
+}
+
 #[derive(Debug, Default)]
 struct Ring {
     /// Position of the first line kept.
     base: u64,
-    lines: VecDeque<Change>,
+    lines: VecDeque<Entry>,
 }
 
 impl Ring {
@@ -89,22 +96,23 @@ impl Feed {
     /// Takes in what was read up to a place of the table.
     fn take(&self, rows: Vec<ChangeRow>, seen: i64, asked: Instant) {
         let whole = (rows.len() as u64) < BATCH;
-        let (mut videos, mut ends) = (Vec::new(), Vec::new());
+        let (mut entries, mut ends) = (Vec::new(), Vec::new());
         for row in rows {
             match row.line {
-                Line::Video(change) => videos.push(change),
+                Line::Video(change) => entries.push(Entry::Video(change)),
+                Line::Upload(change) => entries.push(Entry::Upload(change)),
                 Line::Ended(end) => ends.push((row.seq, end)),
                 Line::Unknown => {}
             }
         }
         self.ends
             .note(ends.into_iter(), seen, whole.then_some(asked));
-        if !videos.is_empty() {
-            self.push(videos.into_iter());
+        if !entries.is_empty() {
+            self.push(entries.into_iter());
         }
     }
 
-    fn push(&self, lines: impl Iterator<Item = Change>) {
+    fn push(&self, lines: impl Iterator<Item = Entry>) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.lines.extend(lines);
         while ring.lines.len() > KEPT {
@@ -119,8 +127,18 @@ impl Feed {
         *self.grown.borrow()
     }
 
-    /// Lines from a position on, and the new end; `None`: that position is no longer kept.
+    /// Videos that changed from a position on, and the new end; `None`: that position is no longer
+    /// kept.
     pub(crate) fn from(&self, position: u64) -> Option<(Vec<Change>, u64)> {
+        let (entries, end) = self.entries_from(position)?;
+        let videos = entries.into_iter().filter_map(|entry| match entry {
+            Entry::Video(change) => Some(change),
+            Entry::Upload(_) => None,
+        });
+        Some((videos.collect(), end))
+    }
+
+    fn entries_from(&self, position: u64) -> Option<(Vec<Entry>, u64)> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if position < ring.base || position > ring.end() {
             return None;
@@ -145,14 +163,22 @@ impl Feed {
             return self.resync();
         };
         let _ = tokio::time::timeout(patience, self.grown_past(position)).await;
-        match self.from(position) {
-            Some((changes, end)) => Changes {
-                cursor: self.cursor(end),
-                resync: false,
-                changes,
-            },
-            None => self.resync(),
+        let Some((entries, end)) = self.entries_from(position) else {
+            return self.resync();
+        };
+        let mut answer = Changes {
+            cursor: self.cursor(end),
+            resync: false,
+            changes: Vec::new(),
+            uploads: Vec::new(),
+        };
+        for entry in entries {
+            match entry {
+                Entry::Video(change) => answer.changes.push(change),
+                Entry::Upload(change) => answer.uploads.push(change),
+            }
         }
+        answer
     }
 
     fn resync(&self) -> Changes {
@@ -160,6 +186,7 @@ impl Feed {
             cursor: self.cursor(self.end()),
             resync: true,
             changes: Vec::new(),
+            uploads: Vec::new(),
         }
     }
 

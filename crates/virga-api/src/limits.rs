@@ -21,6 +21,7 @@ pub(crate) struct Limits {
     /// What they were made of.
     of: LimitsConfig,
     pub(crate) reads: Shared<Limit<String>>,
+    pub(crate) openings: Shared<Limit<String>>,
     pub(crate) writes: Shared<Limit<String>>,
     pub(crate) sign_ups: Shared<Limit<IpAddr>>,
     /// Comments written, by account.
@@ -47,6 +48,10 @@ impl Limits {
         Self {
             of: config.clone(),
             reads: shared(cache, Limit::per_second("rate.reads", reads, burst)),
+            openings: shared(
+                cache,
+                Limit::per_second("rate.openings", config.openings_per_second, burst),
+            ),
             writes: shared(cache, Limit::per_second("rate.writes", writes, burst)),
             sign_ups: shared(cache, Limit::per_window("rate.sign-ups", sign_ups, HOUR)),
             comments: shared(
@@ -82,6 +87,7 @@ impl Limits {
     /// Forgets keys that have been quiet; call now and then.
     pub(crate) fn shrink(&self) {
         self.reads.local.shrink();
+        self.openings.local.shrink();
         self.writes.local.shrink();
         self.sign_ups.local.shrink();
         self.comments.local.shrink();

@@ -32,7 +32,7 @@ impl App {
             let tx = self.db.begin().await?;
             check(&tx, by, account).await?;
             let since = blocked.then(|| self.clock.now());
-            accounts::set_blocked(&tx, account, since).await?;
+            accounts::set_blocked(&tx, account, since, self.clock.now()).await?;
             accounts::end_sessions(&tx, account, self.clock.now()).await?;
             Ok::<_, Failure>(tx.commit().await.map_err(DbError::from)?)
         })

@@ -6,12 +6,17 @@ use virga_db::{DbError, accounts, retried, videos, videos::NewVideoRow};
 use crate::App;
 
 impl App {
-    /// Adds a video without a file, unless its owner has `most` of them.
+    /// Adds a video without a file, unless its owner has `most` of them. A video of this id and owner
+    /// that exists stays as it is: the request came twice.
     pub async fn create_video(&self, new: &NewVideoRow, most: u64) -> Result<()> {
         retried(|| async {
             let tx = self.db.begin().await?;
             // Of two at once, the second counts the first.
             accounts::lock(&tx, &[new.owner]).await?;
+            let existing = videos::find(&tx, new.id).await?;
+            if existing.is_some_and(|row| row.owner == new.owner) {
+                return Ok(());
+            }
             let drafts = videos::count_drafts(&tx, new.owner).await?;
             if drafts >= most {
                 return Err(too_many(drafts));

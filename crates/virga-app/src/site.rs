@@ -173,7 +173,11 @@ impl App {
 pub(crate) fn name_taken(error: DbError) -> Failure {
     match error {
         DbError::Duplicate(_) => {
-            let mut failure = Failure::new(Kind::Conflict, "name.taken", "This name is taken.");
+            let mut failure = Failure::new(
+                Kind::Conflict,
+                "name.taken",
+                "This name is taken, or looks like one that is.",
+            );
             failure.field = Some("name");
             failure
         }

@@ -53,6 +53,33 @@ impl App {
         Ok(())
     }
 
+    /// Deletes drafts that got no upload: their client does not know that they exist, because it
+    /// never read the answer. Their owner sees them among the deleted ones and can restore them.
+    pub async fn sweep_drafts(&self) -> Result<()> {
+        let before = self.clock.now().minus(UPLOAD_LIFE);
+        for row in videos::abandoned(self.db.read(), before, BATCH).await? {
+            self.delete_video(&row, false).await?;
+            tracing::info!(video.id = %row.id, "deleted a draft that never got an upload");
+        }
+        Ok(())
+    }
+
+    /// Fills in what names look like for accounts that an earlier release wrote. Names that collided
+    /// before stay without; `doctor` lists them.
+    pub async fn sweep_names(&self) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let rows = accounts::without_skeleton(self.db.read(), &after, BATCH).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.id.to_string();
+            for row in &rows {
+                accounts::claim_skeleton(self.db.write(), row).await?;
+            }
+        }
+    }
+
     /// All bytes may be there and nobody left to say so: the browser closed on the last one.
     async fn finish_unreported(&self, row: &UploadRow) -> Result<()> {
         let held = match self.sessions.list_parts(row.id).await {

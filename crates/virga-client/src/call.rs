@@ -3,7 +3,7 @@
 use std::{fmt, pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt;
@@ -97,18 +97,18 @@ impl ApiCaller {
         read(&path, &bytes)
     }
 
-    /// The same, only if what it changes still has this entity tag.
-    pub(crate) async fn exchange_if<B: Serialize + Sync, T: DeserializeOwned>(
+    /// The same with one more header.
+    pub(crate) async fn exchange_with<B: Serialize + Sync, T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: &B,
-        tag: &str,
+        (name, value): (HeaderName, &str),
     ) -> Result<T> {
         let path = format!("{}{path}", paths::API);
         let mut request = self.request(method, &path, Some(write(&path, body)?))?;
-        let tag = HeaderValue::from_str(tag).map_err(|error| unreadable(&path, error))?;
-        request.headers_mut().insert(header::IF_MATCH, tag);
+        let value = HeaderValue::from_str(value).map_err(|error| unreadable(&path, error))?;
+        request.headers_mut().insert(name, value);
         read(&path, &self.call(request, &path, LIMIT).await?)
     }
 

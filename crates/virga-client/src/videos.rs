@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use http::Method;
+use http::{HeaderName, Method, header};
 use virga_core::{
     VideoId,
     wire::{NewVideo, Page, Playback, Sort, Video, VideoPatch, ViewReport},
@@ -75,6 +75,13 @@ impl ApiCaller {
         self.exchange(Method::POST, "/videos", video).await
     }
 
+    /// The same under a key, for callers that try again: a second call makes no second draft.
+    pub async fn create_video_once(&self, video: &NewVideo, key: &str) -> Result<Video> {
+        let key = (HeaderName::from_static("idempotency-key"), key);
+        self.exchange_with(Method::POST, "/videos", video, key)
+            .await
+    }
+
     /// `PATCH /videos/{id}`.
     pub async fn edit_video(&self, id: VideoId, patch: &VideoPatch) -> Result<Video> {
         self.exchange(Method::PATCH, &format!("/videos/{id}"), patch)
@@ -85,7 +92,8 @@ impl ApiCaller {
     /// ([`Video::edit_tag`]): then 412.
     pub async fn edit_video_if(&self, id: VideoId, patch: &VideoPatch, tag: &str) -> Result<Video> {
         let path = format!("/videos/{id}");
-        self.exchange_if(Method::PATCH, &path, patch, tag).await
+        self.exchange_with(Method::PATCH, &path, patch, (header::IF_MATCH, tag))
+            .await
     }
 
     /// `DELETE /videos/{id}`: can be restored for a while.

@@ -42,7 +42,12 @@ macro_rules! ids {
         impl $name {
             /// A fresh one.
             pub fn random(entropy: &dyn Entropy) -> Self {
-                Self(encode(u64::from_le_bytes(entropy.bytes())))
+                Self::from_bytes(entropy.bytes())
+            }
+
+            /// The one that these bytes stand for.
+            pub fn from_bytes(bytes: [u8; 8]) -> Self {
+                Self(encode(u64::from_le_bytes(bytes)))
             }
 
             /// The eleven characters.

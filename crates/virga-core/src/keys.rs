@@ -109,6 +109,13 @@ impl KeyRing {
         self.sign(purpose, fields).1
     }
 
+    /// Eight bytes that only this site can tell from random ones, and that the same fields always
+    /// give again, as long as the ring's first key stays.
+    pub fn repeatable_bytes(&self, purpose: &str, fields: &[&str]) -> [u8; 8] {
+        let mac = self.keys[0].mac(purpose, fields);
+        std::array::from_fn(|at| mac[at])
+    }
+
     fn sign(&self, purpose: &str, fields: &[&str]) -> (String, String) {
         let key = &self.keys[0];
         (

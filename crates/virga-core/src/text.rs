@@ -1,4 +1,4 @@
-//! What people type: names, titles, comments. Cleaned and bounded in one place.
+//! What people type: titles, comments, passwords. Cleaned and bounded in one place.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
@@ -11,8 +11,6 @@ pub const TITLE_MAX: usize = 200;
 pub const DESCRIPTION_MAX: usize = 10_000;
 /// Longest comment, in characters.
 pub const COMMENT_MAX: usize = 4_000;
-/// Longest account name, in characters.
-pub const NAME_MAX: usize = 32;
 /// Shortest password, in characters.
 pub const PASSWORD_MIN: usize = 8;
 /// Longest password, in bytes: hashing more would only cost us.
@@ -84,26 +82,6 @@ pub fn comment(text: &str) -> Result<String, Failure> {
     bounded("text", clean(text, true), 1..=COMMENT_MAX)
 }
 
-/// An account name: 2 to 32 letters, digits, `_`, `-` or `.` of any script; it stands in URLs.
-pub fn account_name(text: &str) -> Result<String, Failure> {
-    let length = text.chars().count();
-    let fine = (2..=NAME_MAX).contains(&length)
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-        && text.chars().any(char::is_alphanumeric)
-        && fold_name(text) != "me";
-    if fine {
-        Ok(text.to_owned())
-    } else {
-        Err(Failure::field(
-            "name",
-            "name.invalid",
-            "A name has 2 to 32 letters or digits; - _ and . may stand between them.",
-        ))
-    }
-}
-
 /// A new password: 8 characters to 1,024 bytes.
 pub fn new_password(text: &str) -> Result<&str, Failure> {
     if text.len() > PASSWORD_MAX {
@@ -121,11 +99,6 @@ pub fn new_password(text: &str) -> Result<&str, Failure> {
     } else {
         Ok(text)
     }
-}
-
-/// How names compare: two that differ only by case are the same account.
-pub fn fold_name(name: &str) -> String {
-    name.to_lowercase()
 }
 
 /// A client's file name: kept to show to its owner, never used as a path or key.

@@ -5,13 +5,19 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use std::collections::HashMap;
-use virga_core::{Timestamp, UserId, permission::Role, text::fold_name, video::Visibility};
+use virga_core::{
+    Timestamp, UserId,
+    name::{fold_name, skeleton_of},
+    permission::Role,
+    video::Visibility,
+};
 
 use crate::{
-    Result, Tx,
+    DbError, Result, Tx,
     changes::{self, Ended},
     entity::{session, user},
     rows::{id, word},
+    uploads,
 };
 
 /// An account.
@@ -52,12 +58,13 @@ impl TryFrom<user::Model> for UserRow {
     }
 }
 
-/// Adds an account; `Duplicate` where the name is taken, whatever its case.
+/// Adds an account; `Duplicate` where the name is taken, whatever its case, or looks like another.
 pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
     let model = user::ActiveModel {
         id: Set(row.id.to_string()),
         name: Set(row.name.clone()),
         name_folded: Set(fold_name(&row.name)),
+        name_skeleton: Set(Some(skeleton_of(&row.name))),
         password_hash: Set(row.password_hash.clone()),
         role: Set(row.role.as_str().to_owned()),
         created_at: Set(row.created_at.0),
@@ -72,8 +79,55 @@ pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
 
 /// By name, whatever its case.
 pub async fn by_name(c: &impl ConnectionTrait, name: &str) -> Result<Option<UserRow>> {
+    // Names of earlier releases are stored as they were typed: theirs comes first.
+    let typed = name.to_lowercase();
     let found = user::Entity::find()
-        .filter(user::Column::NameFolded.eq(fold_name(name)))
+        .filter(user::Column::NameFolded.is_in([fold_name(name), typed.clone()]))
+        .all(c)
+        .await?;
+    let found = found.into_iter().max_by_key(|row| row.name_folded == typed);
+    found.map(TryInto::try_into).transpose()
+}
+
+/// Accounts after an id whose name has no skeleton of its own: earlier releases wrote them, or they
+/// look like another account that was first.
+pub async fn without_skeleton(
+    c: &impl ConnectionTrait,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<UserRow>> {
+    let rows = user::Entity::find()
+        .filter(user::Column::NameSkeleton.is_null())
+        .filter(user::Column::Id.gt(after))
+        .order_by_asc(user::Column::Id)
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Gives a name its skeleton; `false` where another account has it.
+pub async fn claim_skeleton(c: &impl ConnectionTrait, row: &UserRow) -> Result<bool> {
+    let claimed = user::Entity::update_many()
+        .col_expr(
+            user::Column::NameSkeleton,
+            Expr::value(skeleton_of(&row.name)),
+        )
+        .filter(user::Column::Id.eq(row.id.to_string()))
+        .exec(c)
+        .await
+        .map_err(DbError::from);
+    match claimed {
+        Ok(_) => Ok(true),
+        Err(DbError::Duplicate(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// The account whose name looks like this one, whichever was first.
+pub async fn by_skeleton(c: &impl ConnectionTrait, name: &str) -> Result<Option<UserRow>> {
+    let found = user::Entity::find()
+        .filter(user::Column::NameSkeleton.eq(skeleton_of(name)))
         .one(c)
         .await?;
     found.map(TryInto::try_into).transpose()
@@ -190,17 +244,22 @@ pub async fn set_upload_defaults(
     Ok(())
 }
 
-/// Blocks an account from `since`, or lets it in again.
+/// Blocks an account from `since`, or lets it in again. Addresses that it got for parts of its
+/// uploads are refused from now on, or hold again.
 pub async fn set_blocked(
-    c: &impl ConnectionTrait,
+    tx: &Tx,
     id: UserId,
     since: Option<Timestamp>,
+    now: Timestamp,
 ) -> Result<()> {
     user::Entity::update_many()
         .col_expr(user::Column::BlockedAt, Expr::value(since.map(|at| at.0)))
         .filter(user::Column::Id.eq(id.to_string()))
-        .exec(c)
+        .exec(tx)
         .await?;
+    for upload in uploads::open_of_user(tx, id).await? {
+        changes::append_upload(tx, upload.id, since.is_none(), now).await?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr, Query},
 };
 use std::collections::HashMap;
-use virga_core::{UserId, job::JobKind, text::fold_name};
+use virga_core::{UserId, job::JobKind, name::fold_name};
 
 use crate::{
     JobRow, Result,

@@ -1,4 +1,4 @@
-//! The feed of what changed: videos, and sessions that ended. Appended in the transaction that
+//! The feed of what changed: videos, uploads, and sessions that ended. Appended in the transaction that
 //! changes; rows live for a day.
 
 use sea_orm::{
@@ -6,8 +6,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use virga_core::{
-    Timestamp, UserId, VideoId,
-    wire::{Change, Effect},
+    Timestamp, UploadId, UserId, VideoId,
+    wire::{Change, Effect, UploadChange},
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct ChangeRow {
 pub enum Line {
     /// A video changed.
     Video(Change),
+    /// Parts of an upload are refused from now on, or taken again.
+    Upload(UploadChange),
     /// Sessions ended: what was read of them before is void.
     Ended(Ended),
     /// A word of a later release.
@@ -65,6 +67,8 @@ pub enum Ended {
 /// How the feed says that sessions ended; the subject stands where a video's id does.
 const SESSION_ENDED: &str = "session-ended";
 const ACCOUNT_ENDED: &str = "account-ended";
+const UPLOAD_CLOSED: &str = "upload-closed";
+const UPLOAD_OPEN: &str = "upload-open";
 
 /// The setting whose row the writers of the feed lock.
 pub(crate) const TURN: &str = "changes.turn";
@@ -90,6 +94,12 @@ pub(crate) async fn append_ended(tx: &Tx, ended: &Ended, now: Timestamp) -> Resu
     }
 }
 
+/// Appends that parts of an upload are refused from now on, or taken again.
+pub async fn append_upload(tx: &Tx, upload: UploadId, open: bool, now: Timestamp) -> Result<()> {
+    let word = if open { UPLOAD_OPEN } else { UPLOAD_CLOSED };
+    write(tx, upload.as_str(), 0, word, now).await
+}
+
 async fn write(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) -> Result<()> {
     let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
     turn.one(tx).await?;
@@ -111,6 +121,10 @@ fn line(row: &change::Model) -> Result<Line> {
     Ok(match row.effect.as_str() {
         SESSION_ENDED => Line::Ended(Ended::Session(subject.clone())),
         ACCOUNT_ENDED => Line::Ended(Ended::Account(id("changes", "video_id", subject)?)),
+        word @ (UPLOAD_CLOSED | UPLOAD_OPEN) => Line::Upload(UploadChange {
+            upload: id("changes", "video_id", subject)?,
+            open: word == UPLOAD_OPEN,
+        }),
         word => match parse_effect(word) {
             Some(effect) => Line::Video(Change {
                 video: id("changes", "video_id", subject)?,

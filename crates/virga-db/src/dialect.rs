@@ -196,13 +196,33 @@ pub(crate) fn add_index(
     table: &str,
     columns: &str,
 ) -> Vec<String> {
+    index(backend, "INDEX", name, table, columns)
+}
+
+/// The same, of values of which each is there once at most; NULL does not count.
+pub(crate) fn add_unique(
+    backend: DatabaseBackend,
+    name: &str,
+    table: &str,
+    columns: &str,
+) -> Vec<String> {
+    index(backend, "UNIQUE INDEX", name, table, columns)
+}
+
+fn index(
+    backend: DatabaseBackend,
+    kind: &str,
+    name: &str,
+    table: &str,
+    columns: &str,
+) -> Vec<String> {
     match backend {
         DatabaseBackend::MySql => unless_there(
             &indexes_named(table, name),
-            &format!("CREATE INDEX {name} ON {table} ({columns})"),
+            &format!("CREATE {kind} {name} ON {table} ({columns})"),
         ),
         _ => vec![format!(
-            "CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})"
+            "CREATE {kind} IF NOT EXISTS {name} ON {table} ({columns})"
         )],
     }
 }

@@ -8,6 +8,7 @@ mod m20261122_000003_lists;
 mod m20261129_000001_turns;
 mod m20261129_000002_digests;
 mod m20261129_300001_publish;
+mod m20261129_400001_skeletons;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -35,6 +36,10 @@ const ALL: &[Migration] = &[
     (
         "m20261129_300001_publish",
         m20261129_300001_publish::statements,
+    ),
+    (
+        "m20261129_400001_skeletons",
+        m20261129_400001_skeletons::statements,
     ),
     #[cfg(feature = "failpoints")]
     (

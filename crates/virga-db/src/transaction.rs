@@ -8,7 +8,7 @@
 
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, QueryResult,
-    Statement,
+    RuntimeErr, Statement,
     sqlx::{self, Connection, Executor, SqliteConnection, pool::PoolConnectionMetadata},
 };
 use std::{
@@ -19,6 +19,7 @@ use std::{
     },
     time::Instant,
 };
+use virga_core::fail;
 
 use crate::{Result, dialect};
 
@@ -33,6 +34,7 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) fn new(inner: DatabaseTransaction, invalidation: Invalidation) -> Self {
+        fail::point("tx.begun");
         Self {
             inner,
             failed: AtomicBool::new(false),
@@ -47,10 +49,18 @@ impl Tx {
     /// closed; whether the rows are stored is unknown only if the server's answer was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
         let failed = self.failed.load(Ordering::Relaxed);
+        if fail::now("tx.commit-fails") {
+            // As SQLite does when memory runs out: the transaction is over, and nothing is stored.
+            self.inner.execute_unprepared("ROLLBACK").await?;
+        }
         let ended = if failed {
+            fail::point("tx.before-rollback");
             self.inner.rollback().await
         } else {
-            self.inner.commit().await
+            fail::point("tx.before-commit");
+            let stored = self.inner.commit().await;
+            fail::point("tx.committed");
+            stored
         };
         if ended.is_err() {
             self.invalidation.invalidate();
@@ -69,7 +79,12 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(already_failed());
         }
-        let done = statement.await;
+        let done = if fail::now("tx.statement-fails") {
+            Err(out_of_memory())
+        } else {
+            statement.await
+        };
+        fail::point("tx.statement");
         if let Err(error) = &done {
             self.failed.store(true, Ordering::Relaxed);
             if dialect::ends_connection(error) {
@@ -82,6 +97,11 @@ impl Tx {
 
 fn already_failed() -> DbErr {
     DbErr::Custom("a statement of this transaction failed, so nothing of it is stored".to_owned())
+}
+
+/// What a fault test makes of a statement: the engine had no memory for it.
+fn out_of_memory() -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(sqlx::Error::WorkerCrashed.into()))
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbErr>> + Send + 'a>>;

@@ -2,8 +2,10 @@
 //! (`presentation_version`, `epoch`).
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, Query},
 };
 use virga_core::{
     Timestamp, UserId, VideoId,
@@ -17,7 +19,7 @@ use crate::{
     Result, Tx, VideoRow, changes,
     dialect::sum_of,
     digests,
-    entity::{comment, video, view_mark},
+    entity::{comment, upload, video, view_mark},
     jobs, positions,
     rows::{short, signed},
     tracks, uploads,
@@ -370,6 +372,31 @@ pub async fn count_drafts(c: &impl ConnectionTrait, owner: UserId) -> Result<u64
         .filter(C::DeletedAt.is_null())
         .count(c)
         .await?)
+}
+
+/// Drafts older than `before` that never had an upload. One that was deleted and restored has a later
+/// epoch, and stays.
+pub async fn abandoned(
+    c: &impl ConnectionTrait,
+    before: Timestamp,
+    limit: u64,
+) -> Result<Vec<VideoRow>> {
+    let any_upload = Query::select()
+        .expr(Expr::value(1))
+        .from(upload::Entity)
+        .and_where(
+            Expr::col((upload::Entity, upload::Column::VideoId)).equals((video::Entity, C::Id)),
+        )
+        .to_owned();
+    let rows = video::Entity::find()
+        .filter(C::State.eq(VideoState::Draft.as_str()))
+        .filter(C::Epoch.eq(1))
+        .filter(C::CreatedAt.lt(before.0))
+        .filter(Expr::exists(any_upload).not())
+        .limit(limit)
+        .all(c)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// Videos that were deleted for ever and wait for their purge.

@@ -76,6 +76,16 @@ async fn seldom(dispatcher: &Dispatcher, count: u64) {
     {
         tracing::warn!(%error, "sweeping the store's uploads failed");
     }
+    if count.is_multiple_of(HOUR)
+        && let Err(error) = app.sweep_drafts().await
+    {
+        tracing::warn!(%error, "sweeping empty drafts failed");
+    }
+    if count.is_multiple_of(HOUR)
+        && let Err(error) = app.sweep_names().await
+    {
+        tracing::warn!(%error, "looking at names failed");
+    }
     if count.is_multiple_of(6 * HOUR) {
         match app.sweep_orphans().await {
             Ok(0) => {}

@@ -10,7 +10,7 @@ mod delivery;
 mod direct;
 mod disk;
 mod error;
-pub mod fail;
+pub use virga_core::fail;
 mod guard;
 mod key;
 mod multipart;

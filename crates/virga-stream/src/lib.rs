@@ -15,6 +15,7 @@ mod form;
 mod media;
 mod parts;
 mod presentations;
+mod refused;
 mod router;
 mod segments;
 mod state;

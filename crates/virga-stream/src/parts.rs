@@ -58,6 +58,10 @@ async fn take(
 ) -> Result<String, Failure> {
     let ticket = permitted(state, &head.uri)
         .map_err(|bad| Failure::new(Kind::Forbidden, "upload.bad-signature", bad.to_string()))?;
+    if state.presentations.refused().contains(ticket.upload) {
+        let detail = "This account is blocked. Ask an administrator of this site.";
+        return Err(Failure::new(Kind::Forbidden, "account.blocked", detail));
+    }
     check_length(&head.headers, ticket.span.size)?;
     check_room(state, ticket.span.size).await?;
     let incoming = body.map_err(Into::into).boxed();

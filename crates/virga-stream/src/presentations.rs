@@ -24,6 +24,8 @@ use virga_core::{
 };
 use virga_objects::{MediaKey, ObjectError, SharedStore};
 
+use crate::refused::RefusedUploads;
+
 /// How long a presentation serves without the feed.
 const UNFED: Duration = Duration::from_secs(30);
 /// How long a known version is remembered: rows of the feed live no longer.
@@ -59,6 +61,7 @@ struct Inner {
     clock: SharedClock,
     held: Cache<VideoId, Held>,
     known: Mutex<Versions>,
+    refused: RefusedUploads,
     fed: AtomicBool,
     era: AtomicU64,
 }
@@ -77,6 +80,7 @@ impl Presentations {
             clock,
             held: Cache::new(HELD),
             known: Mutex::default(),
+            refused: RefusedUploads::default(),
             fed: AtomicBool::new(false),
             era: AtomicU64::new(0),
         }))
@@ -103,6 +107,7 @@ impl Presentations {
         if changes.resync {
             self.resync();
         }
+        self.0.refused.apply(&changes.uploads);
         for change in &changes.changes {
             match change.effect {
                 Effect::Restrict => self.restrict(change.video, change.version),
@@ -110,6 +115,11 @@ impl Presentations {
                 Effect::State => {}
             }
         }
+    }
+
+    /// Uploads that take no parts any more.
+    pub(crate) fn refused(&self) -> &RefusedUploads {
+        &self.0.refused
     }
 
     /// Whether the feed is being followed.

@@ -4,6 +4,7 @@ use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use virga_core::{
     Failure, Kind, UserId,
+    name::account_name,
     permission::Role,
     text,
     wire::{Me, MePatch, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
@@ -80,7 +81,7 @@ pub(crate) async fn register(
         let detail = "Registration is closed here. Ask an administrator for an account.";
         return Err(Failure::new(Kind::Forbidden, "registration.closed", detail).into());
     }
-    text::account_name(&ask.name)?;
+    account_name(&ask.name)?;
     text::new_password(&ask.password)?;
     state.app.check_room_for_text().await?;
     if site.needs_setup {
@@ -101,7 +102,7 @@ async fn new_user(
     password: &str,
     role: Role,
 ) -> Result<UserRow> {
-    let name = text::account_name(name)?;
+    let name = account_name(name)?;
     let password = text::new_password(password)?.to_owned();
     Ok(UserRow {
         id: UserId::random(&*state.app.entropy),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use virga_core::{
     Failure, VideoId,
-    text::fold_name,
+    name::fold_name,
     wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Storage},
 };
 use virga_db::{

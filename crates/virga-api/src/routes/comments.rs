@@ -21,6 +21,7 @@ use virga_http::{
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
+    idempotency::IdempotencyKey,
     present,
 };
 
@@ -71,26 +72,44 @@ async fn show(
     Ok(present::comment(&caller.viewer, video.owner, row, &names))
 }
 
-/// Writes a comment. Its author is who is signed in.
+/// The comment that an earlier, equal request wrote.
+async fn written_before(state: &ApiState, row: &CommentRow) -> Result<Option<CommentRow>> {
+    let found = comments::find(state.app.db.read(), row.video, row.id)
+        .await
+        .map_err(Failure::from)?;
+    Ok(found.filter(|found| found.author == row.author))
+}
+
+/// Writes a comment. Its author is who is signed in. The same request with the same
+/// `Idempotency-Key` writes no second one.
 #[utoipa::path(post, path = "/videos/{id}/comments", tag = "comments",
-    params(("id" = VideoId, Path)), request_body = NewComment,
+    params(("id" = VideoId, Path), ("idempotency-key" = Option<String>, Header)), request_body = NewComment,
     responses((status = 201, body = Comment), (status = 409)))]
 pub(crate) async fn write(
     State(state): State<ApiState>,
     caller: Caller,
     signed: SignedIn,
+    key: IdempotencyKey,
     Path(id): Path<VideoId>,
     Json(new): Json<NewComment>,
 ) -> Result<Response> {
     let video = require(&state.app, &caller.viewer, id, Action::Comment).await?;
+    let author = signed.user.id;
+    let text = text::comment(&new.text)?;
     let row = CommentRow {
-        id: CommentId::random(&*state.app.entropy),
+        id: CommentId::from_bytes(key.id_bytes(&state, "new-comment", author, &(id, &text))),
         video: id,
-        author: signed.user.id,
-        text: text::comment(&new.text)?,
+        author,
+        text,
         created_at: state.app.clock.now(),
         edited_at: None,
     };
+    if key.is_given()
+        && let Some(before) = written_before(&state, &row).await?
+    {
+        let shown = show(&state, &caller, &video, before).await?;
+        return Ok((StatusCode::CREATED, Json(shown)).into_response());
+    }
     state.accept_text(row.author, &[&row.text]).await?;
     state.limits().comments.take(&row.author).await?;
     let added = retried(|| async {
@@ -99,9 +118,15 @@ pub(crate) async fn write(
         tx.commit().await?;
         Ok::<_, DbError>(added)
     });
-    if !added.await.map_err(Failure::from)? {
-        return Err(Failure::not_found("video").into());
-    }
+    let row = match added.await {
+        Ok(true) => row,
+        Ok(false) => return Err(Failure::not_found("video").into()),
+        // The same request was on its way twice, and the other one was first.
+        Err(DbError::Duplicate(error)) => written_before(&state, &row)
+            .await?
+            .ok_or_else(|| Failure::from(DbError::Duplicate(error)))?,
+        Err(other) => return Err(Failure::from(other).into()),
+    };
     let shown = show(&state, &caller, &video, row).await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }

@@ -10,6 +10,7 @@ use virga_app::hash_token;
 use virga_core::{
     Failure, Kind, Timestamp, UserId,
     keys::hex,
+    name::fold_name,
     text,
     wire::{Credentials, Session, SessionInfo},
 };
@@ -112,7 +113,7 @@ pub(super) async fn check_password(
         limits: &limits,
         network: caller.network(),
         wide: caller.address.wide(),
-        name: text::fold_name(name).chars().take(64).collect(),
+        name: fold_name(name).chars().take(64).collect(),
         known: known.await.map_err(Failure::from)?,
     };
     tries.take(now).await?;

@@ -29,6 +29,7 @@ use virga_objects::MediaKey;
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
+    idempotency::IdempotencyKey,
     present,
     routes::accounts::find_user,
 };
@@ -132,17 +133,20 @@ pub(crate) async fn list_mine(
     list(&state, &caller, query, Some(signed.user.id), Some(mine)).await
 }
 
-/// A draft.
+/// A draft. The same request with the same `Idempotency-Key` makes no second one.
 #[utoipa::path(post, path = "/videos", tag = "videos", request_body = NewVideo,
+    params(("idempotency-key" = Option<String>, Header)),
     responses((status = 201, body = Video), (status = 409)))]
 pub(crate) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     signed: SignedIn,
+    key: IdempotencyKey,
     Json(new): Json<NewVideo>,
 ) -> Result<Response> {
+    let id = key.id_bytes(&state, "new-video", signed.user.id, &new);
     let row = NewVideoRow {
-        id: VideoId::random(&*state.app.entropy),
+        id: VideoId::from_bytes(id),
         owner: signed.user.id,
         title: text::title(&new.title)?,
         description: text::description(&new.description)?,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{VideoId, video::VideoState};
+use crate::{UploadId, VideoId, video::VideoState};
 
 /// A server-sent event's payload; the event's name is the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -72,6 +72,15 @@ pub struct Change {
     pub effect: Effect,
 }
 
+/// The addresses of an upload's parts ended before their time, or hold again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadChange {
+    /// The upload.
+    pub upload: UploadId,
+    /// Whether parts are taken.
+    pub open: bool,
+}
+
 /// `GET /internal/v1/changes?after=CURSOR`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
@@ -79,6 +88,9 @@ pub struct Changes {
     pub cursor: String,
     /// The cursor was unknown or too old: forget known versions, re-read at next use.
     pub resync: bool,
-    /// In order.
+    /// Videos, in order.
     pub changes: Vec<Change>,
+    /// Uploads, in order. Absent from an earlier release.
+    #[serde(default)]
+    pub uploads: Vec<UploadChange>,
 }

@@ -17,6 +17,8 @@ pub struct Model {
     pub blocked_at: Option<i64>,
     pub upload_visibility: Option<String>,
     pub publish_at_once: Option<i32>,
+    #[sea_orm(unique)]
+    pub name_skeleton: Option<String>,
 }
 
 /// None: joins are written where they are needed.

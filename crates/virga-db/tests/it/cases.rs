@@ -19,20 +19,6 @@ use virga_db::{
 
 use crate::store::{Store, account};
 
-pub(crate) async fn names_are_taken_whatever_their_case(store: &Store) {
-    let twin = account(UserId::random(&OsEntropy), "aNN", store.clock.now());
-    let refused = accounts::insert(store.db.write(), &twin).await;
-    assert!(matches!(refused, Err(DbError::Duplicate(_))), "{refused:?}");
-    assert_eq!(
-        accounts::by_name(store.db.read(), "ANN")
-            .await
-            .unwrap()
-            .unwrap()
-            .name,
-        "Ann"
-    );
-}
-
 pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
     for token in ["a", "b", "c"] {

@@ -3,6 +3,7 @@
 
 mod cases;
 mod migrations;
+mod names;
 mod rivals;
 mod size;
 mod store;
@@ -67,7 +68,8 @@ macro_rules! on_a_store {
 async fn suite(bench: Bench) {
     on_a_store!(
         bench,
-        cases::names_are_taken_whatever_their_case,
+        names::names_are_taken_whatever_their_case,
+        names::no_two_names_look_alike,
         cases::sessions_end_by_time_by_choice_and_all_at_once,
         cases::two_hundred_jobs_are_each_claimed_once_by_four_workers,
         cases::a_dead_workers_job_is_taken_up_and_its_late_result_refused,

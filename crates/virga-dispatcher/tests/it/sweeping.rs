@@ -9,9 +9,9 @@ use virga_core::{
     OsEntropy, UserId, VideoId,
     permission::{Role, Viewer},
     upload::{UploadState, part_span},
-    video::Visibility,
+    video::{VideoState, Visibility},
 };
-use virga_db::{UploadRow, uploads, videos};
+use virga_db::{UploadRow, uploads, videos, videos::NewVideoRow};
 use virga_objects::MediaKey;
 
 use crate::site::Site;
@@ -20,12 +20,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Two parts.
 const SIZE: u64 = 9 * 1024 * 1024;
 
-/// An upload of two parts, as a browser opens it.
-async fn opened(site: &Site) -> UploadRow {
-    let owner = UserId::random(&OsEntropy);
-    let new = videos::NewVideoRow {
+async fn draft(site: &Site) -> NewVideoRow {
+    let new = NewVideoRow {
         id: VideoId::random(&OsEntropy),
-        owner,
+        owner: UserId::random(&OsEntropy),
         title: "Rain".to_owned(),
         description: String::new(),
         visibility: Visibility::Public,
@@ -34,8 +32,14 @@ async fn opened(site: &Site) -> UploadRow {
     videos::insert(site.app.db.write(), &new, site.app.clock.now())
         .await
         .unwrap();
+    new
+}
+
+/// An upload of two parts, as a browser opens it.
+async fn opened(site: &Site) -> UploadRow {
+    let new = draft(site).await;
     let viewer = Viewer::User {
-        id: owner,
+        id: new.owner,
         name: "ann".to_owned(),
         role: Role::User,
     };
@@ -113,4 +117,28 @@ async fn what_came_past_the_session_counts_and_so_it_does_at_the_last_moment() {
     site.clock.advance(virga_app::UPLOAD_LIFE);
     site.app.sweep().await.unwrap();
     assert_eq!(state(&site, &late).await, UploadState::Stored);
+}
+
+#[tokio::test]
+async fn a_draft_that_never_got_an_upload_is_deleted_once_and_can_be_restored() {
+    let site = Site::new().await;
+    let used = opened(&site).await.video;
+    let empty = draft(&site).await.id;
+    let state = async |id| {
+        videos::find(site.app.db.read(), id)
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+    };
+    site.clock.advance(virga_app::UPLOAD_LIFE);
+    site.app.sweep_drafts().await.unwrap();
+    assert_eq!(state(empty).await, VideoState::Draft);
+    site.clock.advance(MINUTE);
+    site.app.sweep_drafts().await.unwrap();
+    assert_eq!(state(empty).await, VideoState::Deleted);
+    assert_eq!(state(used).await, VideoState::Uploading);
+    site.app.restore_video(empty).await.unwrap();
+    site.app.sweep_drafts().await.unwrap();
+    assert_eq!(state(empty).await, VideoState::Draft);
 }

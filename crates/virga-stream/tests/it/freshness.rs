@@ -150,6 +150,7 @@ async fn following_the_feed_applies_what_it_brings_and_survives_its_faults() {
                 version,
                 effect,
             }],
+            uploads: Vec::new(),
         })
     };
     let nothing = |cursor: &str| {
@@ -157,6 +158,7 @@ async fn following_the_feed_applies_what_it_brings_and_survives_its_faults() {
             cursor: cursor.to_owned(),
             resync: false,
             changes: Vec::new(),
+            uploads: Vec::new(),
         })
     };
     sender.send(None).await.unwrap();

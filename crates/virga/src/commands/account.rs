@@ -3,7 +3,9 @@
 use anyhow::{Context, anyhow};
 use std::{path::Path, process::ExitCode};
 use virga_api::Passwords;
-use virga_core::{Clock, OsEntropy, SystemClock, Timestamp, UserId, permission::Role, text};
+use virga_core::{
+    Clock, OsEntropy, SystemClock, Timestamp, UserId, name::account_name, permission::Role, text,
+};
 use virga_db::{
     Db, DbError,
     accounts::{self, UserRow},
@@ -21,7 +23,7 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
             admin,
             password_file,
         } => {
-            let name = text::account_name(&name).map_err(|refused| anyhow!(refused.detail))?;
+            let name = account_name(&name).map_err(|refused| anyhow!(refused.detail))?;
             let user = UserRow {
                 id: UserId::random(&OsEntropy),
                 password_hash: hash(&password_file).await?,
@@ -94,8 +96,9 @@ async fn find(db: &Db, name: &str) -> anyhow::Result<UserRow> {
 async fn set_blocked(db: &Db, user: &UserRow, since: Option<Timestamp>) -> Result<(), DbError> {
     retried(|| async {
         let tx = db.begin().await?;
-        accounts::set_blocked(&tx, user.id, since).await?;
-        accounts::end_sessions(&tx, user.id, SystemClock.now()).await?;
+        let now = SystemClock.now();
+        accounts::set_blocked(&tx, user.id, since, now).await?;
+        accounts::end_sessions(&tx, user.id, now).await?;
         Ok(tx.commit().await?)
     })
     .await

@@ -5,7 +5,7 @@ mod ways;
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
-use virga_db::DAMAGE_REMEDY;
+use virga_db::{DAMAGE_REMEDY, accounts};
 use virga_objects::ObjectError;
 
 use super::say;
@@ -30,8 +30,13 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     for (name, finding) in programs {
         line(&name, finding);
     }
-    line("database", database(config).await);
+    let found = database(config).await;
+    let open = found.is_ok();
+    line("database", found);
     line("objects", objects(config).await);
+    if open {
+        line("names", names(config).await);
+    }
     line("keys", signing_keys(config));
     let private = format!("{} is private", config.data.dir.display());
     line(
@@ -79,6 +84,50 @@ async fn database(config: &Config) -> Finding {
             "{error:#}. Check database.url and database.password_file, or who may write the data \
              folder"
         )),
+    }
+}
+
+/// Most look-alike names that are listed.
+const NAMES: usize = 20;
+
+/// Accounts of before whose names cannot be told from another's.
+async fn names(config: &Config) -> Finding {
+    let look = async {
+        let db = parts::open_database(config, parts::Ask::Now).await?;
+        if db.pending_migrations().await? > 0 {
+            return Ok(vec!["not known before the next start".to_owned()]);
+        }
+        anyhow::Ok(look_alikes(&db).await?)
+    };
+    let found = look.await.map_err(|error| format!("{error:#}"))?;
+    Ok(match found.as_slice() {
+        [] => "no two look alike".to_owned(),
+        found => format!(
+            "accounts that look like another one: {}. Nothing is wrong if they belong to the same \
+             person; otherwise block one of them",
+            found.join(", ")
+        ),
+    })
+}
+
+async fn look_alikes(db: &virga_db::Db) -> virga_db::Result<Vec<String>> {
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let rows = accounts::without_skeleton(db.read(), &after, 100).await?;
+        let Some(last) = rows.last() else {
+            return Ok(found);
+        };
+        after = last.id.to_string();
+        for row in &rows {
+            let Some(first) = accounts::by_skeleton(db.read(), &row.name).await? else {
+                continue;
+            };
+            if found.len() == NAMES {
+                found.push("and more".to_owned());
+                return Ok(found);
+            }
+            found.push(format!("{} (like {})", row.name, first.name));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use virga_client::{ApiCaller, ApiClient, Caller, ClientError};
 use virga_core::{
-    UploadId,
+    OsEntropy, UploadId, VideoId,
     keys::{Voucher, hex},
     upload::part_span,
     wire::{HeldPart, NewUpload, NewVideo, Upload},
@@ -197,7 +197,9 @@ impl<'a> Work<'a> {
             visibility: options.visibility,
             publish_as: None,
         };
-        let video = patiently(|| self.api.create_video(&video)).await?;
+        // A video id's letters serve as a key: nobody else has them.
+        let key = VideoId::random(&OsEntropy).to_string();
+        let video = patiently(|| self.api.create_video_once(&video, &key)).await?;
         let new = NewUpload {
             video_id: video.id,
             file_name: self.name.clone(),

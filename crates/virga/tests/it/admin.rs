@@ -1,6 +1,6 @@
 //! Administration: who may, and what blocking, resetting and looking do.
 
-use reqwest::{Method, header};
+use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use virga_testkit::{Clip, Person, Site};
@@ -128,6 +128,8 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
     let bytes = Clip::default().bytes();
     let upload = ann.open_upload(&sent, bytes.len()).await;
     ann.send_parts(&upload, &bytes).await;
+    let id = upload["id"].as_str().unwrap();
+    let part = ann.sign_part(id, 1).await;
     let path = "/api/v1/admin/users/ann/block";
     let _ = root.put(path, Vec::new()).await.expect(204);
     // Addresses that were given out before take nothing in any more.
@@ -136,10 +138,15 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
         .unwrap();
     let refused = forms::target(refused);
     assert!(refused.ends_with("refused=account.blocked"), "{refused}");
-    let complete = format!(
-        "/api/v1/uploads/{}/complete",
-        upload["id"].as_str().unwrap()
-    );
+    // Parts: as soon as the feed of changes has said so.
+    let refused = loop {
+        let answer = site.stranger().send_part(&part, &bytes).await;
+        if answer.status != StatusCode::NO_CONTENT {
+            break answer.expect(403);
+        }
+    };
+    assert_eq!(refused.code(), "account.blocked");
+    let complete = format!("/api/v1/uploads/{id}/complete");
     let refused = root.post(&complete, json!({})).await.expect(403);
     assert_eq!(refused.code(), "account.blocked");
     let _ = ann.get("/api/v1/users/me").await.expect(401);
@@ -187,6 +194,7 @@ async fn a_blocked_account_is_out_at_once_and_its_videos_stay() {
         .post("/api/v1/sessions", credentials("ann", "ann has a password"))
         .await
         .expect(201);
+    while site.stranger().send_part(&part, &bytes).await.status != StatusCode::NO_CONTENT {}
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod forms;
 mod full_disk;
 mod hostile;
 mod installed;
+mod interrupted;
 mod journey;
 mod listener;
 mod matrix;

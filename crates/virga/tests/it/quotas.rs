@@ -1,9 +1,9 @@
 //! What one account, or one stranger, may ask for: rows, text, tries at a password, sessions.
 
 use reqwest::{Method, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::IpAddr;
-use virga_testkit::{Person, Role, Site};
+use virga_testkit::{Answer, Person, Role, Site};
 
 use crate::VIRGA;
 
@@ -71,6 +71,53 @@ async fn an_account_writes_so_many_rows_and_no_more() {
     let full = site.stranger().post("/api/v1/users", new).await.expect(507);
     assert_eq!(full.code(), "database.full");
     let _ = ann.delete(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_makes_nothing_twice() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__DRAFTS_PER_USER", "2")
+        .start();
+    let (ann, ben) = (site.register("ann").await, site.register("ben").await);
+    let keyed = async |who: &Person, path: &str, key: &str, body: Value| {
+        let request = who.request(Method::POST, path).json(&body);
+        who.send(request.header("idempotency-key", key)).await
+    };
+    let videos = "/api/v1/videos";
+    let body = json!({"title": "One", "visibility": "public"});
+    let other = json!({"title": "Two", "visibility": "public"});
+    let id = |answer: Answer| answer.expect(201).json()["id"].clone();
+    let first = id(keyed(&ann, videos, "\"k-1\"", body.clone()).await);
+    // Both at once: one of them makes it.
+    let both = tokio::join!(
+        keyed(&ann, videos, "k-2", other.clone()),
+        keyed(&ann, videos, "k-2", other.clone())
+    );
+    let second = id(both.0);
+    assert_eq!(id(both.1), second);
+    assert_ne!(first, second);
+    // The limit is reached, and what exists is answered all the same.
+    assert_eq!(id(keyed(&ann, videos, "k-1", body.clone()).await), first);
+    let _ = keyed(&ann, videos, "k-3", body.clone()).await.expect(409);
+    // A key is its account's own, and stands for one body.
+    let his = id(keyed(&ben, videos, "k-1", body.clone()).await);
+    assert_ne!(his, first);
+    assert_ne!(id(keyed(&ben, videos, "k-1", other.clone()).await), his);
+    let refused = keyed(&ben, videos, "k 1", body).await.expect(400);
+    assert_eq!(refused.code(), "idempotency-key.invalid");
+
+    let comments = format!("{videos}/{}/comments", first.as_str().unwrap());
+    let hello = json!({"text": "hello"});
+    let both = tokio::join!(
+        keyed(&ann, &comments, "k-1", hello.clone()),
+        keyed(&ann, &comments, "k-1", hello.clone())
+    );
+    let one = id(both.0);
+    assert_eq!(id(both.1), one);
+    assert_eq!(id(keyed(&ann, &comments, "k-1", hello.clone()).await), one);
+    assert_ne!(id(keyed(&ann, &comments, "k-2", hello).await), one);
+    let page = ann.get(&comments).await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

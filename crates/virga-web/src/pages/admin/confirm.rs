@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use virga_core::text::fold_name;
+use virga_core::name::fold_name;
 
 use crate::{
     errors::problem_text,

@@ -1,4 +1,5 @@
-//! Named places at which a fault test ends the process as a power cut would, or fills the disk.
+//! Named places at which a fault test ends the process as a power cut would, fills the disk, or makes
+//! an operation fail.
 //! Without the Cargo feature `failpoints` nothing of it is compiled.
 
 #[cfg(feature = "failpoints")]
@@ -14,20 +15,24 @@ mod armed {
         }
     }
 
-    /// Ends the process here if this place is armed.
+    /// Ends the process here if this place is armed by its name, or as [`now`] says.
     pub fn point(name: &'static str) {
-        if ARMED.read().is_ok_and(|armed| armed.contains(name)) {
+        if now(name) || ARMED.read().is_ok_and(|armed| armed.contains(name)) {
             std::process::abort();
         }
     }
 
-    /// Says that the disk is full while this place is armed as `name=FILE` and that file is there.
-    pub fn full(name: &'static str) -> io::Result<()> {
-        let full = ARMED.read().is_ok_and(|armed| {
+    /// Whether this place is armed as `name=FILE` and that file is there.
+    pub fn now(name: &'static str) -> bool {
+        ARMED.read().is_ok_and(|armed| {
             let mut places = armed.iter().filter_map(|it| it.split_once('='));
             places.any(|(place, file)| place == name && Path::new(file).exists())
-        });
-        if full {
+        })
+    }
+
+    /// Says that the disk is full while this place is armed as [`now`] says.
+    pub fn full(name: &'static str) -> io::Result<()> {
+        if now(name) {
             Err(io::ErrorKind::StorageFull.into())
         } else {
             Ok(())
@@ -36,12 +41,19 @@ mod armed {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{arm, full, point};
+pub use armed::{arm, full, now, point};
 
 /// Ends the process here if this place is armed; without the feature, nothing.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
 pub const fn point(_name: &'static str) {}
+
+/// Whether a test wants something to fail here; without the feature, never.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub const fn now(_name: &'static str) -> bool {
+    false
+}
 
 /// Says that the disk is full where a test wants it; without the feature, nothing.
 ///
