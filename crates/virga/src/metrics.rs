@@ -58,6 +58,7 @@ struct Inner {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
     sent: Family<RouteLabels, Counter>,
+    foreign: Counter,
     uploaded: Counter,
     refused: Family<CodeLabels, Counter>,
     in_flight: Gauge,
@@ -72,6 +73,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             sent: Family::default(),
+            foreign: Counter::default(),
             uploaded: Counter::default(),
             refused: Family::default(),
             in_flight: Gauge::default(),
@@ -136,6 +138,11 @@ impl Inner {
             "http_response_bytes",
             "Bytes of the bodies of answers, by their announced length",
             self.sent.clone(),
+        );
+        registry.register(
+            "media_foreign_bytes",
+            "Bytes of media that pages of other sites asked for, by their announced length",
+            self.foreign.clone(),
         );
         registry.register(
             "upload_bytes",
@@ -204,6 +211,7 @@ pub(crate) async fn count(
     let labels = class(request.uri().path());
     let RouteLabels { role, route } = labels;
     let announced = length(request.headers());
+    let foreign = route == "media" && is_foreign(request.headers());
     metrics.in_flight.inc();
     let in_flight = InFlight(&metrics.in_flight);
     let started = Instant::now();
@@ -218,6 +226,9 @@ pub(crate) async fn count(
         let exact = http_body::Body::size_hint(response.body()).exact();
         let sent = exact.or_else(|| length(response.headers())).unwrap_or(0);
         metrics.sent.get_or_create(&labels).inc_by(sent);
+        if foreign {
+            metrics.foreign.inc_by(sent);
+        }
     }
     if route == "upload" && (status.is_success() || status.is_redirection()) {
         metrics.uploaded.inc_by(announced.unwrap_or(0));
@@ -242,6 +253,24 @@ pub(crate) async fn count(
         })
         .inc();
     response
+}
+
+/// Whether another site's page asks, as its browser says: by `Sec-Fetch-Site`, or by an `Origin` whose
+/// host is not the one asked. The player in another site's frame is a page of this site.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "cross-site",
+        (None, Some(origin)) => {
+            let asking = origin.split_once("://").map(|(_, host)| host);
+            asking != text("host")
+        }
+        (None, None) => false,
+    }
 }
 
 /// Also where the request is given up half-way.

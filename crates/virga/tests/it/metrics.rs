@@ -122,6 +122,13 @@ async fn the_numbers_of_a_site_are_there_and_prometheus_takes_them() {
     for url in media.iter().chain([media.last().unwrap()]) {
         let _ = ann.get(url).await.expect(200);
     }
+    // A page of this site, a page of another one, and a program.
+    let segment = media.last().unwrap();
+    for origin in [site.url(), "https://blog.example".to_owned()] {
+        let request = ann.request(Method::GET, segment).header("origin", origin);
+        let _ = ann.send(request).await.expect(200);
+    }
+    let foreign = ann.get(segment).await.expect(200).body.len();
     let wrong = serde_json::json!({"name": "ann", "password": "a wrong password"});
     for _ in 0..3 {
         let _ = site
@@ -149,6 +156,9 @@ async fn the_numbers_of_a_site_are_there_and_prometheus_takes_them() {
     #[expect(clippy::cast_precision_loss, reason = "a small file")]
     let uploaded = clip.len() as f64;
     assert_eq!(value("virga_upload_bytes_total"), [uploaded]);
+    #[expect(clippy::cast_precision_loss, reason = "a segment")]
+    let foreign = foreign as f64;
+    assert_eq!(value("virga_media_foreign_bytes_total"), [foreign]);
     for start in [
         "virga_bucket_errors_total",
         "virga_event_streams_open",
