@@ -23,7 +23,20 @@ function address(visitor) {
 const host = (page) => page.locator("virga-player");
 const at = (page) => player(page).evaluate((v) => v.currentTime);
 const state = (page, name) => player(page).evaluate((v, key) => v[key], name);
-const ready = (page) => expect.poll(() => state(page, "readyState")).toBeGreaterThanOrEqual(2);
+/** Until there is a picture. Whoever waits in vain reads what the player was about. */
+const ready = (page) =>
+  expect
+    .poll(() =>
+      host(page).evaluate(({ hls, children }) => {
+        const video = [...children].find((child) => child.localName === "video");
+        if (video.readyState >= 2) return "ready";
+        const ranges = ({ buffered }) => Array.from(buffered, (_, n) => [buffered.start(n), buffered.end(n)]);
+        const { readyState, currentTime, seeking } = video;
+        const of = (stream) => stream && [stream.state, stream.buffering, stream.fragCurrent?.sn];
+        return JSON.stringify({ readyState, currentTime, seeking, there: ranges(video), main: of(hls?.streamController), audio: of(hls?.audioStreamController) });
+      }),
+    )
+    .toBe("ready");
 const gear = (page) => page.getByRole("button", { name: "Player settings" });
 
 /** Sets the place without the controls. */
