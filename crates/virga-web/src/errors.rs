@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 41] = [
+pub(crate) const CODES: [&str; 44] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -19,8 +19,10 @@ pub(crate) const CODES: [&str; 41] = [
     "password.too-long",
     "password.too-short",
     "password.wrong",
+    "rate.comments",
     "rate.reads",
     "rate.sign-ups",
+    "rate.text",
     "rate.writes",
     "registration.closed",
     "registration.configured",
@@ -48,6 +50,7 @@ pub(crate) const CODES: [&str; 41] = [
     "video.not-restorable",
     "video.nothing-failed",
     "video.published",
+    "video.too-many-drafts",
 ];
 
 /// What is wrong with a form as it was sent.

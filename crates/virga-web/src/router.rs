@@ -43,6 +43,8 @@ pub fn router(state: WebState) -> Router {
         .route("/settings", get(settings::show))
         .route("/settings/uploads", post(settings::change_uploads))
         .route("/settings/password", post(settings::change_password))
+        .route("/settings/sessions/end", post(settings::end))
+        .route("/settings/sessions/end-others", post(settings::end_others))
         .route(
             "/settings/sign-out-everywhere",
             post(settings::sign_out_everywhere),
