@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 44] = [
+pub(crate) const CODES: [&str; 47] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -44,12 +44,15 @@ pub(crate) const CODES: [&str; 44] = [
     "upload.quota",
     "upload.too-large",
     "upload.too-many",
+    "video.busy",
     "video.changed",
     "video.deleted",
     "video.has-source",
+    "video.no-source",
     "video.not-restorable",
     "video.nothing-failed",
     "video.published",
+    "video.source-damaged",
     "video.too-many-drafts",
 ];
 
