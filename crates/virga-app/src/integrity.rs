@@ -103,11 +103,35 @@ impl App {
     /// Makes everything that is derived from a video's source anew.
     ///
     /// # Errors
-    /// Where the video has no file, or is being worked on.
+    /// Where the video has no file or a damaged one, or is being worked on.
     pub async fn remake_video(&self, id: VideoId) -> Result<()> {
+        self.require_source(id).await?;
         retried(|| self.remake_once(id)).await?;
         self.wake_all();
         self.publish(id).await
+    }
+
+    /// Refuses where the file is gone or known to be damaged: what plays now would be lost.
+    async fn require_source(&self, id: VideoId) -> Result<()> {
+        let row = crate::find_video(self, id).await?;
+        let Some(key) = row.source_key else {
+            return Ok(());
+        };
+        let key = MediaKey::parse(&key).map_err(ObjectError::from)?;
+        let known = digests::find(self.db.read(), key.as_str()).await?;
+        let whole = match self.store.stat(&key).await {
+            Ok(stat) => {
+                known.is_none_or(|row| row.damage.is_none() && row.digest.size() == stat.size)
+            }
+            Err(ObjectError::NotFound(_)) => false,
+            Err(other) => return Err(other.into()),
+        };
+        if whole {
+            return Ok(());
+        }
+        let detail =
+            "The file of this video is missing or damaged, so nothing can be made from it.";
+        Err(Failure::new(Kind::Conflict, "video.source-damaged", detail))
     }
 
     async fn remake_once(&self, id: VideoId) -> Result<()> {

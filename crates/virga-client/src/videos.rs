@@ -118,6 +118,12 @@ impl ApiCaller {
         self.act(Method::POST, &format!("/videos/{id}/retry")).await
     }
 
+    /// `POST /videos/{id}/retry?all=true`: all that is made from the file, once more.
+    pub async fn remake_video(&self, id: VideoId) -> Result<()> {
+        self.act(Method::POST, &format!("/videos/{id}/retry?all=true"))
+            .await
+    }
+
     /// `GET /videos/{id}/playback`; 409 before anything plays.
     pub async fn playback(&self, id: VideoId) -> Result<Playback> {
         self.get(&format!("/videos/{id}/playback")).await

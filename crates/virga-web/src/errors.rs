@@ -6,7 +6,7 @@ use crate::locale::Lang;
 
 /// Codes of the API that have words of their own here; a test holds the texts to this list.
 #[cfg(test)]
-pub(crate) const CODES: [&str; 46] = [
+pub(crate) const CODES: [&str; 49] = [
     "account.blocked",
     "admin.only",
     "admin.yourself",
@@ -46,12 +46,15 @@ pub(crate) const CODES: [&str; 46] = [
     "upload.quota",
     "upload.too-large",
     "upload.too-many",
+    "video.busy",
     "video.changed",
     "video.deleted",
     "video.has-source",
+    "video.no-source",
     "video.not-restorable",
     "video.nothing-failed",
     "video.published",
+    "video.source-damaged",
     "video.too-many-drafts",
 ];
 

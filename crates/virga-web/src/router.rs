@@ -36,6 +36,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v/{id}/delete", post(edit::delete))
         .route("/v/{id}/restore", post(edit::restore))
         .route("/v/{id}/retry", post(edit::retry))
+        .route("/v/{id}/remake", post(edit::remake))
         .route("/v/{id}/comments", post(comments::write))
         .route("/v/{id}/comments/{comment}", post(comments::edit))
         .route("/v/{id}/comments/{comment}/delete", post(comments::delete))
@@ -43,6 +44,8 @@ pub fn router(state: WebState) -> Router {
         .route("/settings", get(settings::show))
         .route("/settings/uploads", post(settings::change_uploads))
         .route("/settings/password", post(settings::change_password))
+        .route("/settings/sessions/end", post(settings::end))
+        .route("/settings/sessions/end-others", post(settings::end_others))
         .route(
             "/settings/sign-out-everywhere",
             post(settings::sign_out_everywhere),

@@ -7,8 +7,8 @@ use virga_core::{
     upload::UploadState,
     video::{VideoState, Visibility},
     wire::{
-        Comment, FormOffer, Me, Page, Playback, Problem, Registration, Site, Upload, UploadMode,
-        Video, Warning,
+        Comment, FormOffer, Me, Page, Playback, Problem, Registration, SessionInfo, Site, Upload,
+        UploadMode, Video, Warning,
     },
 };
 
@@ -18,8 +18,16 @@ use crate::{
     frame::Frame,
     locale::Lang,
     pages::{
-        account::SignPage, edit, home::HomePage, person::PersonPage, settings::SettingsPage,
-        setup::SetupPage, studio::MinePage, studio::Toast, upload::UploadPage, watch::WatchPage,
+        account::SignPage,
+        edit,
+        home::HomePage,
+        person::PersonPage,
+        settings::{SessionLine, SettingsPage},
+        setup::SetupPage,
+        studio::MinePage,
+        studio::Toast,
+        upload::UploadPage,
+        watch::WatchPage,
     },
     show::{self, Card},
     theme::Theme,
@@ -247,6 +255,7 @@ impl edit::EditPage {
         };
         let mut page = edit::page(f, &site, VideoId::random(&OsEntropy), form);
         page.errors = errors;
+        page.remake = field.is_empty();
         page.other = Some(edit::Saved::new(page.f.lang, &video(VideoState::Ready)));
         page
     }
@@ -270,8 +279,23 @@ impl PersonPage {
 impl SettingsPage {
     fn sample(f: Frame, field: &str) -> Self {
         let errors = wrong(f.lang, field);
-        let f_saved = f.t("settings-saved");
+        let (f_saved, lang) = (f.t("settings-saved"), f.lang);
         let mut page = Self::new(f, &me());
+        let session = |device: &str, current| SessionInfo {
+            id: "a\"b".into(),
+            device: device.into(),
+            created_at: now(),
+            seen_at: now(),
+            current,
+        };
+        if field.is_empty() {
+            let sessions = [
+                session("Mozilla/5.0 (Android)", true),
+                session(NASTY, false),
+            ];
+            let line = |it| SessionLine::new(lang, now(), it);
+            page.sessions = sessions.map(line).into();
+        }
         page.saved = Some(f_saved);
         page.errors = errors;
         page

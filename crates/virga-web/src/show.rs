@@ -110,6 +110,61 @@ fn ago(lang: Lang, now: Timestamp, at: Timestamp) -> String {
     lang.count(key, n, &n.to_string())
 }
 
+/// How `User-Agent` names browsers, the more particular one first.
+const BROWSERS: [(&str, &str); 15] = [
+    ("Edg/", "Edge"),
+    ("EdgA/", "Edge"),
+    ("EdgiOS/", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("MicroMessenger/", "WeChat"),
+    ("QQBrowser/", "QQ Browser"),
+    ("UCBrowser/", "UC Browser"),
+    ("Vivaldi/", "Vivaldi"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chromium/", "Chromium"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+];
+
+/// How `User-Agent` names systems, the more particular one first.
+const SYSTEMS: [(&str, &str); 8] = [
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("OpenHarmony", "HarmonyOS"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Macintosh", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// `Firefox on Windows`, out of what a browser calls itself; another program's own name.
+pub(crate) fn device(lang: Lang, agent: &str) -> String {
+    let find = |names: &[(&str, &'static str)]| {
+        let known = names.iter().find(|(sign, _)| agent.contains(sign));
+        known.map(|(_, name)| *name)
+    };
+    // Browsers all begin alike; the first word of other programs is their name.
+    let browser = if agent.starts_with("Mozilla/") {
+        find(&BROWSERS)
+    } else {
+        let name = agent.split(['/', ' ', '(']).next().unwrap_or_default();
+        let end = name.char_indices().nth(40).map_or(name.len(), |(at, _)| at);
+        Some(&name[..end]).filter(|name| !name.is_empty())
+    };
+    match (browser, find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => lang.fill(
+            "sessions-device",
+            &[("browser", browser.into()), ("system", system.into())],
+        ),
+        (Some(name), None) | (None, Some(name)) => name.to_owned(),
+        (None, None) => lang.text("sessions-unknown"),
+    }
+}
+
 /// `1.2 GB of 50 GB used`.
 pub(crate) fn quota(lang: Lang, me: &Me) -> String {
     lang.fill(
@@ -175,6 +230,23 @@ mod tests {
         assert_eq!(count(Lang::En, 12_345), "12.3K");
         assert_eq!(count(Lang::ZhCn, 12_345), "1.2万");
         assert_eq!(count(Lang::En, 2_000_000), "2M");
+    }
+
+    #[test]
+    fn a_device_has_the_name_of_its_browser_and_system() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+        assert_eq!(device(Lang::En, chrome), "Chrome on Windows");
+        assert_eq!(device(Lang::ZhCn, chrome), "Windows 上的 Chrome");
+        let edge = format!("{chrome} Edg/131.0.0.0");
+        assert_eq!(device(Lang::En, &edge), "Edge on Windows");
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+        assert_eq!(device(Lang::En, phone), "Safari on iPhone");
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
+        assert_eq!(device(Lang::En, firefox), "Firefox on Linux");
+        assert_eq!(device(Lang::En, "curl/8.5.0"), "curl");
+        assert_eq!(device(Lang::En, "Mozilla/5.0"), "Unknown device");
+        assert_eq!(device(Lang::ZhCn, ""), "未知设备");
+        assert_eq!(device(Lang::En, &"云".repeat(90)), "云".repeat(40));
     }
 
     #[test]

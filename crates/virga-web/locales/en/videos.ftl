@@ -63,6 +63,7 @@ mine-purge = Deleted permanently on { $date }
 toast-deleted = “{ $title }” is deleted.
 toast-purged = The video is permanently deleted.
 toast-restored = The video is back.
+toast-remade = The video is being rebuilt. It plays again as soon as its first version is ready.
 toast-retried = Retrying.
 
 # Edit
@@ -74,6 +75,11 @@ edit-conflict = This video was changed in another window
 edit-conflict-hint = This is saved now. What you wrote is below: saving it replaces what is saved.
 edit-conflict-theirs = Keep what is saved
 edit-conflict-mine = What you wrote
+remake = Rebuild
+remake-hint = Makes every quality, the cover picture and the version for old browsers again from the uploaded file. Use this if picture or sound is damaged.
+remake-ask = Rebuild this video…
+remake-ask-hint = Nobody can watch the video until its first version is ready again. Its link, texts, comments and views stay.
+remake-go = Rebuild now
 edit-delete = Delete
 edit-delete-hint = { $n ->
     [0] A deleted video can be restored for a short while.

@@ -63,6 +63,7 @@ mine-purge = 将于 { $date } 彻底删除
 toast-deleted = “{ $title }”已删除。
 toast-purged = 视频已彻底删除。
 toast-restored = 视频已恢复。
+toast-remade = 正在重新生成，首个版本完成后即可播放。
 toast-retried = 正在重试。
 
 # Edit
@@ -74,6 +75,11 @@ edit-conflict = 这个视频已在别的窗口修改
 edit-conflict-hint = 下面是当前保存的内容。你填写的内容在其后，保存后会替换当前内容。
 edit-conflict-theirs = 保留当前内容
 edit-conflict-mine = 你填写的内容
+remake = 重新生成
+remake-hint = 用上传的原文件重新生成所有清晰度、封面图和旧浏览器版本。画面或声音损坏时可以使用。
+remake-ask = 重新生成这个视频…
+remake-ask-hint = 在首个版本完成之前，所有人都无法观看这个视频。链接、文字、评论和播放次数不变。
+remake-go = 立即重新生成
 edit-delete = 删除
 edit-delete-hint = { $n ->
     [0] 删除的视频在短时间内可以恢复。

@@ -1,5 +1,9 @@
 //! `/v/{id}/edit`, and the forms that delete, restore and retry a video.
 
+mod remake;
+
+pub(crate) use self::remake::remake;
+
 use askama::Template;
 use axum::{
     extract::Path,
@@ -40,6 +44,8 @@ pub(crate) struct EditPage {
     pub(crate) visibility: String,
     /// It is unpublished: the visibility is what publishing gives, and a button publishes.
     pub(crate) unpublished: bool,
+    /// It can be rebuilt from its file.
+    pub(crate) remake: bool,
     pub(crate) undo_text: String,
     /// How long what was given out goes on, where anything does.
     pub(crate) loose_text: Option<String>,
@@ -128,6 +134,7 @@ pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPa
         description: form.description,
         visibility: form.visibility,
         unpublished: form.unpublished == "yes",
+        remake: false,
         seen: form.seen,
         errors: FormErrors::default(),
         other: None,
@@ -139,14 +146,24 @@ pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPa
 pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
     let id: VideoId = visit.id(&id)?;
     visit.me()?;
-    let video = visit
-        .api
-        .video(id)
-        .await
-        .map_err(|error| visit.fault(&error))?;
-    if !video.editable {
-        return Err(visit.status(StatusCode::FORBIDDEN));
+    let video = editable(&visit, id).await?;
+    Ok(visit.ok(&filled(&visit, id, video)))
+}
+
+/// The video, if the viewer may change it.
+async fn editable(visit: &Visit, id: VideoId) -> Result<Video, Fault> {
+    let video = visit.api.video(id).await;
+    let video = video.map_err(|error| visit.fault(&error))?;
+    if video.editable {
+        Ok(video)
+    } else {
+        Err(visit.status(StatusCode::FORBIDDEN))
     }
+}
+
+/// The page with what is saved.
+fn filled(visit: &Visit, id: VideoId, video: Video) -> EditPage {
+    let remake = remake::offered(&video);
     let form = EditForm {
         seen: video.edit_tag(),
         title: video.title,
@@ -159,8 +176,8 @@ pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
         unpublished: yes(video.publish_as.is_some()),
         publish: String::new(),
     };
-    let frame = visit.frame.clone();
-    Ok(visit.ok(&page(frame, &visit.site, id, form)))
+    let page = page(visit.frame.clone(), &visit.site, id, form);
+    EditPage { remake, ..page }
 }
 
 /// `POST /v/{id}/edit`.
@@ -176,7 +193,13 @@ pub(crate) async fn submit(
             if problem.status == StatusCode::PRECONDITION_FAILED.as_u16() {
                 return conflict(&visit, id, form).await;
             }
-            let mut page = page(visit.frame.clone(), &visit.site, id, form);
+            let remake = visit
+                .api
+                .video(id)
+                .await
+                .is_ok_and(|it| remake::offered(&it));
+            let page = page(visit.frame.clone(), &visit.site, id, form);
+            let mut page = EditPage { remake, ..page };
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             let status =
                 StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
@@ -214,12 +237,14 @@ fn yes(it: bool) -> String {
 async fn conflict(visit: &Visit, id: VideoId, form: EditForm) -> Result<Response, Fault> {
     let saved = visit.api.video(id).await;
     let saved = saved.map_err(|error| visit.fault(&error))?;
+    let remake = remake::offered(&saved);
     let form = EditForm {
         seen: saved.edit_tag(),
         unpublished: yes(saved.publish_as.is_some()),
         ..form
     };
-    let mut page = page(visit.frame.clone(), &visit.site, id, form);
+    let page = page(visit.frame.clone(), &visit.site, id, form);
+    let mut page = EditPage { remake, ..page };
     page.other = Some(Saved::new(visit.frame.lang, &saved));
     Ok(visit.html(StatusCode::PRECONDITION_FAILED, &page))
 }
@@ -238,11 +263,7 @@ pub(crate) async fn publish(
 ) -> Result<Response, Fault> {
     let id: VideoId = visit.id(&id)?;
     visit.me()?;
-    let video = visit.api.video(id).await;
-    let video = video.map_err(|error| visit.fault(&error))?;
-    if !video.editable {
-        return Err(visit.status(StatusCode::FORBIDDEN));
-    }
+    let video = editable(&visit, id).await?;
     // Pressed twice, or in two tabs: what is published stays as it is.
     if let Some(plan) = video.publish_as {
         let patch = VideoPatch {

@@ -1,5 +1,9 @@
 //! `/settings`: what uploads start with, password, language, sessions, room used.
 
+mod sessions;
+
+pub(crate) use self::sessions::{SessionLine, end, end_others, sign_out_everywhere};
+
 use askama::Template;
 use axum::{
     extract::Query,
@@ -35,6 +39,8 @@ pub(crate) struct SettingsPage {
     pub(crate) saved: Option<String>,
     pub(crate) visibility: &'static str,
     pub(crate) at_once: bool,
+    /// Where the account is signed in.
+    pub(crate) sessions: Vec<SessionLine>,
     pub(crate) errors: FormErrors,
 }
 
@@ -48,9 +54,21 @@ impl SettingsPage {
             saved: None,
             visibility: me.upload_visibility.as_str(),
             at_once: me.publish_at_once,
+            sessions: Vec::new(),
             errors: FormErrors::default(),
             f,
         }
+    }
+
+    async fn load(visit: &Visit) -> Result<Self, Fault> {
+        let mut page = Self::new(visit.frame.clone(), visit.me()?);
+        page.sessions = sessions::lines(visit).await?;
+        Ok(page)
+    }
+
+    /// More than this session is listed.
+    fn has_others(&self) -> bool {
+        self.sessions.iter().any(|session| !session.current)
     }
 }
 
@@ -62,9 +80,11 @@ pub(crate) struct Done {
 
 /// `GET /settings`.
 pub(crate) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
-    let mut page = SettingsPage::new(visit.frame.clone(), visit.me()?);
+    let mut page = SettingsPage::load(&visit).await?;
     page.saved = done.saved.map(|what| match what.as_str() {
         "uploads" => visit.frame.t("settings-uploads-saved"),
+        "session" => visit.frame.t("sessions-ended"),
+        "sessions" => visit.frame.t("sessions-others-ended"),
         _ => visit.frame.t("settings-saved"),
     });
     Ok(visit.ok(&page))
@@ -105,7 +125,7 @@ pub(crate) struct PasswordForm {
 pub(crate) async fn change_password(
     Sent(visit, form): Sent<PasswordForm>,
 ) -> Result<Response, Fault> {
-    let me = visit.me()?;
+    visit.me()?;
     let change = PasswordChange {
         current: form.current,
         new: form.new,
@@ -114,24 +134,11 @@ pub(crate) async fn change_password(
         Ok(()) => Ok(Redirect::to("/settings?saved=1").into_response()),
         Err(error) => {
             let problem = visit.refusal(error)?;
-            let mut page = SettingsPage::new(visit.frame.clone(), me);
+            let mut page = SettingsPage::load(&visit).await?;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             let status =
                 StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             Ok(visit.html(status, &page))
         }
     }
-}
-
-/// `POST /settings/sign-out-everywhere`.
-pub(crate) async fn sign_out_everywhere(visit: Visit) -> Result<Response, Fault> {
-    visit.me()?;
-    visit
-        .api
-        .sign_out_everywhere()
-        .await
-        .map_err(|error| visit.fault(&error))?;
-    let mut answer = Redirect::to("/sign-in").into_response();
-    visit.clear_cookie(&mut answer);
-    Ok(answer)
 }

@@ -257,6 +257,7 @@ fn toast_key(word: &str) -> Option<&'static str> {
         "purged" => Some("toast-purged"),
         "published" => Some("toast-published"),
         "restored" => Some("toast-restored"),
+        "remade" => Some("toast-remade"),
         "retried" => Some("toast-retried"),
         _ => None,
     }

@@ -23,6 +23,7 @@ mod metrics;
 mod origin_flaws;
 mod publish;
 mod quotas;
+mod rebuild;
 mod redis;
 mod reload;
 mod roles;

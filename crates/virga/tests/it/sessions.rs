@@ -137,6 +137,123 @@ async fn sessions_of_others_end_when_the_password_changes_or_by_choice() {
     assert_eq!(whose(&ann).await, None);
 }
 
+/// Signs in by the page with a browser of this name; answers the session.
+async fn from_device(site: &Site, name: &str, agent: &str) -> String {
+    let request = site
+        .stranger()
+        .request(Method::POST, "/sign-in")
+        .header(header::ORIGIN, site.url())
+        .header(header::USER_AGENT, agent)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(format!("name={name}&password={name}+has+a+password"));
+    cookie(&site.stranger().send(request).await.expect(303))
+}
+
+/// Sends a form of the settings page with this session; answers where it leads.
+async fn settings_form(site: &Site, session: &str, path: &str, form: String) -> String {
+    let request = site
+        .stranger()
+        .request(Method::POST, path)
+        .header(header::ORIGIN, site.url())
+        .header(header::COOKIE, format!("virga={session}"))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(form);
+    let answer = site.stranger().send(request).await.expect(303);
+    answer.headers[header::LOCATION]
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+async fn settings(site: &Site, session: &str, language: &str) -> String {
+    let cookies = format!("virga={session}; lang={language}");
+    let request = site.stranger().request(Method::GET, "/settings");
+    let answer = site
+        .stranger()
+        .send(request.header(header::COOKIE, cookies))
+        .await;
+    answer.expect(200).text()
+}
+
+/// The ids that the page's buttons name.
+fn listed(page: &str) -> Vec<String> {
+    let buttons = page.split("name=\"id\" value=\"").skip(1);
+    buttons
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_the_settings_and_end_there_one_by_one_or_all_others() {
+    let site = Site::of(VIRGA).start();
+    let (ann, eve) = (site.register("ann").await, site.register("eve").await);
+    let desk = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
+    let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 \
+                 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+    let here = from_device(&site, "ann", desk).await;
+    let away = from_device(&site, "ann", phone).await;
+    let eves = from_device(&site, "eve", phone).await;
+    let who = |session: &str| {
+        let person = ann.with_token(session);
+        async move { whose(&person).await }
+    };
+
+    let page = settings(&site, &here, "en").await;
+    for text in ["Firefox on Linux", "Safari on iPhone"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert_eq!(page.matches("This device").count(), 1);
+    assert!(
+        settings(&site, &here, "zh-CN")
+            .await
+            .contains("iPhone 上的 Safari"),
+        "in the viewer's language"
+    );
+    // The session of the registration and the phone, but not this one.
+    let all: Vec<Value> = ann
+        .get("/api/v1/sessions")
+        .await
+        .json()
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!((all.len(), listed(&page).len()), (3, 2));
+    let named = all.iter().find(|it| it["device"] == phone).unwrap();
+    let phones = named["id"].as_str().unwrap().to_owned();
+    assert!(listed(&page).contains(&phones));
+
+    // Somebody else's form ends nothing of ann's.
+    let end = |by: String, id: String| {
+        let site = &site;
+        async move { settings_form(site, &by, "/settings/sessions/end", format!("id={id}")).await }
+    };
+    let _ = end(eves.clone(), phones.clone()).await;
+    assert_eq!(who(&away).await.as_deref(), Some("ann"));
+    let leads = end(here.clone(), phones.clone()).await;
+    assert_eq!(leads, "/settings?saved=session");
+    assert_eq!(who(&away).await, None, "its cookie is worth nothing");
+    let refused = ann.with_token(&away).get("/api/v1/users/me").await;
+    assert_eq!(refused.expect(401).code(), "sign-in");
+    // Pressed twice.
+    assert_eq!(end(here.clone(), phones).await, "/settings?saved=session");
+
+    let second = from_device(&site, "ann", phone).await;
+    let path = "/settings/sessions/end-others";
+    let leads = settings_form(&site, &here, path, String::new()).await;
+    assert_eq!(leads, "/settings?saved=sessions");
+    assert_eq!((who(&second).await, whose(&ann).await), (None, None));
+    assert_eq!(who(&here).await.as_deref(), Some("ann"));
+    assert_eq!(whose(&eve).await.as_deref(), Some("eve"));
+    let page = settings(&site, &here, "en").await;
+    assert!(listed(&page).is_empty() && !page.contains("Sign out all other devices"));
+
+    // This session's own id ends this visit.
+    let own = ann.with_token(&here).get("/api/v1/sessions").await.json();
+    let own = own[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(end(here.clone(), own).await, "/sign-in");
+    assert_eq!(who(&here).await, None);
+}
+
 #[tokio::test]
 async fn sessions_end_unused_after_a_fortnight_and_in_any_case_at_their_end() {
     let site = Site::of(VIRGA).start();

@@ -1,0 +1,33 @@
+//! The form that rebuilds a video: everything that was made from its file is made again.
+
+use axum::{
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use virga_core::{VideoId, video::VideoState, wire::Video};
+
+use crate::{errors::FormErrors, fault::Fault, visit::Visit};
+
+/// The video has its file, and no work on it is known to be under way.
+pub(super) fn offered(video: &Video) -> bool {
+    matches!(
+        video.state,
+        VideoState::Playable | VideoState::Ready | VideoState::Failed
+    )
+}
+
+/// `POST /v/{id}/remake`.
+pub(crate) async fn remake(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
+    let id: VideoId = visit.id(&id)?;
+    visit.me()?;
+    let Err(error) = visit.api.remake_video(id).await else {
+        return Ok(Redirect::to("/my/videos?done=remade").into_response());
+    };
+    let problem = visit.refusal(error)?;
+    let video = super::editable(&visit, id).await?;
+    let mut page = super::filled(&visit, id, video);
+    page.errors = FormErrors::new(visit.frame.lang, &problem, &[]);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
+    Ok(visit.html(status, &page))
+}
