@@ -56,16 +56,16 @@ impl Picture {
 
     /// To a size, and to standard light; scaled first, as tone mapping is costly.
     fn shape(&self, width: u32, height: u32, range: &str, format: &str) -> String {
-        let scale = format!("scale={width}:{height}");
+        let (scale, pad) = (fit(width, height), pad(width, height));
         let transfer = match self.light {
             Light::Standard => {
-                return format!("{scale}:out_range={range},setsar=1,format={format}");
+                return format!("{scale}:out_range={range},{pad},setsar=1,format={format}");
             }
             Light::Pq => "smpte2084",
             Light::Hlg => "arib-std-b67",
         };
         format!(
-            "{scale},setsar=1,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100,\
+            "{scale},{pad},setsar=1,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100,\
              format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
              zscale=t=bt709:m=bt709:r={range},format={format}"
         )
@@ -100,6 +100,23 @@ impl Picture {
     pub(super) fn told_rate(&self) -> Option<f64> {
         self.odd_rate.then_some(MOST_FRAMES)
     }
+}
+
+/// Scales a frame into a box without changing its shape: a stream may change its size or its pixels'
+/// shape at any frame. A frame that has the shape of the box but for rounding fills it.
+fn fit(width: u32, height: u32) -> String {
+    // The probe does not believe stranger pixels than 1:8 either.
+    let shape = "iw/ih*if(between(sar,0.125,8),sar,1)";
+    let fills = format!("lt(abs(({shape})*{height}/{width}-1),0.02)");
+    let even = |side: String| format!("max(2,2*trunc(({side})/2))");
+    let across = even(format!("min({width},{height}*{shape})"));
+    let down = even(format!("min({height},{width}/({shape}))"));
+    format!("scale=w='if({fills},{width},{across})':h='if({fills},{height},{down})'")
+}
+
+/// Black around a frame that does not fill its box.
+fn pad(width: u32, height: u32) -> String {
+    format!("pad={width}:{height}:-1:-1:eval=frame")
 }
 
 /// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the

@@ -14,7 +14,7 @@ const SOME: usize = 48;
 /// Bytes in one read.
 const WINDOW: u64 = 4 << 20;
 
-/// Whether the picture's samples look like H.264, and its key frames like key frames.
+/// Whether the picture's samples look like H.264 of one coding, and its key frames like key frames.
 pub(super) async fn are_right(
     media: &Media,
     movie: &Movie,
@@ -39,7 +39,7 @@ pub(super) async fn are_right(
             return Ok(false);
         }
         let bytes = window.sample(media, &sample, whole).await?;
-        if let Err(fault) = check_sample(&bytes, avc.length_size, sample.sync) {
+        if let Err(fault) = check_sample(&bytes, avc, sample.sync) {
             let (offset, size) = (sample.offset, sample.size);
             tracing::info!(?fault, offset, size, "the picture is not served as it is");
             return Ok(false);
