@@ -27,6 +27,9 @@ pub(crate) enum JobError {
     /// The prober met streams whose decoders, named here, are not on our list.
     #[error("It is in a coding that is not taken here: {0:?}")]
     Unlisted(Vec<String>),
+    /// This machine's ffmpeg was built without an encoder that a job asks for.
+    #[error("{0}")]
+    LacksEncoder(String),
     /// The scratch disk, the store or the database has too little room now.
     #[error("{0}")]
     NoRoom(String),

@@ -85,15 +85,25 @@ impl Picture {
         graph
     }
 
-    /// The chain of a still picture: the most telling of `of` frames.
-    pub(super) fn still(&self, width: u32, height: u32, of: u32) -> String {
+    /// The graph of a still picture, the most telling of `of` frames: `[large]`, and `[w320]` for a
+    /// smaller one of that width.
+    pub(super) fn stills(&self, (width, height): (u32, u32), of: u32, smaller: &[u32]) -> String {
         let prepare = if self.interlaced {
             "bwdif=deint=interlaced,"
         } else {
             ""
         };
         let shape = self.shape(width, height, "pc", "yuvj420p");
-        format!("{prepare}thumbnail={of},{shape}")
+        let mut graph = format!("[0:{}]{prepare}thumbnail={of},{shape}", self.stream);
+        let _ = write!(graph, ",split={}[large]", smaller.len() + 1);
+        for width in smaller {
+            let _ = write!(graph, "[s{width}]");
+        }
+        for width in smaller {
+            let scale = format!("scale={width}:-2:out_range=tv,format=yuv420p");
+            let _ = write!(graph, ";[s{width}]{scale}[w{width}]");
+        }
+        graph
     }
 
     /// The rate that the encoder is told, where it should not believe the file.
@@ -182,7 +192,7 @@ mod tests {
         };
         assert!(hard.graph(&rungs).contains("bwdif"));
         assert!(hard.graph(&rungs).contains("fps=60,"));
-        assert!(hard.still(640, 360, 8).contains("tonemap"));
-        assert!(!plain.still(640, 360, 8).contains("tonemap"));
+        assert!(hard.stills((640, 360), 8, &[]).contains("tonemap"));
+        assert!(!plain.stills((640, 360), 8, &[]).contains("tonemap"));
     }
 }
