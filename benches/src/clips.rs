@@ -72,6 +72,15 @@ pub fn plain_file() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Three seconds of the same kind as [`ladder_source`].
+pub fn short_source() -> anyhow::Result<PathBuf> {
+    made("short.avi", |draft| {
+        let mut ffmpeg = picture("1280x720", 24, "3");
+        ffmpeg.args(["-c:v", "mpeg4", "-q:v", "4", "-g", "48"]);
+        output(ffmpeg.args(["-c:a", "libmp3lame"]).arg(draft)).map(drop)
+    })
+}
+
 /// A minute of 720p that no browser plays, so that every rung is encoded.
 pub fn ladder_source() -> anyhow::Result<PathBuf> {
     made("ladder.avi", |draft| {

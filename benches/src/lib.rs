@@ -5,7 +5,7 @@ mod figure;
 mod machine;
 mod transfer;
 
-pub use clips::{footage, ladder_source, long_footage, plain_file};
+pub use clips::{footage, ladder_source, long_footage, plain_file, short_source};
 pub use figure::{Figure, Round, Series, Target, median};
 pub use machine::{
     cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, process_of,

@@ -10,6 +10,7 @@ use virga_core::{
     wire,
 };
 use virga_db::{JobRow, VideoRow, accounts, comments::CommentRow, jobs};
+use virga_objects::MediaKey;
 
 use crate::ApiState;
 
@@ -51,6 +52,7 @@ fn video(
 ) -> wire::Video {
     let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
     let publish_as = row.planned().filter(|_| editable);
+    let poster_widths = poster_widths(row.poster_key.as_deref());
     let poster = row
         .poster_key
         .is_some()
@@ -77,6 +79,7 @@ fn video(
         width: row.width,
         height: row.height,
         poster,
+        poster_widths,
         views: row.views,
         comments: row.comments,
         created_at: row.created_at,
@@ -84,6 +87,12 @@ fn video(
         purge_at: row.purge_at,
         presentation_version: row.presentation_version,
     }
+}
+
+fn poster_widths(key: Option<&str>) -> Vec<u32> {
+    let key = key.and_then(|key| MediaKey::parse(key).ok());
+    let parts = key.map(|key| key.poster_parts()).unwrap_or_default();
+    parts.iter().skip(1).map(|part| part.width).collect()
 }
 
 /// What went wrong beside what plays.

@@ -75,3 +75,17 @@ pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// Removes the tracks of a video that have these names.
+pub async fn remove_named(
+    c: &impl ConnectionTrait,
+    video: VideoId,
+    names: &[String],
+) -> Result<()> {
+    track::Entity::delete_many()
+        .filter(track::Column::VideoId.eq(video.to_string()))
+        .filter(track::Column::Name.is_in(names))
+        .exec(c)
+        .await?;
+    Ok(())
+}

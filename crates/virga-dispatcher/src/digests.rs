@@ -2,7 +2,6 @@
 
 use std::{
     mem,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -38,14 +37,6 @@ impl Work<'_> {
     pub(crate) async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<(), JobError> {
         let digest = Digest::of(&bytes);
         self.app().store.put(key, bytes).await?;
-        self.lease.digests.note(key, digest);
-        Ok(())
-    }
-
-    /// Takes a small scratch file in as an object.
-    pub(crate) async fn put_file(&self, key: &MediaKey, path: &Path) -> Result<(), JobError> {
-        let digest = Digest::of(&tokio::fs::read(path).await?);
-        self.app().store.put_file(key, path).await?;
         self.lease.digests.note(key, digest);
         Ok(())
     }

@@ -13,7 +13,8 @@ use virga_media::{
 };
 use virga_objects::{MediaKey, ObjectWriter, Piece, SharedStore};
 
-use crate::outcome::JobError;
+use crate::{outcome::JobError, work::Work};
+use samples::Extent;
 
 /// Bytes in one read.
 const STEP: u64 = 1 << 20;
@@ -144,7 +145,10 @@ impl Source {
             return Err(NotInstant::Truncated.into());
         }
         match instant(&movie) {
-            Ok(tracks) if samples::are_right(&source.media, &movie, tracks.video).await? => {
+            Ok(tracks)
+                if samples::are_right(&source.media, &movie, tracks.video, Extent::Some)
+                    .await? =>
+            {
                 source.instant = Some(tracks);
             }
             // The encoder makes of it what can be made.
@@ -159,6 +163,37 @@ impl Source {
         }
         source.movie = Some(Arc::new(movie));
         Ok(source)
+    }
+
+    /// Looks at every sample of a large file, of which `inspect` saw some so that it plays soon, and
+    /// believes its own tracks no longer if one is wrong. `media`: the same bytes, here or nearer.
+    pub(crate) async fn walk(&mut self, work: &Work<'_>, media: &Media) -> Result<(), JobError> {
+        if media.len <= samples::WHOLE {
+            return Ok(());
+        }
+        if let (Some(movie), Some(tracks)) = (&self.movie, self.instant) {
+            let right = tokio::select! {
+                right = samples::are_right(media, movie, tracks.video, Extent::All) => right?,
+                () = work.lease.halt.cancelled() => return Err(JobError::Interrupted),
+            };
+            if !right {
+                self.instant = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a job that needs nothing else of the source: whether its own tracks may be served.
+    pub(crate) async fn is_right(work: &Work<'_>, key: &MediaKey) -> Result<bool, JobError> {
+        let store = &work.app().store;
+        if store.stat(key).await?.size <= samples::WHOLE {
+            // Seen whole when it was published.
+            return Ok(true);
+        }
+        let mut source = Self::inspect(store, key).await?;
+        let media = source.media.clone();
+        source.walk(work, &media).await?;
+        Ok(source.instant.is_some())
     }
 }
 

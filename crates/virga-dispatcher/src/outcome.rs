@@ -27,6 +27,9 @@ pub(crate) enum JobError {
     /// The prober met streams whose decoders, named here, are not on our list.
     #[error("It is in a coding that is not taken here: {0:?}")]
     Unlisted(Vec<String>),
+    /// This machine's ffmpeg was built without an encoder that a job asks for.
+    #[error("{0}")]
+    LacksEncoder(String),
     /// The scratch disk, the store or the database has too little room now.
     #[error("{0}")]
     NoRoom(String),
@@ -61,6 +64,8 @@ pub(crate) enum Done {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) tracks: Vec<TrackRow>,
+    /// Names of tracks to remove: the source's own, which turned out to be damaged.
+    pub(crate) set_aside: Vec<String>,
     pub(crate) shape: Option<videos::Shape>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
@@ -79,9 +84,20 @@ impl From<Outcome> for Done {
 }
 
 impl Outcome {
+    /// Removes these tracks of a damaged source.
+    pub(crate) fn set_aside<'a>(tracks: impl Iterator<Item = &'a TrackRow>) -> Self {
+        Self {
+            set_aside: tracks.map(|track| track.name.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether the presentation changes.
     pub(crate) fn presents(&self) -> bool {
-        !self.tracks.is_empty() || self.poster.is_some() || self.fallback.is_some()
+        !self.tracks.is_empty()
+            || !self.set_aside.is_empty()
+            || self.poster.is_some()
+            || self.fallback.is_some()
     }
 
     pub(crate) async fn write(
@@ -92,6 +108,13 @@ impl Outcome {
     ) -> Result<(), DbError> {
         for track in &self.tracks {
             tracks::put(tx, track).await?;
+        }
+        if !self.set_aside.is_empty() {
+            tracks::remove_named(tx, video, &self.set_aside).await?;
+            if !tracks::any(tx, video).await? {
+                // It may have failed, or never been needed, while the source played.
+                jobs::enqueue(tx, JobKind::FirstRung, video, now, now).await?;
+            }
         }
         if let Some(shape) = self.shape {
             videos::set_shape(tx, video, shape).await?;

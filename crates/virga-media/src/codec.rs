@@ -6,6 +6,7 @@ pub(crate) mod strings;
 
 pub use aac::Aac;
 pub use avc::Avc;
+pub(crate) use avc::trimmed;
 
 use crate::bmff::FourCc;
 

@@ -1,5 +1,8 @@
 //! Do the samples of an H.264 track look like what the index says? Damage within a file and an index
-//! that points beside its samples show in the lengths of NAL units, wrong key frames in their types.
+//! that points beside its samples show in the lengths of NAL units, wrong key frames in their types,
+//! and a picture whose size or coding changes in the middle in its parameter sets.
+
+use crate::codec::{Avc, trimmed};
 
 /// What is wrong with a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,20 +11,27 @@ pub enum SampleFault {
     Damaged,
     /// It is called a key frame and needs other frames.
     NotSync,
+    /// It brings parameter sets that the index does not have.
+    Changed,
 }
+
+/// A sequence parameter set.
+const SEQUENCE: u8 = 7;
+/// A picture parameter set.
+const PICTURE: u8 = 8;
 
 /// An instantaneous refresh.
 const REFRESH: u8 = 5;
 /// A slice of another picture.
 const SLICE: u8 = 1;
 
-/// Walks the NAL units of a whole sample. `length_size`: bytes of the length before each.
-pub fn check_sample(sample: &[u8], length_size: u8, sync: bool) -> Result<(), SampleFault> {
+/// Walks the NAL units of a whole sample.
+pub fn check_sample(sample: &[u8], avc: &Avc, sync: bool) -> Result<(), SampleFault> {
     let mut rest = sample;
     let mut pictures = 0;
     while !rest.is_empty() {
         let (length, after) = rest
-            .split_at_checked(length_size.into())
+            .split_at_checked(avc.length_size.into())
             .ok_or(SampleFault::Damaged)?;
         let length = length
             .iter()
@@ -36,6 +46,9 @@ pub fn check_sample(sample: &[u8], length_size: u8, sync: bool) -> Result<(), Sa
         if head & 0x80 != 0 || kind == 0 || kind > 23 {
             return Err(SampleFault::Damaged);
         }
+        if (kind == SEQUENCE || kind == PICTURE) && !knows(avc, unit) {
+            return Err(SampleFault::Changed);
+        }
         if kind == REFRESH || kind == SLICE {
             pictures += 1;
             if sync && pictures == 1 && kind == SLICE && !is_intra(body) {
@@ -44,6 +57,11 @@ pub fn check_sample(sample: &[u8], length_size: u8, sync: bool) -> Result<(), Sa
         }
     }
     Ok(())
+}
+
+fn knows(avc: &Avc, set: &[u8]) -> bool {
+    let set = trimmed(set);
+    avc.parameter_sets.iter().any(|known| known == set)
 }
 
 /// Whether a slice needs no other picture: its second number is its type.
@@ -66,22 +84,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_and_types_are_looked_at() {
+    fn lengths_types_and_parameter_sets_are_looked_at() {
+        let avc = &Avc {
+            profile: 100,
+            compatibility: 0,
+            level: 30,
+            chroma_format: 1,
+            bit_depth: 8,
+            interlaced: false,
+            in_band: false,
+            length_size: 4,
+            parameter_sets: vec![vec![0x67, 1], vec![0x68, 2]],
+        };
         // A refresh; a P slice (first macroblock 0, type 5: 1, 00110); an I slice (type 7: 0001000).
         let refresh = [0, 0, 0, 2, 0x65, 0x88];
         let p = [0, 0, 0, 2, 0x41, 0b1001_1000];
         let i = [0, 0, 0, 2, 0x41, 0b1000_1000];
-        assert_eq!(check_sample(&refresh, 4, true), Ok(()));
-        assert_eq!(check_sample(&p, 4, false), Ok(()));
-        assert_eq!(check_sample(&p, 4, true), Err(SampleFault::NotSync));
-        assert_eq!(check_sample(&i, 4, true), Ok(()));
-        assert_eq!(
-            check_sample(&refresh[..5], 4, true),
-            Err(SampleFault::Damaged)
-        );
-        assert_eq!(
-            check_sample(&[0, 0, 0, 1, 0xe5], 4, true),
-            Err(SampleFault::Damaged)
-        );
+        assert_eq!(check_sample(&refresh, avc, true), Ok(()));
+        assert_eq!(check_sample(&p, avc, false), Ok(()));
+        assert_eq!(check_sample(&p, avc, true), Err(SampleFault::NotSync));
+        assert_eq!(check_sample(&i, avc, true), Ok(()));
+        let cut = check_sample(&refresh[..5], avc, true);
+        assert_eq!(cut, Err(SampleFault::Damaged));
+        let forbidden = check_sample(&[0, 0, 0, 1, 0xe5], avc, true);
+        assert_eq!(forbidden, Err(SampleFault::Damaged));
+        // Parameter sets: the index's own, with a zero after it, and another one.
+        assert_eq!(check_sample(&[0, 0, 0, 2, 0x67, 1], avc, true), Ok(()));
+        assert_eq!(check_sample(&[0, 0, 0, 3, 0x68, 2, 0], avc, true), Ok(()));
+        let other = check_sample(&[0, 0, 0, 2, 0x68, 3], avc, true);
+        assert_eq!(other, Err(SampleFault::Changed));
     }
 }

@@ -14,6 +14,7 @@ pub use virga_core::fail;
 mod guard;
 mod key;
 mod multipart;
+mod poster;
 mod store;
 
 pub use bucket::{
@@ -28,6 +29,7 @@ pub use error::{ObjectError, Result};
 pub use guard::GuardedStore;
 pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};
 pub use multipart::{HeldParts, Incoming, MultipartSessions, Session, SharedSessions};
+pub use poster::PosterPart;
 pub use store::{
     ByteStream, FreeSpace, Listed, Listing, MediaStore, ObjectStat, ObjectWriter, Piece,
     READ_LIMIT, SharedStore,

@@ -22,8 +22,8 @@ pub(crate) struct Address {
 pub(crate) enum What {
     /// `main.m3u8`
     Multivariant,
-    /// `poster.jpg`
-    Poster,
+    /// `poster.jpg`, or `poster.jpg?w=320` for the WebP of that width; 0: the JPEG.
+    Poster(u32),
     /// `fallback.mp4`
     Fallback,
     /// `urls.json`
@@ -60,10 +60,19 @@ impl Address {
 }
 
 impl What {
+    /// Reads the width that a query asks of a poster. It is no part of the path because an earlier
+    /// release answers it too, with the JPEG.
+    pub(crate) fn resize(&mut self, query: Option<&str>) {
+        if let Self::Poster(width) = self {
+            let asked = query.and_then(|query| query.strip_prefix("w="));
+            *width = asked.and_then(|text| text.parse().ok()).unwrap_or(0);
+        }
+    }
+
     fn parse(segments: &[&str]) -> Option<Self> {
         match segments {
             ["main.m3u8"] => Some(Self::Multivariant),
-            ["poster.jpg"] => Some(Self::Poster),
+            ["poster.jpg"] => Some(Self::Poster(0)),
             ["fallback.mp4"] => Some(Self::Fallback),
             ["urls.json"] => Some(Self::Urls),
             [track, file] if is_track(track) => {

@@ -108,10 +108,13 @@ mod tests {
     fn the_setting_decides_who_reads() {
         let any = Some("*".to_owned());
         let blog = "https://blog.example";
-        assert_eq!(allowed(MediaCors::Any, "'none'", &What::Poster, blog), any);
+        assert_eq!(
+            allowed(MediaCors::Any, "'none'", &What::Poster(0), blog),
+            any
+        );
         assert_eq!(allowed(MediaCors::Any, "*", &What::Urls, blog), None);
-        assert_eq!(allowed(MediaCors::Off, "*", &What::Poster, blog), None);
-        assert_eq!(allowed(MediaCors::Embeds, "*", &What::Poster, blog), any);
+        assert_eq!(allowed(MediaCors::Off, "*", &What::Poster(0), blog), None);
+        assert_eq!(allowed(MediaCors::Embeds, "*", &What::Poster(0), blog), any);
     }
 
     #[test]
@@ -136,7 +139,7 @@ mod tests {
         ] {
             assert_eq!(reads(origin), None, "{origin}");
         }
-        let https = |origin| allowed(MediaCors::Embeds, "https:", &What::Poster, origin);
+        let https = |origin| allowed(MediaCors::Embeds, "https:", &What::Poster(0), origin);
         assert!(https("https://x.example").is_some() && https("http://x.example").is_none());
     }
 }

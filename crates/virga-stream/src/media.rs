@@ -37,7 +37,8 @@ pub(crate) async fn get(
     request: Request,
 ) -> virga_http::Result<Response> {
     let path = request.uri().path();
-    let address = Address::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
+    let mut address = Address::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
+    address.what.resize(request.uri().query());
     let found = state.presentations.get(address.video).await?;
     match answer(&state, &address, found, request.headers()).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
@@ -87,7 +88,7 @@ async fn answer(
         What::Track(name) => request.track(track(name)?).await,
         What::Init(name) => request.init(track(name)?).await,
         What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
-        What::Poster => request.object(presentation.poster.as_deref()).await,
+        What::Poster(width) => request.poster(presentation.poster.as_deref(), *width).await,
         What::Fallback => request.fallback(presentation.fallback.as_deref()).await,
     }?;
     if !request.private && address.grant.is_none() {
@@ -227,6 +228,26 @@ impl Asked<'_> {
             self.state
                 .segments
                 .read(name, track, &table, (first, count))
+        })
+        .await
+    }
+
+    /// The poster as wide as asked, or the JPEG where there is none of that width.
+    async fn poster(&self, key: Option<&str>, width: u32) -> Result<Response, Fault> {
+        let parsed = MediaKey::parse(key.ok_or_else(not_there)?)?;
+        let parts = parsed.poster_parts();
+        let wanted = parts.iter().find(|part| part.width == width);
+        let Some(part) = wanted.or(parts.first()) else {
+            return self.object(key).await;
+        };
+        let place = [part.offset, part.len].map(u64::to_be_bytes);
+        let tag = etag(&[parsed.as_str().as_bytes(), place.as_flattened()]);
+        let cache = CacheLifetime::Revalidate;
+        let answer = self.representation(part.content_type(), cache, tag, part.len);
+        let begins = part.offset;
+        self.large(answer, |first, count| async move {
+            let range = begins + first..begins + first + count;
+            Ok(self.state.store.stream(&parsed, range).await?)
         })
         .await
     }

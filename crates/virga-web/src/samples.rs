@@ -70,7 +70,7 @@ fn frame(lang: Lang, signed_in: bool) -> Frame {
     }
 }
 
-fn video(state: VideoState) -> Video {
+pub(crate) fn video(state: VideoState) -> Video {
     Video {
         id: VideoId::random(&OsEntropy),
         title: NASTY.into(),
@@ -92,6 +92,7 @@ fn video(state: VideoState) -> Video {
         width: Some(1280),
         height: Some(720),
         poster: Some("/media/x/poster.jpg".into()),
+        poster_widths: vec![320, 640],
         views: 12_345,
         comments: 2,
         created_at: Timestamp::from_seconds(1_789_000_000),

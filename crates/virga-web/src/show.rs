@@ -183,6 +183,8 @@ pub(crate) struct Card {
     pub(crate) title: String,
     pub(crate) owner: String,
     pub(crate) poster: Option<String>,
+    /// The poster's smaller pictures, as `srcset` names them; empty where there are none.
+    pub(crate) srcset: String,
     pub(crate) length: Option<String>,
     pub(crate) views: String,
     pub(crate) when: When,
@@ -199,11 +201,21 @@ impl Card {
                 .poster
                 .clone()
                 .filter(|_| video.state != VideoState::Deleted),
+            srcset: srcset(video),
             length: video.duration.map(length),
             views: views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),
         }
     }
+}
+
+fn srcset(video: &Video) -> String {
+    let Some(poster) = &video.poster else {
+        return String::new();
+    };
+    let sizes = video.poster_widths.iter();
+    let named = sizes.map(|width| format!("{poster}?w={width} {width}w"));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// `1.2K views`.
@@ -215,6 +227,15 @@ pub(crate) fn views(lang: Lang, n: u64) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_poster_is_offered_in_the_sizes_that_it_has() {
+        let mut video = crate::samples::video(virga_core::video::VideoState::Ready);
+        let two = "/media/x/poster.jpg?w=320 320w, /media/x/poster.jpg?w=640 640w";
+        assert_eq!(srcset(&video), two);
+        video.poster_widths.clear();
+        assert_eq!(srcset(&video), "");
+    }
 
     #[test]
     fn values_read_as_people_write_them() {

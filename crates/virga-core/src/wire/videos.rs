@@ -109,6 +109,9 @@ pub struct Video {
     /// Path of the poster, with a grant where one is needed; once it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster: Option<String>,
+    /// Widths in which the poster can be had as WebP: `{poster}?w=320`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poster_widths: Vec<u32>,
     /// Views.
     pub views: u64,
     /// Comments.

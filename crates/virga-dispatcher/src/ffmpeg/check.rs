@@ -7,6 +7,8 @@ use super::launcher::{Launcher, Limits, NICE};
 use crate::DispatcherConfig;
 
 const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
+/// Of the posters for lists, which only load sooner by it.
+const WEBP: &str = "libwebp";
 
 /// One line of the doctor: what was looked at, and what is right or what to do.
 pub type Finding = (String, Result<String, String>);
@@ -18,25 +20,37 @@ pub fn check_programs(config: &DispatcherConfig, launcher: &Launcher) -> Vec<Fin
     for (name, program) in [("ffmpeg", &config.ffmpeg), ("ffprobe", &config.ffprobe)] {
         findings.push((name.to_owned(), check.version(program)));
     }
-    let encoders = check.output(&config.ffmpeg, &["-hide_banner", "-encoders"]);
-    let encoders = encoders.unwrap_or_default();
+    let encoders = check.encoders();
     for encoder in ENCODERS {
-        let there = encoders
-            .lines()
-            .any(|line| line.split_whitespace().nth(1) == Some(encoder));
-        let finding = if there {
+        let finding = if has(&encoders, encoder) {
             Ok("ffmpeg has it".to_owned())
         } else {
             Err("ffmpeg lacks this encoder; install Debian's ffmpeg".to_owned())
         };
         findings.push((format!("encoder {encoder}"), finding));
     }
+    let small = if has(&encoders, WEBP) {
+        "ffmpeg has it"
+    } else {
+        "ffmpeg lacks it: lists load the large posters. Debian's ffmpeg has it"
+    };
+    findings.push((format!("encoder {WEBP}"), Ok(small.to_owned())));
     findings
+}
+
+/// Whether ffmpeg's list of encoders names this one.
+fn has(encoders: &str, encoder: &str) -> bool {
+    let mut lines = encoders.lines();
+    lines.any(|line| line.split_whitespace().nth(1) == Some(encoder))
 }
 
 /// Whether jobs may encode on this machine: it confines ffmpeg, or need not. The log says which
 /// layers hold. Blocks for a moment.
 pub fn can_encode(config: &DispatcherConfig, launcher: &Launcher) -> bool {
+    let encoders = Check { config, launcher }.encoders();
+    if !encoders.is_empty() && !has(&encoders, WEBP) {
+        tracing::warn!("ffmpeg lacks the encoder {WEBP}: lists load the large posters");
+    }
     match launcher.layers() {
         Ok(layers) if layers.confine() => {
             tracing::info!(%layers, "ffmpeg is confined");
@@ -85,6 +99,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// What ffmpeg says of its encoders; nothing if it does not start.
+    fn encoders(&self) -> String {
+        let listed = self.output(&self.config.ffmpeg, &["-hide_banner", "-encoders"]);
+        listed.unwrap_or_default()
+    }
+
     fn version(&self, program: &Path) -> Result<String, String> {
         let text = self.output(program, &["-version"]).map_err(|said| {
             format!(

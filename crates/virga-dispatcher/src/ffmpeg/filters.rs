@@ -56,16 +56,16 @@ impl Picture {
 
     /// To a size, and to standard light; scaled first, as tone mapping is costly.
     fn shape(&self, width: u32, height: u32, range: &str, format: &str) -> String {
-        let scale = format!("scale={width}:{height}");
+        let (scale, pad) = (fit(width, height), pad(width, height));
         let transfer = match self.light {
             Light::Standard => {
-                return format!("{scale}:out_range={range},setsar=1,format={format}");
+                return format!("{scale}:out_range={range},{pad},setsar=1,format={format}");
             }
             Light::Pq => "smpte2084",
             Light::Hlg => "arib-std-b67",
         };
         format!(
-            "{scale},setsar=1,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100,\
+            "{scale},{pad},setsar=1,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100,\
              format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
              zscale=t=bt709:m=bt709:r={range},format={format}"
         )
@@ -85,21 +85,48 @@ impl Picture {
         graph
     }
 
-    /// The chain of a still picture: the most telling of `of` frames.
-    pub(super) fn still(&self, width: u32, height: u32, of: u32) -> String {
+    /// The graph of a still picture, the most telling of `of` frames: `[large]`, and `[w320]` for a
+    /// smaller one of that width.
+    pub(super) fn stills(&self, (width, height): (u32, u32), of: u32, smaller: &[u32]) -> String {
         let prepare = if self.interlaced {
             "bwdif=deint=interlaced,"
         } else {
             ""
         };
         let shape = self.shape(width, height, "pc", "yuvj420p");
-        format!("{prepare}thumbnail={of},{shape}")
+        let mut graph = format!("[0:{}]{prepare}thumbnail={of},{shape}", self.stream);
+        let _ = write!(graph, ",split={}[large]", smaller.len() + 1);
+        for width in smaller {
+            let _ = write!(graph, "[s{width}]");
+        }
+        for width in smaller {
+            let scale = format!("scale={width}:-2:out_range=tv,format=yuv420p");
+            let _ = write!(graph, ";[s{width}]{scale}[w{width}]");
+        }
+        graph
     }
 
     /// The rate that the encoder is told, where it should not believe the file.
     pub(super) fn told_rate(&self) -> Option<f64> {
         self.odd_rate.then_some(MOST_FRAMES)
     }
+}
+
+/// Scales a frame into a box without changing its shape: a stream may change its size or its pixels'
+/// shape at any frame. A frame that has the shape of the box but for rounding fills it.
+fn fit(width: u32, height: u32) -> String {
+    // The probe does not believe stranger pixels than 1:8 either.
+    let shape = "iw/ih*if(between(sar,0.125,8),sar,1)";
+    let fills = format!("lt(abs(({shape})*{height}/{width}-1),0.02)");
+    let even = |side: String| format!("max(2,2*trunc(({side})/2))");
+    let across = even(format!("min({width},{height}*{shape})"));
+    let down = even(format!("min({height},{width}/({shape}))"));
+    format!("scale=w='if({fills},{width},{across})':h='if({fills},{height},{down})'")
+}
+
+/// Black around a frame that does not fill its box.
+fn pad(width: u32, height: u32) -> String {
+    format!("pad={width}:{height}:-1:-1:eval=frame")
 }
 
 /// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the
@@ -165,7 +192,7 @@ mod tests {
         };
         assert!(hard.graph(&rungs).contains("bwdif"));
         assert!(hard.graph(&rungs).contains("fps=60,"));
-        assert!(hard.still(640, 360, 8).contains("tonemap"));
-        assert!(!plain.still(640, 360, 8).contains("tonemap"));
+        assert!(hard.stills((640, 360), 8, &[]).contains("tonemap"));
+        assert!(!plain.stills((640, 360), 8, &[]).contains("tonemap"));
     }
 }

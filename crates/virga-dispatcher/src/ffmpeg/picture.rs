@@ -1,9 +1,9 @@
-//! One still picture out of a video.
+//! One still picture out of a video, in several sizes.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Probed, Session,
+    Arguments, Probed, Session,
     process::{self, Bounds},
     span,
 };
@@ -21,54 +21,108 @@ const DEADLINE: Duration = Duration::from_secs(300);
 const MOST_BYTES: u64 = 16 << 20;
 const NAME: &str = "poster.jpg";
 
+/// Widths of the pictures for lists.
+const SMALLER: [u32; 2] = [320, 640];
+
+/// Where the pictures are.
+#[derive(Clone, Debug)]
+pub(crate) struct Pictures {
+    /// The JPEG.
+    pub(crate) large: PathBuf,
+    /// WebP by width, none wider than the JPEG.
+    pub(crate) smaller: Vec<(u32, PathBuf)>,
+}
+
 /// Takes a picture from about a tenth into the video.
-pub(crate) async fn picture(session: &Session<'_>, probed: &Probed) -> Result<PathBuf, JobError> {
-    let length = span(probed.shape.duration_micros);
-    let at = (length / 10).max(EARLIEST);
-    let at = (at < length).then_some(at);
-    let path = session.folder.join(NAME);
-    let tried = take(session, probed, at, true).await;
-    if tried.is_ok() && is_there(&path) {
-        return Ok(path);
-    }
-    if matches!(tried, Err(JobError::Interrupted)) {
-        return Err(JobError::Interrupted);
-    }
-    // Key frames are missing or badly indexed: decode from the beginning.
-    take(session, probed, None, false).await?;
-    if is_there(&path) {
-        Ok(path)
-    } else {
-        Err(JobError::fail(
-            "damaged",
-            "No picture could be taken from it.",
-        ))
-    }
-}
-
-fn is_there(path: &std::path::Path) -> bool {
-    path.metadata().is_ok_and(|file| file.len() > 0)
-}
-
-async fn take(
-    session: &Session<'_>,
-    probed: &Probed,
-    at: Option<Duration>,
-    key_frames_only: bool,
-) -> Result<(), JobError> {
-    let of = if key_frames_only { KEY_FRAMES } else { FRAMES };
+pub(crate) async fn picture(session: &Session<'_>, probed: &Probed) -> Result<Pictures, JobError> {
     let (width, height) = size(probed.shape.width, probed.shape.height);
-    let mut arguments = session.input(at, key_frames_only);
-    arguments.pair("-map", format!("0:{}", probed.picture.stream));
-    arguments.pair("-vf", probed.picture.still(width, height, of));
-    arguments.words("-frames:v 1 -q:v 3 -map_metadata -1 -fps_mode passthrough");
-    arguments.words("-f image2 -update 1");
-    let bounds = Bounds {
-        deadline: DEADLINE,
-        file: MOST_BYTES,
-        pixels: 0,
+    let smaller: Vec<u32> = SMALLER.into_iter().filter(|it| *it <= width).collect();
+    let mut shot = Shot {
+        session,
+        probed,
+        size: (width, height),
+        smaller,
     };
-    process::encode(session, arguments.last(NAME), bounds, Duration::ZERO).await
+    match shot.attempts().await {
+        Err(JobError::LacksEncoder(_)) => {
+            shot.smaller.clear();
+            shot.attempts().await
+        }
+        taken => taken,
+    }
+}
+
+/// One picture to be taken.
+struct Shot<'a> {
+    session: &'a Session<'a>,
+    probed: &'a Probed,
+    size: (u32, u32),
+    smaller: Vec<u32>,
+}
+
+impl Shot<'_> {
+    async fn attempts(&self) -> Result<Pictures, JobError> {
+        let length = span(self.probed.shape.duration_micros);
+        let at = (length / 10).max(EARLIEST);
+        let at = (at < length).then_some(at);
+        let tried = self.take(at, true).await;
+        if let Err(error @ (JobError::Interrupted | JobError::LacksEncoder(_))) = tried {
+            return Err(error);
+        }
+        if let (Ok(()), Some(pictures)) = (tried, self.pictures()) {
+            return Ok(pictures);
+        }
+        // Key frames are missing or badly indexed: decode from the beginning.
+        self.take(None, false).await?;
+        let missing = || JobError::fail("damaged", "No picture could be taken from it.");
+        self.pictures().ok_or_else(missing)
+    }
+
+    /// The pictures, once all of them are there.
+    fn pictures(&self) -> Option<Pictures> {
+        let there = |name: &str| {
+            let path = self.session.folder.join(name);
+            let written = path.metadata().is_ok_and(|file| file.len() > 0);
+            written.then_some(path)
+        };
+        let smaller = self.smaller.iter();
+        Some(Pictures {
+            large: there(NAME)?,
+            smaller: smaller
+                .map(|width| Some((*width, there(&small_name(*width))?)))
+                .collect::<Option<_>>()?,
+        })
+    }
+
+    async fn take(&self, at: Option<Duration>, key_frames_only: bool) -> Result<(), JobError> {
+        let (session, probed) = (self.session, self.probed);
+        let of = if key_frames_only { KEY_FRAMES } else { FRAMES };
+        let mut arguments = session.input(at, key_frames_only);
+        let stills = probed.picture.stills(self.size, of, &self.smaller);
+        arguments.pair("-filter_complex", stills);
+        let output = |arguments: &mut Arguments, from: &str, coding: &str| {
+            arguments.pair("-map", format!("[{from}]"));
+            arguments.words("-frames:v 1 -map_metadata -1 -fps_mode passthrough");
+            arguments.words(coding);
+        };
+        output(&mut arguments, "large", "-q:v 3 -f image2 -update 1");
+        arguments = arguments.last(NAME);
+        for width in &self.smaller {
+            let coding = "-c:v libwebp -quality 75 -f webp";
+            output(&mut arguments, &format!("w{width}"), coding);
+            arguments = arguments.last(&small_name(*width));
+        }
+        let bounds = Bounds {
+            deadline: DEADLINE,
+            file: MOST_BYTES,
+            pixels: 0,
+        };
+        process::encode(session, arguments, bounds, Duration::ZERO).await
+    }
+}
+
+fn small_name(width: u32) -> String {
+    format!("poster-{width}.webp")
 }
 
 /// Scaled down to the widest, even.

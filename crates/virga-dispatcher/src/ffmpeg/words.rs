@@ -63,6 +63,9 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
             "It is in a coding that is not taken here.",
         );
     }
+    if says(&["Unknown encoder"]) {
+        return JobError::LacksEncoder(format!("ffmpeg lacks an encoder: {last}"));
+    }
     if says(DAMAGED) {
         return damaged();
     }

@@ -36,6 +36,15 @@ impl Ready {
         Self::of(work, &key, source).await
     }
 
+    /// The same for what is encoded next to the source's own tracks or instead of them: the source is
+    /// looked at whole.
+    pub(super) async fn walked(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
+        let mut ready = Self::open(work, row).await?;
+        let media = Media::scratch(&ready.scratch.input())?;
+        ready.source.walk(work, &media).await?;
+        Ok(ready)
+    }
+
     pub(super) async fn of(
         work: &Work<'_>,
         key: &MediaKey,

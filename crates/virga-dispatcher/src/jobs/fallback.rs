@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
+use virga_db::{TrackBytes, tracks};
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 use virga_objects::MediaKey;
 
@@ -45,10 +46,16 @@ impl Input {
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
-    let source = Source::inspect(&work.app().store, &key).await?;
+    let mut source = Source::inspect(&work.app().store, &key).await?;
+    let media = source.media.clone();
+    source.walk(work, &media).await?;
     let (Some(movie), Some(tracks)) = (source.movie, source.instant) else {
         // Its rungs bring one.
-        return Ok(Outcome::default().into());
+        let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+        let own = tracks
+            .iter()
+            .filter(|it| matches!(it.bytes, TrackBytes::Source { .. }));
+        return Ok(Outcome::set_aside(own).into());
     };
     let origin = first_shown(&movie, tracks.video);
     let input = |track| Input {

@@ -2,12 +2,13 @@
 //! not play; and `fallback.mp4` out of both.
 
 use virga_core::job::JobKind;
-use virga_db::videos::Shape;
+use virga_db::{tracks, videos::Shape};
 use virga_media::first_shown;
 
 use super::{
     encoding::{Ready, Written},
     fallback::{self, Input},
+    probe::too_small,
 };
 use crate::{
     ffmpeg::{Encode, encode, sound_alone},
@@ -22,9 +23,13 @@ const TOLERANCE: i64 = 20_000;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let row = work.row().await?;
-    let ready = Ready::open(work, &row).await?;
+    let ready = Ready::walked(work, &row).await?;
+    let own_sound = ready.source.instant.is_some();
     let rungs = ready.ladder(work)?;
     let Some(rung) = rungs.first() else {
+        if !own_sound {
+            return Err(too_small());
+        }
         let next = vec![JobKind::Fallback];
         return Ok(Outcome {
             next,
@@ -34,7 +39,6 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     };
     let lowest = std::slice::from_ref(rung);
     ready.require(work, lowest)?;
-    let own_sound = ready.source.instant.is_some();
     let session = ready.session(work);
     let what = Encode {
         rungs: lowest,
@@ -44,6 +48,12 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
     let picture = Written::open(path).await?;
     let job = work.job.id;
+    let set_aside = if own_sound {
+        Vec::new()
+    } else {
+        // What was published before the source was looked at whole.
+        tracks::of_video(work.app().db.read(), work.video()).await?
+    };
     let heard = match encoded.sound {
         Some(path) => Some(aligned(work, &ready, &picture, &path).await?),
         None => None,
@@ -83,7 +93,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
             .then_some(JobKind::Ladder)
             .into_iter()
             .collect(),
-        ..Outcome::default()
+        ..Outcome::set_aside(set_aside.iter())
     }
     .into())
 }

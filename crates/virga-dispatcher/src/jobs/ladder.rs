@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let row = work.row().await?;
-    let ready = Ready::open(work, &row).await?;
+    let ready = Ready::walked(work, &row).await?;
     let rungs = missing(work, ready.ladder(work)?).await?;
     if rungs.is_empty() {
         return Ok(Outcome::default().into());

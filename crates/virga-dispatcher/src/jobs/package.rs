@@ -1,12 +1,13 @@
 //! One CMAF object per source track, by the packager that makes segments per request: the same
-//! bytes, read once out of the interleaved source instead of at each request.
+//! bytes, read once out of the interleaved source instead of at each request. A large source is looked
+//! at whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
 use virga_db::{TrackBytes, TrackRow, tracks};
 use virga_media::TrackTable;
 use virga_objects::MediaKey;
 
 use crate::{
-    media::Media,
+    media::{Media, Source},
     outcome::{Done, JobError, Outcome},
     pack::{Blocks, Packed, Rank},
     work::Work,
@@ -24,6 +25,11 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
             TrackBytes::Object(_) => None,
         })
         .collect();
+    if let Some((_, source, _)) = todo.first()
+        && !Source::is_right(work, &MediaKey::parse(source)?).await?
+    {
+        return Ok(Outcome::set_aside(todo.iter().map(|(row, ..)| *row)).into());
+    }
     let mut packed = Vec::new();
     for (done, (row, source, samples)) in todo.iter().enumerate() {
         packed.push(package(work, row, source, samples).await?);

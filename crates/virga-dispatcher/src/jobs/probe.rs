@@ -78,10 +78,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
     let shape = &ready.probed.shape;
     limits::check(work.config(), shape)?;
     if ready.ladder(work)?.is_empty() {
-        return Err(JobError::fail(
-            "picture_too_small",
-            "Its picture is too small to be shown.",
-        ));
+        return Err(too_small());
     }
     Ok(Outcome {
         shape: Some(Shape {
@@ -93,4 +90,9 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
         ..Outcome::default()
     }
     .into())
+}
+
+/// No rung can be made of it.
+pub(super) fn too_small() -> JobError {
+    JobError::fail("picture_too_small", "Its picture is too small to be shown.")
 }

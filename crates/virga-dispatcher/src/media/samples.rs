@@ -1,5 +1,5 @@
-//! A look at the samples of a file that is to be served as it is: all of a small file, and some of a
-//! large one from its beginning to its end.
+//! A look at the samples of a file that is to be served as it is: before it plays, at all of a small
+//! file and at some of a large one from its beginning to its end; later at all of the large one too.
 
 use bytes::Bytes;
 use virga_media::{Codec, Movie, Sample, check_sample};
@@ -8,23 +8,31 @@ use super::Media;
 use crate::outcome::JobError;
 
 /// Files up to this size are read whole. No single sample that is larger is read at all.
-const WHOLE: u64 = 64 << 20;
+pub(super) const WHOLE: u64 = 64 << 20;
 /// As many samples of a larger one, key frames first.
 const SOME: usize = 48;
 /// Bytes in one read.
 const WINDOW: u64 = 4 << 20;
 
-/// Whether the picture's samples look like H.264, and its key frames like key frames.
+/// How many samples of a large file are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Some,
+    All,
+}
+
+/// Whether the picture's samples look like H.264 of one coding, and its key frames like key frames.
 pub(super) async fn are_right(
     media: &Media,
     movie: &Movie,
     track: usize,
+    extent: Extent,
 ) -> Result<bool, JobError> {
     let track = &movie.tracks[track];
     let Codec::Avc(avc) = &track.codec else {
         return Ok(true);
     };
-    let whole = media.len <= WHOLE;
+    let whole = extent == Extent::All || media.len <= WHOLE;
     let every = if whole {
         1
     } else {
@@ -39,7 +47,7 @@ pub(super) async fn are_right(
             return Ok(false);
         }
         let bytes = window.sample(media, &sample, whole).await?;
-        if let Err(fault) = check_sample(&bytes, avc.length_size, sample.sync) {
+        if let Err(fault) = check_sample(&bytes, avc, sample.sync) {
             let (offset, size) = (sample.offset, sample.size);
             tracing::info!(?fault, offset, size, "the picture is not served as it is");
             return Ok(false);

@@ -51,6 +51,26 @@ fn size(site: &Site, rung: &TrackRow) -> (u64, u64) {
     (side("width"), side("height"))
 }
 
+/// Width and height of the pictures in a poster's object: the JPEG, then WebP.
+async fn pictures(site: &Site, key: &str) -> Vec<(u64, u64)> {
+    let object = site.object(key).await;
+    let parts = virga_objects::MediaKey::parse(key).unwrap().poster_parts();
+    let mut sizes = Vec::new();
+    for part in parts {
+        let at = |offset: u64| usize::try_from(offset).unwrap();
+        let bytes = &object[at(part.offset)..at(part.offset + part.len)];
+        let path = site.folder.path().join(format!("part{}", part.width));
+        std::fs::write(&path, bytes).unwrap();
+        decodes(&path);
+        let stream = &streams(&path)[0];
+        let coding = if part.width == 0 { "mjpeg" } else { "webp" };
+        assert_eq!(stream["codec_name"], coding);
+        let side = |name: &str| stream[name].as_u64().unwrap();
+        sizes.push((side("width"), side("height")));
+    }
+    sizes
+}
+
 fn length(path: &Path) -> f64 {
     let text = streams(path)[0]["duration"].as_str().unwrap().to_owned();
     text.parse().unwrap()
@@ -66,6 +86,11 @@ async fn an_avi_of_odd_size_gets_even_rungs_and_aac() {
     let video = site.add(&clip).await;
     let rungs = sound_rungs(&site, video, &["360p", "480p"]).await;
     assert_eq!(size(&site, &rungs[0]), (478, 360));
+    let poster = site.row(video).await.poster_key.unwrap();
+    assert_eq!(
+        pictures(&site, &poster).await,
+        [(640, 480), (320, 240), (640, 480)]
+    );
     let first = starts(&site, &rungs[0]).await;
     assert_eq!(first, [0, 2_000_000, 4_000_000, 5_000_000]);
     let tracks = site.tracks(video).await;

@@ -18,6 +18,7 @@ mod lengths;
 mod purging;
 mod refusals;
 mod site;
+mod sizes;
 mod stalling;
 mod streams;
 mod sweeping;

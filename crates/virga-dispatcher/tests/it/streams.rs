@@ -78,7 +78,10 @@ async fn several_tracks_of_one_microphone_each_are_all_heard() {
     site.stop().await;
 }
 
-/// A clip of H.264 that browsers would play, damaged by `damage`.
+/// Files of more bytes are looked at whole only after they were published.
+const LARGE: u64 = 80 << 20;
+
+/// A clip of H.264 that browsers would play, damaged by `damage`; and the same in a large file.
 async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
     let mut site = Site::new().await;
     let clip = site.clip(
@@ -88,16 +91,35 @@ async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(clip).unwrap();
     damage(&mut bytes);
     let clip = site.folder.path().join("damaged.mp4");
-    std::fs::write(&clip, bytes).unwrap();
+    std::fs::write(&clip, &bytes).unwrap();
     site.start(virga_dispatcher::DispatcherConfig::default());
-    let video = site.add(&clip).await;
-    site.ready(video).await;
-    let tracks = site.tracks(video).await;
-    assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
-    for track in &tracks {
-        decodes(&site.track_path(track));
+    let large = enlarged(&clip);
+    let (small, large) = (site.add(&clip).await, site.add(&large).await);
+    for video in [small, large] {
+        let row = site.ready(video).await;
+        let tracks = site.tracks(video).await;
+        assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
+        let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+        assert_eq!(sounds.count(), 1);
+        for track in &tracks {
+            decodes(&site.track_path(track));
+        }
+        decodes(&site.path(&row.fallback_key.unwrap()));
     }
     site.stop().await;
+}
+
+/// An MP4 with a box after its end that nobody reads, so that it is large.
+fn enlarged(clip: &std::path::Path) -> std::path::PathBuf {
+    let mut bytes = std::fs::read(clip).unwrap();
+    let size = LARGE - bytes.len() as u64;
+    bytes.extend(u32::try_from(size).unwrap().to_be_bytes());
+    bytes.extend(b"free");
+    let path = clip.with_extension("large.mp4");
+    std::fs::write(&path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(LARGE).unwrap();
+    path
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,8 @@ pub struct Avc {
     pub in_band: bool,
     /// Bytes of the length before each NAL unit of a sample.
     pub length_size: u8,
+    /// The parameter sets of `avcC`: decoders that are given these first may believe no others.
+    pub(crate) parameter_sets: Vec<Vec<u8>>,
 }
 
 impl Avc {
@@ -50,11 +52,14 @@ pub(crate) fn parse(config: &[u8], in_band: bool) -> Result<Avc, MediaError> {
         interlaced: false,
         in_band,
         length_size: (lengths & 3) + 1,
+        parameter_sets: Vec::new(),
     };
     let sets = cursor.u8()? & 0x1f;
     for _ in 0..sets {
         let length = usize::from(cursor.u16()?);
-        let set = parameter_set(cursor.take(length)?).ok_or_else(|| cursor.malformed())?;
+        let unit = cursor.take(length)?;
+        let set = parameter_set(unit).ok_or_else(|| cursor.malformed())?;
+        avc.parameter_sets.push(trimmed(unit).to_vec());
         // The least friendly of several sets counts.
         avc.chroma_format = if set.chroma_format == 1 {
             avc.chroma_format
@@ -70,7 +75,24 @@ pub(crate) fn parse(config: &[u8], in_band: bool) -> Result<Avc, MediaError> {
         };
     }
     avc.in_band |= sets == 0;
+    // Nothing else here depends on the picture parameter sets, so their damage is none of the file's.
+    avc.parameter_sets.extend(picture_sets(&mut cursor));
     Ok(avc)
+}
+
+fn picture_sets(cursor: &mut Cursor<'_>) -> Vec<Vec<u8>> {
+    let count = cursor.u8().unwrap_or(0);
+    let unit = |_| {
+        let length = usize::from(cursor.u16().ok()?);
+        Some(trimmed(cursor.take(length).ok()?).to_vec())
+    };
+    (0..count).map_while(unit).collect()
+}
+
+/// A NAL unit without zero bytes after its end, which are none of its contents.
+pub(crate) fn trimmed(unit: &[u8]) -> &[u8] {
+    let end = unit.iter().rposition(|byte| *byte != 0);
+    &unit[..end.map_or(0, |last| last + 1)]
 }
 
 struct ParameterSet {

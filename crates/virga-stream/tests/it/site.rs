@@ -130,7 +130,18 @@ impl Site {
     pub(crate) async fn publish_poster(&self, version: i64, visibility: Visibility) {
         let poster = MediaKey::poster(self.video, version, 1);
         let picture = format!("version {version}");
-        self.store.put(&poster, picture.into()).await.unwrap();
+        self.put_poster(version, visibility, &poster, picture).await;
+    }
+
+    /// The same with this object as the poster.
+    pub(crate) async fn put_poster(
+        &self,
+        version: i64,
+        visibility: Visibility,
+        poster: &MediaKey,
+        picture: String,
+    ) {
+        self.store.put(poster, picture.into()).await.unwrap();
         self.publish(&Presentation {
             version,
             video: self.video,

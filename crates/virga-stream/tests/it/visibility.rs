@@ -122,3 +122,42 @@ async fn what_is_not_there_is_not_found() {
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
 }
+
+#[tokio::test]
+async fn a_poster_comes_in_the_width_that_is_asked_for() {
+    let site = Site::new().await;
+    let smaller = [(320, 5), (640, 6)];
+    let key = MediaKey::posters(site.video, 1, 1, 4, &smaller).unwrap();
+    let bytes = "jpegsmallmiddle".to_owned();
+    site.put_poster(1, Visibility::Public, &key, bytes).await;
+    let mut tags = Vec::new();
+    for (query, kind, picture) in [
+        ("", "image/jpeg", "jpeg"),
+        ("?w=320", "image/webp", "small"),
+        ("?w=640", "image/webp", "middle"),
+    ] {
+        let answer = site.get(&site.path(&format!("poster.jpg{query}"))).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, picture));
+        assert_eq!(answer.header("content-type"), kind);
+        assert_eq!(answer.header("content-length"), picture.len().to_string());
+        tags.push(answer.header("etag").to_owned());
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3);
+    let part = [("range", "bytes=1-2")];
+    let part = site.get_with(&site.path("poster.jpg?w=640"), &part).await;
+    assert_eq!(
+        (part.status, part.text()),
+        (StatusCode::PARTIAL_CONTENT, "id")
+    );
+    // What it does not have, and what nobody offers, is the JPEG.
+    for query in ["?w=1000", "?w=", "?width=320", "?w=320x"] {
+        let answer = site.get(&site.path(&format!("poster.jpg{query}"))).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, "jpeg"));
+    }
+    // A poster of the release before.
+    let site = Site::new().await;
+    site.publish_poster(1, Visibility::Public).await;
+    let answer = site.get(&site.path("poster.jpg?w=320")).await;
+    assert_eq!(answer.header("content-type"), "image/jpeg");
+}

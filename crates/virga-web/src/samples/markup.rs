@@ -71,7 +71,7 @@ fn tags(html: &str) -> Vec<Tag> {
     tags
 }
 
-const VOID: [&str; 7] = ["meta", "link", "input", "img", "hr", "br", "use"];
+const VOID: [&str; 8] = ["meta", "link", "input", "img", "source", "hr", "br", "use"];
 
 fn check(page: &str, html: &str) {
     let tags = tags(html);
