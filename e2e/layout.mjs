@@ -60,6 +60,9 @@ export const misfits = (page) =>
         }
       }
     }
+    for (const tab of document.querySelectorAll(".tabs a")) {
+      if (tab.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(tab).lineHeight)) faults.push(`${name(tab)} breaks over lines`);
+    }
     // Text that is wider than what holds it and is not meant to be cut.
     for (const element of document.querySelectorAll("h1, h2, h3, p, label, legend, .badge, .btn, td, li")) {
       if (!shown(element) || element.scrollWidth <= element.clientWidth + 1 || element.clientWidth === 0) continue;

@@ -16,7 +16,7 @@ test("the link of the first start makes its visitor administrator, and works onc
     await expect(page.getByRole("heading", { name: "Set up this site" })).toBeVisible();
     await page.getByLabel("Username", { exact: true }).fill("ada");
     await page.getByLabel("Password").fill(PASSWORD);
-    await page.getByLabel("Name of the site").fill("Weather films");
+    await page.getByLabel("Site name").fill("Weather films");
     await page.getByLabel("Nobody").check();
     await page.getByRole("button", { name: "Set up" }).click();
     await expect(page.getByRole("banner").getByText("ada")).toBeVisible();
@@ -28,16 +28,16 @@ test("the link of the first start makes its visitor administrator, and works onc
     expected.push(/status of 4\d\d/);
     const late = await visitor({ baseURL: site.url });
     await late.goto(site.setupLink);
-    await expect(late.getByText("This site is set up already.")).toBeVisible();
+    await expect(late.getByText("This site is already set up.")).toBeVisible();
     await expect(late.getByRole("button", { name: "Set up" })).toHaveCount(0);
     const form = { token: new URL(site.setupLink).searchParams.get("token"), name: "eve", password: PASSWORD, site_name: "x", registration: "open" };
     const again = await late.request.post("/setup", { form, headers: { origin: site.url }, maxRedirects: 0 });
     expect(again.status()).toBeGreaterThanOrEqual(400);
     await signIn(late, "eve");
-    await expect(late.getByRole("alert")).toHaveText(/Name or password is wrong/);
+    await expect(late.getByRole("alert")).toHaveText(/Username or password is wrong/);
     // And the administrator's choice holds.
     await late.goto("/sign-up");
-    await expect(late.getByText("This site takes no new accounts.")).toBeVisible();
+    await expect(late.getByText("This site does not accept new accounts.")).toBeVisible();
   } finally {
     await site.stop();
   }
@@ -48,7 +48,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   expected.push(/status of 4(01|03|22|29)/);
   const stranger = await visitor();
   await signIn(stranger, name, { password: "not my password" });
-  await expect(stranger.getByRole("alert")).toHaveText(/Name or password is wrong/);
+  await expect(stranger.getByRole("alert")).toHaveText(/Username or password is wrong/);
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
   await expect(stranger.getByLabel("Password")).toHaveValue("");
   await expect(stranger.getByLabel("Password")).toBeFocused();
@@ -64,13 +64,13 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   };
   for (let failures = 2; failures <= 15; failures += 1) {
     await attempt(`guess ${failures}`);
-    await expect(stranger.getByRole("alert")).toHaveText(/Name or password is wrong/);
+    await expect(stranger.getByRole("alert")).toHaveText(/Username or password is wrong/);
   }
   // The sixteenth may even be right.
   const refused = await attempt(PASSWORD);
   expect(refused.status()).toBe(429);
   expect(Number((await refused.allHeaders())["retry-after"])).toBeGreaterThan(0);
-  await expect(stranger.getByRole("alert")).toHaveText(/Too many failed tries. Try again in \d+ seconds/);
+  await expect(stranger.getByRole("alert")).toHaveText(/Too many failed attempts. Try again in \d+ seconds/);
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
 });
 
@@ -86,15 +86,28 @@ test("a member signs out and in again, changes the password, and ends all other 
   await signIn(phone, name, { next: "/settings" });
   await phone.waitForURL("**/settings");
 
+  await page.reload();
+  const sessions = page.getByRole("region", { name: "Where you are signed in" }).getByRole("listitem");
+  await expect(sessions).toHaveCount(2);
+  await expect(sessions.first()).toContainText("This device");
+  await expect(sessions.first().getByRole("button")).toHaveCount(0);
+  await sessions.last().getByRole("button", { name: "Sign out Chrome on Linux" }).click();
+  await expect(page.getByRole("status")).toHaveText("That device is signed out.");
+  await expect(sessions).toHaveCount(1);
+  await phone.goto("/settings");
+  await phone.waitForURL("**/sign-in?**");
+  await signIn(phone, name, { next: "/settings" });
+  await phone.waitForURL("**/settings");
+
   expected.push(/status of 4(01|03|22)/);
   await page.getByLabel("Current password").fill("something else");
   await page.getByLabel("New password").fill("another walk in the snow");
   await page.getByRole("button", { name: "Change password" }).click();
-  await expect(page.getByText("The present password is wrong.")).toBeVisible();
+  await expect(page.getByText("The current password is wrong.")).toBeVisible();
   await page.getByLabel("Current password").fill(PASSWORD);
   await page.getByLabel("New password").fill("another walk in the snow");
   await page.getByRole("button", { name: "Change password" }).click();
-  await expect(page.getByRole("status")).toHaveText(/Your password is changed/);
+  await expect(page.getByRole("status")).toHaveText(/Your password has been changed/);
 
   await page.getByRole("button", { name: "Sign out everywhere" }).click();
   await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();

@@ -29,7 +29,7 @@ for (const javaScriptEnabled of [true, false]) {
     await admin.getByRole("button", { name: "Unblock this account" }).click();
     await expect(admin.getByText("The account may sign in again.")).toBeVisible();
     await row.getByRole("link", { name: `Reset password ${name}` }).click();
-    await admin.getByRole("button", { name: "Make a new password" }).click();
+    await admin.getByRole("button", { name: "Reset password" }).click();
     const password = await admin.getByRole("textbox", { name: "New password" }).inputValue();
     expect(password).not.toBe(PASSWORD);
     await signIn(page, name, { password });

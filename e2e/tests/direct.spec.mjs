@@ -77,7 +77,7 @@ test("a private film goes to the bucket and comes from it, past the end of every
   expect(sending.site.filter((line) => line.includes("/up/"))).toEqual([]);
   expect([...sending.refused, ...sending.lost]).toEqual([]);
   await page.goto(`/v/${id}/edit`);
-  await expect(page.getByText("that were already given out work for up to a minute longer")).toHaveCount(2);
+  await expect(page.getByText("that are already in use keep working for up to a minute")).toHaveCount(2);
   await page.getByLabel("Private").check();
   await page.getByRole("button", { name: "Save" }).click();
   await stored(page, id);

@@ -59,12 +59,12 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await expect(plain.getByRole("heading", { name: "Sent by a plain form" })).toBeVisible();
   // Where a form's file was refused, the browser is sent here.
   await plain.goto("/upload?refused=video.has-source");
-  await expect(plain.getByRole("alert")).toHaveText(/has its file already/);
+  await expect(plain.getByRole("alert")).toHaveText(/already has a file/);
 
   await plain.getByRole("contentinfo").getByRole("button", { name: "Dark" }).click();
   await expect(plain.locator("html")).toHaveAttribute("data-theme", "dark");
   await plain.goto("/my/videos");
   await plain.locator(`li[data-video="${id}"]`).getByRole("button", { name: "Delete" }).click();
   await plain.getByRole("status").getByRole("button", { name: "Undo" }).click();
-  await expect(plain.getByText("The video is back.")).toBeVisible();
+  await expect(plain.getByText("The video has been restored.")).toBeVisible();
 });

@@ -19,7 +19,7 @@ async function plays(page, id) {
 async function missing(page, path) {
   const answer = await page.goto(path);
   expect(answer.status()).toBe(404);
-  await expect(page.getByRole("heading", { name: "Nothing here" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
 }
 
 test("a deleted video is gone for everyone and comes back with undo", async ({ page, visitor, expected }) => {
@@ -31,14 +31,14 @@ test("a deleted video is gone for everyone and comes back with undo", async ({ p
 
   await page.goto("/my/videos");
   await row(page, id).getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByRole("status").filter({ hasText: "is deleted" })).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: "has been deleted" })).toBeVisible();
   expected.push(/status of 404/);
   await missing(stranger, `/v/${id}`);
   expect((await stranger.request.get(`/media/${id}/main.m3u8`)).status()).toBe(404);
   expect((await stranger.request.get(`/api/v1/videos/${id}`)).status()).toBe(404);
 
   await page.getByRole("status").getByRole("button", { name: "Undo" }).click();
-  await expect(page.getByText("The video is back.")).toBeVisible();
+  await expect(page.getByText("The video has been restored.")).toBeVisible();
   await plays(stranger, id);
 });
 
@@ -51,7 +51,7 @@ test("a video deleted for ever is nowhere any more, not even on the disk", async
   await page.goto(`/v/${id}/edit`);
   await page.getByText("Delete permanently…").click();
   await page.getByRole("button", { name: /^Delete .* permanently$/u }).click();
-  await expect(page.getByText("The video is permanently deleted.")).toBeVisible();
+  await expect(page.getByText("The video has been permanently deleted.")).toBeVisible();
   // No list and no page promises a restore that would be refused, from now on.
   await expect(row(page, id)).toHaveCount(0);
   expected.push(/status of 404/);

@@ -56,7 +56,7 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   network.more(3);
   await row.locator("input[type=file]").setInputFiles(file);
   await expect.poll(async () => (await held(page, id)).length).toBe(5);
-  // A page that closes lets requests pass that its network holds back; one that is left aborts them.
+  // Closing a page lets requests go on that its route still holds back; leaving it drops them.
   await page.goto("about:blank");
   await page.close();
 

@@ -114,7 +114,12 @@ impl Lang {
 
     /// A text that counts: `$n` chooses the plural, `$shown` is the number as read.
     pub(crate) fn count(self, key: &str, n: u64, shown: &str) -> String {
-        self.fill(key, &[("n", n.into()), ("shown", shown.into())])
+        let text = self.fill(key, &[("n", n.into()), ("shown", shown.into())]);
+        match self {
+            Self::En => text,
+            // A space sets a figure off; between two words there is none.
+            Self::ZhCn => text.replace("万 ", "万").replace("亿 ", "亿"),
+        }
     }
 }
 
@@ -155,7 +160,7 @@ mod tests {
     fn plurals_and_typed_words_come_out_whole() {
         assert_eq!(Lang::En.count("views", 1, "1"), "1 view");
         assert_eq!(Lang::En.count("views", 0, "0"), "0 views");
-        assert_eq!(Lang::ZhCn.count("views", 12_000, "1.2万"), "1.2万 次播放");
+        assert_eq!(Lang::ZhCn.count("views", 12_000, "1.2 万"), "1.2 万次播放");
         let title = Lang::En.with_words("found-title", "q", "<b>");
         assert!(title.contains("\u{2068}<b>\u{2069}"));
     }

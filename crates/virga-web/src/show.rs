@@ -37,11 +37,11 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{} {unit}", tenths(count, scale))
 }
 
-/// `12.3K`, `1.2万`.
+/// `12.3K`, `1.2 万`.
 pub(crate) fn count(lang: Lang, n: u64) -> String {
     let steps: &[(u64, &str)] = match lang {
         Lang::En => &[(1_000_000_000, "B"), (1_000_000, "M"), (1000, "K")],
-        Lang::ZhCn => &[(100_000_000, "亿"), (10_000, "万")],
+        Lang::ZhCn => &[(100_000_000, " 亿"), (10_000, " 万")],
     };
     match steps.iter().find(|(step, _)| n >= *step) {
         Some((step, word)) => format!("{}{word}", tenths(n, *step)),
@@ -249,7 +249,8 @@ mod tests {
         assert_eq!(bytes(150_000), "150 kB");
         assert_eq!(bytes(u64::MAX), "18446 PB");
         assert_eq!(count(Lang::En, 12_345), "12.3K");
-        assert_eq!(count(Lang::ZhCn, 12_345), "1.2万");
+        assert_eq!(count(Lang::ZhCn, 12_345), "1.2 万");
+        assert_eq!(views(Lang::ZhCn, 12_345), "1.2 万次播放");
         assert_eq!(count(Lang::En, 2_000_000), "2M");
     }
 
@@ -280,6 +281,6 @@ mod tests {
         assert_eq!(after(86_400 * 45), "1 month ago");
         assert_eq!(after(86_400 * 800), "2 years ago");
         assert_eq!(date(Lang::En, then), "12 January 1970");
-        assert_eq!(date(Lang::ZhCn, then), "1970年1月12日");
+        assert_eq!(date(Lang::ZhCn, then), "1970 年 1 月 12 日");
     }
 }

@@ -268,7 +268,7 @@ async fn a_refused_form_comes_back_with_its_text_and_the_message_at_its_field() 
     let site = site(None);
     let (answer, html) = post_form(&site, "/sign-in", "", "name=a%22b&password=no").await;
     assert_eq!(answer.status(), 401);
-    assert!(html.contains("value=\"a&#34;b\"") && html.contains("Name or password is wrong"));
+    assert!(html.contains("value=\"a&#34;b\"") && html.contains("Username or password is wrong"));
     assert!(!html.contains("value=\"no\""));
     let (answer, html) = post_form(
         &site,
@@ -342,7 +342,7 @@ async fn wrong_addresses_and_bodies_are_answered_with_pages() {
         let (answer, html) = get_page(&site, path, "").await;
         assert_eq!(answer.status(), 404, "{path}");
         assert!(
-            path.starts_with("/assets") || html.contains("Nothing here"),
+            path.starts_with("/assets") || html.contains("Page not found"),
             "{path}"
         );
     }

@@ -5,7 +5,7 @@ admin-jobs = Failed jobs
 admin-storage = Disk
 problem-account-blocked = This account is blocked. Ask an administrator of this site.
 problem-admin-only = Only administrators may see this.
-problem-admin-yourself = This is your own account. Another administrator can do this to it.
+problem-admin-yourself = This is your own account. Ask another administrator to do this.
 
 admin-find = Find an account
 admin-users-none = No account has this name
@@ -22,18 +22,18 @@ admin-done-blocked = The account is blocked and signed out everywhere.
 admin-done-unblocked = The account may sign in again.
 
 admin-block-title = Block { $name }?
-admin-block-text = The account can no longer sign in, and all its sessions end at once. Its videos and comments stay.
+admin-block-text = The account can no longer sign in, and all its sessions end immediately. Its videos and comments stay.
 admin-block-go = Block this account
 admin-unblock-title = Unblock { $name }?
 admin-unblock-text = The account may sign in again with its password.
 admin-unblock-go = Unblock this account
-admin-reset-title = Give { $name } a new password?
-admin-reset-text = The present password stops working, and all sessions of the account end at once. You are shown a new password once, to hand on.
-admin-reset-go = Make a new password
+admin-reset-title = Reset the password of { $name }?
+admin-reset-text = The current password stops working, and all sessions of the account end immediately. The new password is shown to you once, so that you can pass it on.
+admin-reset-go = Reset password
 admin-password-title = The new password
 admin-password-text = { $name } signs in with this password from now on.
-admin-password-hint = It is shown only now. Hand it on by a safe way; it can be changed in the settings after signing in.
-admin-password-done = I have noted it
+admin-password-hint = Shown only once. Pass it on securely. It can be changed in Settings after signing in.
+admin-password-done = I have saved it
 
 # Failed jobs
 admin-jobs-none = No job has failed
@@ -47,7 +47,7 @@ job-first-rung = First version
 job-ladder = Other qualities
 job-poster = Cover picture
 job-fallback = Version for old browsers
-job-purge = Removal
+job-purge = Permanent deletion
 
 # Disk
 admin-disk = Storage
@@ -58,14 +58,14 @@ admin-other-hint = Other includes playback versions and other files on this disk
 admin-free = Free
 admin-free-of = { $free } of { $total }
 admin-keep = Kept free
-admin-reserved = Reserved by open uploads
-admin-full = The disk is as full as it may get: no further upload is taken until room is made.
+admin-reserved = Reserved for uploads in progress
+admin-full = The disk has reached its limit. No uploads are accepted until some space is freed.
 
 # Site
 admin-site = Site
 admin-site-name = Site name
-admin-site-saved = The settings are saved. They hold at once.
-admin-from-default = Default value: nobody has changed it.
-admin-from-stored = Set here or at set-up.
+admin-site-saved = The settings are saved and apply immediately.
+admin-from-default = Default value.
+admin-from-stored = Set here or during setup.
 admin-from-configuration = Set in the configuration.
-admin-registration-configured = accounts.registration is “closed” there, so sign-up cannot be opened here.
+admin-registration-configured = accounts.registration is “closed” in the configuration, so sign-up cannot be opened here.

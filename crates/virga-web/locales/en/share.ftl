@@ -2,7 +2,7 @@
 share = Share
 share-link = Link
 share-copy = Copy
-share-start = Start at this place
+share-start = Start at current time
 share-at = Start at { $time }
 share-code = Embed code
 beside = More videos
@@ -10,4 +10,4 @@ person-feed = RSS
 
 # The player in other sites' pages
 embed-title = Nothing to show here
-embed-missing = This video cannot be shown in other pages: it is private, deleted, or not ready yet.
+embed-missing = This video cannot be shown on other sites: it is private, deleted, or not ready yet.

@@ -19,19 +19,19 @@ upload-drop = Drop videos here
 upload-choose = Choose videos
 upload-limits = Up to { $size } per file. Camera files, MP4, MOV, MKV, WebM and most others.
 upload-into = The next file goes into “{ $title }”.
-upload-plain-hint = Without scripts one file goes up in one piece. First give it a name.
+upload-plain-hint = Without scripts, a file is uploaded in one piece. Enter a title first.
 upload-plain-next = Next: choose the file
 upload-plain-file = The file for “{ $title }”
-upload-plain-limit = Up to { $size }. If the line breaks, it starts over; with scripts it goes on where it stopped.
+upload-plain-limit = Up to { $size }. If the connection breaks, the upload starts over; with scripts it resumes.
 upload-plain-send = Upload
 upload-open = Unfinished uploads
 upload-open-hint = Choose the same file again, and its upload resumes where it stopped.
 upload-again = Choose the same file to resume at { $percent }%
 upload-give-up = Discard upload
-upload-discard-ask = Discard this upload? What was sent is deleted.
+upload-discard-ask = Discard this upload? Everything sent so far is deleted.
 upload-keep = Keep it
 upload-until = Kept until { $date }
-upload-list = Uploads of this visit
+upload-list = Uploads from this visit
 upload-progress = Upload progress
 upload-pause = Pause
 upload-resume = Resume
@@ -39,7 +39,7 @@ upload-watch = Open video
 upload-waiting = Waiting
 upload-checking = Checking the file
 upload-paused = Paused
-upload-offline = Offline. Goes on by itself.
+upload-offline = Offline. Resumes automatically.
 upload-finishing = Finishing
 upload-sent = { $done } of { $total }
 upload-done = Uploaded
@@ -47,12 +47,12 @@ upload-speed = { $speed }/s, { $time } left
 upload-away = The site does not answer. Trying again in { $seconds } s.
 upload-percent = { $percent }%
 upload-saved = Saved
-upload-too-large = This file is larger than the site takes.
+upload-too-large = This file is larger than the site accepts.
 upload-empty = This file is empty.
 upload-changed = This file changed on your device or can no longer be read. Choose it again.
 upload-other-file = This is another file. Choose the one you started with.
 upload-signed-out = You are signed out. Sign in in another tab, then resume.
-upload-failed = The upload stopped. Nothing sent is lost; resume when you like.
+upload-failed = The upload stopped. Nothing sent so far is lost; resume it any time.
 upload-folder = Folders cannot be uploaded. Choose the files in them.
 
 # My videos
@@ -60,9 +60,9 @@ mine-empty = You have no videos yet
 mine-choose = Choose a file
 mine-go-on = Resume upload
 mine-purge = Deleted permanently on { $date }
-toast-deleted = “{ $title }” is deleted.
-toast-purged = The video is permanently deleted.
-toast-restored = The video is back.
+toast-deleted = “{ $title }” has been deleted.
+toast-purged = The video has been permanently deleted.
+toast-restored = The video has been restored.
 toast-remade = The video is being rebuilt. It plays again as soon as its first version is ready.
 toast-retried = Retrying.
 
@@ -72,9 +72,9 @@ field-description = Description
 field-visibility = Visibility
 edit-title = Edit video
 edit-conflict = This video was changed in another window
-edit-conflict-hint = This is saved now. What you wrote is below: saving it replaces what is saved.
-edit-conflict-theirs = Keep what is saved
-edit-conflict-mine = What you wrote
+edit-conflict-hint = This is the saved version. Your version is below; saving it replaces the saved version.
+edit-conflict-theirs = Keep the saved version
+edit-conflict-mine = Your version
 remake = Rebuild
 remake-hint = Makes every quality, the cover picture and the version for old browsers again from the uploaded file. Use this if picture or sound is damaged.
 remake-ask = Rebuild this video…
@@ -87,11 +87,11 @@ edit-delete-hint = { $n ->
    *[other] A deleted video can be restored for { $shown } days.
   }
 edit-loose = { $n ->
-    [one] Media addresses that were already given out work for up to a minute longer.
-   *[other] Media addresses that were already given out work for up to { $shown } minutes longer.
+    [one] Media links that are already in use keep working for up to a minute.
+   *[other] Media links that are already in use keep working for up to { $shown } minutes.
   }
 edit-forever = Delete permanently…
-edit-forever-hint = The video, its file and its comments are gone at once. This cannot be undone.
+edit-forever-hint = The video, its file and its comments are deleted immediately. This cannot be undone.
 edit-forever-go = Delete “{ $title }” permanently
 
 # Watch

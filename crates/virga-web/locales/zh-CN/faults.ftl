@@ -2,11 +2,11 @@
 fault-sign-in-title = 请先登录
 fault-sign-in = 这需要一个账号。
 fault-forbidden-title = 没有权限
-fault-forbidden = 没有权限；只有作者可以进行此操作。
+fault-forbidden = 只有作者可以进行此操作。
 fault-missing-title = 页面不存在
-fault-missing = 页面不存在，或者你没有权限查看。
+fault-missing = 地址可能有误，或者你没有权限查看。
 fault-conflict-title = 内容已变化
-fault-conflict = 内容已发生变化，请刷新后再试。
+fault-conflict = 内容在别处有改动，请刷新后再试。
 fault-busy-title = 操作太频繁
 fault-busy = 短时间内请求太多，请稍等片刻。
 fault-large = 内容超过了本站一次能接收的大小。

@@ -30,7 +30,7 @@ quota = 已用 { $used }，共 { $quota }
 home-title = 视频
 home-description = { $site } 上的视频
 home-empty = 这里还没有内容
-home-empty-hint = 上传第一个视频吧。
+home-empty-hint = 登录后即可上传第一个视频。
 home-first = 上传第一个视频
 home-join = 注册并上传第一个视频
 home-setup = 本站还没有管理员。请打开服务器启动时终端显示的一次性链接。
@@ -52,7 +52,7 @@ sign-up-have = 已有账号？
 sign-in-new = 还没有账号？
 
 setup-title = 设置本站
-setup-hint = 你是第一位访客，完成后你就是管理员。
+setup-hint = 完成后，这个账号就是管理员。
 setup-token = 一次性代码
 setup-token-hint = 就在服务器启动时终端显示的一次性链接里。
 setup-site = 站点名称
@@ -85,7 +85,7 @@ settings-everywhere-hint = “在所有设备上退出”也会退出本设备�
 settings-everywhere-go = 在所有设备上退出
 
 person-description = { $name } 的视频
-person-since = { $date } 加入
+person-since = { $date }加入
 person-empty = 还没有公开的视频。
 theme = 外观
 theme-system = 跟随系统

@@ -59,7 +59,7 @@ upload-folder = 不能上传文件夹，请选择其中的文件。
 mine-empty = 你还没有视频
 mine-choose = 选择文件
 mine-go-on = 继续上传
-mine-purge = 将于 { $date } 彻底删除
+mine-purge = 将于 { $date }彻底删除
 toast-deleted = “{ $title }”已删除。
 toast-purged = 视频已彻底删除。
 toast-restored = 视频已恢复。
@@ -123,7 +123,7 @@ comment-delete = 删除评论
 comment-more = 更多评论
 
 # Time
-date = { $year }年{ $month }月{ $day }日
+date = { $year } 年 { $month } 月 { $day } 日
 ago-now = 刚刚
 ago-minutes = { $n ->
    *[other] { $shown } 分钟前
