@@ -465,6 +465,7 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
     await route.fulfill({ response: answer, body: (await answer.text()).replace(/<style[^]*?<\/style>/, "") });
   });
   await phone.goto(`/v/${id}`);
+  await expect(phone.locator(".pl-big")).toBeAttached();
   await expect.poll(async () => (await shape(phone)).ratio).toBeCloseTo(9 / 16, 1);
   const frame = await host(phone).boundingBox();
   await phone.touchscreen.tap(frame.x + frame.width / 2, frame.y + frame.height / 2);
@@ -494,6 +495,14 @@ test("before the first play one segment of picture and one of sound are loaded",
   }
   await page.keyboard.press("k");
   await expect.poll(() => asked.size).toBeGreaterThan(10);
+});
+
+test("before the first play a place at the very end of what is loaded shows its picture", async ({ page, visitor }) => {
+  await open(page, visitor);
+  await ready(page);
+  await player(page).evaluate((video) => (video.currentTime = video.buffered.end(0) - 0.02));
+  await expect.poll(() => state(page, "seeking")).toBe(false);
+  await ready(page);
 });
 
 test("a browser that saves data loads nothing of the film before it is played", async ({ page, visitor }) => {
