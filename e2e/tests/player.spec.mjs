@@ -474,7 +474,8 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
   // The button itself, and what the page does not know beforehand: a film that was not there yet.
   const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
   await phone.addInitScript(() => {
-    new MutationObserver(() => document.querySelector("head style")?.remove()).observe(document, { childList: true, subtree: true });
+    const drop = () => [...document.querySelectorAll("style")].filter((it) => it.textContent.includes("--ratio")).forEach((it) => it.remove());
+    new MutationObserver(drop).observe(document, { childList: true, subtree: true });
   });
   await phone.goto(`/v/${id}`);
   await ready(phone);
@@ -507,6 +508,14 @@ test("before the first play one segment of picture and one of sound are loaded",
   }
   await page.keyboard.press("k");
   await expect.poll(() => asked.size).toBeGreaterThan(10);
+});
+
+test("before the first play a place at the very end of what is loaded shows its picture", async ({ page, visitor }) => {
+  await open(page, visitor);
+  await ready(page);
+  await player(page).evaluate((video) => (video.currentTime = video.buffered.end(0) - 0.02));
+  await expect.poll(() => state(page, "seeking")).toBe(false);
+  await ready(page);
 });
 
 test("a browser that saves data loads nothing of the film before it is played", async ({ page, visitor }) => {

@@ -73,10 +73,15 @@ export class Restraint {
   }
 }
 
-/** Whether the place that it stands at is there already. */
-export function holds({ buffered, currentTime }: HTMLVideoElement): boolean {
+/** Seconds after a place that a browser wants before it shows the picture there. */
+const LEAD = 0.5;
+
+/** Whether the place that it stands at can be shown: it is there, and a little of what follows. */
+export function holds({ buffered, currentTime, duration }: HTMLVideoElement): boolean {
+  // Nothing follows the end.
+  const until = Math.min(currentTime + LEAD, Math.max(currentTime, duration - LEAD));
   for (let n = 0; n < buffered.length; n += 1) {
-    if (buffered.start(n) <= currentTime && currentTime < buffered.end(n)) return true;
+    if (buffered.start(n) <= currentTime && until < buffered.end(n)) return true;
   }
   return false;
 }
