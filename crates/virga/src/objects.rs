@@ -71,6 +71,7 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Objects> {
         let store = DiskStore::open(&folder, DiskOptions::default()).await;
         let store = store
             .with_context(|| format!("cannot open the objects in {}", config.data.dir.display()))?;
+        note_made(config);
         let mut objects = both(store, folder.display().to_string());
         objects.store = Arc::new(GuardedStore::of_folder(objects.store, &folder));
         return Ok(objects);
@@ -99,21 +100,28 @@ impl Objects {
 /// Refuses to make an empty folder in the place of one that was there at the last start.
 fn not_lost(config: &Config, folder: &Path) -> anyhow::Result<()> {
     let note = config.data.dir.join(NOTE);
-    let found = folder.join("v").is_dir();
+    // Of several that start a new site at once, none finds the note of another before the folder: it
+    // is written after the folder, and looked for first.
+    let made = note.exists();
     ensure!(
-        found || !note.exists(),
+        !made || folder.join("v").is_dir(),
         "the objects of this site are gone from {}: mount their disk. If you removed them on \
          purpose, remove {} too",
         folder.display(),
         note.display()
     );
+    Ok(())
+}
+
+/// Notes that the folder of the objects is there.
+fn note_made(config: &Config) {
+    let note = config.data.dir.join(NOTE);
     if !note.exists() {
         let text = "The site made the folder `objects` beside this file. While that is missing, the \
                     site does not start.\n";
         // In a folder that cannot be written nothing else could be either.
         let _ = fs::write(&note, text);
     }
-    Ok(())
 }
 
 fn both<S>(store: S, place: String) -> Objects
