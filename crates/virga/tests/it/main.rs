@@ -9,6 +9,7 @@ mod cluster;
 mod commands;
 mod deploy;
 mod direct;
+mod doctor;
 mod engines;
 mod faults;
 mod forms;

@@ -36,6 +36,7 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
         .patch(&path, json!({"visibility": "private"}))
         .await
         .expect(200);
+    site.stranger().wait_until_refused(&before).await;
     assert_eq!(status(&site.stranger(), &before).await, 403);
     let after = ann.playback(&video).await["hls"]
         .as_str()
@@ -55,6 +56,7 @@ async fn narrowing_and_deleting_end_every_grant_at_once() {
     assert_eq!(status(&site.stranger(), &flipped).await, 403);
 
     let _ = ann.delete(&path).await.expect(200);
+    site.stranger().wait_until_refused(&after).await;
     assert!(matches!(status(&site.stranger(), &after).await, 403 | 404));
     let _ = ann
         .post(&format!("{path}/restore"), json!({}))

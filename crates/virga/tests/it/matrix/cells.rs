@@ -57,6 +57,8 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
     ("POST /settings/password", "the account itself"),
     ("POST /settings/uploads", "the account itself"),
     ("POST /settings/sign-out-everywhere", "the account itself"),
+    ("POST /settings/sessions/end", "the account's own session"),
+    ("POST /settings/sessions/end-others", "the account itself"),
     ("GET /robots.txt", "the same for every site"),
     ("GET /admin/users/{name}/{act}", "accounts only"),
     ("POST /admin/users/{name}/{act}", "accounts only"),
@@ -167,6 +169,8 @@ POST /v/{id}/restore |  |
     409- 403- 303- 409- | 409- 403- 303- 409- | 409- 404- 404- 409- | . 404- 404- .
 POST /v/{id}/retry |  |
     409- 403- 303- 409- | 409- 403- 303- 409- | 409- 404- 404- 409- | 409- 404- 404- 409-
+POST /v/{id}/remake |  |
+    . 403- 303- . | . 403- 303- . | . 404- 303- . | . 404- 303- .
 POST /v/{id}/comments |  | text=x
     303- 303- 303- 303- | 303- 303- 303- 303- | 303- 404- 303- 303- | 409+ 404- 303- 409+
 POST /v/{id}/comments/{comment} |  | text=about+Quetzalcoatlus
