@@ -24,6 +24,8 @@ const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Uploads of one account that are open at once.
 const MOST_OPEN: u64 = 100;
 const FINGERPRINT_MAX: usize = 128;
+/// The largest part that S3 takes: nobody can wish for a larger one.
+const PART_MAX: u64 = 5 << 30;
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
@@ -409,6 +411,13 @@ fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {
             ask.size
         );
         return Err(Failure::new(Kind::TooLarge, "upload.too-large", detail));
+    }
+    if ask
+        .part_size
+        .is_some_and(|size| !(1..=PART_MAX).contains(&size))
+    {
+        let detail = "A part has 1 byte to 5 GiB.";
+        return Err(Failure::field("part_size", "field.range", detail));
     }
     let length = ask.fingerprint.chars().count();
     if length == 0 || length > FINGERPRINT_MAX {

@@ -26,7 +26,12 @@ pub struct NewUpload {
     pub fingerprint: String,
     /// Bytes that the client would like a part to have: smaller ones lose less on a slow line. The
     /// answer's `part_size` holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "super::whole::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(minimum = 1, maximum = 5_368_709_120_i64)]
     pub part_size: Option<u64>,
 }
 

@@ -39,6 +39,14 @@ pub(super) fn one<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     number.whole().ok_or_else(wrong)
 }
 
+/// One number, or none.
+pub(super) fn maybe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<Number>::deserialize(from).map_err(|_| wrong::<D::Error>())?;
+    number
+        .map(|number| number.whole().ok_or_else(wrong))
+        .transpose()
+}
+
 /// A list of small numbers.
 pub(super) fn many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
     let numbers = Vec::<Number>::deserialize(from).map_err(|_| wrong::<D::Error>())?;
