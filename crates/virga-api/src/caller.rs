@@ -190,9 +190,9 @@ fn is_safe(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-/// What a browser asks for when its viewer opens a video, and the first pages of the lists beside it:
-/// many behind one address may do so at once. Searches and further pages, by which a program would
-/// find all videos, are not among it.
+/// Whether a request is part of opening a video, or reads the first page of a list. Many people behind
+/// one address do that at the same time. Searches and later pages, with which a program would collect
+/// every video, do not count.
 fn opens_a_video(request: &Request) -> bool {
     let path = request.uri().path();
     let path = path.strip_prefix(paths::API).unwrap_or(path);

@@ -58,8 +58,11 @@ impl App {
     pub async fn sweep_drafts(&self) -> Result<()> {
         let before = self.clock.now().minus(UPLOAD_LIFE);
         for row in videos::abandoned(self.db.read(), before, BATCH).await? {
-            self.delete_video(&row, false).await?;
-            tracing::info!(video.id = %row.id, "deleted a draft that never got an upload");
+            match self.delete_video(&row, false).await {
+                Ok(_) => tracing::info!(video.id = %row.id, "deleted a draft without an upload"),
+                // The next one does not wait for it.
+                Err(error) => tracing::warn!(%error, video.id = %row.id, "sweeping a draft failed"),
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Do the samples of an H.264 track look like what the index says? Damage within a file and an index
-//! that points beside its samples show in the lengths of NAL units, wrong key frames in their types,
-//! and a picture whose size or coding changes in the middle in its parameter sets.
+//! Checks that the samples of an H.264 track are what the index says. The lengths of NAL units reveal
+//! damage and an index that points to the wrong bytes; their types reveal frames that are wrongly
+//! called key frames; parameter sets reveal a picture whose size or coding changes on the way.
 
 use crate::codec::{Avc, trimmed};
 

@@ -99,7 +99,7 @@ async fn a_request_that_is_sent_again_makes_nothing_twice() {
     // The limit is reached, and what exists is answered all the same.
     assert_eq!(id(keyed(&ann, videos, "k-1", body.clone()).await), first);
     let _ = keyed(&ann, videos, "k-3", body.clone()).await.expect(409);
-    // A key is its account's own, and stands for one body.
+    // A key belongs to one account, and applies to one body.
     let his = id(keyed(&ben, videos, "k-1", body.clone()).await);
     assert_ne!(his, first);
     assert_ne!(id(keyed(&ben, videos, "k-1", other.clone()).await), his);
