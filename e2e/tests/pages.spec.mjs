@@ -301,6 +301,8 @@ test("the text follows the size that is set in the browser", async ({ visitor, s
       document.documentElement.style.fontSize = "200%";
       // However long the test took until here.
       for (const time of document.querySelectorAll("time")) time.textContent = "11 minutes ago";
+      // The longest name that an account may have.
+      for (const name of document.querySelectorAll(".meta bdi")) name.textContent = "Wm".repeat(16);
     });
     expect(await page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe("32px");
     expect(await misfits(page), path).toEqual([]);

@@ -68,6 +68,7 @@ export interface Video {
 export interface Comment {
   id: string;
   author: string;
+  by_admin: boolean;
   text: string;
   created_at: string;
   edited_at?: string;

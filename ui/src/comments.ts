@@ -100,6 +100,7 @@ class Comments extends HTMLElement {
       author.href = `/u/${encodeURIComponent(comment.author)}`;
       author.append(isolated(comment.author));
     }
+    show(slot(row, "admin"), comment.by_admin);
     const time = slot<HTMLTimeElement>(row, "time");
     if (time) {
       time.dateTime = comment.created_at;

@@ -62,6 +62,9 @@ pub struct LimitsConfig {
     pub upload_max: u64,
     /// Bytes that one account may keep.
     pub quota_per_user: u64,
+    /// Minutes of encoding within 24 hours for the videos of one account; 0: without limit. What is
+    /// beyond them waits.
+    pub encoder_minutes_per_day: u64,
 }
 
 impl Default for LimitsConfig {
@@ -80,6 +83,7 @@ impl Default for LimitsConfig {
             text_bytes_per_hour: 1 << 20,
             upload_max: 100 << 30,
             quota_per_user: 1 << 40,
+            encoder_minutes_per_day: 24 * 60,
         }
     }
 }

@@ -5,7 +5,7 @@ use virga_core::{
     Result, Timestamp, UserId,
     job::{JobKind, JobState},
     keys::{grant, grant_expiry},
-    permission::Viewer,
+    permission::{Role, Viewer},
     video::Visibility,
     wire,
 };
@@ -66,8 +66,8 @@ fn video(
         state: row.state,
         failure: row.failure.filter(|_| editable),
         failure_code: row.failure_code.filter(|_| editable),
-        warnings: if editable && row.state.plays() {
-            warnings(jobs)
+        warnings: if editable {
+            warnings(jobs, row.state.plays())
         } else {
             Vec::new()
         },
@@ -95,14 +95,19 @@ fn poster_widths(key: Option<&str>) -> Vec<u32> {
     parts.iter().skip(1).map(|part| part.width).collect()
 }
 
-/// What went wrong beside what plays.
-fn warnings(jobs: &[JobRow]) -> Vec<wire::Warning> {
+/// What waits for a reason that its owner can change, and what went wrong beside what plays.
+fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
+    let shown = |job: &&JobRow| match job.state {
+        JobState::Failed => plays,
+        JobState::Queued => job.error_code.is_some(),
+        _ => false,
+    };
     let last_of = |kind: JobKind| jobs.iter().rev().find(|job| job.kind == kind);
     JobKind::ALL
         .iter()
         .filter(|kind| kind.shapes_the_video())
         .filter_map(|kind| last_of(*kind))
-        .filter(|job| job.state == JobState::Failed)
+        .filter(shown)
         .map(|job| wire::Warning {
             job: job.kind.to_string(),
             code: job.error_code.clone().unwrap_or_default(),
@@ -145,12 +150,17 @@ pub(crate) fn comment(
     viewer: &Viewer,
     video_owner: UserId,
     row: CommentRow,
-    names: &HashMap<UserId, String>,
+    authors: &HashMap<UserId, (String, Role)>,
 ) -> wire::Comment {
+    let (author, role) = authors
+        .get(&row.author)
+        .cloned()
+        .unwrap_or((String::new(), Role::User));
     let own = viewer.user_id() == Some(row.author);
     wire::Comment {
         id: row.id,
-        author: names.get(&row.author).cloned().unwrap_or_default(),
+        author,
+        by_admin: role == Role::Admin,
         text: row.text,
         created_at: row.created_at,
         edited_at: row.edited_at,

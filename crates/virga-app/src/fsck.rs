@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
 use virga_core::{Result, VideoId, presentation::Presentation};
-use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, videos};
+use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
 use virga_media::TrackTable;
 use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};
 
@@ -361,6 +361,7 @@ impl App {
             if keys.is_some_and(|keys| !keys.contains(object.key.as_str())) {
                 self.store.delete(&object.key).await?;
                 digests::remove(self.db.write(), object.key.as_str()).await?;
+                usage::count_made(self.db.write(), id).await?;
                 removed += 1;
             }
         }

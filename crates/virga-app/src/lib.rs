@@ -40,6 +40,8 @@ pub struct Policy {
     pub upload_max: u64,
     /// Bytes that one account may keep.
     pub quota_per_user: u64,
+    /// How long one account's jobs may use the encoder within 24 hours; zero: without limit.
+    pub encoder_time_per_user: Duration,
     /// Bytes of the disk that uploads leave free.
     pub keep_free: u64,
     /// How long a deleted video can be restored.
@@ -51,6 +53,7 @@ impl Default for Policy {
         Self {
             upload_max: 100 << 30,
             quota_per_user: 1 << 40,
+            encoder_time_per_user: Duration::from_secs(24 * 3600),
             keep_free: 1 << 30,
             undo_window: Duration::from_secs(7 * 24 * 3600),
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use virga_core::{Result, job::JobKind, upload::UploadState};
-use virga_db::{UploadRow, accounts, changes, jobs, positions, uploads, videos, views};
+use virga_db::{UploadRow, accounts, changes, jobs, positions, uploads, usage, videos, views};
 use virga_objects::{HeldParts, ObjectError};
 
 use crate::{App, UPLOAD_LIFE};
@@ -79,6 +79,19 @@ impl App {
             after = last.id.to_string();
             for row in &rows {
                 accounts::claim_skeleton(self.db.write(), row).await?;
+            }
+        }
+    }
+
+    /// Counts what was made of videos by a release that did not count.
+    pub async fn sweep_usage(&self) -> Result<()> {
+        loop {
+            let uncounted = usage::uncounted(self.db.read(), BATCH).await?;
+            for id in &uncounted {
+                usage::count_made(self.db.write(), *id).await?;
+            }
+            if uncounted.is_empty() {
+                return Ok(());
             }
         }
     }

@@ -13,7 +13,7 @@ use virga_core::{
 use virga_db::{
     DbError, Tx, UploadRow, VideoRow, accounts,
     digests::{self, DigestRow},
-    jobs, retried, uploads, videos,
+    jobs, retried, uploads, usage, videos,
 };
 use virga_objects::{MediaKey, ObjectError};
 
@@ -133,7 +133,7 @@ impl App {
             let detail = format!("{open} uploads are open already. Finish or cancel one first.");
             return Err(Failure::new(Kind::Conflict, "upload.too-many", detail));
         }
-        let used = videos::stored_bytes(tx, user).await? + reserved;
+        let used = usage::stored_bytes(tx, user).await? + reserved;
         if used.saturating_add(size) > self.policy.get().quota_per_user {
             let left = self.policy.get().quota_per_user.saturating_sub(used);
             let detail = format!("This file has {size} bytes and you have {left} left.");
@@ -142,10 +142,10 @@ impl App {
         Ok(())
     }
 
-    /// Bytes that an account's sources and open uploads take.
+    /// Bytes that an account's videos and open uploads take.
     pub async fn used_bytes(&self, user: UserId) -> Result<u64> {
         let db = self.db.read();
-        Ok(videos::stored_bytes(db, user).await? + uploads::reserved(db, user).await?.0)
+        Ok(usage::stored_bytes(db, user).await? + uploads::reserved(db, user).await?.0)
     }
 
     /// The viewer's own upload.

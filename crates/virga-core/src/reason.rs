@@ -1,10 +1,11 @@
-//! Why work on a video failed for good: a stable code that pages translate, and a sentence in
+//! Why work on a video failed for good, or waits: a stable code that pages translate, and a sentence in
 //! English that may hold the figures.
 
 /// Every code, each a text `reason-CODE` of the pages.
-pub const CODES: [&str; 28] = [
+pub const CODES: [&str; 30] = [
     "coding_unsupported",
     "damaged",
+    "encoder_time",
     "encrypted",
     "external_media",
     "file_empty",
@@ -27,13 +28,17 @@ pub const CODES: [&str; 28] = [
     "no_video",
     "picture_too_large",
     "picture_too_small",
+    "quota_used",
     "scratch_too_small",
     "too_long",
     "too_many_tracks",
     "too_slow",
 ];
 
-/// Why no further try is made.
+/// The codes of what only waits, each with texts `waits-JOB`.
+pub const WAITS: [&str; 2] = ["encoder_time", "quota_used"];
+
+/// Why no further try is made, or none for now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Reason {

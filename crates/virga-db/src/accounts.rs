@@ -165,6 +165,18 @@ pub async fn names(
     c: &impl ConnectionTrait,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, String>> {
+    let found = authors(c, ids).await?;
+    Ok(found
+        .into_iter()
+        .map(|(id, (name, _))| (id, name))
+        .collect())
+}
+
+/// Name and role of each of these accounts.
+pub async fn authors(
+    c: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, (String, Role)>> {
     let mut ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -176,7 +188,10 @@ pub async fn names(
         .all(c)
         .await?;
     rows.into_iter()
-        .map(|row| Ok((id("users", "id", &row.id)?, row.name)))
+        .map(|row| {
+            let row = UserRow::try_from(row)?;
+            Ok((row.id, (row.name, row.role)))
+        })
         .collect()
 }
 

@@ -14,6 +14,7 @@ use crate::{
     entity::{job, upload, user, video},
     rows::{id, unsigned},
     uploads,
+    usage::STORED,
 };
 
 const NOT_DELETED: &str = "COUNT(CASE WHEN deleted_at IS NULL THEN 1 END)";
@@ -67,7 +68,7 @@ fn holding(words: &str) -> LikeExpr {
 pub struct Holding {
     /// Videos that are not deleted.
     pub videos: u64,
-    /// Bytes of all its sources, and of what its open uploads reserve.
+    /// Bytes of its sources, of all that was made of them, and of what its open uploads reserve.
     pub bytes: u64,
 }
 
@@ -78,7 +79,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
         .select_only()
         .column(video::Column::OwnerId)
         .column_as(Expr::cust(NOT_DELETED), "videos")
-        .column_as(sum_of(c, "source_size"), "bytes")
+        .column_as(sum_of(c, STORED), "bytes")
         .filter(video::Column::OwnerId.is_in(ids()))
         .group_by(video::Column::OwnerId)
         .into_tuple()

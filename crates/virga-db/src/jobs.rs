@@ -49,6 +49,7 @@ pub async fn enqueue(
         error_code: Set(None),
         created_at: Set(now.0),
         updated_at: Set(now.0),
+        spent_ms: Set(None),
     };
     insert_new(tx, model, [C::OpenKey]).await?;
     Ok(())
@@ -216,12 +217,25 @@ pub async fn requeue(
             }),
         )
         .col_expr(C::Error, Expr::value(error.map(short)))
+        .col_expr(C::ErrorCode, Expr::value(None::<String>))
         .filter(C::Id.eq(job.id))
         .filter(C::Fence.eq(job.fence))
         .filter(C::State.eq("leased"))
         .exec(c)
         .await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// Notes why a queued job waits: one of [`virga_core::reason::CODES`].
+pub async fn set_code(c: &impl ConnectionTrait, id: i64, fence: i64, code: &str) -> Result<()> {
+    job::Entity::update_many()
+        .col_expr(C::ErrorCode, Expr::value(code))
+        .filter(C::Id.eq(id))
+        .filter(C::Fence.eq(fence))
+        .filter(C::State.eq("queued"))
+        .exec(c)
+        .await?;
+    Ok(())
 }
 
 /// Notes what the next try needs to know, JSON.

@@ -24,6 +24,7 @@ pub mod sitemap;
 pub mod tracks;
 mod transaction;
 pub mod uploads;
+pub mod usage;
 pub mod videos;
 pub mod views;
 

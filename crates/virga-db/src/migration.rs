@@ -9,6 +9,7 @@ mod m20261129_000001_turns;
 mod m20261129_000002_digests;
 mod m20261129_300001_publish;
 mod m20261129_400001_skeletons;
+mod m20261129_500001_usage;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -41,6 +42,7 @@ const ALL: &[Migration] = &[
         "m20261129_400001_skeletons",
         m20261129_400001_skeletons::statements,
     ),
+    ("m20261129_500001_usage", m20261129_500001_usage::statements),
     #[cfg(feature = "failpoints")]
     (
         "m29990101_000001_planted",

@@ -16,9 +16,7 @@ use virga_core::{
 };
 
 use crate::{
-    Result, Tx, VideoRow, changes,
-    dialect::sum_of,
-    digests,
+    Result, Tx, VideoRow, changes, digests,
     entity::{comment, upload, video, view_mark},
     jobs, positions,
     rows::{short, signed},
@@ -71,6 +69,7 @@ pub async fn insert(c: &impl ConnectionTrait, new: &NewVideoRow, now: Timestamp)
         views: Set(0),
         comments: Set(0),
         source_size: Set(0),
+        made_bytes: Set(None),
         ..Default::default()
     };
     video::Entity::insert(model)
@@ -350,18 +349,6 @@ pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
         .await?;
     video::Entity::delete_by_id(text).exec(tx).await?;
     Ok(())
-}
-
-/// Bytes of the sources of an account.
-pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
-    let sum: Option<i64> = video::Entity::find()
-        .select_only()
-        .column_as(sum_of(c, "source_size"), "sum")
-        .filter(C::OwnerId.eq(owner.to_string()))
-        .into_tuple()
-        .one(c)
-        .await?;
-    Ok(crate::rows::unsigned(sum.unwrap_or(0)))
 }
 
 /// How many videos of an account wait for a file.

@@ -1,5 +1,6 @@
 //! What each kind of job does.
 
+mod allowance;
 mod encoding;
 mod fallback;
 mod first_rung;
@@ -28,6 +29,9 @@ pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
 }
 
 async fn run(work: Work<'_>) -> Result<Done, JobError> {
+    if work.job.kind.is_heavy() {
+        allowance::check_time(&work).await?;
+    }
     match work.job.kind {
         JobKind::Probe => probe::run(&work).await,
         JobKind::Package => package::run(&work).await,

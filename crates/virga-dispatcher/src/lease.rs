@@ -15,6 +15,7 @@ use virga_core::{
 use virga_db::{
     DbError, JobRow,
     jobs::{self, Claim},
+    usage,
 };
 
 use crate::{
@@ -119,6 +120,7 @@ impl Held {
             Err(_) => "failed",
         };
         counts::job_ended((kind.as_str(), outcome), began.elapsed());
+        self.note_time(began.elapsed()).await;
         match &ended {
             Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
             Err(JobError::Interrupted) => {
@@ -134,6 +136,17 @@ impl Held {
         }
         drop(place);
         self.freed.notify_one();
+    }
+
+    /// Counts what it took of the encoder, however it ended.
+    async fn note_time(&self, time: Duration) {
+        if !self.job.kind.is_heavy() {
+            return;
+        }
+        let noted = usage::spend(self.dispatcher.app.db.write(), self.job.id, time).await;
+        if let Err(error) = noted {
+            tracing::warn!(job = self.job.id, %error, "the time of a job was not counted");
+        }
     }
 
     /// Every try ended with its worker's death.

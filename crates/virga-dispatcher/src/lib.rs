@@ -86,6 +86,11 @@ async fn seldom(dispatcher: &Dispatcher, count: u64) {
     {
         tracing::warn!(%error, "looking at names failed");
     }
+    if count.is_multiple_of(HOUR)
+        && let Err(error) = app.sweep_usage().await
+    {
+        tracing::warn!(%error, "counting what videos take failed");
+    }
     if count.is_multiple_of(6 * HOUR) {
         match app.sweep_orphans().await {
             Ok(0) => {}

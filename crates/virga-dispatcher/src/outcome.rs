@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use virga_core::{
     Failure, Kind, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
 };
-use virga_db::{DbError, TrackRow, Tx, jobs, tracks, videos};
+use virga_db::{DbError, TrackRow, Tx, jobs, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
 use virga_objects::{InvalidKey, MediaKey, ObjectError};
 
@@ -33,6 +33,9 @@ pub(crate) enum JobError {
     /// The scratch disk, the store or the database has too little room now.
     #[error("{0}")]
     NoRoom(String),
+    /// The owner has used up what an account may. The job waits.
+    #[error("{0}")]
+    OverLimit(Reason),
     /// The store or the database is away. The job waits until it is back.
     #[error("{0}")]
     Away(String),
@@ -131,7 +134,10 @@ impl Outcome {
         if self.presents() {
             videos::bump(tx, video, Effect::Add, now).await?;
         }
-        digests::note(tx, &self.digests, now).await?;
+        if !self.digests.is_empty() {
+            digests::note(tx, &self.digests, now).await?;
+            usage::count_made(tx, video).await?;
+        }
         for kind in &self.next {
             jobs::enqueue(tx, *kind, video, now.plus(self.pause), now).await?;
         }

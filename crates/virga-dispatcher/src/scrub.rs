@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use virga_app::{App, Look};
 use virga_core::{Failure, Timestamp};
-use virga_db::{VideoRow, digests, settings, videos};
+use virga_db::{VideoRow, digests, settings, usage, videos};
 use virga_objects::MediaKey;
 
 use crate::Dispatcher;
@@ -92,12 +92,14 @@ async fn check(dispatcher: &Dispatcher, row: &VideoRow) -> Result<(), Failure> {
             continue;
         }
         take_turn(dispatcher).await?;
-        if let Look::Damaged(detail) = read(app, &key, dispatcher.scrub).await? {
-            tracing::error!(
+        match read(app, &key, dispatcher.scrub).await? {
+            Look::Damaged(detail) => tracing::error!(
                 object = %key,
                 detail,
                 "an object is damaged; `virga fsck --deep --repair` makes it anew if its source is whole"
-            );
+            ),
+            Look::Noted(_) => usage::count_made(app.db.write(), row.id).await?,
+            Look::Sound(_) | Look::Gone => {}
         }
     }
     Ok(())

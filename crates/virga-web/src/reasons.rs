@@ -1,7 +1,7 @@
 //! Why a video or one of its versions failed, in the reader's language.
 
 use virga_core::{
-    reason::CODES,
+    reason::{CODES, WAITS},
     wire::{Video, Warning},
 };
 
@@ -37,11 +37,16 @@ pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
     english.map(|english| words(lang, code, english))
 }
 
-/// What went wrong beside what plays, a sentence each.
+/// What waits, and what went wrong beside what plays, a sentence each.
 pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     let line = |warning: &Warning| {
         let why = words(lang, &warning.code, &warning.text);
-        lang.with_words(&format!("warning-{}", warning.job), "why", &why)
+        let stem = if WAITS.contains(&warning.code.as_str()) {
+            "waits"
+        } else {
+            "warning"
+        };
+        lang.with_words(&format!("{stem}-{}", warning.job), "why", &why)
     };
     video.warnings.iter().map(line).collect()
 }

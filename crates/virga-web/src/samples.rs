@@ -103,7 +103,8 @@ pub(crate) fn video(state: VideoState) -> Video {
 }
 
 fn comments() -> Page<Comment> {
-    let comment = |editable| Comment {
+    let comment = |editable: bool| Comment {
+        by_admin: !editable,
         id: CommentId::random(&OsEntropy),
         author: "云-ada".into(),
         text: NASTY.into(),

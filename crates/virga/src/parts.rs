@@ -63,6 +63,9 @@ fn policy(config: &Config) -> Policy {
     Policy {
         upload_max: config.limits.upload_max,
         quota_per_user: config.limits.quota_per_user,
+        encoder_time_per_user: Duration::from_secs(
+            config.limits.encoder_minutes_per_day.saturating_mul(60),
+        ),
         keep_free: config.storage.keep_free,
         undo_window: Duration::from_secs(config.videos.undo_seconds),
     }

@@ -50,10 +50,10 @@ pub(crate) async fn list(
         .last()
         .filter(|_| more)
         .map(|row| paging::encode(&(row.created_at.0, row.id.to_string())));
-    let names = accounts::names(db, rows.iter().map(|row| row.author))
+    let authors = accounts::authors(db, rows.iter().map(|row| row.author))
         .await
         .map_err(Failure::from)?;
-    let show = |row| present::comment(&caller.viewer, video.owner, row, &names);
+    let show = |row| present::comment(&caller.viewer, video.owner, row, &authors);
     Ok(Json(Page {
         items: rows.into_iter().map(show).collect(),
         next,
@@ -66,10 +66,10 @@ async fn show(
     video: &VideoRow,
     row: CommentRow,
 ) -> Result<Comment> {
-    let names = accounts::names(state.app.db.read(), [row.author])
+    let authors = accounts::authors(state.app.db.read(), [row.author])
         .await
         .map_err(Failure::from)?;
-    Ok(present::comment(&caller.viewer, video.owner, row, &names))
+    Ok(present::comment(&caller.viewer, video.owner, row, &authors))
 }
 
 /// The comment that an earlier, equal request wrote.

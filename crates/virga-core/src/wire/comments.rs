@@ -20,6 +20,9 @@ pub struct Comment {
     pub id: CommentId,
     /// Name of its author.
     pub author: String,
+    /// Whether its author is an administrator.
+    #[serde(default)]
+    pub by_admin: bool,
     /// Text.
     pub text: String,
     /// Written.

@@ -27,6 +27,7 @@ pub struct Model {
     pub error_code: Option<String>,
     pub created_at: i64,
     pub updated_at: i64,
+    pub spent_ms: Option<i64>,
 }
 
 /// None: joins are written where they are needed.

@@ -33,6 +33,7 @@ pub struct Model {
     pub comments: i64,
     pub source_key: Option<String>,
     pub source_size: i64,
+    pub made_bytes: Option<i64>,
     pub duration: Option<i64>,
     pub width: Option<i32>,
     pub height: Option<i32>,

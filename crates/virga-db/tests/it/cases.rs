@@ -12,7 +12,7 @@ use virga_db::{
     DbError, TrackBytes, TrackKind, TrackRow, accounts,
     admin::{self, AccountListing},
     changes::{self, Ended, Line},
-    jobs, positions, settings, sitemap, tracks, uploads,
+    jobs, positions, settings, sitemap, tracks, uploads, usage,
     videos::{self, Listing},
     views::{self, ViewMark},
 };
@@ -491,7 +491,7 @@ pub(crate) async fn numbers_and_texts_come_back_as_they_were(store: &Store) {
         (title, &description)
     );
     assert_eq!(row.source_size, large);
-    let stored = videos::stored_bytes(db, store.owner).await.unwrap();
+    let stored = usage::stored_bytes(db, store.owner).await.unwrap();
     assert_eq!(stored, large);
     // Names and keys compare byte by byte.
     for name in ["a.key", "A.KEY", "ä.key"] {

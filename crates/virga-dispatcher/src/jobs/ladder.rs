@@ -3,7 +3,10 @@
 use virga_db::tracks;
 use virga_media::Rung;
 
-use super::encoding::{Ready, Written};
+use super::{
+    allowance,
+    encoding::{Ready, Written},
+};
 use crate::{
     ffmpeg::{Encode, encode},
     outcome::{Done, JobError, Outcome},
@@ -17,6 +20,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     if rungs.is_empty() {
         return Ok(Outcome::default().into());
     }
+    allowance::check_room(work).await?;
     ready.require(work, &rungs)?;
     let session = ready.session(work);
     let what = Encode {

@@ -15,6 +15,8 @@ use crate::{
 
 /// A job that waits for room, or for a machine that confines the encoder, looks again after this.
 const WAITING_PAUSE: Duration = Duration::from_secs(30);
+/// One whose owner has used up what an account may looks again after this.
+const OVER_LIMIT_PAUSE: Duration = Duration::from_secs(300);
 /// The first pause before another try; doubled each time. A job that waits for its store looks
 /// again after this.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -47,6 +49,7 @@ impl Held {
             (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
                 self.give_back(Some(&why), WAITING_PAUSE, false).await
             }
+            (Err(JobError::OverLimit(why)), None) => self.put_off(&why).await,
             (Err(JobError::Away(why)), None) => {
                 self.give_back(Some(&why), FIRST_PAUSE, false).await
             }
@@ -130,6 +133,18 @@ impl Held {
         }
         tx.commit().await?;
         Ok(mine)
+    }
+
+    /// Back into the queue, with a reason that its owner sees.
+    async fn put_off(&self, why: &Reason) -> Result<(), DbError> {
+        let app = &self.dispatcher.app;
+        let run_at = app.clock.now().plus(OVER_LIMIT_PAUSE);
+        let db = app.db.write();
+        if jobs::requeue(db, &self.job, Some(&why.text), run_at, false).await? {
+            jobs::set_code(db, self.job.id, self.job.fence, why.code).await?;
+            self.drop_objects().await;
+        }
+        Ok(())
     }
 
     /// Back into the queue.

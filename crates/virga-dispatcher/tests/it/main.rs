@@ -9,6 +9,7 @@
     reason = "conditions borrow the site and are awaited in place"
 )]
 
+mod allowance;
 mod encoding;
 mod instant;
 mod integrity;

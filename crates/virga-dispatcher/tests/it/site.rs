@@ -121,6 +121,11 @@ impl Site {
 
     /// A video whose source is this file, as after a completed upload.
     pub(crate) async fn add(&self, file: &Path) -> VideoId {
+        self.add_for(UserId::random(&OsEntropy), file).await
+    }
+
+    /// The same for this account.
+    pub(crate) async fn add_for(&self, owner: UserId, file: &Path) -> VideoId {
         let id = VideoId::random(&OsEntropy);
         let key = MediaKey::source(id, UploadId::random(&OsEntropy));
         let size = file.metadata().unwrap().len();
@@ -129,7 +134,7 @@ impl Site {
         let tx = self.app.db.begin().await.unwrap();
         let new = NewVideoRow {
             id,
-            owner: UserId::random(&OsEntropy),
+            owner,
             title: "A clip".to_owned(),
             description: String::new(),
             visibility: Visibility::Public,

@@ -1,6 +1,7 @@
 # Why a video failed, by the reason's code; English pages show the API's own words, which hold the figures
 reason-coding_unsupported = This site does not support its encoding format.
 reason-damaged = The file is damaged, or it holds no picture that this site can decode.
+reason-encoder_time = Your videos have used this site's encoding time for the last 24 hours. It continues automatically later.
 reason-encrypted = The file is encrypted.
 reason-external_media = The file only points to media elsewhere.
 reason-file_empty = The file is empty.
@@ -23,6 +24,7 @@ reason-media_unsupported = The file uses a feature that this site does not suppo
 reason-no_video = The file holds no video.
 reason-picture_too_large = Its picture has more pixels than this site accepts.
 reason-picture_too_small = Its picture is too small to be shown.
+reason-quota_used = Your storage is full. Delete videos to make room; it then continues automatically.
 reason-scratch_too_small = This file is too large for the scratch disk of this site.
 reason-too_long = It is longer than this site accepts.
 reason-too_many_tracks = It has more tracks than this site accepts.
@@ -35,3 +37,7 @@ warning-first-rung = Making the first version for all browsers failed: { $why }
 warning-ladder = Making other qualities failed: { $why }
 warning-poster = Making a cover picture failed: { $why }
 warning-fallback = Making the version for old browsers failed: { $why }
+
+# What waits, by the kind of job
+waits-first-rung = This video is waiting to be processed: { $why }
+waits-ladder = Other qualities are waiting: { $why }

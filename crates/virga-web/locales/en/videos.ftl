@@ -120,6 +120,7 @@ comments = Comments
 comment-write = Write a comment
 comment-post = Post
 comment-sign-in = Sign in to comment
+comment-admin = Administrator
 comment-edited = edited
 comment-edit = Edit comment
 comment-ask = Delete this comment? This cannot be undone.

@@ -1,6 +1,7 @@
 # Why a video failed, by the reason's code; 数字只在英文原文里
 reason-coding_unsupported = 本站不支持这种编码格式。
 reason-damaged = 文件已损坏，或者其中没有本站能解码的画面。
+reason-encoder_time = 你的视频已用完最近 24 小时的转码时间，稍后会自动继续。
 reason-encrypted = 文件经过加密。
 reason-external_media = 这个文件只指向存放在别处的媒体。
 reason-file_empty = 文件是空的。
@@ -23,6 +24,7 @@ reason-media_unsupported = 文件用到了本站不支持的特性。
 reason-no_video = 文件里没有画面。
 reason-picture_too_large = 画面的像素超过了本站的上限。
 reason-picture_too_small = 画面太小，无法显示。
+reason-quota_used = 你的存储空间已用完。删除一些视频腾出空间后会自动继续。
 reason-scratch_too_small = 文件太大，本站处理用的磁盘放不下。
 reason-too_long = 时长超过了本站的上限。
 reason-too_many_tracks = 音视频轨道的数量超过了本站的上限。
@@ -35,3 +37,7 @@ warning-first-rung = 生成第一个通用版本失败：{ $why }
 warning-ladder = 生成其他清晰度失败：{ $why }
 warning-poster = 截取封面失败：{ $why }
 warning-fallback = 生成兼容版本失败：{ $why }
+
+# 等待处理的任务，按任务类型
+waits-first-rung = 视频正在排队等待处理：{ $why }
+waits-ladder = 其他清晰度正在等待生成：{ $why }

@@ -116,6 +116,7 @@ comments = 评论
 comment-write = 写评论
 comment-post = 发布
 comment-sign-in = 登录后评论
+comment-admin = 管理员
 comment-edited = 已编辑
 comment-edit = 编辑评论
 comment-ask = 删除这条评论？删除后无法恢复。

@@ -134,6 +134,8 @@ impl Stage {
 pub(crate) struct CommentView {
     id: String,
     author: String,
+    /// Its author is an administrator.
+    by_admin: bool,
     text: String,
     when: When,
     edited: bool,
@@ -216,6 +218,7 @@ impl WatchPage {
                 deletable: comment.deletable,
                 editing: comment.editable && editing == Some(comment.id),
                 author: comment.author,
+                by_admin: comment.by_admin,
                 text: comment.text,
             })
             .collect();
