@@ -87,7 +87,7 @@ const WORTH: u64 = 1024;
 
 /// What a cache may believe of any answer. Compressed bytes are not those that a strong tag names,
 /// so theirs is weak. Where nothing is said of caching, a cache would guess: such an answer may
-/// be for one viewer only and is asked for each time.
+/// be for one viewer only and is kept nowhere.
 async fn truthful(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if headers.contains_key(header::CONTENT_ENCODING)
@@ -99,7 +99,7 @@ async fn truthful(mut response: Response) -> Response {
     }
     headers
         .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("private, no-cache"));
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

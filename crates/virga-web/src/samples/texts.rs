@@ -68,6 +68,12 @@ fn no_text_is_unused_and_none_is_missing() {
                 .filter(|kind| kind.shapes_the_video())
                 .map(|kind| format!("warning-{kind}")),
         )
+        .chain(
+            JobKind::ALL
+                .iter()
+                .filter(|kind| kind.is_heavy())
+                .map(|kind| format!("waits-{kind}")),
+        )
         .collect();
     for key in &reasons {
         assert!(keys.contains_key(key), "{key} is missing");

@@ -37,13 +37,24 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
         .expect(201)
         .json();
     assert_eq!(comment["author"], "ben");
+    assert_eq!(comment["by_admin"], false);
+    let root = site.administrator().await;
+    let _ = root.post(&path, json!({"text": "Welcome."})).await.expect(201);
+    let comments = stranger.get(&path).await.expect(200).json();
+    let marks: Vec<&serde_json::Value> = comments["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|comment| &comment["by_admin"])
+        .collect();
+    assert_eq!(marks, [true, false], "{comments}");
     let listed = stranger
         .get("/api/v1/videos?q=RAIN")
         .await
         .expect(200)
         .json();
     assert_eq!(listed["items"][0]["id"], video.as_str());
-    assert_eq!(listed["items"][0]["comments"], 1);
+    assert_eq!(listed["items"][0]["comments"], 2);
 
     let source = ann
         .get(&format!("/api/v1/videos/{video}/source"))
