@@ -10,6 +10,8 @@
 )]
 
 mod encoding;
+mod fragments;
+mod inputs;
 mod instant;
 mod integrity;
 mod launching;
