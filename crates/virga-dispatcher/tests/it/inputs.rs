@@ -2,6 +2,11 @@
 //! player gets of it is decoded and compared with what went in: every frame and no other, the length
 //! to one frame, flashes and tones at their moments, or the refusal by its code.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured before something is wrong is part of what a failure says"
+)]
+
 mod files;
 mod index;
 mod seen;
@@ -90,7 +95,7 @@ impl Film {
     }
 }
 
-/// What `seen` is of a film that is `wanted`; the lines say what was measured.
+/// Whether what is `seen` is the film that is `wanted`; the lines say what was measured.
 fn compare(name: &str, seen: &Seen, wanted: &Film) {
     if seen.frames > 0 {
         let frames = seen.frames;
@@ -194,7 +199,7 @@ async fn check(make: fn(&Site) -> PathBuf, expected: Expected) {
     site.stop().await;
 }
 
-/// A test for each file, so that a failure names it. Those after `long` run with VIRGA_TEST_FULL only.
+/// A test for each file, so that a failure names it. Those after `long` run with `VIRGA_TEST_FULL` only.
 macro_rules! inputs {
     (short { $($name:ident => $expected:expr;)* } long { $($long:ident => $later:expr;)* }) => {
         $(

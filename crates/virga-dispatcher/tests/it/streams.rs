@@ -111,7 +111,7 @@ async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
 }
 
 /// Some wrong bytes within the samples.
-fn damage(bytes: &mut Vec<u8>) {
+fn damage(bytes: &mut [u8]) {
     let middle = bytes.len() / 3;
     for (index, byte) in bytes[middle..middle + 4000].iter_mut().enumerate() {
         *byte = (index * 7919).to_le_bytes()[0];
@@ -133,7 +133,7 @@ fn enlarged(clip: &std::path::Path) -> std::path::PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_source_is_encoded_and_not_served_as_it_is() {
-    set_aside(damage).await;
+    set_aside(|bytes| damage(bytes)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

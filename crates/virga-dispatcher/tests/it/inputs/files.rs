@@ -234,12 +234,14 @@ pub(super) fn long_pause_mp4(site: &Site) -> PathBuf {
     ))
 }
 
-/// A camera's file: eight tracks of one microphone each.
+/// A camera's file: eight tracks of one microphone each, of which only the sixth hears something.
 pub(super) fn eight_microphones_mxf(site: &Site) -> PathBuf {
     let (picture, tones) = (picture("1280x720", 25, 3), tones(3, 0));
-    let eight = "-map 1 ".repeat(8);
+    let silence = "-f lavfi -i anullsrc=r=48000:cl=mono:d=3";
+    let (before, after) = ("-map 2 ".repeat(5), "-map 2 ".repeat(2));
     let coding = "-c:v mpeg2video -b:v 8M -pix_fmt yuv422p -c:a pcm_s16le";
+    let maps = format!("-map 0 {before}-map 1 {after}");
     site.clip(&format!(
-        "{picture} {tones} -map 0 {eight}{coding} eight.mxf"
+        "{picture} {tones} {silence} {maps}{coding} eight.mxf"
     ))
 }

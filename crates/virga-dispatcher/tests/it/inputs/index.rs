@@ -19,31 +19,33 @@ const NESTED: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 pub(super) fn repeated(file: &[u8], times: u32) -> Vec<u8> {
     let mut parts = read(file);
     let data = file.windows(4).position(|four| four == b"mdat").unwrap() + 4;
-    let sizes = bytes(&mut parts, b"stsz")[12..].to_vec();
+    let sizes = bytes(&mut parts, *b"stsz")[12..].to_vec();
     let count = u32::try_from(sizes.len() / 4).unwrap();
     let all: Vec<u8> = sizes.repeat(times as usize);
     let table = |head: &[u32], rest: &[u8]| [&numbers(head), rest].concat();
-    let length = number(bytes(&mut parts, b"stts"), 12);
+    let length = number(bytes(&mut parts, *b"stts"), 12);
     let offsets = [u32::try_from(data).unwrap()].repeat(times as usize);
     let keys: Vec<u32> = (0..times).map(|n| 1 + n * count).collect();
     for (kind, new) in [
-        (b"stsz", table(&[0, 0, count * times], &all)),
-        (b"stts", table(&[0, 1, count * times, length], &[])),
-        (b"stss", table(&[0, times], &numbers(&keys))),
-        (b"stsc", table(&[0, 1, 1, count, 1], &[])),
-        (b"stco", table(&[0, times], &numbers(&offsets))),
+        (*b"stsz", table(&[0, 0, count * times], &all)),
+        (*b"stts", table(&[0, 1, count * times, length], &[])),
+        (*b"stss", table(&[0, times], &numbers(&keys))),
+        (*b"stsc", table(&[0, 1, 1, count, 1], &[])),
+        (*b"stco", table(&[0, times], &numbers(&offsets))),
     ] {
         *bytes(&mut parts, kind) = new;
     }
-    for (kind, at) in [(b"mvhd", 16), (b"tkhd", 20), (b"mdhd", 16)] {
+    for (kind, at) in [(*b"mvhd", 16), (*b"tkhd", 20), (*b"mdhd", 16)] {
         let head = bytes(&mut parts, kind);
         let longer = number(head, at) * times;
         head[at..at + 4].copy_from_slice(&longer.to_be_bytes());
     }
     // It would end the track where it ended.
-    bytes(&mut parts, b"edts").clear();
+    bytes(&mut parts, *b"edts").clear();
     let mut whole = Vec::new();
-    parts.iter().for_each(|part| write(part, &mut whole));
+    for part in &parts {
+        write(part, &mut whole);
+    }
     whole
 }
 
@@ -84,13 +86,13 @@ fn write(part: &Part, to: &mut Vec<u8>) {
 }
 
 /// The content of the first box of a kind.
-fn bytes<'a>(parts: &'a mut [Part], kind: &[u8; 4]) -> &'a mut Vec<u8> {
-    find(parts, kind).unwrap_or_else(|| panic!("no {}", String::from_utf8_lossy(kind)))
+fn bytes(parts: &mut [Part], kind: [u8; 4]) -> &mut Vec<u8> {
+    find(parts, kind).unwrap_or_else(|| panic!("no {}", String::from_utf8_lossy(&kind)))
 }
 
-fn find<'a>(parts: &'a mut [Part], kind: &[u8; 4]) -> Option<&'a mut Vec<u8>> {
+fn find(parts: &mut [Part], kind: [u8; 4]) -> Option<&mut Vec<u8>> {
     parts.iter_mut().find_map(|part| match &mut part.body {
-        Body::Bytes(bytes) => (part.kind == *kind).then_some(bytes),
+        Body::Bytes(bytes) => (part.kind == kind).then_some(bytes),
         Body::Parts(parts) => find(parts, kind),
     })
 }

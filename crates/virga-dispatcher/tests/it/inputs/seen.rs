@@ -61,14 +61,24 @@ pub(crate) fn picture(path: &Path, table: &TrackTable) -> Seen {
     assert_eq!(
         white.len(),
         shown.len(),
-        "{path:?}: not every frame decodes"
+        "{}: not every frame decodes",
+        path.display()
     );
     let seconds = |ticks: i64| ticks_to_seconds(ticks, table.timescale);
     for pair in shown.windows(2) {
-        assert!(pair[0].at < pair[1].at, "{path:?}: two frames at once");
+        assert!(
+            pair[0].at < pair[1].at,
+            "{}: two frames at once",
+            path.display()
+        );
     }
     let times: Vec<f64> = shown.iter().map(|sample| seconds(sample.at)).collect();
-    assert!(times[0].abs() < 0.001, "{path:?} begins at {}", times[0]);
+    assert!(
+        times[0].abs() < 0.001,
+        "{} begins at {}",
+        path.display(),
+        times[0]
+    );
     Seen {
         frames: shown.len(),
         end: seconds(shown.iter().map(end).max().unwrap()),
@@ -80,13 +90,18 @@ pub(crate) fn picture(path: &Path, table: &TrackTable) -> Seen {
 /// The sound of a track of segments: players put what each sample decodes to where its boxes say.
 pub(crate) fn sound(path: &Path, table: &TrackTable) -> Seen {
     let shown = samples(&std::fs::read(path).unwrap());
-    assert_eq!(table.timescale as usize, RATE, "{path:?}");
+    assert_eq!(table.timescale as usize, RATE, "{}", path.display());
     for pair in shown.windows(2) {
-        assert_eq!(end(&pair[0]), pair[1].at, "{path:?}: a hole in the sound");
+        assert_eq!(
+            end(&pair[0]),
+            pair[1].at,
+            "{}: a hole in the sound",
+            path.display()
+        );
     }
     let heard = heard(path, "anull");
     // One sample is a frame of AAC: nothing is cut off at either side.
-    assert_eq!(heard.len(), shown.len() * 1024, "{path:?}");
+    assert_eq!(heard.len(), shown.len() * 1024, "{}", path.display());
     let begins = ticks_to_seconds(shown[0].at, table.timescale);
     let beeps = beeps(&heard);
     Seen {
@@ -115,8 +130,13 @@ pub(crate) fn file(path: &Path, sounds: bool) -> Seen {
                 / 90_000.0
         })
         .collect();
-    assert_eq!(times.len(), white.len(), "{path:?}");
-    assert!(times[0].abs() < 0.001, "{path:?} begins at {}", times[0]);
+    assert_eq!(times.len(), white.len(), "{}", path.display());
+    assert!(
+        times[0].abs() < 0.001,
+        "{} begins at {}",
+        path.display(),
+        times[0]
+    );
     let mut seen = Seen {
         frames: white.len(),
         flashes: rising(&white).map(|index| times[index]).collect(),
