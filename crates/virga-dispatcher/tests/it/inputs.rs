@@ -150,8 +150,17 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
         check_end(&track.name, seen.end, wanted);
         check_end(&track.name, micros(table.duration_micros()), wanted);
     }
-    let largest = site.table(&shown.videos.last().unwrap().table).await;
+    let best = shown.videos.last().unwrap();
+    let largest = site.table(&best.table).await;
     assert_eq!((largest.width, largest.height), wanted.size);
+    for track in &shown.videos {
+        let (own, most) = (
+            site.table(&track.table).await.object_len(),
+            largest.object_len(),
+        );
+        let name = &track.name;
+        assert!(own <= most, "{name} has {own} bytes, {} {most}", best.name);
+    }
     assert_eq!(shown.audio.is_some(), !wanted.tones.is_empty());
     if let Some(track) = &shown.audio {
         let (path, table) = seen::track(site, track).await;
