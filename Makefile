@@ -23,7 +23,7 @@ run: ## Start the site on port 8080 with its data under ./data (RELEASE=1: optim
 test: ## Every test, browser tests included
 	@scripts/test
 
-test-full: ## The long forms too: every kill point with many seeds, long property tests
+test-full: ## The long forms too: every kill point with many seeds, long property tests, films that take long
 	@VIRGA_TEST_FULL=1 PROPTEST_CASES=20000 scripts/test
 
 check: ## The lint gates: formatting, clippy, types of the pages' scripts

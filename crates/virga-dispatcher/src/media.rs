@@ -184,13 +184,14 @@ impl Source {
     }
 
     /// The same for a job that needs nothing else of the source: whether its own tracks may be served.
+    /// A small file is looked at again too: who published it may have been an earlier release, which
+    /// did not look.
     pub(crate) async fn is_right(work: &Work<'_>, key: &MediaKey) -> Result<bool, JobError> {
-        let store = &work.app().store;
-        if store.stat(key).await?.size <= samples::WHOLE {
-            // Seen whole when it was published.
-            return Ok(true);
-        }
-        let mut source = Self::inspect(store, key).await?;
+        let mut source = match Self::inspect(&work.app().store, key).await {
+            // The encoder will say so to the owner.
+            Err(JobError::Fail(_)) => return Ok(false),
+            inspected => inspected?,
+        };
         let media = source.media.clone();
         source.walk(work, &media).await?;
         Ok(source.instant.is_some())

@@ -1,9 +1,11 @@
 //! `fallback.mp4`: one picture and one sound track, copied from their files into a plain MP4 whose
 //! index comes first. Only sample tables and clean sample entries are carried over: no metadata.
 
+mod tables;
+
 use crate::MediaError;
 use crate::bmff::Writer;
-use crate::movie::{Movie, Sample, Sizes, Track, TrackKind};
+use crate::movie::{Movie, Sample, Track, TrackKind};
 use crate::packager::{media_header, media_kind, movie_header, sample_description, track_header};
 use crate::plan::{packageable, shift};
 use crate::time;
@@ -56,6 +58,7 @@ pub fn fallback_mp4(inputs: &[FallbackInput<'_>]) -> Result<FallbackMp4, MediaEr
             what: "a file without tracks",
         });
     }
+    hold_last_frame(&mut tracks);
     let mut pieces: Vec<Piece> = Vec::new();
     let mut body = 0_u64;
     while let Some(next) = (0..tracks.len())
@@ -72,11 +75,25 @@ pub fn fallback_mp4(inputs: &[FallbackInput<'_>]) -> Result<FallbackMp4, MediaEr
     Ok(FallbackMp4 { head, pieces, len })
 }
 
+/// The last frame is shown as long as there is sound.
+fn hold_last_frame(tracks: &mut [Copied<'_>]) {
+    let longest = tracks.iter().map(Copied::end_micros).max().unwrap_or(0);
+    for copied in tracks.iter_mut() {
+        if copied.track.kind == TrackKind::Video {
+            let end = time::from_micros(longest, copied.track.timescale);
+            let own = copied.track.samples.extent().end - copied.shift;
+            copied.held = u32::try_from(end.saturating_sub(own)).unwrap_or(0);
+        }
+    }
+}
+
 /// One track on its way into the file.
 struct Copied<'a> {
     track: &'a Track,
     /// Presentation ticks are composition ticks less this.
     shift: i64,
+    /// For how many ticks more than its own the last sample is shown.
+    held: u32,
     samples: crate::movie::Samples<'a>,
     pending: Option<Sample>,
     /// Where each chunk begins, from the start of the media.
@@ -99,6 +116,7 @@ impl<'a> Copied<'a> {
         Ok(Self {
             track,
             shift,
+            held: 0,
             samples,
             pending,
             chunks: Vec::new(),
@@ -147,7 +165,28 @@ impl<'a> Copied<'a> {
     /// How long it is shown, in ticks: from 0 (or its later start) to its end.
     fn shown(&self) -> i64 {
         let extent = self.track.samples.extent();
-        extent.end - extent.first.max(self.shift)
+        extent.end - extent.first.max(self.shift) + i64::from(self.held)
+    }
+
+    /// When its own samples end, from the first frame on.
+    fn end_micros(&self) -> i64 {
+        let end = self.track.samples.extent().end;
+        time::to_micros(end.saturating_sub(self.shift), self.track.timescale)
+    }
+
+    /// How long samples last: how many, ticks each.
+    fn durations(&self) -> Vec<(u32, u32)> {
+        let last = self.track.samples.len().saturating_sub(1);
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for (index, sample) in self.track.samples.iter().enumerate() {
+            let more = if index == last { self.held } else { 0 };
+            let ticks = sample.duration.saturating_add(more);
+            match runs.last_mut() {
+                Some(run) if run.1 == ticks => run.0 += 1,
+                _ => runs.push((1, ticks)),
+            }
+        }
+        runs
     }
 
     /// Milliseconds of nothing before it begins, and the first media tick shown then.
@@ -240,85 +279,17 @@ fn write_track(w: &mut Writer, copied: &Copied<'_>, id: u32, wide: bool, media: 
         });
     });
     w.boxed(*b"mdia", |w| {
-        let ticks = track
-            .samples
-            .iter()
-            .map(|sample| u64::from(sample.duration))
-            .sum();
+        let own = track.samples.iter();
+        let own: u64 = own.map(|sample| u64::from(sample.duration)).sum();
+        let ticks = own + u64::from(copied.held);
         media_header(w, track, ticks);
         w.boxed(*b"minf", |w| {
             media_kind(w, track.kind);
             w.boxed(*b"stbl", |w| {
                 sample_description(w, track);
-                write_samples(w, copied);
-                write_chunks(w, copied, wide, media);
+                tables::write_samples(w, copied);
+                tables::write_chunks(w, copied, wide, media);
             });
         });
-    });
-}
-
-/// `stts`, `ctts`, `stss` and `stsz`, as in the source.
-fn write_samples(w: &mut Writer, copied: &Copied<'_>) {
-    let samples = &copied.track.samples;
-    w.full(*b"stts", 0, 0, |w| {
-        w.count(samples.durations.len());
-        for (count, ticks) in &samples.durations {
-            w.u32(*count);
-            w.u32(*ticks);
-        }
-    });
-    let lift = copied.lift();
-    if !samples.offsets.is_empty() {
-        w.full(*b"ctts", 1, 0, |w| {
-            w.count(samples.offsets.len());
-            for (count, offset) in &samples.offsets {
-                w.u32(*count);
-                // Lifted offsets stay small: their earliest sum with a decode time is 0 or more.
-                w.i32(i32::try_from(i64::from(*offset) - lift).unwrap_or(i32::MAX));
-            }
-        });
-    }
-    if let Some(sync) = &samples.sync {
-        w.full(*b"stss", 0, 0, |w| {
-            w.count(sync.len());
-            for number in sync {
-                w.u32(*number);
-            }
-        });
-    }
-    w.full(*b"stsz", 0, 0, |w| match &samples.sizes {
-        Sizes::Same(size) => {
-            w.u32(*size);
-            w.u32(samples.count);
-        }
-        Sizes::Each(sizes) => {
-            w.u32(0);
-            w.count(sizes.len());
-            for size in sizes {
-                w.u32(*size);
-            }
-        }
-    });
-}
-
-fn write_chunks(w: &mut Writer, copied: &Copied<'_>, wide: bool, media: u64) {
-    w.full(*b"stsc", 0, 0, |w| {
-        w.count(copied.runs.len());
-        for (chunk, samples) in &copied.runs {
-            w.u32(*chunk);
-            w.u32(*samples);
-            w.u32(1);
-        }
-    });
-    w.full(if wide { *b"co64" } else { *b"stco" }, 0, 0, |w| {
-        w.count(copied.chunks.len());
-        for chunk in &copied.chunks {
-            let at = media + chunk;
-            if wide {
-                w.u64(at);
-            } else {
-                w.u32(u32::try_from(at).unwrap_or(u32::MAX));
-            }
-        }
     });
 }

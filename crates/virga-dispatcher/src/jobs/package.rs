@@ -1,8 +1,9 @@
 //! One CMAF object per source track, by the packager that makes segments per request: the same
-//! bytes, read once out of the interleaved source instead of at each request. A large source is looked
-//! at whole here first: if it is damaged, its tracks are set aside for encoded ones.
+//! bytes, read once out of the interleaved source instead of at each request. The source is looked at
+//! whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
-use virga_db::{TrackBytes, TrackRow, tracks};
+use virga_core::job::JobKind;
+use virga_db::{TrackBytes, TrackKind, TrackRow, tracks};
 use virga_media::TrackTable;
 use virga_objects::MediaKey;
 
@@ -28,7 +29,13 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     if let Some((_, source, _)) = todo.first()
         && !Source::is_right(work, &MediaKey::parse(source)?).await?
     {
-        return Ok(Outcome::set_aside(todo.iter().map(|(row, ..)| *row)).into());
+        // Rungs that stand already may have been made to be heard with the source's sound.
+        let heard = todo.iter().any(|(row, ..)| row.kind == TrackKind::Audio);
+        return Ok(Outcome {
+            next: heard.then_some(JobKind::FirstRung).into_iter().collect(),
+            ..Outcome::set_aside(todo.iter().map(|(row, ..)| *row))
+        }
+        .into());
     }
     let mut packed = Vec::new();
     for (done, (row, source, samples)) in todo.iter().enumerate() {

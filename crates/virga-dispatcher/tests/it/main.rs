@@ -11,6 +11,8 @@
 
 mod allowance;
 mod encoding;
+mod fragments;
+mod inputs;
 mod instant;
 mod integrity;
 mod launching;

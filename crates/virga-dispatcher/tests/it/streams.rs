@@ -1,5 +1,6 @@
 //! Files with more streams than a film needs: those that are not used never decide.
 
+use virga_core::job::{JobKind, JobState};
 use virga_db::TrackKind;
 
 use crate::site::{Site, decodes, run};
@@ -109,6 +110,14 @@ async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
     site.stop().await;
 }
 
+/// Some wrong bytes within the samples.
+fn damage(bytes: &mut [u8]) {
+    let middle = bytes.len() / 3;
+    for (index, byte) in bytes[middle..middle + 4000].iter_mut().enumerate() {
+        *byte = (index * 7919).to_le_bytes()[0];
+    }
+}
+
 /// An MP4 with a box after its end that nobody reads, so that it is large.
 fn enlarged(clip: &std::path::Path) -> std::path::PathBuf {
     let mut bytes = std::fs::read(clip).unwrap();
@@ -124,13 +133,7 @@ fn enlarged(clip: &std::path::Path) -> std::path::PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_source_is_encoded_and_not_served_as_it_is() {
-    set_aside(|bytes| {
-        let middle = bytes.len() / 3;
-        for (index, byte) in bytes[middle..middle + 4000].iter_mut().enumerate() {
-            *byte = (index * 7919).to_le_bytes()[0];
-        }
-    })
-    .await;
+    set_aside(|bytes| damage(bytes)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,4 +144,43 @@ async fn key_frames_that_are_none_are_not_believed() {
         bytes[at..at + 4].copy_from_slice(b"free");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_an_earlier_release_published_unseen_is_looked_at_before_it_is_packaged() {
+    let mut site = Site::new().await;
+    let clip = site.clip(
+        "-f lavfi -i testsrc2=s=640x480:r=25:d=2 -f lavfi -i sine=440:d=2:r=48000 -c:v libx264 \
+         -preset veryfast -bf 0 -g 50 -pix_fmt yuv420p -c:a aac -movflags +faststart whole.mp4",
+    );
+    let video = site.add(&clip).await;
+    // All but `package` is done while nobody sees the damage, as if nobody had looked.
+    site.start(virga_dispatcher::DispatcherConfig {
+        light_jobs: 0,
+        ..Default::default()
+    });
+    site.until(async || {
+        let done = |job: &virga_db::JobRow| job.state == JobState::Done;
+        let jobs = site.jobs(video).await;
+        jobs.iter()
+            .any(|job| job.kind == JobKind::FirstRung && done(job))
+    })
+    .await;
+    site.stop().await;
+    let source = site.path(&site.row(video).await.source_key.unwrap());
+    let mut bytes = std::fs::read(&source).unwrap();
+    damage(&mut bytes);
+    std::fs::write(&source, bytes).unwrap();
+
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let row = site.ready(video).await;
+    let tracks = site.tracks(video).await;
+    assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
+    let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+    assert_eq!(sounds.count(), 1, "its sound was the source's own");
+    for track in &tracks {
+        decodes(&site.track_path(track));
+    }
+    decodes(&site.path(&row.fallback_key.unwrap()));
+    site.stop().await;
 }

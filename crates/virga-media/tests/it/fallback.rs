@@ -86,3 +86,32 @@ fn negative_offsets_are_lifted() {
     let path = clip.beside("lifted.mp4", &assemble(&layout, &[&clip.bytes]));
     assert_eq!(frames(&path), frames(&clip.path));
 }
+
+#[test]
+fn the_last_frame_is_held_while_there_is_sound() {
+    for options in ["-bf 0", "-bf 2"] {
+        let rung = Clip::silent(1, &format!("{SAFE} {options}"), "rung.mp4");
+        let sound = Clip::make(&format!("-f lavfi -i {SOUND} -t 3 -c:a aac sound.m4a"));
+        let (picture_movie, sound_movie) = (rung.movie(), sound.movie());
+        let origin = first_shown(&picture_movie, 0);
+        let inputs = [input(&picture_movie, 0, origin), input(&sound_movie, 0, 0)];
+        let file = assemble(
+            &fallback_mp4(&inputs).unwrap(),
+            &[&rung.bytes, &sound.bytes],
+        );
+        let path = rung.beside("fallback.mp4", &file);
+        assert_eq!(frames(&path), frames(&rung.path));
+        for stream in ["v", "a"] {
+            let words = format!("-select_streams {stream} -show_entries stream=duration");
+            let said = probe(&path, &words);
+            let seconds: f64 = said
+                .trim()
+                .rsplit(['=', ','])
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert!((seconds - 3.0).abs() < 0.03, "{options}, {stream}: {said}");
+        }
+    }
+}
