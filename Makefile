@@ -20,7 +20,7 @@ run: ## Start the site on port 8080 with its data under ./data (RELEASE=1: optim
 	@cargo build --locked $(CARGO_PROFILE) -p virga
 	@exec target/$(PROFILE)/virga serve --data $(DATA) --listen $(LISTEN)
 
-test: ## Every test, browser tests included
+test: ## Every test, browser tests included (T=name: only those whose name holds it)
 	@scripts/test
 
 test-full: ## The long forms too: every kill point with many seeds, long property tests, films that take long

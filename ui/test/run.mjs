@@ -1,4 +1,5 @@
 // Bundles the tests, since node 18 reads no TypeScript, and runs node's own test runner on them.
+// Arguments are passed to it.
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -21,7 +22,7 @@ try {
     logLevel: "warning",
   });
   const files = (await readdir(out)).map((name) => join(out, name));
-  const { status } = spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["--test", ...process.argv.slice(2), ...files], { stdio: "inherit" });
   process.exitCode = status ?? 1;
 } finally {
   await rm(out, { recursive: true, force: true });
