@@ -6,7 +6,8 @@
 #   on-host.sh migrate             the database's tables
 #   on-host.sh restart ROLE        stop with its drain, start, wait until it is ready
 #   on-host.sh rollback            the program and units of the version before; nothing is started
-#   on-host.sh address ROLE...     where the site is, and its first administrator's link
+#   on-host.sh address HOST ROLE...  where the site is, and its first administrator's link; HOST: what
+#                                  this host is called from where its administrator is
 set -eu
 
 # Not a name of the program's own: it refuses settings that it does not know.
@@ -136,9 +137,14 @@ role_address() {
     settings=$(as_site config show) || fail "the settings are not right: see /etc/virga/virga.toml"
     set_to=$(setting 'http\.listen')
     case $set_to in
-    '') echo "127.0.0.1:$port" ;;
+    '' | 0.0.0.0 | :: | '[::]') echo "127.0.0.1:$port" ;;
     0.0.0.0:* | '[::]:'*) echo "127.0.0.1:${set_to##*:}" ;;
-    *) echo "$set_to" ;;
+    # An address alone: each role has its own port there.
+    '['*']') echo "$set_to:$port" ;;
+    '['*) echo "$set_to" ;;
+    *:*:*) echo "[$set_to]:$port" ;;
+    *:*) echo "$set_to" ;;
+    *) echo "$set_to:$port" ;;
     esac
 }
 
@@ -169,16 +175,23 @@ restart() {
     say "virga@$1 is ready on $at"
 }
 
-# address ROLE...: what to type, and what to do first
+# address HOST ROLE...: what to type, and what to do first
 address() {
+    host=${1##*@}
+    shift
     at=$(role_address "${1:?which role}")
-    settings=$(as_site config show)
+    settings=$(as_site config show 2>/dev/null)
     url=$(setting 'http\.public_url')
+    # One that listens everywhere is asked by the host's name, from anywhere.
+    case $(setting 'http\.listen') in
+    '' | 0.0.0.0 | 0.0.0.0:* | :: | '[::]'*) at=$host:${at##*:} ;;
+    esac
     case " $* " in
     *" serve "* | *" web "*) say "The site: ${url:-http://$at}" ;;
     *) [ -z "$url" ] || say "The site: $url" ;;
     esac
-    [ -n "$url" ] || say "Set http.public_url in /etc/virga/virga.toml before people use it: sign-in needs https."
+    [ -n "$url" ] ||
+        say "On the internet put https in front and set http.public_url in /etc/virga/virga.toml before people use it."
     # Nobody signs up before there is an administrator.
     if [ -z "$(as_site user list 2>/dev/null)" ]; then
         for role in serve api; do
@@ -186,7 +199,8 @@ address() {
             *" $role "*) say "First administrator: journalctl --unit virga@$role | grep 'First administrator'" ;;
             esac
         done
-        say "It holds for an hour; restart the role for another, or use: virga user add NAME --admin --password-file FILE"
+        say "Run that on $host. The link holds for an hour; restart the role for another, or use:"
+        say "sudo -u virga virga user add NAME --admin --password-file FILE"
     fi
 }
 
@@ -201,7 +215,7 @@ migrate) as_site migrate ;;
 restart) restart "${2:?which role}" ;;
 rollback) rollback ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -105,3 +105,14 @@ done
 if said=$(PATH=$work/few sh "$deploy/on-host.sh" check serve 2>&1); then echo 'ffmpeg is not missed'; exit 1; fi
 case $said in *'lacks ffmpeg'*) ;; *) echo "$said"; exit 1 ;; esac
 kill "$(cat "$work/pids/serve")"
+
+# Who installs sits at another computer: the address at the end has to work from there.
+address() { # address LISTEN EXPECTED
+    printf '[http]\nlisten = "%s"\n' "$1" >/etc/virga/virga.toml
+    said=$(sh "$deploy/on-host.sh" address root@far.example serve 2>&1)
+    case $said in *"The site: http://$2"*) ;; *) echo "$said"; exit 1 ;; esac
+}
+address 0.0.0.0 far.example:8080
+address 0.0.0.0:81 far.example:81
+address 10.0.0.2 10.0.0.2:8080
+address ::1 '[::1]:8080'
