@@ -187,7 +187,7 @@ fn data_folder(config: &Config) -> Finding {
 fn signing_keys(config: &Config) -> Finding {
     let file = keys::file(config);
     if !file.exists() {
-        return Ok("none yet; made at the first start".to_owned());
+        return Ok("none yet; made by `virga migrate` and at the first start".to_owned());
     }
     keys::load(&file, &virga_core::OsEntropy)
         .map(|_| format!("{}", file.display()))
