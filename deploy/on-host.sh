@@ -12,6 +12,8 @@ set -eu
 
 # Not a name of the program's own: it refuses settings that it does not know.
 ready_within=${READY_WITHIN:-120}
+# A role that ends so often while it is waited for will not start.
+ends_at_most=10
 # Every version has a folder of its own here; `current` and `previous` are links to two of them.
 versions=/usr/local/lib/virga
 # So many are kept.
@@ -158,6 +160,8 @@ restart() {
     at=$(role_address "$1")
     systemctl enable --quiet "virga@$1"
     before=$(process "$1")
+    # Counts its restarts from here.
+    systemctl reset-failed "virga@$1" 2>/dev/null || true
     # Stopping drains; starting waits for the database, and so not for the answer of systemctl.
     systemctl restart --no-block "virga@$1"
     waited=0
@@ -165,10 +169,15 @@ restart() {
     until [ "$(process "$1")" != "$before" ] &&
         [ "$(curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "http://$at/readyz")" = 200 ]; do
         waited=$((waited + 1))
-        if [ "$waited" -ge "$ready_within" ]; then
+        why=''
+        [ "$waited" -lt "$ready_within" ] || why="is not ready after $ready_within s"
+        # One that waits for its database goes on waiting; one that ends again and again has said why.
+        ends=$(systemctl show --property NRestarts --value "virga@$1")
+        [ "${ends:-0}" -lt "$ends_at_most" ] || why="ended $ends_at_most times"
+        if [ -n "$why" ]; then
             curl --silent --max-time 3 "http://$at/readyz" >&2 || true
             journalctl --no-pager --lines 30 --unit "virga@$1" >&2 || true
-            fail "virga@$1 is not ready after $ready_within s"
+            fail "virga@$1 $why"
         fi
         sleep 1
     done

@@ -31,7 +31,7 @@ use crate::{
 pub(crate) async fn bind(parts: &Parts, role: RoleName) -> anyhow::Result<TcpListener> {
     let address = address(parts.config.http.listen.as_deref(), role);
     TcpListener::bind(&address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another with --listen ADDR:PORT")
+        format!("cannot listen on {address}; choose another with http.listen or --listen")
     })
 }
 

@@ -14,6 +14,7 @@ for folder in /etc /usr/local /var/lib; do
 done
 chmod 755 "$work"
 cp "$program" "$work/program"
+echo 0 >"$work/restarts"
 mkdir -p "$work/pids" "$work/home" /etc/virga /etc/systemd/system
 printf '[http]\nlisten = "127.0.0.1:%s"\npublic_url = "https://videos.example"\n[storage]\nkeep_free = 0\n' "$port" \
     >/etc/virga/virga.toml
@@ -25,7 +26,7 @@ role=\${unit#virga@}
 pid=\$(cat $work/pids/\$role 2>/dev/null || echo 0)
 [ "\$pid" != 0 ] && kill -0 "\$pid" 2>/dev/null || pid=0
 case \$1 in
-show) echo "\$pid" ;;
+show) case \$* in *NRestarts*) cat $work/restarts ;; *) echo "\$pid" ;; esac ;;
 restart)
     if [ "\$pid" != 0 ]; then
         kill "\$pid"
@@ -90,6 +91,13 @@ cat "$work/said"
 grep -q 'going back to the version before' "$work/said"
 runs 2
 if grep -qx b "$work/hosts"; then echo 'the second host was touched'; exit 1; fi
+
+# One that ends again and again is not waited for.
+package 5 broken
+echo 10 >"$work/restarts"
+if READY_WITHIN=20 installed a >"$work/said" 2>&1; then echo "a broken package was installed"; exit 1; fi
+echo 0 >"$work/restarts"
+grep -q 'failed: virga@serve ended 10 times' "$work/said" || { cat "$work/said"; exit 1; }
 
 package 4
 installed a
