@@ -114,4 +114,4 @@ for host; do
 done
 echo "== done"
 # shellcheck disable=SC2086 # words
-on "$first" address $roles
+on "$first" address "$first" $roles

@@ -6,11 +6,14 @@
 #   on-host.sh migrate             the database's tables
 #   on-host.sh restart ROLE        stop with its drain, start, wait until it is ready
 #   on-host.sh rollback            the program and units of the version before; nothing is started
-#   on-host.sh address ROLE...     where the site is, and its first administrator's link
+#   on-host.sh address HOST ROLE...  where the site is, and its first administrator's link; HOST: what
+#                                  this host is called from where its administrator is
 set -eu
 
 # Not a name of the program's own: it refuses settings that it does not know.
 ready_within=${READY_WITHIN:-120}
+# A role that ends so often while it is waited for will not start.
+ends_at_most=10
 # Every version has a folder of its own here; `current` and `previous` are links to two of them.
 versions=/usr/local/lib/virga
 # So many are kept.
@@ -136,9 +139,14 @@ role_address() {
     settings=$(as_site config show) || fail "the settings are not right: see /etc/virga/virga.toml"
     set_to=$(setting 'http\.listen')
     case $set_to in
-    '') echo "127.0.0.1:$port" ;;
+    '' | 0.0.0.0 | :: | '[::]') echo "127.0.0.1:$port" ;;
     0.0.0.0:* | '[::]:'*) echo "127.0.0.1:${set_to##*:}" ;;
-    *) echo "$set_to" ;;
+    # An address alone: each role has its own port there.
+    '['*']') echo "$set_to:$port" ;;
+    '['*) echo "$set_to" ;;
+    *:*:*) echo "[$set_to]:$port" ;;
+    *:*) echo "$set_to" ;;
+    *) echo "$set_to:$port" ;;
     esac
 }
 
@@ -152,6 +160,8 @@ restart() {
     at=$(role_address "$1")
     systemctl enable --quiet "virga@$1"
     before=$(process "$1")
+    # Counts its restarts from here.
+    systemctl reset-failed "virga@$1" 2>/dev/null || true
     # Stopping drains; starting waits for the database, and so not for the answer of systemctl.
     systemctl restart --no-block "virga@$1"
     waited=0
@@ -159,26 +169,38 @@ restart() {
     until [ "$(process "$1")" != "$before" ] &&
         [ "$(curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "http://$at/readyz")" = 200 ]; do
         waited=$((waited + 1))
-        if [ "$waited" -ge "$ready_within" ]; then
+        why=''
+        [ "$waited" -lt "$ready_within" ] || why="is not ready after $ready_within s"
+        # One that waits for its database goes on waiting; one that ends again and again has said why.
+        ends=$(systemctl show --property NRestarts --value "virga@$1")
+        [ "${ends:-0}" -lt "$ends_at_most" ] || why="ended $ends_at_most times"
+        if [ -n "$why" ]; then
             curl --silent --max-time 3 "http://$at/readyz" >&2 || true
             journalctl --no-pager --lines 30 --unit "virga@$1" >&2 || true
-            fail "virga@$1 is not ready after $ready_within s"
+            fail "virga@$1 $why"
         fi
         sleep 1
     done
     say "virga@$1 is ready on $at"
 }
 
-# address ROLE...: what to type, and what to do first
+# address HOST ROLE...: what to type, and what to do first
 address() {
+    host=${1##*@}
+    shift
     at=$(role_address "${1:?which role}")
-    settings=$(as_site config show)
+    settings=$(as_site config show 2>/dev/null)
     url=$(setting 'http\.public_url')
+    # One that listens everywhere is asked by the host's name, from anywhere.
+    case $(setting 'http\.listen') in
+    '' | 0.0.0.0 | 0.0.0.0:* | :: | '[::]'*) at=$host:${at##*:} ;;
+    esac
     case " $* " in
     *" serve "* | *" web "*) say "The site: ${url:-http://$at}" ;;
     *) [ -z "$url" ] || say "The site: $url" ;;
     esac
-    [ -n "$url" ] || say "Set http.public_url in /etc/virga/virga.toml before people use it: sign-in needs https."
+    [ -n "$url" ] ||
+        say "On the internet put https in front and set http.public_url in /etc/virga/virga.toml before people use it."
     # Nobody signs up before there is an administrator.
     if [ -z "$(as_site user list 2>/dev/null)" ]; then
         for role in serve api; do
@@ -186,7 +208,8 @@ address() {
             *" $role "*) say "First administrator: journalctl --unit virga@$role | grep 'First administrator'" ;;
             esac
         done
-        say "It holds for an hour; restart the role for another, or use: virga user add NAME --admin --password-file FILE"
+        say "Run that on $host. The link holds for an hour; restart the role for another, or use:"
+        say "sudo -u virga virga user add NAME --admin --password-file FILE"
     fi
 }
 
@@ -201,7 +224,7 @@ migrate) as_site migrate ;;
 restart) restart "${2:?which role}" ;;
 rollback) rollback ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -105,7 +105,8 @@ pub(crate) enum Balancer {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Listen {
-    /// Address and port to listen on [default: 0.0.0.0:8080; other roles 127.0.0.1 and their port]
+    /// Address and port to listen on, or an IP address alone for the role's own port [default:
+    /// 0.0.0.0:8080; api 127.0.0.1:9000, stream 127.0.0.1:9001, dispatcher 127.0.0.1:9002]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
 }

@@ -170,7 +170,7 @@ impl Default for ObjectsConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct HttpConfig {
-    /// Address and port; default by role.
+    /// Address and port, or an IP address alone: each role takes its own port there. Default by role.
     pub(crate) listen: Option<String>,
     /// The site's origin, `https://videos.example`; default: what the browser's `Host` says.
     pub(crate) public_url: Option<String>,

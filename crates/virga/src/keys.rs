@@ -1,4 +1,4 @@
-//! The site's signing keys: made at first start, readable by their owner only.
+//! The site's signing keys: made with the site, readable by their owner only.
 
 use anyhow::{Context, bail};
 use std::{
@@ -23,10 +23,16 @@ pub(crate) fn file(config: &Config) -> PathBuf {
 /// Reads the keys; makes them where there are none. Of several roles that start at once, one makes
 /// the file and the others read it.
 pub(crate) fn load(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<KeyRing> {
-    if !path.exists() {
-        create(path, entropy)?;
-    }
+    make(path, entropy)?;
     read(path)
+}
+
+/// Makes keys where there are none.
+pub(crate) fn make(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    create(path, entropy)
 }
 
 /// Reads keys that are there.

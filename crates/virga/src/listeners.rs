@@ -10,7 +10,11 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 use tokio::net::TcpListener;
 use virga_core::paths::RoleName;
 use virga_http::{layers, serve};
@@ -25,18 +29,31 @@ use crate::{
 
 /// Binds a role's port.
 pub(crate) async fn bind(parts: &Parts, role: RoleName) -> anyhow::Result<TcpListener> {
-    let host = if role == RoleName::Web {
-        "0.0.0.0"
-    } else {
-        "127.0.0.1"
-    };
-    let address = match &parts.config.http.listen {
-        Some(listen) => listen.clone(),
-        None => format!("{host}:{}", role.default_port()),
-    };
+    let address = address(parts.config.http.listen.as_deref(), role);
     TcpListener::bind(&address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another with --listen ADDR:PORT")
+        format!("cannot listen on {address}; choose another with http.listen or --listen")
     })
+}
+
+/// Where a role listens. A setting without a port is for all roles of a machine, which share the
+/// settings: each takes its own port there.
+pub(crate) fn address(listen: Option<&str>, role: RoleName) -> String {
+    let host = match listen {
+        Some(listen) => match without_port(listen) {
+            Some(host) => host,
+            None => return listen.to_owned(),
+        },
+        // The pages are for everybody; who else is reached is the operator's decision.
+        None if role == RoleName::Web => Ipv4Addr::UNSPECIFIED.into(),
+        None => Ipv4Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(host, role.default_port()).to_string()
+}
+
+/// An IP address alone, with or without the brackets of IPv6.
+fn without_port(listen: &str) -> Option<IpAddr> {
+    let inner = listen.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    inner.unwrap_or(listen).parse().ok()
 }
 
 /// The token that scrapers show, where one is set.
@@ -172,4 +189,28 @@ fn serve_on(
     life.vital(name, async move {
         Ok(serve::serve(listener, router, &config, stop).await?)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One file of settings serves all roles of a machine: an address alone must not give them one port.
+    #[test]
+    fn an_address_without_a_port_gives_each_role_its_own() {
+        for (listen, role, expected) in [
+            (None, RoleName::Web, "0.0.0.0:8080"),
+            (None, RoleName::Api, "127.0.0.1:9000"),
+            (Some("10.0.0.2"), RoleName::Web, "10.0.0.2:8080"),
+            (Some("10.0.0.2"), RoleName::Api, "10.0.0.2:9000"),
+            (Some("0.0.0.0"), RoleName::Stream, "0.0.0.0:9001"),
+            (Some("::"), RoleName::Dispatcher, "[::]:9002"),
+            (Some("[::1]"), RoleName::Api, "[::1]:9000"),
+            (Some("[::1]:80"), RoleName::Api, "[::1]:80"),
+            (Some("10.0.0.2:81"), RoleName::Api, "10.0.0.2:81"),
+            (Some("localhost:81"), RoleName::Api, "localhost:81"),
+        ] {
+            assert_eq!(address(listen, role), expected, "{listen:?} {role:?}");
+        }
+    }
 }

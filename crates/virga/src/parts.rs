@@ -266,7 +266,8 @@ pub(crate) async fn existing_database(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// Brings the database up to date, of several processes one at a time, and makes the folder of the
-/// objects where the data folder holds them.
+/// objects where the data folder holds them, and the keys, which several machines need before any
+/// of them starts.
 pub(crate) async fn make_site(config: &Config) -> anyhow::Result<()> {
     let db = open_database(config, Ask::Now).await?;
     db.migrate()
@@ -276,5 +277,5 @@ pub(crate) async fn make_site(config: &Config) -> anyhow::Result<()> {
     if config.objects.kind == StoreKind::Disk {
         objects::open(config).await?;
     }
-    Ok(())
+    keys::make(&keys::file(config), &OsEntropy)
 }

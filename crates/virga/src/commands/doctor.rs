@@ -2,14 +2,16 @@
 
 mod ways;
 
-use anyhow::Context;
-use std::{process::ExitCode, time::Duration};
+use std::{io::ErrorKind, process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
 use virga_db::{DAMAGE_REMEDY, accounts};
 use virga_objects::ObjectError;
 
 use super::say;
-use crate::{config::Config, keys, objects, parts, roles};
+use crate::{config::Config, keys, listeners, objects, parts, roles};
+
+/// What a running site gets to answer.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// A check's outcome: what is right, or what to do.
 type Finding = Result<String, String>;
@@ -38,11 +40,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         line("names", names(config).await);
     }
     line("keys", signing_keys(config));
-    let private = format!("{} is private", config.data.dir.display());
-    line(
-        "data folder",
-        parts::open_to_others(config).map_or(Ok(private), Err),
-    );
+    line("data folder", data_folder(config));
     line("clock", clock());
     line("port", port(config).await);
     for (name, finding) in ways::look(config).await {
@@ -172,15 +170,24 @@ fn remedy(config: &Config, error: &ObjectError) -> String {
         ObjectError::Bucket { .. } => {
             "Check objects.bucket, objects.region, objects.endpoint and objects.addressing"
         }
+        ObjectError::NoRoom => return format!("Make room on the disk of {dir}"),
         _ => return format!("Make {dir} writable for this user"),
     }
     .to_owned()
 }
 
+fn data_folder(config: &Config) -> Finding {
+    let dir = config.data.dir.display();
+    if !config.data.dir.exists() {
+        return Ok(format!("{dir} is made at the first start"));
+    }
+    parts::open_to_others(config).map_or(Ok(format!("{dir} is private")), Err)
+}
+
 fn signing_keys(config: &Config) -> Finding {
     let file = keys::file(config);
     if !file.exists() {
-        return Ok("none yet; made at the first start".to_owned());
+        return Ok("none yet; made by `virga migrate` and at the first start".to_owned());
     }
     keys::load(&file, &virga_core::OsEntropy)
         .map(|_| format!("{}", file.display()))
@@ -201,13 +208,30 @@ fn clock() -> Finding {
 }
 
 async fn port(config: &Config) -> Finding {
-    let default = format!("0.0.0.0:{}", RoleName::Web.default_port());
-    let address = config.http.listen.clone().unwrap_or(default);
-    tokio::net::TcpListener::bind(&address)
-        .await
-        .context("taken")
-        .map(|_| format!("{address} is free"))
-        .map_err(|error| {
-            format!("{address}: {error:#}. If Virga runs already all is well; else use --listen")
-        })
+    let address = listeners::address(config.http.listen.as_deref(), RoleName::Web);
+    match tokio::net::TcpListener::bind(&address).await {
+        Ok(_) => Ok(format!("{address} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            if is_running(&address).await {
+                return Ok(format!("{address}: Virga runs there"));
+            }
+            Err(format!(
+                "{address}: taken by another program. Stop that, or set another http.listen"
+            ))
+        }
+        Err(error) => Err(format!("{address}: {error}. Set another http.listen")),
+    }
+}
+
+/// Whether it is Virga that has the port.
+async fn is_running(address: &str) -> bool {
+    let ask = async {
+        let client = reqwest::Client::builder()
+            .timeout(ANSWER)
+            .no_proxy()
+            .build()?;
+        let answer = client.get(format!("http://{address}/livez")).send().await?;
+        answer.error_for_status()?.text().await
+    };
+    ask.await.is_ok_and(|text| text.trim() == "alive")
 }

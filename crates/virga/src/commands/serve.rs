@@ -242,6 +242,9 @@ fn greet(parts: &Parts, link: Option<&SetupLink>, address: SocketAddr) {
         None => format!("http://{address}"),
     };
     say(format!("Virga is ready: {site}"));
+    if address.ip().is_unspecified() && parts.origin.0.is_none() {
+        say("  (from another computer: this machine's name or address in place of localhost)");
+    }
     if !parts.origin.is_https() {
         say(
             "  (plain http: fine at home; on the internet put https in front and set http.public_url)",

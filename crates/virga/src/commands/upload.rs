@@ -5,10 +5,12 @@ mod part;
 
 use anyhow::{Context, anyhow};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use http::Uri;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
+    error::Error,
     fs::Metadata,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -41,9 +43,7 @@ const ROUNDS: usize = 3;
 /// Sends all files, one after the other.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let site = options.server.trim_end_matches('/');
-    let base = site.parse().with_context(|| {
-        format!("--server {site:?} is no address, as in https://videos.example")
-    })?;
+    let base = address(site)?;
     let token = std::fs::read_to_string(&options.token_file)
         .with_context(|| format!("cannot read --token-file {}", options.token_file.display()))?;
     let http = reqwest::Client::builder()
@@ -80,11 +80,19 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if failed > 0 {
         let all = options.files.len();
         return Err(anyhow!(
-            "{failed} of {all} files are missing, as {}; say the same again to go on",
+            "{failed} of {all} files are not on the site (signed in as {}). Run the command again \
+             with those that are missing: what the site holds of them is not sent twice",
             me.name
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the site is. Without its scheme a host and port are an address too, of nothing.
+fn address(site: &str) -> anyhow::Result<Uri> {
+    let base: Option<Uri> = site.parse().ok();
+    base.filter(|it| matches!(it.scheme_str(), Some("http" | "https")) && it.host().is_some())
+        .with_context(|| format!("--server {site:?} is no address, as in https://videos.example"))
 }
 
 fn explain(site: &str, error: &ClientError) -> anyhow::Error {
@@ -93,8 +101,22 @@ fn explain(site: &str, error: &ClientError) -> anyhow::Error {
             "{site} does not know this token: sign in anew with POST /api/v1/sessions and keep the \
              answer's token in the file"
         ),
-        _ => anyhow!("{site}: {error}"),
+        _ => anyhow!("{site}: {}", with_causes(error)),
     }
+}
+
+/// The error and what it came from: "cannot be reached" alone says nothing to do.
+fn with_causes(error: &ClientError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(it) = cause {
+        let said = it.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = it.source();
+    }
+    text
 }
 
 /// Repeats a call over a bad line and a busy site.
@@ -117,7 +139,16 @@ where
         if !passing || attempt + 1 >= TRIES {
             return Err(error);
         }
-        tokio::time::sleep(pause(attempt)).await;
+        let pause = pause(attempt);
+        // One failure is nothing to tell; who waits longer has to know for what.
+        if attempt > 0 {
+            complain(&anyhow!(
+                "{}; trying again in {} s",
+                with_causes(&error),
+                pause.as_secs()
+            ));
+        }
+        tokio::time::sleep(pause).await;
     }
     unreachable!("the last try returns")
 }

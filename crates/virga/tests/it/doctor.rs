@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     time::Duration,
 };
-use virga_testkit::Site;
+use virga_testkit::{Role, Site};
 
 use crate::VIRGA;
 
@@ -22,6 +22,39 @@ async fn doctor_finds_this_machine_fit() {
     for what in ["ffmpeg", "libx264", "database", "objects", "clock", "port"] {
         assert!(text.contains(what), "no line on {what}: {text}");
     }
+}
+
+/// Several machines share one file of settings: an address without a port is the role's own port there.
+#[tokio::test]
+async fn an_address_alone_is_where_each_role_takes_its_port() {
+    let site = Site::of(VIRGA)
+        .set("VIRGA_HTTP__LISTEN", "127.0.0.1")
+        .build();
+    let (code, said) = site.run(&["config", "check"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(site.run(&["migrate"]).0, 0);
+    // Whether it is free is this machine's matter.
+    let (_, said) = site.run(&["doctor"]);
+    assert!(said.contains(" port: 127.0.0.1:8080"), "{said}");
+}
+
+/// An operator runs doctor while the site runs: its own port is no fault.
+#[tokio::test]
+async fn doctor_tells_the_running_site_from_another_program_on_its_port() {
+    let mut site = Site::of(VIRGA).start();
+    fs::set_permissions(site.data(), Permissions::from_mode(0o700)).unwrap();
+    let address = format!("127.0.0.1:{}", site.port(Role::Serve));
+    site.set("VIRGA_HTTP__LISTEN", &address);
+    let (code, said) = site.run(&["doctor"]);
+    let line = format!("right  port: {address}: Virga runs there");
+    assert!(code == 0 && said.contains(&line), "{said}");
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    site.set("VIRGA_HTTP__LISTEN", &address);
+    let (code, said) = site.run(&["doctor"]);
+    let line = format!("WRONG  port: {address}: taken by another program");
+    assert!(code == 1 && said.contains(&line), "{said}");
 }
 
 /// A port that answers no more: as many as may wait are waiting, and the system drops the rest, as

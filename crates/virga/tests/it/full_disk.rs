@@ -171,6 +171,23 @@ async fn a_real_disk_that_fills_up_refuses_that_part_alone() {
     fills_up_and_goes_on(site, || disk.fill(), || disk.free()).await;
 }
 
+#[tokio::test]
+async fn doctor_asks_for_room_where_the_disk_is_full() {
+    let site = Site::of(VIRGA).build();
+    let Some(disk) = SmallDisk::mount(&site.data().join("objects")) else {
+        eprintln!("not run: mounting a small disk is not permitted here");
+        return;
+    };
+    assert_eq!(site.run(&["migrate"]).0, 0);
+    disk.fill();
+    let (code, said) = site.run(&["doctor"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("no room left. Make room on the disk of "),
+        "{said}"
+    );
+}
+
 /// The most bytes that any file of the site may have from now on; a write beyond it fails.
 fn limit_files(site: &Site, most: Option<u64>) {
     let id = i32::try_from(site.id(Role::Serve)).unwrap();

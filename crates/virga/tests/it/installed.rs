@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
 };
@@ -92,6 +93,9 @@ fn commands_find_the_installed_site_and_make_none() {
 
     let made = machine.run(&["migrate"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
+    // Several machines get its keys before any of them starts.
+    let keys = fs::metadata(machine.data().join("keys/site")).unwrap();
+    assert_eq!(keys.permissions().mode() & 0o777, 0o600);
     let password = machine.root.path().join("password");
     fs::write(&password, "a good password\n").unwrap();
     let password = password.display().to_string();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -115,6 +116,32 @@ async fn files_arrive_whole_with_their_titles_and_a_bad_one_stops_no_other() {
     let (fine, _, complaint) = desk.run(&["large.mp4"]);
     assert!(!fine && complaint.contains("sign in anew"), "{complaint}");
     assert!(!complaint.contains("of another life"), "{complaint}");
+}
+
+#[test]
+fn who_waits_for_a_site_reads_why_and_for_how_long() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "a token\n").unwrap();
+    let mut desk = Desk {
+        folder,
+        site: format!("http://127.0.0.1:{}", virga_testkit::free_port()),
+    };
+    desk.file("talk.mp4", &Clip::default().bytes());
+    let mut child = desk.command(&["talk.mp4"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        first.contains("Connection refused") && first.contains("trying again in 2 s"),
+        "{first}"
+    );
+
+    // An address without a scheme is none: nothing is tried.
+    desk.site = "127.0.0.1:8080".to_owned();
+    let (fine, _, complaint) = desk.run(&["talk.mp4"]);
+    let told = "--server \"127.0.0.1:8080\" is no address, as in https://videos.example";
+    assert!(!fine && complaint.contains(told), "{complaint}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,7 +92,8 @@ impl Findings {
 
     fn addresses(&mut self, config: &Config) {
         if let Some(listen) = &config.http.listen {
-            self.listen("http.listen", listen);
+            let address = listeners::address(Some(listen), RoleName::Web);
+            self.listen("http.listen", &address);
         }
         if let Some(listen) = &config.metrics.listen {
             match listeners::metrics_address(listen, RoleName::Dispatcher) {

@@ -14,6 +14,7 @@ for folder in /etc /usr/local /var/lib; do
 done
 chmod 755 "$work"
 cp "$program" "$work/program"
+echo 0 >"$work/restarts"
 mkdir -p "$work/pids" "$work/home" /etc/virga /etc/systemd/system
 printf '[http]\nlisten = "127.0.0.1:%s"\npublic_url = "https://videos.example"\n[storage]\nkeep_free = 0\n' "$port" \
     >/etc/virga/virga.toml
@@ -25,7 +26,7 @@ role=\${unit#virga@}
 pid=\$(cat $work/pids/\$role 2>/dev/null || echo 0)
 [ "\$pid" != 0 ] && kill -0 "\$pid" 2>/dev/null || pid=0
 case \$1 in
-show) echo "\$pid" ;;
+show) case \$* in *NRestarts*) cat $work/restarts ;; *) echo "\$pid" ;; esac ;;
 restart)
     if [ "\$pid" != 0 ]; then
         kill "\$pid"
@@ -91,6 +92,13 @@ grep -q 'going back to the version before' "$work/said"
 runs 2
 if grep -qx b "$work/hosts"; then echo 'the second host was touched'; exit 1; fi
 
+# One that ends again and again is not waited for.
+package 5 broken
+echo 10 >"$work/restarts"
+if READY_WITHIN=20 installed a >"$work/said" 2>&1; then echo "a broken package was installed"; exit 1; fi
+echo 0 >"$work/restarts"
+grep -q 'failed: virga@serve ended 10 times' "$work/said" || { cat "$work/said"; exit 1; }
+
 package 4
 installed a
 runs 4
@@ -105,3 +113,14 @@ done
 if said=$(PATH=$work/few sh "$deploy/on-host.sh" check serve 2>&1); then echo 'ffmpeg is not missed'; exit 1; fi
 case $said in *'lacks ffmpeg'*) ;; *) echo "$said"; exit 1 ;; esac
 kill "$(cat "$work/pids/serve")"
+
+# Who installs sits at another computer: the address at the end has to work from there.
+address() { # address LISTEN EXPECTED
+    printf '[http]\nlisten = "%s"\n' "$1" >/etc/virga/virga.toml
+    said=$(sh "$deploy/on-host.sh" address root@far.example serve 2>&1)
+    case $said in *"The site: http://$2"*) ;; *) echo "$said"; exit 1 ;; esac
+}
+address 0.0.0.0 far.example:8080
+address 0.0.0.0:81 far.example:81
+address 10.0.0.2 10.0.0.2:8080
+address ::1 '[::1]:8080'
