@@ -172,17 +172,19 @@ impl App {
             if row.purge_at.is_some_and(|at| at <= self.clock.now()) {
                 return Ok(());
             }
-            let tracks = tracks::of_video(self.db.read(), row.id).await?;
-            let wanted = referenced(&row, &tracks);
+            let tracks = tracks::all_of_video(self.db.read(), row.id).await?;
+            let wanted = referenced(&row, &tracks.known);
             let mut sizes = Report::default();
-            self.check_sizes(&row, &tracks, &wanted, &mut sizes).await?;
+            self.check_sizes(&row, &tracks.known, &wanted, &mut sizes)
+                .await?;
             let Some(now) = videos::find(self.db.read(), row.id).await? else {
                 return Ok(());
             };
             let still = now.presentation_version == row.presentation_version;
             if sizes.findings.is_empty() || (still && now.purge_at == row.purge_at) {
                 report.findings.append(&mut sizes.findings);
-                break wanted;
+                // What the tracks of a later release need is not known here.
+                break tracks.unknown.is_empty().then_some(wanted);
             }
             // It changed under our eyes.
             row = now;
@@ -192,7 +194,8 @@ impl App {
         while let Some(object) = listed.try_next().await? {
             report.objects += 1;
             let old = object.stat.modified < self.clock.now().minus(GRACE);
-            if old && !wanted.contains(object.key.as_str()) {
+            let unused = |wanted: &HashSet<String>| !wanted.contains(object.key.as_str());
+            if old && wanted.as_ref().is_some_and(unused) {
                 self.orphan(&object.key, repair, report).await?;
             }
         }
@@ -311,14 +314,6 @@ impl App {
         Ok(())
     }
 
-    async fn published(&self, key: &MediaKey) -> Result<Option<Presentation>> {
-        match self.store.read_all(key, SMALL_OBJECT).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(ObjectError::NotFound(_)) => Ok(None),
-            Err(other) => Err(other.into()),
-        }
-    }
-
     /// Objects of videos that have no row.
     async fn check_strangers(&self, repair: bool, report: &mut Report) -> Result<()> {
         let mut listed = self.store.list(&KeyPrefix::all());
@@ -368,7 +363,8 @@ impl App {
         Ok(removed)
     }
 
-    /// The keys that a video's rows point at; `None` if it has no row, or is being worked on or purged.
+    /// The keys that a video's rows point at; `None` if it has no row, is being worked on or purged, or
+    /// has tracks that only a later release can read.
     async fn settled_keys(&self, id: VideoId) -> Result<Option<HashSet<String>>> {
         let db = self.db.read();
         let Some(row) = videos::find(db, id).await? else {
@@ -380,8 +376,12 @@ impl App {
         if busy {
             return Ok(None);
         }
-        let tracks = tracks::of_video(db, id).await?;
-        Ok(Some(referenced(&row, &tracks)))
+        let tracks = tracks::all_of_video(db, id).await?;
+        // What the tracks of a later release need is not known here.
+        Ok(tracks
+            .unknown
+            .is_empty()
+            .then(|| referenced(&row, &tracks.known)))
     }
 
     /// Drops multipart sessions of no open upload, a day after their last byte: a crash between a

@@ -4,14 +4,16 @@
 use std::time::Duration;
 use virga_core::{
     Failure, Kind, Result, VideoId,
-    presentation::{Presentation, PresentedTrack, TrackBody},
+    presentation::{FORMAT, Presentation, PresentedTrack, TrackBody},
 };
 use virga_db::{TrackBytes, TrackKind, TrackRow, VideoRow, tracks, videos};
-use virga_objects::MediaKey;
+use virga_objects::{MediaKey, ObjectError};
 
 use crate::App;
 
 const LEASE: Duration = Duration::from_secs(10);
+/// A presentation has some tracks; this is a hundred times more.
+const LIMIT: u64 = 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl App {
@@ -42,15 +44,29 @@ impl App {
         }
     }
 
-    /// The document that a video's rows say; `None` where there is no video.
+    /// The document that a video's rows say; `None` where there is no video. Tracks of a later release
+    /// stay as that release published them.
     pub async fn presentation(&self, id: VideoId) -> Result<Option<Presentation>> {
         let Some(row) = videos::find(self.db.read(), id).await? else {
             return Ok(None);
         };
-        Ok(Some(present(
-            &row,
-            tracks::of_video(self.db.read(), id).await?,
-        )))
+        let tracks = tracks::all_of_video(self.db.read(), id).await?;
+        let mut document = present(&row, tracks.known);
+        if !tracks.unknown.is_empty()
+            && let Some(published) = self.published(&MediaKey::presentation(id)).await?
+        {
+            keep_unknown(&mut document, published, &tracks.unknown);
+        }
+        Ok(Some(document))
+    }
+
+    /// The published document, where there is one that can be read.
+    pub(crate) async fn published(&self, key: &MediaKey) -> Result<Option<Presentation>> {
+        match self.store.read_all(key, LIMIT).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(ObjectError::NotFound(_)) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
     }
 
     async fn write_presentation(&self, id: VideoId) -> Result<()> {
@@ -75,6 +91,7 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         .into_iter()
         .partition(|track| track.kind == TrackKind::Video);
     Presentation {
+        format: FORMAT,
         version: row.presentation_version,
         video: row.id,
         epoch: row.epoch,
@@ -85,6 +102,18 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         poster: row.poster_key.clone(),
         fallback: row.fallback_key.clone(),
     }
+}
+
+/// Carries the tracks of these names over.
+fn keep_unknown(document: &mut Presentation, published: Presentation, names: &[String]) {
+    let kept = |track: &PresentedTrack| names.contains(&track.name) && !track.body.is_known();
+    document
+        .videos
+        .extend(published.videos.into_iter().filter(kept));
+    if document.audio.is_none() {
+        document.audio = published.audio.filter(kept);
+    }
+    document.format = document.format.max(published.format);
 }
 
 fn presented(track: TrackRow) -> PresentedTrack {

@@ -5,9 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{VideoId, video::Visibility};
 
+/// The format that this release writes. Readers pass over what they do not know: fields, and tracks
+/// whose body is [`TrackBody::Other`]. It grows when they could no longer do that rightly.
+pub const FORMAT: u32 = 1;
+
+/// Documents of before say no format.
+fn first_format() -> u32 {
+    1
+}
+
 /// The published document. Keys are object keys, never URLs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presentation {
+    /// [`FORMAT`] of the release that wrote it.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// The row's `presentation_version` at which this was written.
     pub version: i64,
     /// The video.
@@ -15,6 +27,7 @@ pub struct Presentation {
     /// Part of every grant's MAC; a new epoch revokes all grants at once.
     pub epoch: i64,
     /// Who may see it.
+    #[serde(deserialize_with = "Visibility::or_private")]
     pub visibility: Visibility,
     /// A deleted video's presentation stays as a tombstone until purge.
     pub withdrawn: bool,
@@ -55,4 +68,14 @@ pub enum TrackBody {
         /// Key of the track object.
         object: String,
     },
+    /// Of a later release: not served by this one, and kept as it stands.
+    #[serde(untagged)]
+    Other(serde_json::Value),
+}
+
+impl TrackBody {
+    /// Whether this release can serve it.
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
 }

@@ -1,6 +1,6 @@
 //! A video: its state as the API shows it, and who may see it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! word_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -76,7 +76,27 @@ word_enum! {
     }
 }
 
+impl Visibility {
+    /// Reads a word; one of a later release says no more here than that not everybody may see it.
+    ///
+    /// # Errors
+    /// Where it is no word at all.
+    pub fn or_private<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        Ok(Self::parse(&word).unwrap_or(Self::Private))
+    }
+}
+
 impl VideoState {
+    /// Reads a word; in a state of a later release something is under way.
+    ///
+    /// # Errors
+    /// Where it is no word at all.
+    pub fn or_processing<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        Ok(Self::parse(&word).unwrap_or(Self::Processing))
+    }
+
     /// Whether `playback` answers URLs.
     pub fn plays(self) -> bool {
         matches!(self, Self::Playable | Self::Ready)

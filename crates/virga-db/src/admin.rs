@@ -139,7 +139,7 @@ pub async fn failed_jobs(
         query = query.filter(C::Id.lt(before));
     }
     let rows = query.order_by_desc(C::Id).limit(limit).all(c).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    JobRow::read_known(rows)
 }
 
 /// What the whole site holds, from rows.

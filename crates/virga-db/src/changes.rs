@@ -19,7 +19,7 @@ use crate::{
 fn effect_word(effect: Effect) -> &'static str {
     match effect {
         Effect::Add => "add",
-        Effect::Restrict => "restrict",
+        Effect::Restrict | Effect::Other => "restrict",
         Effect::State => "state",
     }
 }

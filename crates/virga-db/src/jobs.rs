@@ -19,6 +19,9 @@ use crate::{Db, JobRow, Result, Tx, dialect::insert_new, entity::job, retried, r
 
 use job::Column as C;
 
+/// States of jobs that are over. Every other one is open, those of a later release too.
+const CLOSED: [&str; 2] = ["done", "failed"];
+
 fn open_key(kind: JobKind, video: VideoId) -> String {
     format!("{kind}/{video}")
 }
@@ -104,8 +107,8 @@ async fn take(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .one(&tx)
             .await?;
-        if let Some(row) = row {
-            let row = lease(&tx, row.try_into()?, claim).await?;
+        if let Some(row) = row.map(JobRow::read).transpose()?.flatten() {
+            let row = lease(&tx, row, claim).await?;
             tx.commit().await?;
             return Ok(Some(row));
         }
@@ -264,7 +267,7 @@ pub async fn fence_video(tx: &impl ConnectionTrait, video: VideoId, now: Timesta
         .col_expr(C::UpdatedAt, Expr::value(now.0))
         .filter(C::VideoId.eq(video.to_string()))
         .filter(C::Kind.ne(JobKind::Purge.as_str()))
-        .filter(C::State.is_in(["queued", "leased"]))
+        .filter(C::State.is_not_in(CLOSED))
         .exec(tx)
         .await?;
     Ok(changed.rows_affected)
@@ -300,7 +303,7 @@ pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<Jo
         .order_by_asc(C::Id)
         .all(c)
         .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    JobRow::read_known(rows)
 }
 
 /// All jobs of several videos, oldest first.
@@ -314,20 +317,26 @@ pub async fn of_videos(
         .all(c)
         .await?;
     let mut found: HashMap<VideoId, Vec<JobRow>> = HashMap::new();
-    for row in rows {
-        let row = JobRow::try_from(row)?;
+    for row in JobRow::read_known(rows)? {
         found.entry(row.video).or_default().push(row);
     }
     Ok(found)
 }
 
-/// One job.
-pub async fn find(c: &impl ConnectionTrait, id: i64) -> Result<Option<JobRow>> {
-    job::Entity::find_by_id(id)
-        .one(c)
-        .await?
-        .map(TryInto::try_into)
-        .transpose()
+/// Whether a worker holds this try of a job, of whatever kind.
+pub async fn is_held(
+    c: &impl ConnectionTrait,
+    id: i64,
+    fence: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    let count = job::Entity::find_by_id(id)
+        .filter(C::Fence.eq(fence))
+        .filter(C::LeaseUntil.gt(now.0))
+        .filter(C::State.is_not_in(["queued", "done", "failed"]))
+        .count(c)
+        .await?;
+    Ok(count > 0)
 }
 
 /// Forgets closed jobs of a video but purge.
@@ -347,7 +356,7 @@ pub async fn stuck(c: &impl ConnectionTrait, before: Timestamp) -> Result<Vec<Jo
         .filter(C::LeaseUntil.lt(before.0))
         .all(c)
         .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    JobRow::read_known(rows)
 }
 
 /// How many jobs are queued or leased.
@@ -358,16 +367,12 @@ pub async fn open_count(c: &impl ConnectionTrait) -> Result<u64> {
         .await?)
 }
 
-/// Whether work that shapes the video is open.
+/// Whether work that shapes the video is open, of a later release too.
 pub async fn any_open(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
-    let kinds = JobKind::ALL
-        .iter()
-        .filter(|kind| kind.shapes_the_video())
-        .map(|kind| kind.as_str());
     let count = job::Entity::find()
         .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::State.is_in(["queued", "leased"]))
-        .filter(C::Kind.is_in(kinds))
+        .filter(C::State.is_not_in(CLOSED))
+        .filter(C::Kind.ne(JobKind::Purge.as_str()))
         .count(c)
         .await?;
     Ok(count > 0)

@@ -129,12 +129,10 @@ impl TryFrom<entity::video::Model> for VideoRow {
         Ok(Self {
             id: id(TABLE, "id", &row.id)?,
             owner: id(TABLE, "owner_id", &row.owner_id)?,
-            visibility: word(TABLE, "visibility", &row.visibility, Visibility::parse)?,
-            publish_as: row
-                .publish_as
-                .map(|text| word(TABLE, "publish_as", &text, Visibility::parse))
-                .transpose()?,
-            state: word(TABLE, "state", &row.state, VideoState::parse)?,
+            // Words of a later release: not everybody may see it, and something is under way.
+            visibility: Visibility::parse(&row.visibility).unwrap_or(Visibility::Private),
+            publish_as: row.publish_as.as_deref().and_then(Visibility::parse),
+            state: VideoState::parse(&row.state).unwrap_or(VideoState::Processing),
             title: row.title,
             description: row.description,
             failure: row.failure,
@@ -195,7 +193,11 @@ impl TryFrom<entity::upload::Model> for UploadRow {
             id: id(TABLE, "id", &row.id)?,
             video: id(TABLE, "video_id", &row.video_id)?,
             user: id(TABLE, "user_id", &row.user_id)?,
-            state: word(TABLE, "state", &row.state, UploadState::parse)?,
+            // In a state of a later release: that release goes on with it, or it is over.
+            state: UploadState::parse(&row.state).unwrap_or(match row.open_video {
+                Some(_) => UploadState::Completing,
+                None => UploadState::Expired,
+            }),
             file_name: row.file_name,
             size: unsigned(row.size),
             fingerprint: row.fingerprint,
@@ -238,16 +240,18 @@ pub struct JobRow {
     pub updated_at: Timestamp,
 }
 
-impl TryFrom<entity::job::Model> for JobRow {
-    type Error = DbError;
-
-    fn try_from(row: entity::job::Model) -> Result<Self> {
-        const TABLE: &str = "jobs";
-        Ok(Self {
+impl JobRow {
+    /// Reads a row; `None` for a kind or a state of a later release, whose workers see to it.
+    pub(crate) fn read(row: entity::job::Model) -> Result<Option<Self>> {
+        let known = JobKind::parse(&row.kind).zip(JobState::parse(&row.state));
+        let Some((kind, state)) = known else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
             id: row.id,
-            kind: word(TABLE, "kind", &row.kind, JobKind::parse)?,
-            video: id(TABLE, "video_id", &row.video_id)?,
-            state: word(TABLE, "state", &row.state, JobState::parse)?,
+            kind,
+            video: id("jobs", "video_id", &row.video_id)?,
+            state,
             payload: row.payload,
             attempts: row.attempts,
             fence: row.fence,
@@ -257,7 +261,13 @@ impl TryFrom<entity::job::Model> for JobRow {
             error: row.error,
             error_code: row.error_code,
             updated_at: Timestamp(row.updated_at),
-        })
+        }))
+    }
+
+    /// Reads rows, without those of a later release.
+    pub(crate) fn read_known(rows: Vec<entity::job::Model>) -> Result<Vec<Self>> {
+        let read = rows.into_iter().map(Self::read);
+        read.filter_map(Result::transpose).collect()
     }
 }
 
@@ -312,36 +322,27 @@ pub struct TrackRow {
     pub bytes: TrackBytes,
 }
 
-impl TryFrom<entity::track::Model> for TrackRow {
-    type Error = DbError;
-
-    fn try_from(row: entity::track::Model) -> Result<Self> {
-        const TABLE: &str = "tracks";
-        let kind = word(TABLE, "kind", &row.kind, |text| match text {
-            "video" => Some(TrackKind::Video),
-            "audio" => Some(TrackKind::Audio),
-            _ => None,
-        })?;
+impl TrackRow {
+    /// Reads a row; `None` for a kind or a body of a later release.
+    pub(crate) fn read(row: entity::track::Model) -> Result<Option<Self>> {
+        let kind = match row.kind.as_str() {
+            "video" => TrackKind::Video,
+            "audio" => TrackKind::Audio,
+            _ => return Ok(None),
+        };
         let bytes = match (row.object_key, row.source_key, row.samples_key) {
             (Some(object), _, _) => TrackBytes::Object(object),
             (None, Some(source), Some(samples)) => TrackBytes::Source { source, samples },
-            _ => {
-                let value = format!("{}/{}", row.video_id, row.name);
-                return Err(DbError::Corrupt {
-                    table: TABLE,
-                    column: "object_key",
-                    value,
-                });
-            }
+            _ => return Ok(None),
         };
-        Ok(Self {
-            video: id(TABLE, "video_id", &row.video_id)?,
+        Ok(Some(Self {
+            video: id("tracks", "video_id", &row.video_id)?,
             name: row.name,
             kind,
             position: row.position,
             height: u32::try_from(row.height).unwrap_or(0),
             table_key: row.table_key,
             bytes,
-        })
+        }))
     }
 }

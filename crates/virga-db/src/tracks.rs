@@ -10,15 +10,37 @@ use crate::{Result, TrackBytes, TrackRow, entity::track};
 
 use track::Column as C;
 
-/// All tracks of a video in the order players should see them.
-pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<TrackRow>> {
+/// All tracks of a video, those of a later release apart.
+#[derive(Clone, Debug, Default)]
+pub struct Tracks {
+    /// In the order players should see them.
+    pub known: Vec<TrackRow>,
+    /// Names of those that only a later release can read.
+    pub unknown: Vec<String>,
+}
+
+/// All tracks of a video.
+pub async fn all_of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Tracks> {
     let rows = track::Entity::find()
         .filter(track::Column::VideoId.eq(video.to_string()))
         .order_by_asc(track::Column::Position)
         .order_by_asc(track::Column::Name)
         .all(c)
         .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let mut tracks = Tracks::default();
+    for row in rows {
+        let name = row.name.clone();
+        match TrackRow::read(row)? {
+            Some(row) => tracks.known.push(row),
+            None => tracks.unknown.push(name),
+        }
+    }
+    Ok(tracks)
+}
+
+/// The tracks of a video that this release can read, in the order players should see them.
+pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<TrackRow>> {
+    Ok(all_of_video(c, video).await?.known)
 }
 
 /// Whether something of the video plays.

@@ -5,8 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use virga_core::{Timestamp, job::JobState};
-use virga_db::{JobRow, jobs};
+use virga_db::jobs;
 
 use crate::{Dispatcher, ffmpeg::INPUT, outcome::JobError, work::Work};
 
@@ -92,8 +91,7 @@ pub(crate) async fn clean(dispatcher: &Dispatcher) -> Result<(), JobError> {
         let Some((job, fence)) = name.to_str().and_then(parse) else {
             continue;
         };
-        let row = jobs::find(dispatcher.app.db.read(), job).await?;
-        if !row.is_some_and(|row| holds(&row, fence, now)) {
+        if !jobs::is_held(dispatcher.app.db.read(), job, fence, now).await? {
             tracing::info!(folder = %entry.path().display(), "removing stale scratch");
             fs::remove_dir_all(entry.path())?;
         }
@@ -104,8 +102,4 @@ pub(crate) async fn clean(dispatcher: &Dispatcher) -> Result<(), JobError> {
 fn parse(name: &str) -> Option<(i64, i64)> {
     let (job, fence) = name.split_once('-')?;
     Some((job.parse().ok()?, fence.parse().ok()?))
-}
-
-fn holds(row: &JobRow, fence: i64, now: Timestamp) -> bool {
-    row.state == JobState::Leased && row.fence == fence && row.lease_until > now
 }

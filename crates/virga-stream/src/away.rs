@@ -133,6 +133,6 @@ impl Asked<'_> {
 fn object_of(track: &PresentedTrack) -> Result<Option<MediaKey>, Fault> {
     match &track.body {
         TrackBody::Object { object } => Ok(Some(MediaKey::parse(object)?)),
-        TrackBody::Source { .. } => Ok(None),
+        TrackBody::Source { .. } | TrackBody::Other(_) => Ok(None),
     }
 }

@@ -177,13 +177,14 @@ impl Asked<'_> {
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, Fault> {
         let tables = &self.state.tables;
         let mut videos = Vec::with_capacity(presentation.videos.len());
-        for track in &presentation.videos {
+        for track in presentation.videos.iter().filter(|it| it.body.is_known()) {
             videos.push((playlist_of(track), tables.get(track).await?));
         }
         if videos.is_empty() {
             return Err(not_there().into());
         }
-        let audio = match &presentation.audio {
+        let audio = presentation.audio.as_ref();
+        let audio = match audio.filter(|it| it.body.is_known()) {
             Some(track) => Some((playlist_of(track), tables.get(track).await?)),
             None => None,
         };

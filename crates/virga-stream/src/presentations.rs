@@ -110,7 +110,7 @@ impl Presentations {
         self.0.refused.apply(&changes.uploads);
         for change in &changes.changes {
             match change.effect {
-                Effect::Restrict => self.restrict(change.video, change.version),
+                Effect::Restrict | Effect::Other => self.restrict(change.video, change.version),
                 Effect::Add => self.add(change.video, change.version),
                 Effect::State => {}
             }

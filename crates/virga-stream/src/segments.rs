@@ -128,6 +128,7 @@ impl Segments {
                 key: MediaKey::parse(object)?,
                 offset,
             }),
+            TrackBody::Other(_) => Err(Failure::not_found("segment").into()),
             TrackBody::Source { source, samples } => {
                 let (at, length) = table.sample_block_range(n).ok_or_else(|| {
                     Failure::internal("a track without sample blocks is said to be in the source")

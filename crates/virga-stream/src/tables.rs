@@ -51,5 +51,5 @@ pub(crate) fn find<'a>(presentation: &'a Presentation, name: &str) -> Option<&'a
         .videos
         .iter()
         .chain(&presentation.audio)
-        .find(|track| track.name == name)
+        .find(|track| track.name == name && track.body.is_known())
 }

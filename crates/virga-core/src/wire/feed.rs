@@ -14,6 +14,7 @@ pub enum Event {
         /// Video.
         id: VideoId,
         /// New state.
+        #[serde(deserialize_with = "VideoState::or_processing")]
         state: VideoState,
         /// Why nothing plays, for those who may change the video.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +60,9 @@ pub enum Effect {
     Restrict,
     /// Only the state moved; nothing published changed.
     State,
+    /// Of a later release: as [`Effect::Restrict`], which is never wrong.
+    #[serde(other, skip_serializing)]
+    Other,
 }
 
 /// One line of the feed.

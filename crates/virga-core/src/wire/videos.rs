@@ -74,12 +74,14 @@ pub struct Video {
     /// Description.
     pub description: String,
     /// Who may see it.
+    #[serde(deserialize_with = "Visibility::or_private")]
     pub visibility: Visibility,
     /// Present while the video is unpublished, for those who may change it: the visibility that
     /// the pages offer to publish it as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_as: Option<Visibility>,
     /// Where it stands.
+    #[serde(deserialize_with = "VideoState::or_processing")]
     pub state: VideoState,
     /// Why nothing plays, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod future;
 mod migrations;
 mod names;
 mod rivals;
@@ -86,6 +87,10 @@ async fn suite(bench: Bench) {
         cases::of_two_who_take_a_setting_one_gets_it,
         cases::numbers_and_texts_come_back_as_they_were,
         cases::pages_of_administrators_read_on_every_engine,
+        future::a_job_of_a_later_release_is_open_and_nobody_here_takes_it,
+        future::the_scratch_of_a_later_releases_job_is_held,
+        future::tracks_of_a_later_release_play_and_are_told_apart,
+        future::words_of_a_later_release_are_read_with_care,
         rivals::the_feed_shows_each_change_once_while_many_write,
         rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,
         rivals::what_the_engine_undoes_is_run_again,

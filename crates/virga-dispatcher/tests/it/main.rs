@@ -12,6 +12,7 @@
 mod allowance;
 mod encoding;
 mod fragments;
+mod future;
 mod inputs;
 mod instant;
 mod integrity;

@@ -111,6 +111,7 @@ fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
 
 fn presentation(site: &Site, version: i64, mut tracks: Vec<PresentedTrack>) -> Presentation {
     Presentation {
+        format: virga_core::presentation::FORMAT,
         version,
         video: site.video,
         epoch: 1,

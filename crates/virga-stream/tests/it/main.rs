@@ -7,6 +7,7 @@
 
 mod clip;
 mod freshness;
+mod future;
 mod parts;
 mod playback;
 mod site;
