@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
-use virga_core::{Result, VideoId, presentation::Presentation};
+use virga_core::{Result, VideoId};
 use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
 use virga_media::TrackTable;
 use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};

@@ -79,3 +79,31 @@ impl TrackBody {
         !matches!(self, Self::Other(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// As a release before wrote it, with a track of a release to come.
+    fn document() -> Value {
+        json!({
+            "version": 3, "video": "0000000abcd", "epoch": 1, "visibility": "members", "withdrawn": false,
+            "videos": [
+                {"name": "a", "table": "v/t", "body": {"from": "object", "object": "v/o"}},
+                {"name": "b", "table": "v/t", "body": {"from": "pieces", "pieces": [1, 2]}},
+            ],
+            "audio": null, "poster": null, "fallback": null, "chapters": [],
+        })
+    }
+
+    #[test]
+    fn what_a_later_release_wrote_is_read_with_care_and_kept() {
+        let read: Presentation = serde_json::from_value(document()).unwrap();
+        assert_eq!((read.format, read.visibility), (1, Visibility::Private));
+        let known: Vec<bool> = read.videos.iter().map(|it| it.body.is_known()).collect();
+        assert_eq!(known, [true, false]);
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!(written["videos"], document()["videos"]);
+    }
+}

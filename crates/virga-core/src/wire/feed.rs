@@ -98,3 +98,15 @@ pub struct Changes {
     #[serde(default)]
     pub uploads: Vec<UploadChange>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_of_a_later_release_is_read() {
+        let text = r#"{"video": "0000000abcd", "version": 1, "effect": "fade"}"#;
+        let change: Change = serde_json::from_str(text).unwrap();
+        assert_eq!(change.effect, Effect::Other);
+    }
+}

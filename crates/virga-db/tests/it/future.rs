@@ -21,7 +21,9 @@ pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(st
     let (db, now) = (&store.db, store.clock.now());
     for (kind, state) in [("storyboard", "queued"), ("probe", "waiting")] {
         let video = store.video("Rain").await;
-        videos::set_source(db.write(), video, "v/x", 1).await.unwrap();
+        videos::set_source(db.write(), video, "v/x", 1)
+            .await
+            .unwrap();
         store.enqueue(JobKind::Probe, video).await;
         run(
             store,
@@ -63,7 +65,9 @@ pub(crate) async fn the_scratch_of_a_later_releases_job_is_held(store: &Store) {
 pub(crate) async fn tracks_of_a_later_release_play_and_are_told_apart(store: &Store) {
     let db = &store.db;
     let video = store.video("Rain").await;
-    videos::set_source(db.write(), video, "v/x", 1).await.unwrap();
+    videos::set_source(db.write(), video, "v/x", 1)
+        .await
+        .unwrap();
     for (name, kind) in [("pieces", "video"), ("words", "text")] {
         run(
             store,
@@ -99,12 +103,14 @@ pub(crate) async fn words_of_a_later_release_are_read_with_care(store: &Store) {
     run(store, "UPDATE uploads SET state = 'verifying'").await;
     let open = uploads::open_of_video(db.read(), video).await.unwrap();
     let open = open.unwrap();
-    assert_eq!(
-        (open.id, open.state),
-        (upload.id, UploadState::Completing)
-    );
+    assert_eq!((open.id, open.state), (upload.id, UploadState::Completing));
     let later = store.clock.now().plus(Duration::from_secs(1 << 30));
-    assert!(uploads::stale(db.read(), later, 9).await.unwrap().is_empty());
+    assert!(
+        uploads::stale(db.read(), later, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     run(store, "UPDATE users SET role = 'moderator'").await;
     let user = accounts::by_id(db.read(), store.owner).await.unwrap();
     assert_eq!(user.unwrap().role, Role::User);

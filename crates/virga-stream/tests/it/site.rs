@@ -143,6 +143,7 @@ impl Site {
     ) {
         self.store.put(poster, picture.into()).await.unwrap();
         self.publish(&Presentation {
+            format: virga_core::presentation::FORMAT,
             version,
             video: self.video,
             epoch: 1,

@@ -39,7 +39,10 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
     assert_eq!(comment["author"], "ben");
     assert_eq!(comment["by_admin"], false);
     let root = site.administrator().await;
-    let _ = root.post(&path, json!({"text": "Welcome."})).await.expect(201);
+    let _ = root
+        .post(&path, json!({"text": "Welcome."}))
+        .await
+        .expect(201);
     let comments = stranger.get(&path).await.expect(200).json();
     let marks: Vec<&serde_json::Value> = comments["items"]
         .as_array()
