@@ -14,6 +14,7 @@ mod engines;
 mod faults;
 mod forms;
 mod full_disk;
+mod future;
 mod hostile;
 mod installed;
 mod interrupted;
