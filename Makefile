@@ -24,7 +24,7 @@ test: ## Every test, browser tests included (T=name: only those whose name holds
 	@scripts/test
 
 test-full: ## The long forms too: every kill point with many seeds, long property tests, films that take long
-	@VIRGA_TEST_FULL=1 PROPTEST_CASES=20000 scripts/test
+	@VIRGA_TEST_FULL=1 PROPTEST_CASES=2000 scripts/test
 
 check: ## The lint gates: formatting, clippy, types of the pages' scripts
 	@scripts/check
