@@ -41,14 +41,20 @@ pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
 pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     let line = |warning: &Warning| {
         let why = words(lang, &warning.code, &warning.text);
-        let stem = if WAITS.contains(&warning.code.as_str()) {
-            "waits"
-        } else {
-            "warning"
-        };
+        let stem = if waits(warning) { "waits" } else { "warning" };
         lang.with_words(&format!("{stem}-{}", warning.job), "why", &why)
     };
     video.warnings.iter().map(line).collect()
+}
+
+/// Whether it goes on by itself: nothing has failed.
+fn waits(warning: &Warning) -> bool {
+    WAITS.contains(&warning.code.as_str())
+}
+
+/// Whether something beside what plays failed.
+pub(crate) fn any_failed(video: &Video) -> bool {
+    video.warnings.iter().any(|warning| !waits(warning))
 }
 
 /// Whether another try could end better: not where the file itself can never play.
@@ -56,4 +62,22 @@ pub(crate) fn worth_a_retry(video: &Video) -> bool {
     let code = video.failure_code.as_deref().unwrap_or_default();
     let hopeless = ["file_", "no_video", "external_media", "media_truncated"];
     !hopeless.iter().any(|start| code.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use virga_core::video::VideoState;
+
+    #[test]
+    fn what_only_waits_is_not_said_to_have_failed() {
+        let mut video = crate::samples::video(VideoState::Playable);
+        assert!(any_failed(&video));
+        video.warnings[0].code = "quota_used".into();
+        assert!(!any_failed(&video));
+        let [line] = &warnings(Lang::En, &video)[..] else {
+            panic!("one line");
+        };
+        assert!(line.starts_with("Other qualities are waiting: "), "{line}");
+    }
 }

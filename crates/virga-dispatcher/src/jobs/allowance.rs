@@ -28,8 +28,8 @@ pub(super) async fn check_time(work: &Work<'_>) -> Result<(), JobError> {
     Err(JobError::OverLimit(Reason::new(
         "encoder_time",
         format!(
-            "Your videos had the encoder for {minutes} minutes in the last 24 hours, as long as one \
-             account may. This one goes on by itself later."
+            "Your videos have used {minutes} minutes of encoding in the last 24 hours, the limit for \
+             one account. It continues automatically later."
         ),
     )))
 }
@@ -44,6 +44,6 @@ pub(super) async fn check_room(work: &Work<'_>) -> Result<(), JobError> {
     }
     Err(JobError::OverLimit(Reason::new(
         "quota_used",
-        "Your storage is full. Delete videos to make room; this goes on by itself then.",
+        "Your storage is full. Delete videos to make room; it then continues automatically.",
     )))
 }

@@ -155,7 +155,7 @@ impl Row {
             waiting: matches!(state, VideoState::Draft | VideoState::Uploading),
             draft: state == VideoState::Draft,
             retry: (state == VideoState::Failed && reasons::worth_a_retry(video))
-                || !video.warnings.is_empty(),
+                || reasons::any_failed(video),
             publish: Publish::new(lang, video, "/my/videos?done=published"),
         }
     }
