@@ -82,7 +82,8 @@ pub(crate) async fn read(
 
 /// Opens an upload; 200 with the open one where it is the same file.
 #[utoipa::path(post, path = "/uploads", tag = "uploads", request_body = NewUpload,
-    responses((status = 201, body = Upload), (status = 200, body = Upload), (status = 409), (status = 507)))]
+    responses((status = 201, body = Upload), (status = 200, body = Upload), (status = 404), (status = 409),
+        (status = 507)))]
 pub(crate) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
