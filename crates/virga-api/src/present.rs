@@ -95,7 +95,7 @@ fn poster_widths(key: Option<&str>) -> Vec<u32> {
     parts.iter().skip(1).map(|part| part.width).collect()
 }
 
-/// What waits for a reason that its owner can change, and what went wrong beside what plays.
+/// Jobs that are on hold, with the reason, and, for a video that plays, jobs that failed.
 fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
     let shown = |job: &&JobRow| match job.state {
         JobState::Failed => plays,

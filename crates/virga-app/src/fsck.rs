@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
-use virga_core::{Result, VideoId};
+use virga_core::{Result, VideoId, presentation::FORMAT};
 use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
 use virga_media::TrackTable;
 use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};
@@ -289,7 +289,9 @@ impl App {
         let mut looks = 0;
         let found = loop {
             let found = self.published(&key).await?;
-            if found == self.presentation(row.id).await? {
+            let later = found.as_ref().is_some_and(|it| it.format > FORMAT);
+            // One that a later release wrote is not for this one to judge.
+            if later || found == self.presentation(row.id).await? {
                 return Ok(());
             }
             looks += 1;

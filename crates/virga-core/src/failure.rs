@@ -8,6 +8,21 @@ use std::{error::Error as StdError, fmt};
 /// Result of a use case.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
+/// An error with its causes in one line, for logs and terminals. A cause that the text already
+/// contains is not repeated.
+pub fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// What the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

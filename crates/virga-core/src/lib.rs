@@ -25,6 +25,6 @@ pub mod wire;
 
 pub use clock::{Clock, FakeClock, SharedClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, OsEntropy, SharedEntropy};
-pub use failure::{Failure, Kind, Result};
+pub use failure::{Failure, Kind, Result, with_causes};
 pub use id::{CommentId, InvalidId, UploadId, UserId, VideoId};
 pub use live::Live;

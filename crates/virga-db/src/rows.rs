@@ -193,7 +193,7 @@ impl TryFrom<entity::upload::Model> for UploadRow {
             id: id(TABLE, "id", &row.id)?,
             video: id(TABLE, "video_id", &row.video_id)?,
             user: id(TABLE, "user_id", &row.user_id)?,
-            // In a state of a later release: that release goes on with it, or it is over.
+            // A state of a later release: an open upload counts as being completed, any other as expired.
             state: UploadState::parse(&row.state).unwrap_or(match row.open_video {
                 Some(_) => UploadState::Completing,
                 None => UploadState::Expired,

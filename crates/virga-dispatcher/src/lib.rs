@@ -86,7 +86,8 @@ async fn seldom(dispatcher: &Dispatcher, count: u64) {
     {
         tracing::warn!(%error, "looking at names failed");
     }
-    if count.is_multiple_of(HOUR)
+    // Reads the table of videos: rows without a count come from a release before only.
+    if count.is_multiple_of(24 * HOUR)
         && let Err(error) = app.sweep_usage().await
     {
         tracing::warn!(%error, "counting what videos take failed");

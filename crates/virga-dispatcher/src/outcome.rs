@@ -4,6 +4,7 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_core::{
     Failure, Kind, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
+    with_causes,
 };
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
@@ -145,23 +146,9 @@ impl Outcome {
     }
 }
 
-/// An error with its causes in one line, for logs and job rows.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 impl From<DbError> for JobError {
     fn from(error: DbError) -> Self {
-        let text = chain(&error);
+        let text = with_causes(&error);
         match error {
             DbError::Full(_) => Self::NoRoom(text),
             DbError::Away(_) => Self::Away(text),
@@ -172,7 +159,7 @@ impl From<DbError> for JobError {
 
 impl From<ObjectError> for JobError {
     fn from(error: ObjectError) -> Self {
-        let text = chain(&error);
+        let text = with_causes(&error);
         match error {
             ObjectError::NoRoom => Self::NoRoom(text),
             away if away.is_away() => Self::Away(text),
@@ -183,7 +170,7 @@ impl From<ObjectError> for JobError {
 
 impl From<Failure> for JobError {
     fn from(error: Failure) -> Self {
-        let text = chain(&error);
+        let text = with_causes(&error);
         match error.kind {
             Kind::NoRoom => Self::NoRoom(text),
             Kind::Unavailable => Self::Away(text),
@@ -194,7 +181,7 @@ impl From<Failure> for JobError {
 
 impl From<std::io::Error> for JobError {
     fn from(error: std::io::Error) -> Self {
-        let text = chain(&error);
+        let text = with_causes(&error);
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoRoom(text),
             _ => Self::Retry(text),
@@ -205,14 +192,14 @@ impl From<std::io::Error> for JobError {
 /// A task that did not end: it panicked, or the runtime ends.
 impl From<tokio::task::JoinError> for JobError {
     fn from(error: tokio::task::JoinError) -> Self {
-        Self::Retry(chain(&error))
+        Self::Retry(with_causes(&error))
     }
 }
 
 /// A key in a row that is none: no try will change it.
 impl From<InvalidKey> for JobError {
     fn from(error: InvalidKey) -> Self {
-        Self::fail("internal", chain(&error))
+        Self::fail("internal", with_causes(&error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use virga_core::{Failure, Kind, wire::Problem};
+use virga_core::{Failure, Kind, wire::Problem, with_causes};
 
 /// Result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -73,7 +73,7 @@ pub struct ProblemCode(pub &'static str);
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if matches!(self.0.kind, Kind::Internal) {
-            let causes = causes(&self.0);
+            let causes = with_causes(&self.0);
             tracing::error!(error = %causes, code = self.0.code, "request failed");
         }
         let problem = problem(&self.0);
@@ -101,16 +101,4 @@ pub fn method_not_allowed() -> Response {
     );
     let status = StatusCode::METHOD_NOT_ALLOWED;
     answer(status, &problem_as(&refused, status))
-}
-
-/// An error and all that caused it, as one line for the log.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

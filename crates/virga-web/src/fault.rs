@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderValue, StatusCode, header};
 use virga_client::ClientError;
+use virga_core::with_causes;
 
 use crate::{
     errors::{problem_text, status_text, status_title},
@@ -84,24 +85,13 @@ impl Visit {
                 answer.into()
             }
             ClientError::Unreachable(_) | ClientError::TimedOut => {
-                tracing::warn!(error = %causes(error), "the API cannot be reached");
+                tracing::warn!(error = %with_causes(error), "the API cannot be reached");
                 self.status(StatusCode::SERVICE_UNAVAILABLE)
             }
             ClientError::Unreadable(..) => {
-                tracing::error!(error = %causes(error), "the API's answer cannot be read");
+                tracing::error!(error = %with_causes(error), "the API's answer cannot be read");
                 self.status(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
     }
-}
-
-fn causes(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

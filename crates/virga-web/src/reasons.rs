@@ -37,7 +37,7 @@ pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
     english.map(|english| words(lang, code, english))
 }
 
-/// What waits, and what went wrong beside what plays, a sentence each.
+/// One sentence for each job that is on hold, or that failed although the video plays.
 pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     let line = |warning: &Warning| {
         let why = words(lang, &warning.code, &warning.text);
@@ -47,12 +47,12 @@ pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     video.warnings.iter().map(line).collect()
 }
 
-/// Whether it goes on by itself: nothing has failed.
+/// Whether the job is only on hold: it did not fail, and continues by itself.
 fn waits(warning: &Warning) -> bool {
     WAITS.contains(&warning.code.as_str())
 }
 
-/// Whether something beside what plays failed.
+/// Whether a job failed although the video plays.
 pub(crate) fn any_failed(video: &Video) -> bool {
     video.warnings.iter().any(|warning| !waits(warning))
 }

@@ -53,7 +53,7 @@ pub struct VideoPatch {
     pub publish_as: Option<Visibility>,
 }
 
-/// Work that failed although the video plays.
+/// A job that failed although the video plays, or one that is on hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Warning {
     /// Which kind of job.
@@ -89,7 +89,7 @@ pub struct Video {
     /// The stable name of that reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
-    /// What went wrong beside what plays: rungs that failed.
+    /// Jobs that failed although the video plays, and jobs that are on hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// Share of the open work that is done, 0 to 1; while the state is processing or playable.

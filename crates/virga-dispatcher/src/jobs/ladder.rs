@@ -14,13 +14,13 @@ use crate::{
 };
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+    allowance::check_room(work).await?;
     let row = work.row().await?;
     let ready = Ready::walked(work, &row).await?;
     let rungs = missing(work, ready.ladder(work)?).await?;
     if rungs.is_empty() {
         return Ok(Outcome::default().into());
     }
-    allowance::check_room(work).await?;
     ready.require(work, &rungs)?;
     let session = ready.session(work);
     let what = Encode {

@@ -55,7 +55,7 @@ async fn an_account_that_used_its_time_waits_a_day_and_others_do_not() {
     site.stop().await;
 }
 
-/// Bytes of all that a video has on disk, but the presentation, which is written anew again and again.
+/// Total size of a video's objects on disk, without the presentation, which is rewritten often.
 fn on_disk(folder: &Path) -> u64 {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).unwrap() {

@@ -52,6 +52,15 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     let report = app.fsck(true, false, |_| ()).await.unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert!(app.store.stat(&object).await.is_ok());
+    // A document of a later format is left as it is, though this release would write another.
+    document["format"] = json!(2);
+    document["videos"] = json!([]);
+    let bytes = serde_json::to_vec(&document).unwrap();
+    app.store.put(&key, bytes.into()).await.unwrap();
+    let report = app.fsck(true, false, |_| ()).await.unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    let kept: Value = serde_json::from_slice(&site.object(key.as_str()).await).unwrap();
+    assert_eq!(kept, document);
     // Without its row it is one that nothing uses.
     let row = format!("DELETE FROM tracks WHERE video_id = '{video}' AND name = 'pieces'");
     app.db.write().execute_unprepared(&row).await.unwrap();

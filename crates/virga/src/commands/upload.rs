@@ -10,7 +10,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
-    error::Error,
     fs::Metadata,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -24,6 +23,7 @@ use virga_core::{
     keys::{Voucher, hex},
     upload::part_span,
     wire::{HeldPart, NewUpload, NewVideo, Upload},
+    with_causes,
 };
 
 use super::{complain, say};
@@ -103,20 +103,6 @@ fn explain(site: &str, error: &ClientError) -> anyhow::Error {
         ),
         _ => anyhow!("{site}: {}", with_causes(error)),
     }
-}
-
-/// The error and what it came from: "cannot be reached" alone says nothing to do.
-fn with_causes(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(it) = cause {
-        let said = it.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = it.source();
-    }
-    text
 }
 
 /// Repeats a call over a bad line and a busy site.

@@ -1,4 +1,4 @@
-//! The files at which the media path once fell short, each made anew. In each second of each a flash
+//! Files that the media path once got wrong, generated with ffmpeg. In every second of each file a flash
 //! begins at 0.6 s and, where there is sound, a tone of 0.2 s whose pitch grows by 100 Hz a second.
 
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ fn with_text(site: &Site, size: &str, rate: u32, rest: &str) -> PathBuf {
     ))
 }
 
-/// A subtitle beside a picture that browsers do not play.
+/// A subtitle stream next to video that browsers cannot play.
 pub(super) fn subtitle_beside_hevc_mkv(site: &Site) -> PathBuf {
     with_text(
         site,
