@@ -42,8 +42,10 @@ async fn an_account_that_used_its_time_waits_a_day_and_others_do_not() {
     site.until(async || waits_for(&site, second, JobKind::FirstRung).await.is_some())
         .await;
     let theirs = site.add_for(other, &site.clip(CLIP)).await;
-    site.until(async || site.rungs(theirs).await.len() == 1)
+    // Their ladder waits as well now. What is put off from here on would wait by the later clock.
+    site.until(async || waits_for(&site, theirs, JobKind::Ladder).await.is_some())
         .await;
+    assert_eq!(site.rungs(theirs).await.len(), 1);
     assert_eq!(site.rungs(second).await.len(), 0);
     site.app.policy.set(Policy::default());
     site.clock.advance(Duration::from_secs(25 * 3600));
