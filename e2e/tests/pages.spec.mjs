@@ -294,6 +294,12 @@ test("a line of figures breaks after its separators, and a long name is cut", as
 test("the text follows the size that is set in the browser", async ({ visitor, site }) => {
   const s = await seed(visitor, site);
   const page = await visitor({ storageState: s.state });
+  // It waits for its file and for being published, which is the widest row of buttons.
+  const draft = await page.request.post("/api/v1/videos", {
+    data: { title: "Wm".repeat(40), description: "", visibility: "private", publish_as: "public" },
+    headers: { origin: site.url },
+  });
+  expect(draft.status()).toBe(201);
   for (const path of ["/", `/v/${s.tall}`, "/my/videos", "/settings"]) {
     await page.goto(path);
     // What the browser's setting changes: the size that `rem` counts in.
