@@ -2,7 +2,10 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use virga_objects::{
     BucketOptions, BucketStore, Credentials, KeyPrefix, MediaStore, MultipartSessions,
 };
@@ -14,8 +17,17 @@ pub(crate) const PART: usize = 8 * 1024 * 1024;
 
 /// A site whose objects are in this bucket.
 pub(crate) fn over(server: &BucketServer, bucket: &str) -> SiteBuilder {
+    on_bucket(VIRGA, server, bucket)
+}
+
+/// The same of this program.
+pub(crate) fn on_bucket(
+    program: impl Into<PathBuf>,
+    server: &BucketServer,
+    bucket: &str,
+) -> SiteBuilder {
     let (access, secret) = server.key_files();
-    Site::of(VIRGA)
+    Site::of(program)
         .set("VIRGA_OBJECTS__KIND", "s3")
         .set("VIRGA_OBJECTS__ENDPOINT", &server.url())
         .set("VIRGA_OBJECTS__REGION", server.region())
@@ -31,7 +43,7 @@ pub(crate) fn over(server: &BucketServer, bucket: &str) -> SiteBuilder {
 }
 
 /// The same bucket, seen from here.
-fn bucket(server: &BucketServer, bucket: &str) -> BucketStore {
+pub(crate) fn bucket(server: &BucketServer, bucket: &str) -> BucketStore {
     let (access_key, secret_key) = server.key_files();
     let keys = Credentials::Files {
         access_key,

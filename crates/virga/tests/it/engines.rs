@@ -3,7 +3,7 @@
 use serde_json::json;
 use virga_testkit::{Clip, Person, Role, Site, SiteBuilder, Sql, SqlServer};
 
-use crate::{VIRGA, faults::virga as next_release};
+use crate::{VIRGA, faults::virga as next_release, races};
 
 const PASSWORD: &str = "hunter2@:/?";
 
@@ -43,7 +43,9 @@ async fn the_whole_site_runs_on_postgres() {
 }
 
 async fn whole_site(builder: SiteBuilder, engine: &str) {
-    let mut site = builder.build();
+    let mut site = builder
+        .set("VIRGA_LIMITS__QUOTA_PER_USER", races::QUOTA)
+        .build();
     std::thread::scope(|scope| {
         let starts: Vec<_> = (0..10)
             .map(|_| scope.spawn(|| site.run(&["migrate"])))
@@ -61,7 +63,7 @@ async fn whole_site(builder: SiteBuilder, engine: &str) {
     site.start(Role::Serve);
     let (ann, ben) = (site.register("ann").await, site.register("ben").await);
     let clip = Clip::default().seconds(3.0).bytes();
-    let video = ann.upload("Rain 下雨", "public", &clip).await;
+    let video = races::completed_at_once(&ann, "Rain 下雨", &clip).await;
     ann.wait_for(&video, &["ready"]).await;
     let playback = ben.playback(&video).await;
     for url in ben.media_urls(playback["hls"].as_str().unwrap()).await {
@@ -80,6 +82,7 @@ async fn whole_site(builder: SiteBuilder, engine: &str) {
             .expect(200);
         assert_eq!(found.json()["items"][0]["comments"], 1, "{query}");
     }
+    races::quota_is_not_overdrawn(&ben).await;
     beside_the_next_release(&mut site, &ann).await;
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");

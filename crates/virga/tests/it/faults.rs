@@ -110,6 +110,7 @@ macro_rules! dies_at {
 }
 
 dies_at! {
+    killed_with_a_completion_just_leased = "complete.leased",
     killed_inside_complete_before_the_rename = "complete.before-rename",
     killed_inside_complete_after_the_rename = "complete.after-rename",
     killed_inside_complete_before_the_rows = "complete.before-rows",

@@ -3,6 +3,7 @@
 
 mod admin;
 mod bad_input;
+mod bucket_faults;
 mod buckets;
 mod clouds;
 mod cluster;
@@ -25,6 +26,7 @@ mod metrics;
 mod origin_flaws;
 mod publish;
 mod quotas;
+mod races;
 mod rebuild;
 mod redis;
 mod reload;

@@ -316,10 +316,7 @@ async fn from_job_to_job(ann: &Person, db: &Db) -> Duration {
         until_a_job(db, id, |job| job.fence > 0).await;
         gaps.extend(ended.map(|ended: Instant| ended.elapsed()));
         // A purge waits for its second pass then.
-        until_a_job(db, id, |job| {
-            job.fence > 0 && job.state == JobState::Queued
-        })
-        .await;
+        until_a_job(db, id, |job| job.fence > 0 && job.state == JobState::Queued).await;
         ended = Some(Instant::now());
     }
     gaps.sort();
