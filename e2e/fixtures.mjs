@@ -92,7 +92,10 @@ export const PASSWORD = "a long walk in the rain";
 
 let people = 0;
 /** A name that nobody on the worker's site has yet. */
-export const someone = (stem = "mira") => `${stem}-${process.pid.toString(36)}-${(people += 1)}`;
+export function someone(stem = "mira") {
+  people += 1;
+  return `${stem}-${process.pid.toString(36)}-${people}`;
+}
 
 /** Registers through the page; ends signed in on the page `next`. */
 export async function signUp(page, { name = someone(), next = "/" } = {}) {

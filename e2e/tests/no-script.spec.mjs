@@ -7,7 +7,7 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   const name = await signUp(page);
   const id = await upload(page, await tiny(`plain ${Date.now()}.mp4`));
   await untilReady(page, id);
-  const title = await page.request.get(`/api/v1/videos/${id}`).then(async (answer) => (await answer.json()).title);
+  const { title } = await video(page, id);
 
   const plain = await visitor({ javaScriptEnabled: false });
   await plain.goto("/");

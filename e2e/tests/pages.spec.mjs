@@ -206,11 +206,11 @@ for (const { width, colorScheme } of chinese) {
     // Names of formats, of the site, and what people typed stay as they are.
     const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g);
     const names = ["Virga", "English", "Chrome", "Linux", "RSS", "MOV", "MKV", "WebM", ...typed];
-    const inChinese = async (page, name, faults) => {
+    const inChinese = async (page, name, found) => {
       await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
       // The player in another site's page has no foot.
       if (!name.startsWith("embed")) await expect(page.getByRole("contentinfo")).toContainText(/\p{Script=Han}/u);
-      for (const word of await latin(page, names)) faults.push(`${name}: the word "${word}"`);
+      for (const word of await latin(page, names)) found.push(`${name}: the word "${word}"`);
     };
     const options = { ...look({ width, colorScheme }), locale: "zh-CN" };
     const { faults } = await judgeAll(visitor, s, options, `${width}-${colorScheme}-zh`, inChinese);
@@ -358,7 +358,7 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
     await guest.goto(path);
     const cards = guest.locator(".grid .vcard h2 a");
     await expect(cards).toHaveCount(2);
-    const known = await cards.evaluateAll((all) => all.map((one) => one.href));
+    const known = await cards.evaluateAll((every) => every.map((one) => one.href));
     await guest.getByRole("link", { name: "Show more videos" }).click();
     await expect(cards).toHaveCount(4);
     await expect(cards.nth(2)).toBeFocused();

@@ -474,7 +474,9 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
   // The button itself, and what the page does not know beforehand: a film that was not there yet.
   const phone = await visitor({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
   await phone.addInitScript(() => {
-    const drop = () => [...document.querySelectorAll("style")].filter((it) => it.textContent.includes("--ratio")).forEach((it) => it.remove());
+    const drop = () => {
+      for (const style of document.querySelectorAll("style")) if (style.textContent.includes("--ratio")) style.remove();
+    };
     new MutationObserver(drop).observe(document, { childList: true, subtree: true });
   });
   await phone.goto(`/v/${id}`);
@@ -501,6 +503,7 @@ test("before the first play one segment of picture and one of sound are loaded",
     asked.clear();
     await page.goto(path);
     await ready(page);
+    // biome-ignore lint/suspicious/noPlaywrightNetworkidle: that nothing more is loaded is what the test says.
     await page.waitForLoadState("networkidle");
     const tracks = [...asked].map((one) => one.split("/").slice(-2));
     expect(tracks.map(([, name]) => name)).toEqual(["0.m4s", "0.m4s"]);
@@ -524,6 +527,7 @@ test("a browser that saves data loads nothing of the film before it is played", 
   await page.addInitScript(() => Object.defineProperty(navigator.connection, "saveData", { get: () => true }));
   await page.goto(where);
   await expect.poll(() => host(page).evaluate((element) => element.hls?.levels.length ?? 0)).toBeGreaterThan(0);
+  // biome-ignore lint/suspicious/noPlaywrightNetworkidle: that nothing more is loaded is what the test says.
   await page.waitForLoadState("networkidle");
   expect([...asked]).toEqual([]);
   // A place in it is shown when it is asked for.
@@ -677,6 +681,7 @@ test("the player speaks Chinese to whoever asks for it", async ({ visitor }) => 
   expect(await latin(page, ["Virga", "English", "stroll"])).toEqual([]);
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a group of tests, not one function.
 test.describe("where something is in the way", () => {
   test.use({ expected: [/Failed to load resource|net::ERR/] });
 
@@ -744,7 +749,8 @@ test.describe("where something is in the way", () => {
     await page.route(/\.m4s|fallback\.mp4/, async (route) => {
       const url = route.request().url();
       const [folder, name] = [url.slice(0, url.lastIndexOf("/")), url.slice(url.lastIndexOf("/") + 1)];
-      const some = (given[folder] ??= new Set());
+      given[folder] ??= new Set();
+      const some = given[folder];
       if (name.startsWith("fallback") || (some.size >= 2 && !some.has(name))) return route.fulfill({ status: 404, body: "" });
       some.add(name);
       await route.continue();

@@ -15,14 +15,14 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
  */
 async function narrow(page, count = Infinity) {
   let left = count;
-  const sent = [];
+  const through = [];
   await page.route("**/up/**", (route) => {
     if (left <= 0) return route.abort("connectionfailed");
     left -= 1;
-    sent.push(Number(/\/up\/[^/]+\/(\d+)\?/.exec(route.request().url())[1]));
+    through.push(Number(/\/up\/[^/]+\/(\d+)\?/.exec(route.request().url())[1]));
     return route.continue();
   });
-  return { sent, more: (n) => (left = n) };
+  return { sent: through, more: (n) => (left = n) };
 }
 
 const open = async (page) => (await page.request.get("/api/v1/uploads")).json();

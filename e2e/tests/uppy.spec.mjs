@@ -56,7 +56,7 @@ async function send(page, site) {
   const asked = [];
   page.on("request", (request) => asked.push(`${request.method()} ${request.url()}`));
   await page.locator("input").setInputFiles([await instant(), await large(12)]);
-  const sent = await page.evaluate((token) => window.send([...document.querySelector("input").files], token), token);
+  const sent = await page.evaluate((key) => window.send([...document.querySelector("input").files], key), token);
   expect(sent.failed).toEqual([]);
   expect(sent.videos.length).toBe(2);
   for (const id of sent.videos) await untilReady(page, id);

@@ -48,12 +48,13 @@ export function reason(t: Texts, event: { failure?: string; failure_code?: strin
 /** `1.2 GB`, as the server writes it. */
 export function bytes(count: number): string {
   let unit = 0;
+  let scaled = count;
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  while (count >= 1000 && unit < units.length - 1) {
-    count /= 1000;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
     unit += 1;
   }
-  const digits = unit > 0 && count < 100 ? Math.floor(count * 10) / 10 : Math.floor(count);
+  const digits = unit > 0 && scaled < 100 ? Math.floor(scaled * 10) / 10 : Math.floor(scaled);
   return `${digits} ${units[unit]}`;
 }
 

@@ -226,7 +226,7 @@ export class Transfer {
   /** Bytes per second over the last seconds; falls by itself where nothing moves. 0 while unknown. */
   get speed(): number {
     const first = this.#samples[0];
-    const last = this.#samples[this.#samples.length - 1];
+    const last = this.#samples.at(-1);
     const now = this.#deps.now();
     if (!first || !last || last[0] - first[0] < 500 || now - last[0] > WINDOW) return 0;
     return Math.max(0, ((last[1] - first[1]) * 1000) / (now - first[0]));
@@ -277,7 +277,7 @@ export class Transfer {
     this.#flying.clear();
     this.#to("cancelled");
     try {
-      if (this.#making) await this.video();
+      if (this.#making !== null) await this.video();
       if (this.upload) await this.#deps.server.cancel(this.upload.id);
       if (this.videoId && !this.#start.videoId && !this.#start.upload) await this.#deps.server.discard(this.videoId);
     } catch {
@@ -459,7 +459,7 @@ export class Transfer {
       // The viewer's clock may be wrong: this only avoids sending what is surely stale.
       if (known && Date.parse(known.expires_at) - this.#deps.now() > 10_000) return known;
       if (known) this.#signed.delete(number);
-      if (this.#signing) {
+      if (this.#signing !== null) {
         await this.#signing;
         continue;
       }

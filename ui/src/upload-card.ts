@@ -113,11 +113,10 @@ export class Card {
     const note = slot(this.#root, "saved");
     if (!(this.#field("title") as HTMLInputElement | null)?.reportValidity()) return;
     if (publish) this.#edited.add("visibility");
+    const draft = !publish && !this.#published;
     const patch: Record<string, string> = {};
-    for (const name of this.#edited) patch[name] = this.#field(name)?.value ?? "";
-    if (patch.visibility && !publish && !this.#published) {
-      patch.publish_as = patch.visibility;
-      delete patch.visibility;
+    for (const name of this.#edited) {
+      patch[draft && name === "visibility" ? "publish_as" : name] = this.#field(name)?.value ?? "";
     }
     this.#edited.clear();
     try {
@@ -147,7 +146,10 @@ export class Card {
 
   /** Paints at most ten times a second while bytes move, at once when the phase changes. */
   #soon(): void {
-    if (this.transfer.phase !== this.#phase) return this.#paint();
+    if (this.transfer.phase !== this.#phase) {
+      this.#paint();
+      return;
+    }
     if (this.#frame) return;
     const wait = Math.max(0, 100 - (performance.now() - this.#painted));
     this.#frame = window.setTimeout(() => this.#paint(), wait);
@@ -160,9 +162,9 @@ export class Card {
     const { transfer } = this;
     const { phase, sent } = transfer;
     const size = transfer.file.size;
-    const set = (name: string, words: string) => {
+    const set = (name: string, text: string) => {
       const element = slot(this.#root, name);
-      if (element && element.textContent !== words) element.textContent = words;
+      if (element && element.textContent !== text) element.textContent = text;
     };
     const bar = slot<HTMLProgressElement>(this.#root, "bar");
     const share = phase === "done" ? 1 : sent / size;

@@ -87,8 +87,10 @@ class UploadPage extends HTMLElement {
     show(note, words !== "");
   }
 
-  /** Why the site would not take a file, as far as its first bytes tell. */
-  async #rubbish(file: File): Promise<string> {
+  /** Why the site would not take a file, as far as its size and its first bytes tell. */
+  async #unfit(file: File, most: number): Promise<string> {
+    if (file.size === 0) return this.#t("upload-empty");
+    if (most > 0 && file.size > most) return this.#t("upload-too-large");
     try {
       const code = refusedBytes(new Uint8Array(await file.slice(0, SNIFF_LENGTH).arrayBuffer()));
       return code ? this.#t(`reason-${code}`) : "";
@@ -106,11 +108,9 @@ class UploadPage extends HTMLElement {
       // Then every file simply starts anew.
     }
     const most = Number(this.dataset.uploadMax ?? 0);
-    let words = "";
     for (const file of files) {
-      if (file.size === 0) this.#refuse(`${file.name}: ${this.#t("upload-empty")}`);
-      else if (most > 0 && file.size > most) this.#refuse(`${file.name}: ${this.#t("upload-too-large")}`);
-      else if ((words = await this.#rubbish(file))) this.#refuse(`${file.name}: ${words}`);
+      const words = await this.#unfit(file, most);
+      if (words) this.#refuse(`${file.name}: ${words}`);
       else await this.#add(file, this.#open.get(fingerprint(file)));
     }
     this.#next();
@@ -145,7 +145,7 @@ class UploadPage extends HTMLElement {
   }
 
   async #add(file: File, upload?: Upload): Promise<void> {
-    if (upload && this.#cards.some((card) => card.transfer.upload?.id === upload.id)) return;
+    if (upload && this.#cards.some(({ transfer }) => transfer.upload?.id === upload.id)) return;
     const title = cut(file.name.replace(/\.[^.]+$/, "").trim().normalize(), 200) || cut(file.name, 200);
     const videoId = upload?.video_id ?? this.#target;
     const details = videoId ? await this.#details(videoId) : { title, published: "atOnce" in this.dataset };

@@ -31,7 +31,9 @@ class World {
       after: (ms, run) => {
         const timer = { at: this.now + ms, run, window: id };
         this.timers.push(timer);
-        return () => void (this.timers = this.timers.filter((each) => each !== timer));
+        return () => {
+          this.timers = this.timers.filter((each) => each !== timer);
+        };
       },
       random: () => 0.5,
       now: () => this.now,

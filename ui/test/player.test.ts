@@ -117,7 +117,10 @@ test("a held key repeats steps but not switches", () => {
 
 function store(start: Record<string, string> = {}): Store & { map: Record<string, string> } {
   const map = { ...start };
-  return { map, getItem: (key) => map[key] ?? null, setItem: (key, value) => void (map[key] = value) };
+  const setItem = (key: string, value: string) => {
+    map[key] = value;
+  };
+  return { map, getItem: (key) => map[key] ?? null, setItem };
 }
 
 test("choices come back, and what cannot be one is as at first", () => {

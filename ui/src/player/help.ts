@@ -42,9 +42,12 @@ export class Help {
   }
 
   toggle(): void {
-    if (this.open) return this.root.close();
-    this.#fill();
-    this.root.showModal();
+    if (this.open) {
+      this.root.close();
+    } else {
+      this.#fill();
+      this.root.showModal();
+    }
   }
 
   /** The space bar is named in the page's language; the others as they are labelled. */

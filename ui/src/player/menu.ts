@@ -184,7 +184,10 @@ export class Menu {
       End: rows.length - 1,
     };
     const { key } = event;
-    if (key === "Tab") return this.close(false);
+    if (key === "Tab") {
+      this.close(false);
+      return;
+    }
     if (key === "Escape") {
       if (this.#opened) this.#leave();
       else this.close();

@@ -294,8 +294,8 @@ export class Source {
   #fall(): void {
     const video = this.#video;
     const src = this.playback?.fallback;
-    if (!this.playback || !src || video.getAttribute("src") === src) return this.#broken();
-    this.#plain(this.playback, { at: this.#place, go: !video.paused });
+    if (!this.playback || !src || video.getAttribute("src") === src) this.#broken();
+    else this.#plain(this.playback, { at: this.#place, go: !video.paused });
   }
 
   #broken(): void {
