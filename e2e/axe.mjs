@@ -14,7 +14,9 @@ export async function findings(page) {
     if (loaded.exceptionDetails) throw new Error(`axe: ${loaded.exceptionDetails.text}`);
     return await page.evaluate(async () => {
       const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-      return violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")}: ${rule.help}`));
+      return violations.flatMap((rule) =>
+        rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")}: ${rule.help}`),
+      );
     });
   } finally {
     await session.detach();

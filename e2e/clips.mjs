@@ -48,11 +48,24 @@ export const SECONDS = 8;
 function picture(size, seconds = SECONDS, rate = 25) {
   const [width, height] = size.split("x").map(Number);
   return [
-    "-f", "lavfi", "-i", `testsrc2=s=${size}:r=${rate}:d=${seconds}`,
-    "-f", "lavfi", "-i", `color=white:s=${width / 2}x${height}:r=${rate}:d=${seconds},fade=t=in:st=0:d=${seconds}`,
-    "-f", "lavfi", "-i", `sine=frequency=440:sample_rate=48000:duration=${seconds}`,
-    "-filter_complex", `[0:v][1:v]overlay=x=${width / 2}:shortest=1,format=yuv420p[v]`,
-    "-map", "[v]", "-map", "2:a",
+    "-f",
+    "lavfi",
+    "-i",
+    `testsrc2=s=${size}:r=${rate}:d=${seconds}`,
+    "-f",
+    "lavfi",
+    "-i",
+    `color=white:s=${width / 2}x${height}:r=${rate}:d=${seconds},fade=t=in:st=0:d=${seconds}`,
+    "-f",
+    "lavfi",
+    "-i",
+    `sine=frequency=440:sample_rate=48000:duration=${seconds}`,
+    "-filter_complex",
+    `[0:v][1:v]overlay=x=${width / 2}:shortest=1,format=yuv420p[v]`,
+    "-map",
+    "[v]",
+    "-map",
+    "2:a",
   ];
 }
 
@@ -64,8 +77,7 @@ export const instant = (name = "Rain on the roof.mp4") =>
   make(name, [...picture("640x360"), ...H264, ...AAC, "-shortest"]);
 
 /** The same for a small screen, quick to encode: for tests that only need some video. */
-export const tiny = (name = "tiny.mp4") =>
-  make(name, [...picture("160x90"), ...H264, ...AAC, "-shortest"]);
+export const tiny = (name = "tiny.mp4") => make(name, [...picture("160x90"), ...H264, ...AAC, "-shortest"]);
 
 /** MPEG-4 Part 2 and MP3 in AVI: no browser plays it, so a rung must be made first. */
 export const old = (name = "old camera.avi") =>
@@ -76,16 +88,13 @@ export const oldAndLong = (name = "long old camera.avi") =>
   make(name, [...picture("640x480", 20), "-c:v", "mpeg4", "-q:v", "4", "-g", "50", "-c:a", "libmp3lame", "-shortest"]);
 
 /** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
-export const stroll = (name = "A stroll.mp4") =>
-  make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
+export const stroll = (name = "A stroll.mp4") => make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
 
 /** Plays at once, held upright as phones are. */
-export const upright = (name = "upright.mp4") =>
-  make(name, [...picture("180x320"), ...H264, ...AAC, "-shortest"]);
+export const upright = (name = "upright.mp4") => make(name, [...picture("180x320"), ...H264, ...AAC, "-shortest"]);
 
 /** H.264/AAC of 720 lines: plays at once, and gets smaller rungs afterwards. */
-export const tall = (name = "tall.mp4") =>
-  make(name, [...picture("1280x720"), ...H264, ...AAC, "-shortest"]);
+export const tall = (name = "tall.mp4") => make(name, [...picture("1280x720"), ...H264, ...AAC, "-shortest"]);
 
 /**
  * White flashes of 0.2 s with a beep, at each whole second from 1 s on. `late` seconds: how much
@@ -96,10 +105,21 @@ function flashing(late) {
   const seconds = 4;
   const gate = "lt(mod(t,1),0.2)*gte(t,0.99)";
   return [
-    "-f", "lavfi", "-i", `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}',noise=alls=7:allf=t`,
+    "-f",
+    "lavfi",
+    "-i",
+    `color=black:s=640x480:r=25:d=${seconds},drawbox=color=white:t=fill:enable='${gate}',noise=alls=7:allf=t`,
     ...(late ? ["-itsoffset", String(late)] : []),
-    "-f", "lavfi", "-i", `aevalsrc='0.8*sin(2*PI*1000*t)*${gate}':s=48000:d=${seconds}`,
-    "-map", "0:v", "-map", "1:a", "-pix_fmt", "yuv420p",
+    "-f",
+    "lavfi",
+    "-i",
+    `aevalsrc='0.8*sin(2*PI*1000*t)*${gate}':s=48000:d=${seconds}`,
+    "-map",
+    "0:v",
+    "-map",
+    "1:a",
+    "-pix_fmt",
+    "yuv420p",
   ];
 }
 
@@ -108,7 +128,19 @@ export const flashes = (late = 0) => make(`flashes ${late}.mp4`, [...flashing(la
 
 /** Flashes and beeps as VP8/Opus WebM, of which nothing is kept: picture and sound are encoded anew. */
 export const flashesAnew = () =>
-  make("flashes.webm", [...flashing(0), "-c:v", "libvpx", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"]);
+  make("flashes.webm", [
+    ...flashing(0),
+    "-c:v",
+    "libvpx",
+    "-b:v",
+    "1M",
+    "-deadline",
+    "realtime",
+    "-cpu-used",
+    "8",
+    "-c:a",
+    "libopus",
+  ]);
 
 /**
  * A small clip followed by a free box that makes it `megabytes` long: a valid file whose parts all

@@ -2,8 +2,8 @@
 // a watch over everything that their pages say: an error in the console or a breach of the content
 // policy fails the test, unless the test said beforehand that it causes one.
 
-import { test as base, expect } from "@playwright/test";
 import dns from "node:dns";
+import { test as base, expect } from "@playwright/test";
 import { startSite } from "./site.mjs";
 
 export { expect };
@@ -79,7 +79,12 @@ export const test = base.extend({
   visitor: async ({ browser, baseURL, complaints }, use) => {
     const contexts = [];
     await use(async (options = {}) => {
-      const context = await browser.newContext({ baseURL, locale: "en-GB", viewport: { width: 1366, height: 768 }, ...options });
+      const context = await browser.newContext({
+        baseURL,
+        locale: "en-GB",
+        viewport: { width: 1366, height: 768 },
+        ...options,
+      });
       contexts.push(context);
       await overhear(context, complaints);
       return context.newPage();

@@ -36,7 +36,9 @@ export const misfits = (page) =>
       return { left, right, top, bottom };
     };
     const boxes = seen.map((element) =>
-      [...element.getClientRects()].map((box) => cut(box, element)).filter((box) => box.right > box.left && box.bottom > box.top),
+      [...element.getClientRects()]
+        .map((box) => cut(box, element))
+        .filter((box) => box.right > box.left && box.bottom > box.top),
     );
     seen.forEach((element, n) => {
       for (const box of boxes[n]) {
@@ -50,7 +52,11 @@ export const misfits = (page) =>
         const [first, second] = [seen[a], seen[b]];
         if (first.contains(second) || second.contains(first)) continue;
         // The player's controls lie over its picture, and only there.
-        if ((first.tagName === "VIDEO" || second.tagName === "VIDEO") && first.closest("virga-player") === second.closest("virga-player")) continue;
+        if (
+          (first.tagName === "VIDEO" || second.tagName === "VIDEO") &&
+          first.closest("virga-player") === second.closest("virga-player")
+        )
+          continue;
         for (const one of boxes[a]) {
           for (const other of boxes[b]) {
             const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
@@ -61,13 +67,15 @@ export const misfits = (page) =>
       }
     }
     for (const tab of document.querySelectorAll(".tabs a")) {
-      if (tab.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(tab).lineHeight)) faults.push(`${name(tab)} breaks over lines`);
+      if (tab.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(tab).lineHeight))
+        faults.push(`${name(tab)} breaks over lines`);
     }
     // Text that is wider than what holds it and is not meant to be cut.
     for (const element of document.querySelectorAll("h1, h2, h3, p, label, legend, .badge, .btn, td, li")) {
       if (!shown(element) || element.scrollWidth <= element.clientWidth + 1 || element.clientWidth === 0) continue;
       const style = getComputedStyle(element);
-      if (style.overflowX === "visible" && style.display !== "inline") faults.push(`${name(element)} holds text that is too wide`);
+      if (style.overflowX === "visible" && style.display !== "inline")
+        faults.push(`${name(element)} holds text that is too wide`);
     }
     return faults;
   }, CONTROLS);
@@ -96,12 +104,16 @@ export const latin = (page, allowed) =>
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const parent = walker.currentNode.parentElement;
-      if (parent.closest("bdi, script, style, template, noscript, textarea, [lang=en]") || !parent.checkVisibility()) continue;
+      if (parent.closest("bdi, script, style, template, noscript, textarea, [lang=en]") || !parent.checkVisibility())
+        continue;
       words.push(...(walker.currentNode.data.match(/\b[A-Za-z]{3,}\b/g) ?? []));
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], img[alt]")) {
       for (const attribute of ["aria-label", "placeholder", "title", "alt"]) {
-        words.push(...((element.tagName === "VIDEO" ? "" : element.getAttribute(attribute) ?? "").match(/\b[A-Za-z]{3,}\b/g) ?? []));
+        words.push(
+          ...((element.tagName === "VIDEO" ? "" : (element.getAttribute(attribute) ?? "")).match(/\b[A-Za-z]{3,}\b/g) ??
+            []),
+        );
       }
     }
     return [...new Set(words)].filter((word) => !known.includes(word));

@@ -1,7 +1,7 @@
 // What a viewer would see and hear of the player, read from the video element itself.
 
-import { expect } from "./fixtures.mjs";
 import { SECONDS } from "./clips.mjs";
+import { expect } from "./fixtures.mjs";
 
 export const player = (page) => page.locator("virga-player video");
 
@@ -32,7 +32,9 @@ export const seek = (page, seconds) =>
   player(page).evaluate(
     (v, to) =>
       new Promise((resolve) => {
-        v.addEventListener("seeked", () => v.requestVideoFrameCallback((_, frame) => resolve(frame.mediaTime)), { once: true });
+        v.addEventListener("seeked", () => v.requestVideoFrameCallback((_, frame) => resolve(frame.mediaTime)), {
+          once: true,
+        });
         v.currentTime = to;
       }),
     seconds,

@@ -9,8 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const BINARY =
-  process.env.VIRGA_BINARY ?? fileURLToPath(new URL("../target/debug/virga", import.meta.url));
+const BINARY = process.env.VIRGA_BINARY ?? fileURLToPath(new URL("../target/debug/virga", import.meta.url));
 
 /** What the process says, kept for the report of a test that fails: the last of it. */
 const KEPT_LINES = 400;

@@ -30,7 +30,13 @@ test("the link of the first start makes its visitor administrator, and works onc
     await late.goto(site.setupLink);
     await expect(late.getByText("This site is already set up.")).toBeVisible();
     await expect(late.getByRole("button", { name: "Set up" })).toHaveCount(0);
-    const form = { token: new URL(site.setupLink).searchParams.get("token"), name: "eve", password: PASSWORD, site_name: "x", registration: "open" };
+    const form = {
+      token: new URL(site.setupLink).searchParams.get("token"),
+      name: "eve",
+      password: PASSWORD,
+      site_name: "x",
+      registration: "open",
+    };
     const again = await late.request.post("/setup", { form, headers: { origin: site.url }, maxRedirects: 0 });
     expect(again.status()).toBeGreaterThanOrEqual(400);
     await signIn(late, "eve");
@@ -43,7 +49,11 @@ test("the link of the first start makes its visitor administrator, and works onc
   }
 });
 
-test("a wrong password is told, keeps the name, and the sixteenth failure must wait", async ({ page, visitor, expected }) => {
+test("a wrong password is told, keeps the name, and the sixteenth failure must wait", async ({
+  page,
+  visitor,
+  expected,
+}) => {
   const name = await signUp(page);
   expected.push(/status of 4(01|03|22|29)/);
   const stranger = await visitor();
@@ -74,7 +84,11 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
 });
 
-test("a member signs out and in again, changes the password, and ends all other sessions", async ({ page, visitor, expected }) => {
+test("a member signs out and in again, changes the password, and ends all other sessions", async ({
+  page,
+  visitor,
+  expected,
+}) => {
   const name = await signUp(page);
   await page.locator("details.menu summary").click();
   await page.getByRole("button", { name: "Sign out" }).click();

@@ -1,9 +1,13 @@
 // An administrator's day, by hand and without scripts.
 
-import { PASSWORD, expect, signIn, signUp, test } from "../fixtures.mjs";
+import { expect, PASSWORD, signIn, signUp, test } from "../fixtures.mjs";
 
 for (const javaScriptEnabled of [true, false]) {
-  test(`accounts are found, blocked, let in and given a new password ${javaScriptEnabled ? "with" : "without"} scripts`, async ({ page, visitor, expected }) => {
+  test(`accounts are found, blocked, let in and given a new password ${javaScriptEnabled ? "with" : "without"} scripts`, async ({
+    page,
+    visitor,
+    expected,
+  }) => {
     expected.push(/status of 40[13]/);
     const name = await signUp(page);
     const admin = await visitor({ javaScriptEnabled });

@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import { stroll } from "../clips.mjs";
 import { startCluster } from "../cluster.mjs";
-import { expect, signUp, test as base, untilReady, upload } from "../fixtures.mjs";
+import { test as base, expect, signUp, untilReady, upload } from "../fixtures.mjs";
 import { play, player } from "../player.mjs";
 
 const test = base.extend({
@@ -24,7 +24,10 @@ async function watch(page, id, meanwhile) {
   const { size } = await stat(await stroll());
   await line.send("Network.enable");
   await line.send("Network.emulateNetworkConditions", {
-    offline: false, latency: 20, uploadThroughput: -1, downloadThroughput: size / 25,
+    offline: false,
+    latency: 20,
+    uploadThroughput: -1,
+    downloadThroughput: size / 25,
   });
   await page.goto(`/v/${id}`);
   await play(page);

@@ -73,7 +73,10 @@ test("a comment is posted, edited and deleted, and everyone sees it as text", as
   await box.fill("Too late");
   await box.press("Control+Enter");
   const refused = guest.getByRole("alert").filter({ hasText: "Sign in first." });
-  await expect(refused.getByRole("link", { name: "Sign in" })).toHaveAttribute("href", `/sign-in?next=${encodeURIComponent(`/v/${id}`)}`);
+  await expect(refused.getByRole("link", { name: "Sign in" })).toHaveAttribute(
+    "href",
+    `/sign-in?next=${encodeURIComponent(`/v/${id}`)}`,
+  );
   await expect(box).toHaveValue("Too late");
   await page.reload();
   await expect(rows(page)).toHaveCount(0);

@@ -2,9 +2,9 @@
 // address, and nothing but text passes the site.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { large, stroll } from "../clips.mjs";
 import { startBucket } from "../bucket.mjs";
-import { expect, signUp, test as base, untilReady, upload } from "../fixtures.mjs";
+import { large, stroll } from "../clips.mjs";
+import { test as base, expect, signUp, untilReady, upload } from "../fixtures.mjs";
 import { play, player } from "../player.mjs";
 
 /** Seconds that an address lives; a viewer gets 4 to 8 of them. */
@@ -51,7 +51,8 @@ function traffic(page, bucket) {
   });
   page.on("requestfailed", (request) => {
     // A player gives up what it no longer wants.
-    if (request.failure()?.errorText !== "net::ERR_ABORTED") seen.lost.push(`${request.failure()?.errorText} ${request.url()}`);
+    if (request.failure()?.errorText !== "net::ERR_ABORTED")
+      seen.lost.push(`${request.failure()?.errorText} ${request.url()}`);
   });
   return seen;
 }
@@ -67,13 +68,21 @@ async function stored(page, id) {
   }
 }
 
-test("a private film goes to the bucket and comes from it, past the end of every address", async ({ page, bucket, site, admit }) => {
+test("a private film goes to the bucket and comes from it, past the end of every address", async ({
+  page,
+  bucket,
+  site,
+  admit,
+}) => {
   await admit(site.url);
   await signUp(page, { next: "/upload" });
   const sending = traffic(page, bucket);
   const [id] = await upload(page, await stroll(), await large(12));
   expect(sending.bucket.filter((line) => line.startsWith("POST ")).length, "the small file, in one form").toBe(1);
-  expect(sending.bucket.filter((line) => line.startsWith("PUT ")).length, "the large one, in the smallest parts that the bucket takes").toBe(3);
+  expect(
+    sending.bucket.filter((line) => line.startsWith("PUT ")).length,
+    "the large one, in the smallest parts that the bucket takes",
+  ).toBe(3);
   expect(sending.site.filter((line) => line.includes("/up/"))).toEqual([]);
   expect([...sending.refused, ...sending.lost]).toEqual([]);
   await page.goto(`/v/${id}/edit`);
@@ -97,11 +106,13 @@ test("a private film goes to the bucket and comes from it, past the end of every
     const list = [];
     // A busy machine may also wait for its own decoder, with the bytes long there.
     const ahead = ({ buffered, currentTime: at }) => {
-      for (let n = 0; n < buffered.length; n += 1) if (buffered.start(n) <= at && at < buffered.end(n)) return buffered.end(n) - at;
+      for (let n = 0; n < buffered.length; n += 1)
+        if (buffered.start(n) <= at && at < buffered.end(n)) return buffered.end(n) - at;
       return 0;
     };
     video.addEventListener("waiting", () => {
-      if (!video.seeking && ahead(video) < Math.min(0.5, video.duration - video.currentTime - 0.1)) list.push(video.currentTime);
+      if (!video.seeking && ahead(video) < Math.min(0.5, video.duration - video.currentTime - 0.1))
+        list.push(video.currentTime);
     });
     return list;
   });
@@ -111,7 +122,10 @@ test("a private film goes to the bucket and comes from it, past the end of every
   expect(seen.signed.size, "signatures that segments came by").toBeGreaterThan(2);
   const asked = seen.site.filter((line) => line.includes("/media/"));
   expect(asked.filter((line) => line.endsWith("urls.json")).length, "fresh addresses").toBeGreaterThan(1);
-  expect(asked.filter((line) => !/\.(m3u8|json|jpg)$/.test(line)), "bytes of media that passed the site").toEqual([]);
+  expect(
+    asked.filter((line) => !/\.(m3u8|json|jpg)$/.test(line)),
+    "bytes of media that passed the site",
+  ).toEqual([]);
 });
 
 test.describe("a bucket that admits other pages only", () => {
@@ -130,7 +144,15 @@ test.describe("a bucket that admits other pages only", () => {
     const { hls } = await (await page.request.get(`/api/v1/videos/${id}/playback`)).json();
     const urls = await (await page.request.get(hls.replace("main.m3u8", "urls.json"))).json();
     const address = Object.values(urls.tracks)[0];
-    const reads = (url) => page.evaluate((at) => fetch(at, { headers: { range: "bytes=0-9" } }).then((it) => it.status, () => "refused"), url);
+    const reads = (url) =>
+      page.evaluate(
+        (at) =>
+          fetch(at, { headers: { range: "bytes=0-9" } }).then(
+            (it) => it.status,
+            () => "refused",
+          ),
+        url,
+      );
     expect(await reads(address)).toBe("refused");
     await admit(site.url);
     const again = await (await page.request.get(hls.replace("main.m3u8", "urls.json"))).json();
@@ -138,7 +160,12 @@ test.describe("a bucket that admits other pages only", () => {
   });
 });
 
-test("a file is sent once, also where its bucket could not tell the site of it", async ({ page, bucket, site, admit }) => {
+test("a file is sent once, also where its bucket could not tell the site of it", async ({
+  page,
+  bucket,
+  site,
+  admit,
+}) => {
   await admit(site.url);
   // As Kodo answers then: 579, and the object stands.
   await page.addInitScript((origin) => {

@@ -4,7 +4,10 @@ import { tiny } from "../clips.mjs";
 import { expect, signUp, test } from "../fixtures.mjs";
 import { player } from "../player.mjs";
 
-test("all windows of a browser follow a video over one event stream, and none once it is ready", async ({ page, context }) => {
+test("all windows of a browser follow a video over one event stream, and none once it is ready", async ({
+  page,
+  context,
+}) => {
   const streams = new Set();
   context.on("request", (request) => {
     if (request.url().includes("/api/v1/events")) streams.add(request);

@@ -4,19 +4,20 @@
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { findings } from "../axe.mjs";
 import { broken, instant, tall, tiny } from "../clips.mjs";
 import { expect, PASSWORD, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
-import { findings } from "../axe.mjs";
 import { latin, misfits, shifted } from "../layout.mjs";
-import { startSite } from "../site.mjs";
 import { player } from "../player.mjs";
+import { startSite } from "../site.mjs";
 
 const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
 /** Gzip bytes of a page itself; scripts and styles have theirs in ui/build.mjs. */
 const HTML_BUDGET = 20_480;
 /** The most that a page may move by itself while it comes. */
 const SHIFT_BUDGET = 0.02;
-const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen und andere Dinge, die man auf einer langen Reise im Regen sieht, erzählt ohne Pause";
+const LONG =
+  "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen und andere Dinge, die man auf einer langen Reise im Regen sieht, erzählt ohne Pause";
 
 /** All tests of this file look at one owner's videos, made once for the worker. */
 let seeded;
@@ -40,10 +41,18 @@ async function seed(visitor, site) {
   for (const id of [tallId, rain, bidi, long]) await untilReady(page, id);
   await page.goto(`/v/${long}/edit`);
   await page.getByLabel("Title").fill(LONG);
-  await page.getByLabel("Description").fill(`${"Rain. ".repeat(200)}\n\nhttps://example.org/${"a-very-long-address-".repeat(12)}`);
+  await page
+    .getByLabel("Description")
+    .fill(`${"Rain. ".repeat(200)}\n\nhttps://example.org/${"a-very-long-address-".repeat(12)}`);
   await page.getByRole("button", { name: "Save" }).click();
   await page.goto(`/v/${tallId}`);
-  for (const text of ["The light at the end is lovely.", "看得我想去海边。", `W${"o".repeat(300)}w`, "\u202Eturned round", "One\n\ntwo"]) {
+  for (const text of [
+    "The light at the end is lovely.",
+    "看得我想去海边。",
+    `W${"o".repeat(300)}w`,
+    "\u202Eturned round",
+    "One\n\ntwo",
+  ]) {
     await page.getByLabel("Write a comment").fill(text);
     await page.getByRole("button", { name: "Post" }).click();
     await expect(page.getByLabel("Write a comment")).toHaveValue("");
@@ -152,7 +161,12 @@ for (const { width, colorScheme } of windows) {
     expected.push(/status of 40[34]/);
     await mkdir(SCREENS, { recursive: true });
     const s = await seed(visitor, site);
-    const { faults, guest, owner } = await judgeAll(visitor, s, look({ width, colorScheme }), `${width}-${colorScheme}`);
+    const { faults, guest, owner } = await judgeAll(
+      visitor,
+      s,
+      look({ width, colorScheme }),
+      `${width}-${colorScheme}`,
+    );
     const dark = await owner.evaluate(() => {
       const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
       return r + g + b < 3 * 128;
@@ -195,10 +209,16 @@ for (const { width, colorScheme } of windows) {
 }
 
 // Colours do not depend on the language: one of the two a width will do, but for the long form.
-const chinese = process.env.VIRGA_TEST_FULL ? windows : windows.filter(({ width, colorScheme }) => (width === 768) === (colorScheme === "dark"));
+const chinese = process.env.VIRGA_TEST_FULL
+  ? windows
+  : windows.filter(({ width, colorScheme }) => (width === 768) === (colorScheme === "dark"));
 
 for (const { width, colorScheme } of chinese) {
-  test(`every page is Chinese for whoever asks for it, ${colorScheme} and ${width} pixels wide`, async ({ visitor, site, expected }) => {
+  test(`every page is Chinese for whoever asks for it, ${colorScheme} and ${width} pixels wide`, async ({
+    visitor,
+    site,
+    expected,
+  }) => {
     test.setTimeout(300_000);
     expected.push(/status of 40[34]/);
     await mkdir(SCREENS, { recursive: true });
@@ -221,7 +241,10 @@ for (const { width, colorScheme } of chinese) {
 /** What of the bar at the top is too high: all of it, or a label broken over two lines. */
 const high = (page) =>
   page.evaluate(() => {
-    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => [one.className, one.getBoundingClientRect().height]);
+    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => [
+      one.className,
+      one.getBoundingClientRect().height,
+    ]);
     return parts.filter(([name, height]) => height > (name === "top" ? (innerWidth < 760 ? 56 : 61) : 44));
   });
 
@@ -229,7 +252,12 @@ for (const locale of ["en-GB", "zh-CN"]) {
   test(`the bar at the top is one row with a search behind its icon, in ${locale}`, async ({ visitor, site }) => {
     const s = await seed(visitor, site);
     const long = (page) => page.locator(".brand bdi").evaluate((name) => (name.textContent = "云上影院 Cloud Cinema"));
-    for (const [width, storageState, javaScriptEnabled] of [[320, undefined, true], [390, undefined, false], [390, s.state, true], [768, s.state, true]]) {
+    for (const [width, storageState, javaScriptEnabled] of [
+      [320, undefined, true],
+      [390, undefined, false],
+      [390, s.state, true],
+      [768, s.state, true],
+    ]) {
       const page = await visitor({ locale, storageState, javaScriptEnabled, viewport: { width, height: 700 } });
       await page.goto("/");
       if (javaScriptEnabled) await long(page);
@@ -282,7 +310,12 @@ test("a line of figures breaks after its separators, and a long name is cut", as
         const name = line.querySelector("bdi");
         name.textContent = "Skywatcher-Observatory_2026-long";
         const dots = (part) => [...line.children].map((one) => getComputedStyle(one, part).content.includes("·"));
-        return { rows: name.getClientRects().length, wide: line.scrollWidth > line.clientWidth, first: dots("::before").includes(true), last: dots("::after").slice(0, -1).includes(true) };
+        return {
+          rows: name.getClientRects().length,
+          wide: line.scrollWidth > line.clientWidth,
+          first: dots("::before").includes(true),
+          last: dots("::after").slice(0, -1).includes(true),
+        };
       }),
     );
     expect(lines.length).toBeGreaterThan(1);
@@ -333,7 +366,12 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
   try {
     await mkdir(SCREENS, { recursive: true });
     const faults = [];
-    for (const [width, colorScheme] of [[390, "light"], [390, "dark"], [1366, "light"], [1366, "dark"]]) {
+    for (const [width, colorScheme] of [
+      [390, "light"],
+      [390, "dark"],
+      [1366, "light"],
+      [1366, "dark"],
+    ]) {
       const page = await visitor({ baseURL: site.url, colorScheme, viewport: { width, height: 800 } });
       await page.goto("/");
       await judge(page, `${width}-${colorScheme}-home-empty`, faults);
@@ -343,10 +381,19 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
     expect(faults).toEqual([]);
 
     const owner = await visitor({ baseURL: site.url });
-    const form = { token: new URL(site.setupLink).searchParams.get("token"), name: "owner", password: PASSWORD, site_name: "Virga", registration: "open" };
-    expect((await owner.request.post("/setup", { form, maxRedirects: 0, headers: { origin: site.url } })).status()).toBe(303);
+    const form = {
+      token: new URL(site.setupLink).searchParams.get("token"),
+      name: "owner",
+      password: PASSWORD,
+      site_name: "Virga",
+      registration: "open",
+    };
+    expect(
+      (await owner.request.post("/setup", { form, maxRedirects: 0, headers: { origin: site.url } })).status(),
+    ).toBe(303);
     const ids = await upload(owner, ...(await Promise.all([1, 2, 3, 4].map((n) => tiny(`Drop ${n}.mp4`)))));
-    for (const id of ids) await expect.poll(async () => (await owner.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
+    for (const id of ids)
+      await expect.poll(async () => (await owner.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
     const path = "/u/owner";
     const plain = await visitor({ baseURL: site.url, javaScriptEnabled: false });
     await plain.goto(path);

@@ -33,7 +33,14 @@ const ready = (page) =>
         const ranges = ({ buffered }) => Array.from(buffered, (_, n) => [buffered.start(n), buffered.end(n)]);
         const { readyState, currentTime, seeking } = video;
         const of = (stream) => stream && [stream.state, stream.buffering, stream.fragCurrent?.sn];
-        return JSON.stringify({ readyState, currentTime, seeking, there: ranges(video), main: of(hls?.streamController), audio: of(hls?.audioStreamController) });
+        return JSON.stringify({
+          readyState,
+          currentTime,
+          seeking,
+          there: ranges(video),
+          main: of(hls?.streamController),
+          audio: of(hls?.audioStreamController),
+        });
       }),
     )
     .toBe("ready");
@@ -41,10 +48,14 @@ const gear = (page) => page.getByRole("button", { name: "Player settings" });
 
 /** Sets the place without the controls. */
 const jump = (page, seconds) =>
-  player(page).evaluate((v, to) => new Promise((resolve) => {
-    v.addEventListener("seeked", resolve, { once: true });
-    v.currentTime = to;
-  }), seconds);
+  player(page).evaluate(
+    (v, to) =>
+      new Promise((resolve) => {
+        v.addEventListener("seeked", resolve, { once: true });
+        v.currentTime = to;
+      }),
+    seconds,
+  );
 
 /** Opens the film for a guest, with a picture to see. */
 async function open(page, visitor, more = "") {
@@ -53,7 +64,8 @@ async function open(page, visitor, more = "") {
 }
 
 /** Waits for a place, to a tenth of a second. */
-const stands = (page, seconds, digits = 1) => expect.poll(() => at(page), { message: `at ${seconds} s` }).toBeCloseTo(seconds, digits);
+const stands = (page, seconds, digits = 1) =>
+  expect.poll(() => at(page), { message: `at ${seconds} s` }).toBeCloseTo(seconds, digits);
 
 test("every key does what people are used to", async ({ page, visitor }) => {
   await open(page, visitor);
@@ -62,7 +74,16 @@ test("every key does what people are used to", async ({ page, visitor }) => {
   await page.keyboard.press("Space");
   await expect.poll(() => state(page, "paused")).toBe(true);
   await jump(page, 20);
-  for (const [key, place] of [["j", 10], ["l", 20], ["ArrowLeft", 15], ["ArrowRight", 20], ["3", 12], ["0", 0], ["9", 36], ["5", 20]]) {
+  for (const [key, place] of [
+    ["j", 10],
+    ["l", 20],
+    ["ArrowLeft", 15],
+    ["ArrowRight", 20],
+    ["3", 12],
+    ["0", 0],
+    ["9", 36],
+    ["5", 20],
+  ]) {
     await page.keyboard.press(key);
     await stands(page, place);
   }
@@ -115,7 +136,10 @@ test("every key does what people are used to", async ({ page, visitor }) => {
   await expect(page.getByRole("dialog")).toBeHidden();
 });
 
-test("keys belong to a text, a held modifier and a composed character, and can be switched off", async ({ page, visitor }) => {
+test("keys belong to a text, a held modifier and a composed character, and can be switched off", async ({
+  page,
+  visitor,
+}) => {
   await open(page, visitor);
   await page.getByLabel("Search videos").focus();
   await page.keyboard.type("km5 ?");
@@ -124,7 +148,8 @@ test("keys belong to a text, a held modifier and a composed character, and can b
   await page.keyboard.press("Control+m");
   await page.keyboard.press("Alt+5");
   await page.evaluate(() => {
-    for (const key of ["m", "5"]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, isComposing: true }));
+    for (const key of ["m", "5"])
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, isComposing: true }));
   });
   // Keys arrive in order: when this one has, the others did nothing.
   await page.keyboard.press("2");
@@ -219,7 +244,12 @@ test("the bar seeks by click, by drag and by keys, and its bubble stays on the s
 });
 
 test("an address starts at the second that it names", async ({ page, visitor }) => {
-  for (const [more, place] of [["?t=12", 12], ["?t=0m15s", 15], ["#t=21", 21], ["?t=5000", LENGTH - 1]]) {
+  for (const [more, place] of [
+    ["?t=12", 12],
+    ["?t=0m15s", 15],
+    ["#t=21", 21],
+    ["?t=5000", LENGTH - 1],
+  ]) {
     await page.goto("about:blank");
     await open(page, visitor, more);
     await stands(page, place, 0);
@@ -267,7 +297,10 @@ test("a guest goes on where the last visit ended, or starts over", async ({ page
   expect(await at(page)).toBeLessThan(1);
 });
 
-test("a member goes on in another browser, and having started over starts over everywhere", async ({ page, visitor }) => {
+test("a member goes on in another browser, and having started over starts over everywhere", async ({
+  page,
+  visitor,
+}) => {
   const where = await address(visitor);
   await signUp(page, { next: where });
   await ready(page);
@@ -285,7 +318,10 @@ test("a member goes on in another browser, and having started over starts over e
   await elsewhere.goto(where);
   await ready(elsewhere);
   await stands(elsewhere, left, 0);
-  const [forgotten] = await Promise.all([elsewhere.waitForResponse(kept), elsewhere.getByRole("button", { name: "Start over" }).click()]);
+  const [forgotten] = await Promise.all([
+    elsewhere.waitForResponse(kept),
+    elsewhere.getByRole("button", { name: "Start over" }).click(),
+  ]);
   expect(forgotten.status()).toBe(204);
   await page.reload();
   await ready(page);
@@ -295,7 +331,8 @@ test("a member goes on in another browser, and having started over starts over e
 test("the menu is worked by keys alone and gives the focus back", async ({ page, visitor }) => {
   await open(page, visitor);
   await page.getByRole("button", { name: "Mute" }).focus();
-  for (let n = 0; n < 3 && !(await gear(page).evaluate((button) => button === document.activeElement)); n += 1) await page.keyboard.press("Tab");
+  for (let n = 0; n < 3 && !(await gear(page).evaluate((button) => button === document.activeElement)); n += 1)
+    await page.keyboard.press("Tab");
   await expect(gear(page)).toBeFocused();
   await expect(gear(page)).toHaveAttribute("aria-expanded", "false");
   await page.keyboard.press("Enter");
@@ -340,7 +377,9 @@ test("the link at the present second is copied", async ({ page, visitor }) => {
   await expect(page.getByRole("status").filter({ hasText: "Link at 0:17 copied" })).toBeVisible();
   await page.getByLabel("Search videos").focus();
   await page.keyboard.press("Control+V");
-  await expect(page.getByLabel("Search videos")).toHaveValue(`${new URL(page.url()).origin}${await address(visitor)}?t=17`);
+  await expect(page.getByLabel("Search videos")).toHaveValue(
+    `${new URL(page.url()).origin}${await address(visitor)}?t=17`,
+  );
 });
 
 test("volume and speed stay from one visit to the next", async ({ page, visitor }) => {
@@ -421,9 +460,14 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
   await tap(0.1);
   await tap(0.1);
   await stands(page, 20);
-  const small = await page.locator("virga-player .pl-bar :is(button, [role=slider])").evaluateAll((all) =>
-    all.map((one) => one.getBoundingClientRect()).filter((one) => one.width > 0 && (one.width < 44 || one.height < 44)).length,
-  );
+  const small = await page
+    .locator("virga-player .pl-bar :is(button, [role=slider])")
+    .evaluateAll(
+      (all) =>
+        all
+          .map((one) => one.getBoundingClientRect())
+          .filter((one) => one.width > 0 && (one.width < 44 || one.height < 44)).length,
+    );
   expect(small).toBe(0);
   const bar = await page.getByRole("slider", { name: "Position" }).boundingBox();
   await page.touchscreen.tap(bar.x + bar.width / 4, bar.y + bar.height / 2);
@@ -434,16 +478,28 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
 const shape = (page) =>
   host(page).evaluate((element) => {
     const [box, big] = [element, element.querySelector(".pl-big")].map((one) => one.getBoundingClientRect());
-    const off = Math.max(Math.abs(big.x + big.width / 2 - box.x - box.width / 2), Math.abs(big.y + big.height / 2 - box.y - box.height / 2));
+    const off = Math.max(
+      Math.abs(big.x + big.width / 2 - box.x - box.width / 2),
+      Math.abs(big.y + big.height / 2 - box.y - box.height / 2),
+    );
     const title = document.querySelector(".watch-head h1").getBoundingClientRect();
-    return { ratio: box.width / box.height, share: box.height / innerHeight, off, width: box.width, beside: box.left - title.left };
+    return {
+      ratio: box.width / box.height,
+      share: box.height / innerHeight,
+      off,
+      width: box.width,
+      beside: box.left - title.left,
+    };
   });
 
 test("the box has the film's own shape, and the first tap in its middle plays", async ({ page, visitor }) => {
   await signUp(page);
   const id = await upload(page, await upright());
   await expect.poll(async () => (await page.request.get(`/api/v1/videos/${id}/playback`)).status()).toBe(200);
-  const films = [[`/v/${id}`, 9 / 16], [await address(visitor), 848 / 480]];
+  const films = [
+    [`/v/${id}`, 9 / 16],
+    [await address(visitor), 848 / 480],
+  ];
   for (const [where, ratio] of films) {
     const desk = await visitor();
     await desk.goto(where);
@@ -578,14 +634,26 @@ test("a click on a card plays with sound, and nothing else starts by itself", as
   // The wish alone, without a click that the browser saw: it refuses, and the picture waits.
   const other = await visitor();
   await other.goto("/");
-  await other.evaluate((id) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })), where.split("/").pop());
+  await other.evaluate(
+    (id) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })),
+    where.split("/").pop(),
+  );
   await other.goto(where);
   await rests(other);
   expect(await other.evaluate(() => localStorage.getItem("virga:wish"))).toBe("{}");
 });
 
-for (const [width, touch] of [[320, true], [320, false], [390, true], [390, false], [768, true], [1366, false]]) {
-  test(`no control leaves the player or lies under another at ${width}${touch ? " with fingers" : ""}`, async ({ visitor }) => {
+for (const [width, touch] of [
+  [320, true],
+  [320, false],
+  [390, true],
+  [390, false],
+  [768, true],
+  [1366, false],
+]) {
+  test(`no control leaves the player or lies under another at ${width}${touch ? " with fingers" : ""}`, async ({
+    visitor,
+  }) => {
     const page = await visitor({ hasTouch: touch, isMobile: touch, viewport: { width, height: 700 } });
     await open(page, visitor);
     expect(await misfits(page)).toEqual([]);
@@ -593,17 +661,32 @@ for (const [width, touch] of [[320, true], [320, false], [390, true], [390, fals
       host(page).evaluate((element) => {
         const frame = element.getBoundingClientRect();
         const faults = [];
-        const shown = [...element.querySelectorAll(".pl-bar button, .pl-bar input, [role=slider], .pl-big, .pl-time, .pl-toast")]
+        const shown = [
+          ...element.querySelectorAll(".pl-bar button, .pl-bar input, [role=slider], .pl-big, .pl-time, .pl-toast"),
+        ]
           .filter((one) => one.checkVisibility({ checkOpacity: true }))
-          .map((one) => ({ name: one.className, box: one.getBoundingClientRect(), wide: one.scrollWidth > one.clientWidth + 1 }));
+          .map((one) => ({
+            name: one.className,
+            box: one.getBoundingClientRect(),
+            wide: one.scrollWidth > one.clientWidth + 1,
+          }));
         for (const { name, box, wide } of shown) {
-          if (box.left < frame.left - 0.5 || box.right > frame.right + 0.5 || box.top < frame.top - 0.5 || box.bottom > frame.bottom + 0.5) faults.push(`${name} is outside`);
+          if (
+            box.left < frame.left - 0.5 ||
+            box.right > frame.right + 0.5 ||
+            box.top < frame.top - 0.5 ||
+            box.bottom > frame.bottom + 0.5
+          )
+            faults.push(`${name} is outside`);
           if (wide && name === "pl-time") faults.push("the time is cut off");
         }
         for (let a = 0; a < shown.length; a += 1) {
           for (let b = a + 1; b < shown.length; b += 1) {
             const [one, two] = [shown[a].box, shown[b].box];
-            if (Math.min(one.right, two.right) - Math.max(one.left, two.left) > 1 && Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top) > 1) {
+            if (
+              Math.min(one.right, two.right) - Math.max(one.left, two.left) > 1 &&
+              Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top) > 1
+            ) {
               faults.push(`${shown[a].name} overlaps ${shown[b].name}`);
             }
           }
@@ -657,7 +740,12 @@ test.describe("while the player comes up", () => {
       window.shifts = [];
       new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
-          const moved = entry.sources.map((one) => [one.node?.nodeName, one.node?.className, one.previousRect.toJSON(), one.currentRect.toJSON()]);
+          const moved = entry.sources.map((one) => [
+            one.node?.nodeName,
+            one.node?.className,
+            one.previousRect.toJSON(),
+            one.currentRect.toJSON(),
+          ]);
           if (!entry.hadRecentInput) window.shifts.push([entry.value, entry.startTime, ...moved]);
         }
       }).observe({ type: "layout-shift", buffered: true });
@@ -667,7 +755,10 @@ test.describe("while the player comes up", () => {
     await page.keyboard.press("k");
     await moves(page);
     const shifts = await page.evaluate(() => window.shifts);
-    expect(shifts.reduce((sum, [value]) => sum + value, 0), JSON.stringify(shifts)).toBeLessThan(0.02);
+    expect(
+      shifts.reduce((sum, [value]) => sum + value, 0),
+      JSON.stringify(shifts),
+    ).toBeLessThan(0.02);
   });
 });
 
@@ -708,7 +799,10 @@ test.describe("where something is in the way", () => {
     await expect(page.locator('[data-part="controls"]')).toHaveCount(0);
   });
 
-  test("while the site is away the viewer hears of it and keeps the place, and playing goes on by itself", async ({ page, visitor }) => {
+  test("while the site is away the viewer hears of it and keeps the place, and playing goes on by itself", async ({
+    page,
+    visitor,
+  }) => {
     const where = await address(visitor);
     await page.goto(`${where}?t=20`);
     await ready(page);
@@ -742,7 +836,10 @@ test.describe("where something is in the way", () => {
     expect(await at(page)).toBeGreaterThan(left - 0.5);
   });
 
-  test("when nothing comes any more the last picture stays, and one press goes on from there", async ({ page, visitor }) => {
+  test("when nothing comes any more the last picture stays, and one press goes on from there", async ({
+    page,
+    visitor,
+  }) => {
     const where = await address(visitor);
     // Two segments of each rendition from second 20 on, then nothing, not even the plain file.
     const given = {};
@@ -751,7 +848,8 @@ test.describe("where something is in the way", () => {
       const [folder, name] = [url.slice(0, url.lastIndexOf("/")), url.slice(url.lastIndexOf("/") + 1)];
       given[folder] ??= new Set();
       const some = given[folder];
-      if (name.startsWith("fallback") || (some.size >= 2 && !some.has(name))) return route.fulfill({ status: 404, body: "" });
+      if (name.startsWith("fallback") || (some.size >= 2 && !some.has(name)))
+        return route.fulfill({ status: 404, body: "" });
       some.add(name);
       await route.continue();
     });

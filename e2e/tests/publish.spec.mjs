@@ -6,7 +6,11 @@ import { expect, sent, signUp, test, untilReady, video } from "../fixtures.mjs";
 const row = (page, id) => page.locator(`li[data-video="${id}"]`);
 const idOf = async (card) => (await card.locator('[data-f="watch"]').getAttribute("href")).split("/").pop();
 
-test("an upload is private until its owner publishes it, before the last byte or later", async ({ page, visitor, expected }) => {
+test("an upload is private until its owner publishes it, before the last byte or later", async ({
+  page,
+  visitor,
+  expected,
+}) => {
   await signUp(page, { next: "/upload" });
   let release;
   const held = new Promise((resolve) => (release = resolve));
@@ -29,7 +33,11 @@ test("an upload is private until its owner publishes it, before the last byte or
   const [first, second] = [await idOf(cards.nth(0)), await idOf(cards.nth(1))];
   for (const id of [first, second]) await untilReady(page, id);
   await expect(cards.nth(1).getByRole("button", { name: "Publish", exact: true })).toBeVisible();
-  expect(await video(page, first)).toMatchObject({ title: early, description: "Said while bytes move", visibility: "public" });
+  expect(await video(page, first)).toMatchObject({
+    title: early,
+    description: "Said while bytes move",
+    visibility: "public",
+  });
 
   const guest = await visitor();
   await guest.goto("/");

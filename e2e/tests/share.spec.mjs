@@ -13,16 +13,24 @@ async function elsewhere(html) {
   return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => new Promise((done) => server.close(done)) };
 }
 
-test("a video is shared from the second that one watches, and plays in another site's page", async ({ page, visitor, site, expected }) => {
+test("a video is shared from the second that one watches, and plays in another site's page", async ({
+  page,
+  visitor,
+  site,
+  expected,
+}) => {
   expected.push(/status of 404/);
   await signUp(page);
   const id = await upload(page, await instant());
   await untilReady(page, id);
   await page.goto(`/v/${id}`);
-  await player(page).evaluate((video) => new Promise((done) => {
-    video.addEventListener("seeked", done, { once: true });
-    video.currentTime = 3.4;
-  }));
+  await player(page).evaluate(
+    (video) =>
+      new Promise((done) => {
+        video.addEventListener("seeked", done, { once: true });
+        video.currentTime = 3.4;
+      }),
+  );
   const panel = page.locator("details.share");
   await panel.locator("summary").click();
   await expect(panel.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
@@ -49,7 +57,12 @@ test("a video is shared from the second that one watches, and plays in another s
     await expect.poll(() => film.evaluate((video) => video.currentTime)).toBeGreaterThan(3.6);
     // As other players take it: muted it may start by itself, with sound the browser refuses.
     const rests = (one) => one.evaluate((video) => [video.paused, video.muted]);
-    for (const [more, state] of [["&autoplay=1&mute=1", [false, true]], ["&autoplay=true&mute=true", [false, true]], ["&autoplay=0&mute=1", [true, true]], ["&autoplay=1", [true, false]]]) {
+    for (const [more, state] of [
+      ["&autoplay=1&mute=1", [false, true]],
+      ["&autoplay=true&mute=true", [false, true]],
+      ["&autoplay=0&mute=1", [true, true]],
+      ["&autoplay=1", [true, false]],
+    ]) {
       const fresh = await visitor();
       await fresh.goto(`${site.url}/embed/${id}?t=3${more}`);
       const alone = fresh.locator("virga-player video").first();
@@ -62,7 +75,10 @@ test("a video is shared from the second that one watches, and plays in another s
     await expect(frame.getByRole("heading").getByRole("link")).toHaveAttribute("href", `${site.url}/v/${id}`);
 
     // Its owner makes it private: even in the owner's own browser another site shows a card.
-    await page.request.patch(`/api/v1/videos/${id}`, { data: { visibility: "private" }, headers: { origin: site.url } });
+    await page.request.patch(`/api/v1/videos/${id}`, {
+      data: { visibility: "private" },
+      headers: { origin: site.url },
+    });
     await page.goto(other.url);
     await expect(page.frameLocator("iframe").getByText("This video cannot be shown")).toBeVisible();
   } finally {

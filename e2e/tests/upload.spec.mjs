@@ -29,7 +29,11 @@ const open = async (page) => (await page.request.get("/api/v1/uploads")).json();
 const held = async (page, id) =>
   (await (await page.request.get(`/api/v1/uploads/${id}/parts`)).json()).map((part) => part.number);
 
-test("an upload goes on after a reload and from another browser, and sends nothing twice", async ({ page, visitor, expected }) => {
+test("an upload goes on after a reload and from another browser, and sends nothing twice", async ({
+  page,
+  visitor,
+  expected,
+}) => {
   const file = await large(MEGABYTES);
   const { size } = await stat(file);
   const name = await signUp(page, { next: "/upload" });
@@ -101,7 +105,9 @@ test("another file of the same name and size is not mixed into an upload", async
 
 test("several files go up together, each with its own card and page", async ({ page }) => {
   await signUp(page, { next: "/upload" });
-  await page.getByLabel("Choose videos").setInputFiles([await tiny("one.mp4"), await tiny("two.mp4"), await instant("three.mp4")]);
+  await page
+    .getByLabel("Choose videos")
+    .setInputFiles([await tiny("one.mp4"), await tiny("two.mp4"), await instant("three.mp4")]);
   const cards = page.locator("article.file");
   await expect(cards).toHaveCount(3);
   // A title typed while bytes move is kept.

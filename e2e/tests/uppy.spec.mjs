@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { startBucket } from "../bucket.mjs";
 import { instant, large } from "../clips.mjs";
-import { expect, PASSWORD, signUp, test as base, untilReady } from "../fixtures.mjs";
+import { test as base, expect, PASSWORD, signUp, untilReady } from "../fixtures.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -79,7 +79,10 @@ const test = base.extend({
     },
     { scope: "worker", timeout: 90_000 },
   ],
-  settings: [async ({ bucket }, use) => use({ ...bucket.settings, VIRGA_DELIVERY__UPLOADS: "direct" }), { scope: "worker" }],
+  settings: [
+    async ({ bucket }, use) => use({ ...bucket.settings, VIRGA_DELIVERY__UPLOADS: "direct" }),
+    { scope: "worker" },
+  ],
 });
 
 // After a form Uppy looks for a header that nothing here needs.

@@ -47,7 +47,11 @@ async function opened(page, file) {
   await expect(player(watch)).toBeHidden();
   const list = await watch.locator('[data-part="stage-title"]').evaluateHandle((title) => {
     const seen = [];
-    new MutationObserver(() => seen.push(title.textContent)).observe(title, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(() => seen.push(title.textContent)).observe(title, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
     return seen;
   });
   return { watch, release, stages: () => list.jsonValue() };

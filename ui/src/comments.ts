@@ -1,8 +1,8 @@
 // Comments without leaving the player: post, edit, delete, more. Without script the same forms do
 // the same by themselves.
 
-import { ApiError, call, type Comment } from "./api";
-import { ago, part, refusal, show, slot, texts, type Texts } from "./dom";
+import { ApiError, type Comment, call } from "./api";
+import { ago, part, refusal, show, slot, type Texts, texts } from "./dom";
 
 interface CommentPage {
   items: Comment[];

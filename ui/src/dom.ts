@@ -25,8 +25,7 @@ export function texts(element: HTMLElement): Texts {
   } catch {
     // A page of another version: keys show instead of texts.
   }
-  return (key, values = {}) =>
-    (map[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+  return (key, values = {}) => (map[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
 /** The words for a refusal: by its code, else the server's English on an English page. */
@@ -71,7 +70,11 @@ export function ago(iso: string, now = Date.now()): string {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
   const format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
   const steps: [number, Intl.RelativeTimeFormatUnit][] = [
-    [31_536_000, "year"], [2_592_000, "month"], [86_400, "day"], [3600, "hour"], [60, "minute"],
+    [31_536_000, "year"],
+    [2_592_000, "month"],
+    [86_400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
   ];
   const step = steps.find(([length]) => seconds >= length);
   const words = step ? format.format(-Math.floor(seconds / step[0]), step[1]) : format.format(0, "second");

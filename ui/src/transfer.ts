@@ -5,7 +5,15 @@
 import { ApiError } from "./api";
 
 export type Phase =
-  | "waiting" | "checking" | "sending" | "paused" | "offline" | "finishing" | "done" | "failed" | "cancelled";
+  | "waiting"
+  | "checking"
+  | "sending"
+  | "paused"
+  | "offline"
+  | "finishing"
+  | "done"
+  | "failed"
+  | "cancelled";
 
 export interface Upload {
   id: string;
@@ -53,7 +61,12 @@ export interface Server {
 export interface Deps {
   server: Server;
   /** Sends one part; resolves with the status, 0 where there was no answer. */
-  put(part: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }>;
+  put(
+    part: SignedPart,
+    body: Blob,
+    progress: (sent: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ status: number; wait: number }>;
   /** SHA-256 as hexadecimal, or null where the browser cannot. */
   digest(blob: Blob): Promise<string | null>;
   /** Ends early when the network comes back. */
@@ -69,7 +82,8 @@ export interface Deps {
 
 /** The beginning of a text, at most so many characters, and none cut in two. */
 export function cut(text: string, most: number): string {
-  const whole = "Segmenter" in Intl ? Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment) : [...text];
+  const whole =
+    "Segmenter" in Intl ? Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment) : [...text];
   let kept = "";
   let count = 0;
   for (const piece of whole) {
@@ -131,7 +145,13 @@ export class Slots {
 class Stop extends Error {}
 
 const readable = (body: Blob): Promise<boolean> =>
-  body.slice(0, 1).arrayBuffer().then(() => true, () => false);
+  body
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    );
 
 const TRIES = 9;
 const PARALLEL = 4;
@@ -201,7 +221,9 @@ export class Transfer {
   }
 
   get active(): boolean {
-    return this.phase === "checking" || this.phase === "sending" || this.phase === "offline" || this.phase === "finishing";
+    return (
+      this.phase === "checking" || this.phase === "sending" || this.phase === "offline" || this.phase === "finishing"
+    );
   }
 
   /** Bytes that survive a pause or a reload: those of whole parts. Of a file of one part, those on their way. */
@@ -437,7 +459,8 @@ export class Transfer {
         if (refused > 3) throw new Stop("upload-failed");
         continue;
       }
-      const again = status === 0 || status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 507);
+      const again =
+        status === 0 || status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 507);
       if (!again) throw new ApiError(status, "part", "upload-failed");
       // No answer may also be no question: browsers read no file that changed since it was chosen.
       if (status === 0 && !(await readable(body))) throw new Stop("upload-changed");
@@ -465,9 +488,11 @@ export class Transfer {
       }
       const numbers = [number, ...ahead.filter((next) => !this.#signed.has(next)).slice(0, SIGN_AHEAD - 1)];
       const id = this.#id();
-      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers, this.#strays >= STRAYS)).then((parts) => {
-        for (const part of parts) this.#signed.set(part.number, part);
-      });
+      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers, this.#strays >= STRAYS)).then(
+        (parts) => {
+          for (const part of parts) this.#signed.set(part.number, part);
+        },
+      );
       try {
         await this.#signing;
       } finally {

@@ -4,7 +4,12 @@ import { call } from "./api";
 import type { Deps, SignedPart } from "./transfer";
 
 /** XMLHttpRequest, because fetch tells nothing while a body goes up. */
-function put(target: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }> {
+function put(
+  target: SignedPart,
+  body: Blob,
+  progress: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<{ status: number; wait: number }> {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     const end = (status: number) => {

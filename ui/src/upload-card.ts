@@ -1,10 +1,10 @@
 // One file's card on the upload page: progress, the video's details, and its publication.
 
-import { ask } from "./ask";
 import { call } from "./api";
+import { ask } from "./ask";
 import { bytes, clock, reason, refusal, show, slot, type Texts } from "./dom";
 import { live } from "./live";
-import { Transfer, type Deps, type Phase, type Slots, type Start } from "./transfer";
+import { type Deps, type Phase, type Slots, type Start, Transfer } from "./transfer";
 
 const BADGE: Record<Phase, string> = {
   waiting: "upload-waiting",
@@ -47,8 +47,14 @@ export class Card {
   #state = "";
 
   constructor(
-    root: HTMLElement, file: File, start: Pick<Start, "videoId" | "upload">, details: Details | null,
-    deps: Deps, slots: Slots, t: Texts, changed: () => void,
+    root: HTMLElement,
+    file: File,
+    start: Pick<Start, "videoId" | "upload">,
+    details: Details | null,
+    deps: Deps,
+    slots: Slots,
+    t: Texts,
+    changed: () => void,
   ) {
     this.#root = root;
     this.#t = t;
@@ -173,8 +179,12 @@ export class Card {
     show(bar, !over);
     show(slot(this.#root, "nums"), !over);
     const percent = this.#t("upload-percent", { percent: String(Math.floor(share * 100)) });
-    set("done", `${this.#t("upload-sent", { done: bytes(phase === "done" ? size : sent), total: bytes(size) })} · ${percent}`);
-    const [speed, wait] = phase === "sending" ? [transfer.speed, transfer.wait] : [0, transfer.active ? transfer.wait : 0];
+    set(
+      "done",
+      `${this.#t("upload-sent", { done: bytes(phase === "done" ? size : sent), total: bytes(size) })} · ${percent}`,
+    );
+    const [speed, wait] =
+      phase === "sending" ? [transfer.speed, transfer.wait] : [0, transfer.active ? transfer.wait : 0];
     const words = speed > 0 ? this.#t("upload-speed", { speed: bytes(speed), time: clock((size - sent) / speed) }) : "";
     set("speed", wait > 0 ? this.#t("upload-away", { seconds: String(Math.ceil(wait / 1000)) }) : words);
     // A line that went quiet tells nothing: the clock moves what the card says.

@@ -1,10 +1,10 @@
 // The upload page: choosing and dropping files, one card a file, going on with earlier ones.
 
-import { ask } from "./ask";
 import { call, type Video } from "./api";
-import { part, refusal, show, texts, type Texts } from "./dom";
-import { SNIFF_LENGTH, refusedBytes } from "./sniff";
-import { Slots, cut, fingerprint, type Upload } from "./transfer";
+import { ask } from "./ask";
+import { part, refusal, show, type Texts, texts } from "./dom";
+import { refusedBytes, SNIFF_LENGTH } from "./sniff";
+import { cut, fingerprint, Slots, type Upload } from "./transfer";
 import { deps } from "./upload-browser";
 import { Card, type Details } from "./upload-card";
 
@@ -37,7 +37,10 @@ class UploadPage extends HTMLElement {
     }
     for (const button of this.querySelectorAll<HTMLButtonElement>("button[data-drop]")) {
       const row = button.closest<HTMLElement>(".row.between");
-      button.addEventListener("click", () => row && ask(this.#t, row, () => void this.#giveUp(button.dataset.drop ?? "")));
+      button.addEventListener(
+        "click",
+        () => row && ask(this.#t, row, () => void this.#giveUp(button.dataset.drop ?? "")),
+      );
     }
     window.addEventListener("beforeunload", (event) => {
       if (this.#cards.some((card) => card.transfer.active)) event.preventDefault();
@@ -125,7 +128,8 @@ class UploadPage extends HTMLElement {
     this.#refuse("");
     try {
       const upload = await call<Upload>("GET", `/uploads/${id}`);
-      const same = upload.size === file.size && (upload.fingerprint === fingerprint(file) || upload.file_name === file.name);
+      const same =
+        upload.size === file.size && (upload.fingerprint === fingerprint(file) || upload.file_name === file.name);
       if (!same) return this.#refuse(this.#t("upload-other-file"));
       await this.#add(file, upload);
       this.#next();
@@ -146,12 +150,20 @@ class UploadPage extends HTMLElement {
 
   async #add(file: File, upload?: Upload): Promise<void> {
     if (upload && this.#cards.some(({ transfer }) => transfer.upload?.id === upload.id)) return;
-    const title = cut(file.name.replace(/\.[^.]+$/, "").trim().normalize(), 200) || cut(file.name, 200);
+    const title =
+      cut(
+        file.name
+          .replace(/\.[^.]+$/, "")
+          .trim()
+          .normalize(),
+        200,
+      ) || cut(file.name, 200);
     const videoId = upload?.video_id ?? this.#target;
     const details = videoId ? await this.#details(videoId) : { title, published: "atOnce" in this.dataset };
     const template = part<HTMLTemplateElement>(this, "card");
     const list = part(this, "list");
-    const root = (template?.content.cloneNode(true) as DocumentFragment | undefined)?.firstElementChild as HTMLElement | null;
+    const root = (template?.content.cloneNode(true) as DocumentFragment | undefined)
+      ?.firstElementChild as HTMLElement | null;
     if (!root || !list) return;
     const start = { ...(videoId ? { videoId } : {}), ...(upload ? { upload } : {}) };
     this.#target = undefined;

@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../src/api";
-import { Slots, Transfer, cut, fingerprint, type Deps, type FileLike, type SignedPart, type Upload } from "../src/transfer";
+import {
+  cut,
+  type Deps,
+  type FileLike,
+  fingerprint,
+  type SignedPart,
+  Slots,
+  Transfer,
+  type Upload,
+} from "../src/transfer";
 
 const PART = 10;
 
@@ -91,7 +100,10 @@ class World {
         this.flying -= 1;
         return { status, wait: 0 };
       },
-      digest: async (blob) => createHash("sha256").update(Buffer.from(await blob.arrayBuffer())).digest("hex"),
+      digest: async (blob) =>
+        createHash("sha256")
+          .update(Buffer.from(await blob.arrayBuffer()))
+          .digest("hex"),
       sleep: async (ms) => {
         this.sleeps.push(ms);
         this.time += ms;
@@ -206,7 +218,9 @@ test("three parts at once over all files together", async () => {
 test("goes on with what the server holds and sends nothing twice", async () => {
   const world = new World();
   const file = new TestFile(45);
-  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  await world
+    .deps()
+    .server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
   for (const number of [1, 3]) {
     world.held.set(number, Buffer.from(await file.slice((number - 1) * PART, number * PART).arrayBuffer()));
   }
@@ -225,7 +239,9 @@ test("goes on with what the server holds and sends nothing twice", async () => {
 test("another file of the same size is refused before a byte is sent", async () => {
   const world = new World();
   const file = new TestFile(45);
-  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  await world
+    .deps()
+    .server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
   world.held.set(2, Buffer.from(await file.slice(PART, 2 * PART).arrayBuffer()));
   const transfer = world.transfer(new TestFile(45, 9), world.upload ?? undefined);
   await transfer.run();
@@ -422,7 +438,13 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   deps.server.createUpload = async () => {
     throw new ApiError(507, "upload.quota", "Your room is used up.");
   };
-  const transfer = new Transfer(new TestFile(10), { draft: { title: "t", visibility: "public" } }, deps, new Slots(3), () => {});
+  const transfer = new Transfer(
+    new TestFile(10),
+    { draft: { title: "t", visibility: "public" } },
+    deps,
+    new Slots(3),
+    () => {},
+  );
   await transfer.run();
   assert.equal(transfer.phase, "failed");
   assert.equal(transfer.refused?.code, "upload.quota");
@@ -433,7 +455,13 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   signedOut.server.sign = async () => {
     throw new ApiError(401, "sign-in", "Sign in first.");
   };
-  const stopped = new Transfer(new TestFile(95), { draft: { title: "t", visibility: "public" } }, signedOut, new Slots(3), () => {});
+  const stopped = new Transfer(
+    new TestFile(95),
+    { draft: { title: "t", visibility: "public" } },
+    signedOut,
+    new Slots(3),
+    () => {},
+  );
   await stopped.run();
   assert.equal(stopped.failure, "upload-signed-out");
 });
@@ -451,7 +479,13 @@ test("no character is cut in two, however many units it has", () => {
   assert.equal(cut(`${"x".repeat(198)}${family}`, 200), "x".repeat(198));
   assert.equal(cut(`${"x".repeat(195)}${family}y`, 200), `${"x".repeat(195)}${family}`);
   assert.equal(cut("e\u0301", 1), "");
-  const file = { name: `${"x".repeat(105)}\u{1F327}\u{1F327}.mp4`, size: 1234567, lastModified: 1700000000000, type: "", slice: () => new Blob() };
+  const file = {
+    name: `${"x".repeat(105)}\u{1F327}\u{1F327}.mp4`,
+    size: 1234567,
+    lastModified: 1700000000000,
+    type: "",
+    slice: () => new Blob(),
+  };
   for (let pad = 0; pad < 4; pad += 1) {
     const text = fingerprint({ ...file, name: "x".repeat(pad) + file.name });
     assert.ok([...text].length <= 128 && !/[\uD800-\uDBFF]$/.test(text), text);

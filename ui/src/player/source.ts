@@ -8,7 +8,7 @@ import { call, type Playback } from "../api";
 import { Addresses, browser } from "./addresses";
 import { engine, holds, Restraint, savesData, settings } from "./engine";
 import { choose, pick } from "./levels";
-import { isAway, reach, Retry } from "./retry";
+import { isAway, Retry, reach } from "./retry";
 import { still } from "./still";
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
@@ -263,7 +263,10 @@ export class Source {
   async #probe(): Promise<void> {
     if (this.switching || this.#probing) return;
     this.#probing = true;
-    const error: unknown = await reach(() => this.fetch()).then(() => null, (thrown: unknown) => thrown);
+    const error: unknown = await reach(() => this.fetch()).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
     this.#probing = false;
     if (isAway(error) && this.#starves) void this.refresh(!this.#video.paused);
   }
