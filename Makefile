@@ -8,7 +8,7 @@ LISTEN ?= 0.0.0.0:8080
 
 # Used by people only.
 .PHONY: cluster dist
-.PHONY: help run test test-full check format audit e2e bench ui icons clean
+.PHONY: help run test test-full check format api audit e2e bench ui icons clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ format: ## Format everything, and mend what the linter of the pages' scripts men
 	@scripts/need run
 	@cargo fmt --all
 	@scripts/pages/check --fix
+
+api: ## Write docs/api/openapi.json again after a change of the API
+	@VIRGA_WRITE_API=1 cargo test --locked --quiet -p virga-api the_kept_document
 
 cluster: ## HAProxy before two of each role on MariaDB, Redis and SeaweedFS, to try things on
 	@scripts/need test
@@ -70,4 +73,4 @@ dist: ## Pack a release: to install, and to build without a network (target/dist
 
 clean: ## Remove what was built (never ./data)
 	@cargo clean
-	@rm -rf ui/dist ui/node_modules ui/icons/node_modules e2e/node_modules e2e/test-results scripts/pages/node_modules
+	@rm -rf ui/dist ui/generated ui/node_modules ui/icons/node_modules e2e/node_modules e2e/test-results scripts/pages/node_modules

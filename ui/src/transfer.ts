@@ -2,7 +2,7 @@
 // what it holds; this only sends what is missing. Touches no DOM: everything of the browser is
 // handed in, so that tests can be the server, the network and the clock.
 
-import { ApiError } from "./api";
+import { ApiError, type Wire } from "./api";
 
 export type Phase =
   | "waiting"
@@ -15,28 +15,12 @@ export type Phase =
   | "failed"
   | "cancelled";
 
-export interface Upload {
-  id: string;
-  video_id: string;
-  file_name: string;
-  size: number;
-  fingerprint: string;
-  part_size: number;
-}
-export interface SignedPart {
-  number: number;
-  url: string;
-  method: string;
-  headers: Record<string, string>;
-  /** Of a form, before the file. */
-  fields?: { name: string; value: string }[];
-  expires_at: string;
-}
-export interface HeldPart {
-  number: number;
-  size: number;
-  sha256?: string;
-}
+/** Of the wire's types what is read here; tests answer no more. */
+export type Upload = Pick<Wire["Upload"], "id" | "video_id" | "file_name" | "size" | "fingerprint" | "part_size">;
+export type SignedPart = Wire["SignedPart"];
+export type HeldPart = Wire["HeldPart"];
+/** A video as `POST /videos` takes it. */
+export type Draft = Wire["NewVideo"];
 
 export interface FileLike {
   readonly name: string;
@@ -49,13 +33,13 @@ export interface FileLike {
 export interface Server {
   /** Asked again with the same key, it makes no second video. */
   createVideo(draft: Draft, key: string): Promise<{ id: string }>;
-  createUpload(upload: object): Promise<Upload>;
+  createUpload(upload: Wire["NewUpload"]): Promise<Upload>;
   parts(id: string): Promise<HeldPart[]>;
   /** `proxied`: addresses of the site itself, where the bucket's cannot be reached. */
   sign(id: string, numbers: number[], proxied: boolean): Promise<SignedPart[]>;
-  complete(id: string): Promise<void>;
-  cancel(id: string): Promise<void>;
-  discard(video: string): Promise<void>;
+  complete(id: string): Promise<unknown>;
+  cancel(id: string): Promise<unknown>;
+  discard(video: string): Promise<unknown>;
 }
 
 export interface Deps {
@@ -171,13 +155,6 @@ function wantedPart(size: number): number | undefined {
 const WINDOW = 6000;
 /** After so many the parts go through the site. */
 const STRAYS = 3;
-
-/** A video as `POST /videos` takes it. */
-export interface Draft {
-  title: string;
-  visibility: string;
-  publish_as?: string;
-}
 
 export interface Start {
   draft: Draft;

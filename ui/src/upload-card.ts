@@ -1,6 +1,6 @@
 // One file's card on the upload page: progress, the video's details, and its publication.
 
-import { call } from "./api";
+import { call, type Wire } from "./api";
 import { ask } from "./ask";
 import { bytes, clock, reason, refusal, show, slot, type Texts } from "./dom";
 import { live } from "./live";
@@ -25,7 +25,7 @@ export interface Details {
   title: string;
   published: boolean;
   description?: string;
-  visibility?: string;
+  visibility?: Wire["Visibility"];
 }
 
 type Field = "title" | "description" | "visibility";
@@ -62,9 +62,11 @@ export class Card {
     this.#published = details?.published ?? true;
     this.#fields(details);
     const { title = file.name } = details ?? {};
-    const visibility = this.#field("visibility")?.value ?? "private";
+    const visibility = this.#visibility;
     // Private also where a release answers that does not know `publish_as`.
-    const draft = this.#published ? { title, visibility } : { title, visibility: "private", publish_as: visibility };
+    const draft = this.#published
+      ? { title, visibility }
+      : { title, visibility: "private" as const, publish_as: visibility };
     this.transfer = new Transfer(file, { ...start, draft }, deps, slots, () => this.#soon());
     const name = slot(root, "file");
     if (name) name.textContent = file.name;
@@ -86,6 +88,11 @@ export class Card {
 
   #field(name: Field): HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | null {
     return slot<HTMLInputElement>(this.#root, name);
+  }
+
+  /** The options of its field are those of the wire. */
+  get #visibility(): Wire["Visibility"] {
+    return (this.#field("visibility")?.value ?? "private") as Wire["Visibility"];
   }
 
   /** Without details, because the site did not answer, the card offers none to change. */
@@ -120,9 +127,10 @@ export class Card {
     if (!(this.#field("title") as HTMLInputElement | null)?.reportValidity()) return;
     if (publish) this.#edited.add("visibility");
     const draft = !publish && !this.#published;
-    const patch: Record<string, string> = {};
+    const patch: Wire["VideoPatch"] = {};
     for (const name of this.#edited) {
-      patch[draft && name === "visibility" ? "publish_as" : name] = this.#field(name)?.value ?? "";
+      if (name === "visibility") patch[draft ? "publish_as" : "visibility"] = this.#visibility;
+      else patch[name] = this.#field(name)?.value ?? "";
     }
     this.#edited.clear();
     try {
@@ -140,7 +148,7 @@ export class Card {
   /** The button that publishes, and what it did. */
   #announcePublication(): void {
     const plays = this.#state === "playable" || this.#state === "ready";
-    const hidden = this.#field("visibility")?.value === "private";
+    const hidden = this.#visibility === "private";
     const button = slot(this.#root, "publish");
     if (button) button.textContent = this.#t(hidden ? "publish-private" : plays ? "publish" : "publish-when-ready");
     show(button, !this.#published && this.#state !== "failed");

@@ -1,6 +1,6 @@
 // The upload page: choosing and dropping files, one card a file, going on with earlier ones.
 
-import { call, type Video } from "./api";
+import { call } from "./api";
 import { ask } from "./ask";
 import { part, refusal, show, type Texts, texts } from "./dom";
 import { refusedBytes, SNIFF_LENGTH } from "./sniff";
@@ -105,7 +105,7 @@ class UploadPage extends HTMLElement {
   async #take(files: File[]): Promise<void> {
     this.#refuse("");
     try {
-      const open = await call<Upload[]>("GET", "/uploads");
+      const open = await call("GET", "/uploads");
       this.#open = new Map(open.map((upload) => [upload.fingerprint, upload]));
     } catch {
       // Then every file simply starts anew.
@@ -127,7 +127,7 @@ class UploadPage extends HTMLElement {
     if (!file || !id) return;
     this.#refuse("");
     try {
-      const upload = await call<Upload>("GET", `/uploads/${id}`);
+      const upload = await call("GET", `/uploads/${id}`);
       const same =
         upload.size === file.size && (upload.fingerprint === fingerprint(file) || upload.file_name === file.name);
       if (!same) return this.#refuse(this.#t("upload-other-file"));
@@ -182,7 +182,7 @@ class UploadPage extends HTMLElement {
   /** What the site knows of a video already; null where it does not answer. */
   async #details(video: string): Promise<Details | null> {
     try {
-      const found = await call<Video>("GET", `/videos/${video}`);
+      const found = await call("GET", `/videos/${video}`);
       const { title, description, visibility, publish_as } = found;
       return { title, description, visibility: publish_as ?? visibility, published: !publish_as };
     } catch {
