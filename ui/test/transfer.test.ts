@@ -117,7 +117,7 @@ class World {
   }
 
   transfer(file: FileLike, upload?: Upload, changed: () => void = () => {}): Transfer {
-    const start = { draft: { title: "clip", visibility: "public" }, ...(upload ? { upload } : {}) };
+    const start = { draft: { title: "clip", visibility: "public" as const }, ...(upload ? { upload } : {}) };
     return new Transfer(file, start, this.deps(), new Slots(3), changed);
   }
 }

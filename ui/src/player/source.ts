@@ -127,7 +127,7 @@ export class Source {
       this.#recover(() => void this.refresh(true));
     };
     if (this.#refused) void this.#probe();
-    this.#stalled = setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
+    this.#stalled = window.setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
   }
 
   destroy(): void {

@@ -4,11 +4,23 @@
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { findings } from "../axe.mjs";
-import { broken, instant, tall, tiny } from "../clips.mjs";
-import { expect, PASSWORD, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
-import { latin, misfits, shifted } from "../layout.mjs";
-import { player } from "../player.mjs";
+import type { BrowserContext, BrowserContextOptions, Page } from "@playwright/test";
+import { findings } from "../axe.ts";
+import { broken, instant, tall, tiny } from "../clips.ts";
+import {
+  expect,
+  PASSWORD,
+  type Site,
+  signIn,
+  signUp,
+  test,
+  untilReady,
+  upload,
+  type Visitor,
+  video,
+} from "../fixtures.ts";
+import { latin, misfits, shifted } from "../layout.ts";
+import { player } from "../player.ts";
 import { startSite } from "../site.mjs";
 
 const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
@@ -20,9 +32,26 @@ const LONG =
   "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen und andere Dinge, die man auf einer langen Reise im Regen sieht, erzählt ohne Pause";
 
 /** All tests of this file look at one owner's videos, made once for the worker. */
-let seeded;
+let seeded: Seed | undefined;
+type State = Awaited<ReturnType<BrowserContext["storageState"]>>;
+interface Seed {
+  site: Site;
+  name: string;
+  state: State;
+  admin: State;
+  /** Ids of videos. */
+  tall: string;
+  rain: string;
+  bidi: string;
+  long: string;
+  none: string;
+  gone: string;
+  draft: string;
+}
+/** What else is wrong with a page that was looked at, by its name. */
+type Also = (page: Page, name: string, faults: string[]) => Promise<void>;
 
-async function seed(visitor, site) {
+async function seed(visitor: Visitor, site: Site) {
   if (seeded?.site === site) return seeded;
   const page = await visitor();
   const name = await signUp(page);
@@ -73,7 +102,7 @@ async function seed(visitor, site) {
 }
 
 /** Name of the picture, address, and who looks at it: a guest, the owner, or the administrator. */
-const pages = (s) => [
+const pages = (s: Seed): [string, string, boolean | "admin"][] => [
   ["home-guest", "/", false],
   ["found", "/?q=rain", false],
   ["found-none", "/?q=zzzzzz", false],
@@ -108,29 +137,35 @@ const pages = (s) => [
 ];
 
 /** What moves is let come to rest: the first picture of a player, covers in sight. */
-async function settle(page) {
+async function settle(page: Page) {
   await page.waitForLoadState("load");
   const shown = player(page);
   if ((await shown.count()) > 0 && (await shown.isVisible())) {
-    await expect.poll(() => shown.evaluate((v) => v.readyState)).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => shown.evaluate((v: HTMLVideoElement) => v.readyState)).toBeGreaterThanOrEqual(2);
   }
 }
 
-async function judge(page, name, faults) {
+async function judge(page: Page, name: string, faults: string[]) {
   await settle(page);
   await page.screenshot({ path: `${SCREENS}${name}.png`, fullPage: true });
   for (const fault of [...(await misfits(page)), ...(await findings(page))]) faults.push(`${name}: ${fault}`);
 }
 
 /** Looks at every page as a guest, as the owner, as the administrator. */
-async function judgeAll(visitor, s, options, stem, also = async () => {}) {
-  const faults = [];
+async function judgeAll(
+  visitor: Visitor,
+  s: Seed,
+  options: BrowserContextOptions,
+  stem: string,
+  also: Also = async () => {},
+) {
+  const faults: string[] = [];
   const guest = await visitor(options);
   const owner = await visitor({ ...options, storageState: s.state });
   const admin = await visitor({ ...options, storageState: s.admin });
   for (const [name, path, signedIn] of pages(s)) {
     const page = signedIn === "admin" ? admin : signedIn ? owner : guest;
-    const answer = await page.goto(path);
+    const answer = (await page.goto(path))!;
     const weight = gzipSync(await answer.body()).length;
     if (weight > HTML_BUDGET) faults.push(`${stem}-${name}: ${weight} bytes of HTML, gzip`);
     await settle(page);
@@ -148,8 +183,10 @@ async function judgeAll(visitor, s, options, stem, also = async () => {}) {
   return { faults, guest, owner };
 }
 
-const windows = [390, 768, 1366].flatMap((width) => ["light", "dark"].map((colorScheme) => ({ width, colorScheme })));
-const look = ({ width, colorScheme }) => ({
+const windows = [390, 768, 1366].flatMap((width) =>
+  (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
+);
+const look = ({ width, colorScheme }: (typeof windows)[number]): BrowserContextOptions => ({
   colorScheme,
   viewport: { width, height: width < 500 ? 844 : 768 },
   reducedMotion: "reduce",
@@ -168,7 +205,7 @@ for (const { width, colorScheme } of windows) {
       `${width}-${colorScheme}`,
     );
     const dark = await owner.evaluate(() => {
-      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g)!.map(Number);
       return r + g + b < 3 * 128;
     });
     expect(dark).toBe(colorScheme === "dark");
@@ -224,9 +261,9 @@ for (const { width, colorScheme } of chinese) {
     await mkdir(SCREENS, { recursive: true });
     const s = await seed(visitor, site);
     // Names of formats, of the site, and what people typed stay as they are.
-    const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g);
+    const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g)!;
     const names = ["Virga", "English", "Chrome", "Linux", "RSS", "MOV", "MKV", "WebM", ...typed];
-    const inChinese = async (page, name, found) => {
+    const inChinese: Also = async (page, name, found) => {
       await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
       // The player in another site's page has no foot.
       if (!name.startsWith("embed")) await expect(page.getByRole("contentinfo")).toContainText(/\p{Script=Han}/u);
@@ -239,25 +276,26 @@ for (const { width, colorScheme } of chinese) {
 }
 
 /** What of the bar at the top is too high: all of it, or a label broken over two lines. */
-const high = (page) =>
+const high = (page: Page) =>
   page.evaluate(() => {
-    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => [
-      one.className,
-      one.getBoundingClientRect().height,
-    ]);
-    return parts.filter(([name, height]) => height > (name === "top" ? (innerWidth < 760 ? 56 : 61) : 44));
+    const parts = [...document.querySelectorAll(".top, .top :is(.btn, .find-open)")].map((one) => ({
+      name: one.className,
+      height: one.getBoundingClientRect().height,
+    }));
+    return parts.filter(({ name, height }) => height > (name === "top" ? (innerWidth < 760 ? 56 : 61) : 44));
   });
 
 for (const locale of ["en-GB", "zh-CN"]) {
   test(`the bar at the top is one row with a search behind its icon, in ${locale}`, async ({ visitor, site }) => {
     const s = await seed(visitor, site);
-    const long = (page) => page.locator(".brand bdi").evaluate((name) => (name.textContent = "云上影院 Cloud Cinema"));
+    const long = (page: Page) =>
+      page.locator(".brand bdi").evaluate((name) => (name.textContent = "云上影院 Cloud Cinema"));
     for (const [width, storageState, javaScriptEnabled] of [
       [320, undefined, true],
       [390, undefined, false],
       [390, s.state, true],
       [768, s.state, true],
-    ]) {
+    ] as const) {
       const page = await visitor({ locale, storageState, javaScriptEnabled, viewport: { width, height: 700 } });
       await page.goto("/");
       if (javaScriptEnabled) await long(page);
@@ -266,7 +304,7 @@ for (const locale of ["en-GB", "zh-CN"]) {
       if (width === 768) continue;
       await page.locator("label[for=q]").click();
       await expect(page.locator("#q")).toBeFocused();
-      expect((await page.locator("#q").boundingBox()).width).toBeGreaterThan(width * 0.6);
+      expect((await page.locator("#q").boundingBox())!.width).toBeGreaterThan(width * 0.6);
       expect(await high(page)).toEqual([]);
       expect(await misfits(page)).toEqual([]);
       await page.locator("#q").fill("rain");
@@ -278,7 +316,7 @@ for (const locale of ["en-GB", "zh-CN"]) {
 
 test("the site can be put on a home screen", async ({ page }) => {
   await page.goto("/");
-  const href = await page.locator("link[rel=manifest]").getAttribute("href");
+  const href = (await page.locator("link[rel=manifest]").getAttribute("href"))!;
   const answer = await page.request.get(href);
   expect(answer.headers()["content-type"]).toBe("application/manifest+json");
   const manifest = await answer.json();
@@ -297,7 +335,7 @@ test("the site can be put on a home screen", async ({ page }) => {
   const devtools = await page.context().newCDPSession(page);
   const read = await devtools.send("Page.getAppManifest");
   expect(read.errors).toEqual([]);
-  expect(JSON.parse(read.data).name).toBe("Virga");
+  expect(JSON.parse(read.data!).name).toBe("Virga");
 });
 
 test("a line of figures breaks after its separators, and a long name is cut", async ({ visitor, site }) => {
@@ -307,9 +345,10 @@ test("a line of figures breaks after its separators, and a long name is cut", as
     await page.goto(path);
     const lines = await page.locator(".meta").evaluateAll((all) =>
       all.map((line) => {
-        const name = line.querySelector("bdi");
+        const name = line.querySelector("bdi")!;
         name.textContent = "Skywatcher-Observatory_2026-long";
-        const dots = (part) => [...line.children].map((one) => getComputedStyle(one, part).content.includes("·"));
+        const dots = (part: string) =>
+          [...line.children].map((one) => getComputedStyle(one, part).content.includes("·"));
         return {
           rows: name.getClientRects().length,
           wide: line.scrollWidth > line.clientWidth,
@@ -365,13 +404,13 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
   const site = await startSite({ VIRGA_WEB__PAGE_SIZE: "2" });
   try {
     await mkdir(SCREENS, { recursive: true });
-    const faults = [];
+    const faults: string[] = [];
     for (const [width, colorScheme] of [
       [390, "light"],
       [390, "dark"],
       [1366, "light"],
       [1366, "dark"],
-    ]) {
+    ] as const) {
       const page = await visitor({ baseURL: site.url, colorScheme, viewport: { width, height: 800 } });
       await page.goto("/");
       await judge(page, `${width}-${colorScheme}-home-empty`, faults);
@@ -382,7 +421,7 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
 
     const owner = await visitor({ baseURL: site.url });
     const form = {
-      token: new URL(site.setupLink).searchParams.get("token"),
+      token: new URL(site.setupLink).searchParams.get("token")!,
       name: "owner",
       password: PASSWORD,
       site_name: "Virga",
@@ -405,13 +444,13 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
     await guest.goto(path);
     const cards = guest.locator(".grid .vcard h2 a");
     await expect(cards).toHaveCount(2);
-    const known = await cards.evaluateAll((every) => every.map((one) => one.href));
+    const known = await cards.evaluateAll((every) => (every as HTMLAnchorElement[]).map((one) => one.href));
     await guest.getByRole("link", { name: "Show more videos" }).click();
     await expect(cards).toHaveCount(4);
     await expect(cards.nth(2)).toBeFocused();
     await expect(guest.locator(".more")).toHaveCount(0);
     expect(new URL(guest.url()).search).toBe("");
-    const all = await cards.evaluateAll((every) => every.map((one) => one.href));
+    const all = await cards.evaluateAll((every) => (every as HTMLAnchorElement[]).map((one) => one.href));
     expect(new Set(all).size).toBe(4);
     expect(all.slice(0, 2)).toEqual(known);
   } finally {

@@ -2,15 +2,16 @@
 // address, and nothing but text passes the site.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { startBucket } from "../bucket.mjs";
-import { large, stroll } from "../clips.mjs";
-import { test as base, expect, signUp, untilReady, upload } from "../fixtures.mjs";
-import { play, player } from "../player.mjs";
+import type { Page, Request } from "@playwright/test";
+import { type Bucket, startBucket } from "../bucket.ts";
+import { large, stroll } from "../clips.ts";
+import { test as base, expect, signUp, untilReady, upload } from "../fixtures.ts";
+import { play, player } from "../player.ts";
 
 /** Seconds that an address lives; a viewer gets 4 to 8 of them. */
 const LIFE = 8;
 
-const test = base.extend({
+const test = base.extend<{ admit: (origin: string) => Promise<void> }, { bucket: Bucket }>({
   bucket: [
     async ({}, use) => {
       const bucket = await startBucket();
@@ -32,7 +33,7 @@ const test = base.extend({
   ],
   /** `await admit(origin)`: pages of that origin may use the bucket, and no others. */
   admit: async ({ site }, use) => {
-    await use(async (origin) => {
+    await use(async (origin: string) => {
       const said = await site.run(["store", "check", "--fix"], { VIRGA_HTTP__PUBLIC_URL: origin });
       expect(said).toContain("cors:");
     });
@@ -40,8 +41,14 @@ const test = base.extend({
 });
 
 /** Every answer that a page gets from now on, by where it came from. */
-function traffic(page, bucket) {
-  const seen = { site: [], bucket: [], refused: [], lost: [], signed: new Set() };
+function traffic(page: Page, bucket: Bucket) {
+  const seen = {
+    site: [] as string[],
+    bucket: [] as string[],
+    refused: [] as string[],
+    lost: [] as string[],
+    signed: new Set<string | null>(),
+  };
   page.on("response", (answer) => {
     const url = new URL(answer.url());
     const whose = answer.url().startsWith(bucket.url) ? seen.bucket : seen.site;
@@ -49,7 +56,7 @@ function traffic(page, bucket) {
     whose.push(`${answer.request().method()} ${url.pathname}`);
     if (answer.status() >= 400) seen.refused.push(`${answer.status()} ${url.pathname}`);
   });
-  page.on("requestfailed", (request) => {
+  page.on("requestfailed", (request: Request) => {
     // A player gives up what it no longer wants.
     if (request.failure()?.errorText !== "net::ERR_ABORTED")
       seen.lost.push(`${request.failure()?.errorText} ${request.url()}`);
@@ -58,7 +65,7 @@ function traffic(page, bucket) {
 }
 
 /** Waits until a video is nowhere packaged just in time. */
-async function stored(page, id) {
+async function stored(page: Page, id: string) {
   await untilReady(page, id);
   const { hls } = await (await page.request.get(`/api/v1/videos/${id}/playback`)).json();
   const main = await (await page.request.get(hls)).text();
@@ -102,10 +109,10 @@ test("a private film goes to the bucket and comes from it, past the end of every
   });
   await page.goto(`/v/${id}`);
   await play(page);
-  const stalls = await player(page).evaluateHandle((video) => {
-    const list = [];
+  const stalls = await player(page).evaluateHandle((video: HTMLVideoElement) => {
+    const list: number[] = [];
     // A busy machine may also wait for its own decoder, with the bytes long there.
-    const ahead = ({ buffered, currentTime: at }) => {
+    const ahead = ({ buffered, currentTime: at }: HTMLVideoElement) => {
       for (let n = 0; n < buffered.length; n += 1)
         if (buffered.start(n) <= at && at < buffered.end(n)) return buffered.end(n) - at;
       return 0;
@@ -116,7 +123,9 @@ test("a private film goes to the bucket and comes from it, past the end of every
     });
     return list;
   });
-  await expect.poll(() => player(page).evaluate((video) => video.ended), { timeout: 90_000 }).toBe(true);
+  await expect
+    .poll(() => player(page).evaluate((video: HTMLVideoElement) => video.ended), { timeout: 90_000 })
+    .toBe(true);
   expect(await stalls.jsonValue(), "places at which it stood still for want of bytes").toEqual([]);
   expect([...seen.refused, ...seen.lost]).toEqual([]);
   expect(seen.signed.size, "signatures that segments came by").toBeGreaterThan(2);
@@ -143,8 +152,8 @@ test.describe("a bucket that admits other pages only", () => {
     await stored(page, id);
     const { hls } = await (await page.request.get(`/api/v1/videos/${id}/playback`)).json();
     const urls = await (await page.request.get(hls.replace("main.m3u8", "urls.json"))).json();
-    const address = Object.values(urls.tracks)[0];
-    const reads = (url) =>
+    const [address] = Object.values<string>(urls.tracks);
+    const reads = (url: string) =>
       page.evaluate(
         (at) =>
           fetch(at, { headers: { range: "bytes=0-9" } }).then(
@@ -156,7 +165,7 @@ test.describe("a bucket that admits other pages only", () => {
     expect(await reads(address)).toBe("refused");
     await admit(site.url);
     const again = await (await page.request.get(hls.replace("main.m3u8", "urls.json"))).json();
-    expect(await reads(Object.values(again.tracks)[0])).toBe(206);
+    expect(await reads(Object.values<string>(again.tracks)[0])).toBe(206);
   });
 });
 
@@ -170,15 +179,17 @@ test("a file is sent once, also where its bucket could not tell the site of it",
   // As Kodo answers then: 579, and the object stands.
   await page.addInitScript((origin) => {
     const { open } = XMLHttpRequest.prototype;
-    const { get: status } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "status");
-    XMLHttpRequest.prototype.open = function (method, url, ...rest) {
-      this.form = method === "POST" && String(url).startsWith(origin);
-      return open.call(this, method, url, ...rest);
+    const { get: status } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "status")!;
+    const forms = new WeakSet<XMLHttpRequest>();
+    // The pages give neither of the other arguments.
+    XMLHttpRequest.prototype.open = function (method: string, url: string | URL) {
+      if (method === "POST" && String(url).startsWith(origin)) forms.add(this);
+      return open.call(this, method, url, true);
     };
     Object.defineProperty(XMLHttpRequest.prototype, "status", {
       get() {
-        const said = status.call(this);
-        return this.form && said >= 200 && said < 300 ? 579 : said;
+        const said = status!.call(this);
+        return forms.has(this) && said >= 200 && said < 300 ? 579 : said;
       },
     });
   }, bucket.url);

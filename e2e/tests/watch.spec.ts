@@ -1,8 +1,9 @@
 // From the file on someone's disk to the moving picture.
 
-import { broken, instant, old, SECONDS } from "../clips.mjs";
-import { expect, signUp, test, upload } from "../fixtures.mjs";
-import { heard, moves, nextFrame, pictureOff, play, player, seek } from "../player.mjs";
+import type { Page, Route } from "@playwright/test";
+import { broken, instant, old, SECONDS } from "../clips.ts";
+import { expect, signUp, test, upload } from "../fixtures.ts";
+import { heard, moves, nextFrame, pictureOff, play, player, seek } from "../player.ts";
 
 test("a new member uploads a clip and it plays with sound, from wherever the viewer seeks", async ({ page }) => {
   const name = await signUp(page, { next: "/upload" });
@@ -12,11 +13,11 @@ test("a new member uploads a clip and it plays with sound, from wherever the vie
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Rain on the roof");
   await expect(page.getByRole("article").getByRole("link", { name, exact: true }).first()).toBeVisible();
 
-  await expect.poll(() => player(page).evaluate((v) => v.videoWidth)).toBe(640);
-  if (await player(page).evaluate((v) => v.paused)) await play(page);
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.videoWidth)).toBe(640);
+  if (await player(page).evaluate((v: HTMLVideoElement) => v.paused)) await play(page);
   await nextFrame(page);
   await moves(page);
-  expect(await player(page).evaluate((v) => v.duration)).toBeCloseTo(SECONDS, 0);
+  expect(await player(page).evaluate((v: HTMLVideoElement) => v.duration)).toBeCloseTo(SECONDS, 0);
   await expect.poll(() => heard(page)).toBeGreaterThan(0);
 
   const middle = SECONDS / 2;
@@ -30,11 +31,11 @@ test("a new member uploads a clip and it plays with sound, from wherever the vie
  * Chooses a file whose bytes wait until `release` is called, and opens its page in a second window
  * in the meantime; `stages()` are the headings that page has shown instead of a picture.
  */
-async function opened(page, file) {
+async function opened(page: Page, file: string) {
   await signUp(page, { next: "/upload" });
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  await page.route("**/up/**", async (route) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/up/**", async (route: Route) => {
     await held;
     await route.continue();
   });
@@ -46,8 +47,8 @@ async function opened(page, file) {
   await expect(watch.getByRole("status").filter({ hasText: "Uploading" })).toBeVisible();
   await expect(player(watch)).toBeHidden();
   const list = await watch.locator('[data-part="stage-title"]').evaluateHandle((title) => {
-    const seen = [];
-    new MutationObserver(() => seen.push(title.textContent)).observe(title, {
+    const seen: string[] = [];
+    new MutationObserver(() => seen.push(title.textContent ?? "")).observe(title, {
       childList: true,
       characterData: true,
       subtree: true,
@@ -61,9 +62,9 @@ test("a page opened while the file is still on its way plays by itself once it c
   const { watch, release } = await opened(page, await instant());
   release();
   await expect(player(watch)).toBeVisible();
-  await expect.poll(() => player(watch).evaluate((v) => v.videoWidth)).toBe(640);
+  await expect.poll(() => player(watch).evaluate((v: HTMLVideoElement) => v.videoWidth)).toBe(640);
   await moves(watch);
-  expect(await player(watch).evaluate((v) => v.paused)).toBe(false);
+  expect(await player(watch).evaluate((v: HTMLVideoElement) => v.paused)).toBe(false);
 });
 
 test("what no browser plays is shown as processing and plays by itself when a rung stands", async ({ page }) => {
@@ -81,7 +82,7 @@ test("a file that is no video fails with words that say why", async ({ page }) =
   const id = await upload(page, await broken("holiday.mov"));
   await page.goto(`/v/${id}`);
   await expect(page.getByRole("status").filter({ hasText: "Failed" })).toBeVisible();
-  const why = await page.locator('[data-part="stage-text"]').textContent();
+  const why = (await page.locator('[data-part="stage-text"]').textContent())!;
   expect(why.trim().length).toBeGreaterThan(10);
   await page.goto("/my/videos");
   await expect(page.locator(`li[data-video="${id}"]`)).toContainText(why.trim());

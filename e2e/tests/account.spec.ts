@@ -1,6 +1,6 @@
 // Becoming somebody on the site, and being kept out of somebody else's account.
 
-import { expect, PASSWORD, signIn, signUp, test } from "../fixtures.mjs";
+import { expect, PASSWORD, signIn, signUp, test } from "../fixtures.ts";
 import { startSite } from "../site.mjs";
 
 test("the link of the first start makes its visitor administrator, and works once", async ({ visitor, expected }) => {
@@ -31,7 +31,7 @@ test("the link of the first start makes its visitor administrator, and works onc
     await expect(late.getByText("This site is already set up.")).toBeVisible();
     await expect(late.getByRole("button", { name: "Set up" })).toHaveCount(0);
     const form = {
-      token: new URL(site.setupLink).searchParams.get("token"),
+      token: new URL(site.setupLink).searchParams.get("token")!,
       name: "eve",
       password: PASSWORD,
       site_name: "x",
@@ -63,7 +63,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   await expect(stranger.getByLabel("Password")).toHaveValue("");
   await expect(stranger.getByLabel("Password")).toBeFocused();
 
-  const attempt = async (password) => {
+  const attempt = async (password: string) => {
     await stranger.getByLabel("Password").fill(password);
     const [answer] = await Promise.all([
       stranger.waitForResponse((r) => r.request().method() === "POST" && r.url().endsWith("/sign-in")),

@@ -3,11 +3,12 @@
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import type { Page } from "@playwright/test";
 
 const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What axe finds, a line each; empty when all is well. */
-export async function findings(page) {
+export async function findings(page: Page) {
   const session = await page.context().newCDPSession(page);
   try {
     const loaded = await session.send("Runtime.evaluate", { expression: `${source}; 0` });

@@ -2,22 +2,23 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { tiny } from "../clips.mjs";
-import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
-import { moves, play, player } from "../player.mjs";
+import type { Page } from "@playwright/test";
+import { tiny } from "../clips.ts";
+import { expect, signUp, test, untilReady, upload } from "../fixtures.ts";
+import { moves, play, player } from "../player.ts";
 
-const row = (page, id) => page.locator(`li[data-video="${id}"]`);
+const row = (page: Page, id: string) => page.locator(`li[data-video="${id}"]`);
 
 /** Opens the video's page and sees it play. */
-async function plays(page, id) {
+async function plays(page: Page, id: string) {
   await page.goto(`/v/${id}`);
-  await expect.poll(() => player(page).evaluate((v) => v.videoWidth)).toBeGreaterThan(0);
-  if (await player(page).evaluate((v) => v.paused)) await play(page);
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.videoWidth)).toBeGreaterThan(0);
+  if (await player(page).evaluate((v: HTMLVideoElement) => v.paused)) await play(page);
   await moves(page);
 }
 
-async function missing(page, path) {
-  const answer = await page.goto(path);
+async function missing(page: Page, path: string) {
+  const answer = (await page.goto(path))!;
   expect(answer.status()).toBe(404);
   await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
 }
@@ -71,7 +72,7 @@ test("a private video plays for its owner and is nothing to all others", async (
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Only for <me>");
   await expect(page.getByText("second & last line")).toBeVisible();
 
-  const media = [];
+  const media: string[] = [];
   page.on("request", (request) => {
     const path = new URL(request.url()).pathname;
     if (/\.m4s$|\.m3u8$/.test(path)) media.push(path);

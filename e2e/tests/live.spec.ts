@@ -1,8 +1,8 @@
 // What happens elsewhere shows by itself.
 
-import { tiny } from "../clips.mjs";
-import { expect, signUp, test } from "../fixtures.mjs";
-import { player } from "../player.mjs";
+import { tiny } from "../clips.ts";
+import { expect, signUp, test } from "../fixtures.ts";
+import { player } from "../player.ts";
 
 test("all windows of a browser follow a video over one event stream, and none once it is ready", async ({
   page,
@@ -12,11 +12,12 @@ test("all windows of a browser follow a video over one event stream, and none on
   context.on("request", (request) => {
     if (request.url().includes("/api/v1/events")) streams.add(request);
   });
-  for (const end of ["requestfinished", "requestfailed"]) context.on(end, (request) => streams.delete(request));
+  context.on("requestfinished", (request) => streams.delete(request));
+  context.on("requestfailed", (request) => streams.delete(request));
 
   await signUp(page, { next: "/upload" });
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   await page.route("**/up/**", async (route) => {
     await held;
     await route.continue();
@@ -24,7 +25,7 @@ test("all windows of a browser follow a video over one event stream, and none on
   await page.getByLabel("Choose videos").setInputFiles(await tiny());
   const link = page.getByRole("link", { name: "Open video" });
   await expect(link).toBeVisible();
-  const address = await link.getAttribute("href");
+  const address = (await link.getAttribute("href"))!;
   const id = address.split("/").pop();
   const watchers = [await context.newPage(), await context.newPage()];
   for (const watcher of watchers) {
@@ -39,7 +40,7 @@ test("all windows of a browser follow a video over one event stream, and none on
 
   release();
   for (const watcher of watchers) {
-    await expect.poll(() => player(watcher).evaluate((v) => v.videoWidth)).toBeGreaterThan(0);
+    await expect.poll(() => player(watcher).evaluate((v: HTMLVideoElement) => v.videoWidth)).toBeGreaterThan(0);
     await expect(watcher.locator('[data-part="badge"]')).toHaveText("Ready", { timeout: 60_000 });
   }
   await expect(badge).toHaveText("Ready");

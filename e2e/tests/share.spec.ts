@@ -2,15 +2,18 @@
 // video that is not for everyone.
 
 import { createServer } from "node:http";
-import { instant } from "../clips.mjs";
-import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
-import { player } from "../player.mjs";
+import type { AddressInfo } from "node:net";
+import type { Locator } from "@playwright/test";
+import { instant } from "../clips.ts";
+import { expect, signUp, test, untilReady, upload } from "../fixtures.ts";
+import { player } from "../player.ts";
 
 /** Another site: one page on a port of its own. */
-async function elsewhere(html) {
+async function elsewhere(html: string) {
   const server = createServer((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(html));
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => new Promise((done) => server.close(done)) };
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/`, stop: () => new Promise((done) => server.close(done)) };
 }
 
 test("a video is shared from the second that one watches, and plays in another site's page", async ({
@@ -25,7 +28,7 @@ test("a video is shared from the second that one watches, and plays in another s
   await untilReady(page, id);
   await page.goto(`/v/${id}`);
   await player(page).evaluate(
-    (video) =>
+    (video: HTMLVideoElement) =>
       new Promise((done) => {
         video.addEventListener("seeked", done, { once: true });
         video.currentTime = 3.4;
@@ -48,28 +51,31 @@ test("a video is shared from the second that one watches, and plays in another s
     const frame = guest.frameLocator("iframe");
     const film = frame.locator("virga-player video").first();
     await film.scrollIntoViewIfNeeded();
-    await expect.poll(() => film.evaluate((video) => video.readyState), { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
-    await expect.poll(() => film.evaluate((video) => Math.floor(video.currentTime))).toBe(3);
-    await film.evaluate((video) => {
+    await expect
+      .poll(() => film.evaluate((video: HTMLVideoElement) => video.readyState), { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(2);
+    await expect.poll(() => film.evaluate((video: HTMLVideoElement) => Math.floor(video.currentTime))).toBe(3);
+    await film.evaluate((video: HTMLVideoElement) => {
       video.muted = true;
       return video.play();
     });
-    await expect.poll(() => film.evaluate((video) => video.currentTime)).toBeGreaterThan(3.6);
+    await expect.poll(() => film.evaluate((video: HTMLVideoElement) => video.currentTime)).toBeGreaterThan(3.6);
     // As other players take it: muted it may start by itself, with sound the browser refuses.
-    const rests = (one) => one.evaluate((video) => [video.paused, video.muted]);
+    const rests = (one: Locator) => one.evaluate((video: HTMLVideoElement) => [video.paused, video.muted]);
     for (const [more, state] of [
       ["&autoplay=1&mute=1", [false, true]],
       ["&autoplay=true&mute=true", [false, true]],
       ["&autoplay=0&mute=1", [true, true]],
       ["&autoplay=1", [true, false]],
-    ]) {
+    ] as const) {
       const fresh = await visitor();
       await fresh.goto(`${site.url}/embed/${id}?t=3${more}`);
       const alone = fresh.locator("virga-player video").first();
-      await expect.poll(() => alone.evaluate((video) => video.readyState)).toBeGreaterThanOrEqual(2);
+      await expect.poll(() => alone.evaluate((video: HTMLVideoElement) => video.readyState)).toBeGreaterThanOrEqual(2);
       await fresh.waitForLoadState("networkidle");
       expect(await rests(alone), more).toEqual(state);
-      if (!state[0]) await expect.poll(() => alone.evaluate((video) => video.currentTime)).toBeGreaterThan(3.4);
+      if (!state[0])
+        await expect.poll(() => alone.evaluate((video: HTMLVideoElement) => video.currentTime)).toBeGreaterThan(3.4);
       await fresh.context().close();
     }
     await expect(frame.getByRole("heading").getByRole("link")).toHaveAttribute("href", `${site.url}/v/${id}`);

@@ -1,10 +1,11 @@
 // An upload is its owner's alone until it is published.
 
-import { instant, tiny } from "../clips.mjs";
-import { expect, sent, signUp, test, untilReady, video } from "../fixtures.mjs";
+import type { Locator, Page } from "@playwright/test";
+import { instant, tiny } from "../clips.ts";
+import { expect, sent, signUp, test, untilReady, video } from "../fixtures.ts";
 
-const row = (page, id) => page.locator(`li[data-video="${id}"]`);
-const idOf = async (card) => (await card.locator('[data-f="watch"]').getAttribute("href")).split("/").pop();
+const row = (page: Page, id: string) => page.locator(`li[data-video="${id}"]`);
+const idOf = async (card: Locator) => (await card.locator('[data-f="watch"]').getAttribute("href"))!.split("/").pop()!;
 
 test("an upload is private until its owner publishes it, before the last byte or later", async ({
   page,
@@ -12,8 +13,8 @@ test("an upload is private until its owner publishes it, before the last byte or
   expected,
 }) => {
   await signUp(page, { next: "/upload" });
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   await page.route("**/up/**", async (route) => {
     await held;
     await route.continue();
@@ -44,7 +45,7 @@ test("an upload is private until its owner publishes it, before the last byte or
   await expect(guest.getByRole("link", { name: early })).toBeVisible();
   await expect(guest.getByRole("link", { name: late })).toHaveCount(0);
   expected.push(/status of 404/);
-  expect((await guest.goto(`/v/${second}`)).status()).toBe(404);
+  expect((await guest.goto(`/v/${second}`))!.status()).toBe(404);
 
   await page.goto("/my/videos");
   const unpublished = page.getByRole("region", { name: "Not published yet" });

@@ -1,9 +1,10 @@
 // Flash and beep together, as a viewer's browser shows and plays them.
 
-import { flashes, flashesAnew } from "../clips.mjs";
-import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
-import { levels, only, player } from "../player.mjs";
-import { soundAfterPicture } from "../sync.mjs";
+import type { Page } from "@playwright/test";
+import { flashes, flashesAnew } from "../clips.ts";
+import { expect, signUp, test, untilReady, upload } from "../fixtures.ts";
+import { levels, only, player } from "../player.ts";
+import { soundAfterPicture } from "../sync.ts";
 
 /** Seconds; of a clip that is in sync. */
 const NEAR = 0.04;
@@ -13,10 +14,10 @@ test.use({ bypassCSP: true });
 test.describe.configure({ timeout: 240_000 });
 
 /** The gap of one rendition; it must have been measured at two flashes at least. */
-async function gap(page, id, level) {
+async function gap(page: Page, id: string, level: number) {
   const { height } = await only(page, level);
   await page.goto(`/v/${id}`);
-  await expect.poll(() => player(page).evaluate((v) => v.readyState)).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.readyState)).toBeGreaterThanOrEqual(2);
   const measured = await soundAfterPicture(page);
   console.log(`  sound after picture, ${height()}p: ${(measured.gap * 1000).toFixed(1)} ms`);
   expect(measured.count).toBeGreaterThanOrEqual(2);

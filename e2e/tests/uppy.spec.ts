@@ -6,16 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { startBucket } from "../bucket.mjs";
-import { instant, large } from "../clips.mjs";
-import { test as base, expect, PASSWORD, signUp, untilReady } from "../fixtures.mjs";
+import type { Page, Request } from "@playwright/test";
+import { type Bucket, startBucket } from "../bucket.ts";
+import { instant, large } from "../clips.ts";
+import { test as base, expect, PASSWORD, type Site, signUp, untilReady } from "../fixtures.ts";
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Uppy and the guide's code as one script; `window.send(files, token)` answers the videos' ids. */
 async function bundle() {
   const guide = await readFile(here("../../docs/guide/uppy.md"), "utf8");
-  const [, adapter] = /```js\n(.*?)```/s.exec(guide);
+  const [, adapter] = /```js\n(.*?)```/s.exec(guide)!;
   const folder = await mkdtemp(join(tmpdir(), "virga-uppy-"));
   try {
     await writeFile(join(folder, "adapter.js"), adapter);
@@ -45,7 +46,7 @@ async function bundle() {
 }
 
 /** Sends a small file and one of two parts; what was asked meanwhile. */
-async function send(page, site) {
+async function send(page: Page, site: Site) {
   const name = await signUp(page, { next: "/" });
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ name, password: PASSWORD });
@@ -53,10 +54,13 @@ async function send(page, site) {
   // A page of somebody's own, on the site's origin and with a policy of its own: none.
   await page.evaluate(() => (document.body.innerHTML = "<input type=file multiple>"));
   await page.addScriptTag({ content: await bundle() });
-  const asked = [];
-  page.on("request", (request) => asked.push(`${request.method()} ${request.url()}`));
+  const asked: string[] = [];
+  page.on("request", (request: Request) => asked.push(`${request.method()} ${request.url()}`));
   await page.locator("input").setInputFiles([await instant(), await large(12)]);
-  const sent = await page.evaluate((key) => window.send([...document.querySelector("input").files], key), token);
+  const sent = await page.evaluate(
+    (key: string) => window.send([...document.querySelector("input")!.files!], key),
+    token,
+  );
   expect(sent.failed).toEqual([]);
   expect(sent.videos.length).toBe(2);
   for (const id of sent.videos) await untilReady(page, id);
@@ -70,7 +74,7 @@ base("Uppy sends films through the site", async ({ page, site }) => {
   expect(asked.filter((line) => line.startsWith("PUT ") && line.includes("/up/")).length).toBe(3);
 });
 
-const test = base.extend({
+const test = base.extend<object, { bucket: Bucket }>({
   bucket: [
     async ({}, use) => {
       const bucket = await startBucket();

@@ -1,8 +1,8 @@
 // After the first playable version come the others.
 
-import { oldAndLong, SECONDS, tall } from "../clips.mjs";
-import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
-import { heard, levels, moves, nextFrame, only, pictureOff, play, player, seek } from "../player.mjs";
+import { oldAndLong, SECONDS, tall } from "../clips.ts";
+import { expect, signUp, test, untilReady, upload } from "../fixtures.ts";
+import { heard, levels, moves, nextFrame, only, pictureOff, play, player, seek } from "../player.ts";
 
 test("a better version is offered while one watches, and playing goes on from the same place", async ({ page }) => {
   await signUp(page);
@@ -13,14 +13,14 @@ test("a better version is offered while one watches, and playing goes on from th
   await play(page);
   await moves(page);
   const before = await levels(page, id);
-  const height = await player(page).evaluate((v) => v.videoHeight);
+  const height = await player(page).evaluate((v: HTMLVideoElement) => v.videoHeight);
 
   // Slowly, so that the clip outlasts the work on a busy machine.
-  await player(page).evaluate((v) => (v.playbackRate = 0.2));
+  await player(page).evaluate((v: HTMLVideoElement) => (v.playbackRate = 0.2));
   const offer = page.getByRole("button", { name: "A better version is ready" });
   await expect(offer).toBeVisible({ timeout: 60_000 });
-  expect(await player(page).evaluate((v) => v.paused)).toBe(false);
-  const at = await player(page).evaluate((v) => v.currentTime);
+  expect(await player(page).evaluate((v: HTMLVideoElement) => v.paused)).toBe(false);
+  const at = await player(page).evaluate((v: HTMLVideoElement) => v.currentTime);
   await offer.click();
   await expect(offer).toBeHidden();
   await moves(page);
@@ -28,7 +28,7 @@ test("a better version is offered while one watches, and playing goes on from th
   expect(after).toBeGreaterThan(at - 0.5);
   expect(after).toBeLessThan(at + 5);
   expect(await levels(page, id)).toBeGreaterThan(before);
-  await expect.poll(() => player(page).evaluate((v) => v.videoHeight)).toBeGreaterThan(height);
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.videoHeight)).toBeGreaterThan(height);
 });
 
 test("every rung plays with sound and seeks, at its own size", async ({ page }) => {
@@ -37,13 +37,13 @@ test("every rung plays with sound and seeks, at its own size", async ({ page }) 
   await untilReady(page, id);
   const count = await levels(page, id);
   expect(count).toBeGreaterThan(1);
-  const heights = [];
+  const heights: number[] = [];
   for (let level = 0; level < count; level += 1) {
     const { height } = await only(page, level);
     await page.goto(`/v/${id}`);
     await play(page);
     await moves(page);
-    expect(await player(page).evaluate((v) => v.videoHeight)).toBe(height());
+    expect(await player(page).evaluate((v: HTMLVideoElement) => v.videoHeight)).toBe(height());
     await expect.poll(() => heard(page)).toBeGreaterThan(0);
     const landed = await seek(page, SECONDS / 2);
     expect(Math.abs(landed - SECONDS / 2)).toBeLessThan(0.5);

@@ -2,7 +2,8 @@
 // a watch over everything that their pages say: an error in the console or a breach of the content
 // policy fails the test, unless the test said beforehand that it causes one.
 
-import dns from "node:dns";
+import dns, { type LookupOptions } from "node:dns";
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from "@playwright/test";
 import { test as base, expect } from "@playwright/test";
 import { startSite } from "./site.mjs";
 
@@ -10,13 +11,17 @@ export { expect };
 
 // The driver's own requests find the made-up host as Chromium does (see playwright.config.mjs).
 const lookup = dns.promises.lookup;
-dns.promises.lookup = (name, options) =>
-  name.endsWith(".test") ? lookup("127.0.0.1", options) : lookup(name, options);
+dns.promises.lookup = ((name: string, options: LookupOptions) =>
+  lookup(name.endsWith(".test") ? "127.0.0.1" : name, options)) as typeof lookup;
+
+export type Site = Awaited<ReturnType<typeof startSite>>;
+/** The page of someone else, in a browser context of its own. */
+export type Visitor = (options?: BrowserContextOptions) => Promise<Page>;
 
 /** Listens to a context's pages; `complaints` grows. */
-async function overhear(context, complaints) {
+async function overhear(context: BrowserContext, complaints: string[]) {
   // What the policy blocks is also an event of the document; scripts of ours may swallow the error.
-  await context.exposeBinding("__e2eViolation", (_, text) => complaints.push(text));
+  await context.exposeBinding("__e2eViolation", (_, text: string) => complaints.push(text));
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
       window.__e2eViolation(`policy: ${event.violatedDirective} blocked ${event.blockedURI} on ${location.pathname}`),
@@ -29,7 +34,10 @@ async function overhear(context, complaints) {
   context.on("weberror", (error) => complaints.push(`exception: ${error.error().stack ?? error.error()}`));
 }
 
-export const test = base.extend({
+export const test = base.extend<
+  { expected: RegExp[]; complaints: string[]; visitor: Visitor },
+  { host: string; settings: Record<string, string>; site: Site }
+>({
   /** The name that visitors know the site by; empty: its address on this machine. */
   host: ["", { option: true, scope: "worker" }],
 
@@ -43,7 +51,7 @@ export const test = base.extend({
       const site = await startSite({ ...usual, ...settings });
       if (host) site.url = site.url.replace("127.0.0.1", host);
       const request = await playwright.request.newContext({ extraHTTPHeaders: { origin: site.url } });
-      const token = new URL(site.setupLink).searchParams.get("token");
+      const token = new URL(site.setupLink).searchParams.get("token")!;
       const form = { token, name: "admin", password: PASSWORD, site_name: "Virga", registration: "open" };
       const answer = await request.post(`${site.url}/setup`, { form, maxRedirects: 0 });
       expect(answer.status()).toBe(303);
@@ -61,9 +69,9 @@ export const test = base.extend({
   /** All that pages said; judged when the test ends. */
   complaints: [
     async ({ expected }, use, info) => {
-      const complaints = [];
+      const complaints: string[] = [];
       await use(complaints);
-      const unasked = complaints.filter((text) => !expected.some((pattern) => pattern.test(text)));
+      const unasked = complaints.filter((text) => !expected.some((pattern: RegExp) => pattern.test(text)));
       if (info.status === info.expectedStatus) expect(unasked, "said by the pages").toEqual([]);
       else if (unasked.length > 0) console.log(`pages also said:\n  ${unasked.join("\n  ")}`);
     },
@@ -77,7 +85,7 @@ export const test = base.extend({
 
   /** `await visitor(options)`: the page of someone else, in a browser context of its own. */
   visitor: async ({ browser, baseURL, complaints }, use) => {
-    const contexts = [];
+    const contexts: BrowserContext[] = [];
     await use(async (options = {}) => {
       const context = await browser.newContext({
         baseURL,
@@ -103,17 +111,17 @@ export function someone(stem = "mira") {
 }
 
 /** Registers through the page; ends signed in on the page `next`. */
-export async function signUp(page, { name = someone(), next = "/" } = {}) {
+export async function signUp(page: Page, { name = someone(), next = "/" } = {}) {
   await page.goto(`/sign-up?next=${encodeURIComponent(next)}`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
-  await page.waitForURL((url) => url.pathname === next);
+  await page.waitForURL((url: URL) => url.pathname === next);
   return name;
 }
 
 /** Signs in through the page. */
-export async function signIn(page, name, { password = PASSWORD, next = "/" } = {}) {
+export async function signIn(page: Page, name: string, { password = PASSWORD, next = "/" } = {}) {
   await page.goto(`/sign-in?next=${encodeURIComponent(next)}`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(password);
@@ -121,41 +129,43 @@ export async function signIn(page, name, { password = PASSWORD, next = "/" } = {
 }
 
 /** Publishes an upload as its page's visitor. */
-export async function publish(page, id) {
+export async function publish(page: Page, id: string) {
   const headers = { origin: new URL(page.url()).origin };
   const answer = await page.request.patch(`/api/v1/videos/${id}`, { data: { visibility: "public" }, headers });
   expect(answer.status()).toBe(200);
 }
 
 /** Chooses files on the upload page, waits until each is sent and publishes them; the videos' ids in that order. */
-export async function upload(page, ...files) {
+export async function upload(page: Page, file: string): Promise<string>;
+export async function upload(page: Page, ...files: string[]): Promise<string[]>;
+export async function upload(page: Page, ...files: string[]): Promise<string | string[]> {
   await page.goto("/upload");
   await page.getByLabel("Choose videos").setInputFiles(files);
-  const ids = [];
+  const ids: string[] = [];
   for (let n = 0; n < files.length; n += 1) {
     const card = page.locator("article.file").nth(n);
     await sent(card);
     const href = await card.getByRole("link", { name: "Open video" }).getAttribute("href");
-    const id = href.split("/").pop();
+    const id = href!.split("/").pop()!;
     await publish(page, id);
     ids.push(id);
   }
-  return files.length === 1 ? ids[0] : ids;
+  return files.length === 1 ? ids[0]! : ids;
 }
 
 /** The card says that the last byte is there: nothing is left to be cancelled. */
-export async function sent(card) {
+export async function sent(card: Locator) {
   await expect(card).toBeVisible();
   await expect(card.getByRole("button", { name: "Cancel" })).toBeHidden({ timeout: 60_000 });
 }
 
 /** What the API says about a video to this page's visitor. */
-export async function video(page, id) {
+export async function video(page: Page, id: string) {
   const answer = await page.request.get(`/api/v1/videos/${id}`);
   return answer.json();
 }
 
 /** Waits until no job of the video is open. */
-export async function untilReady(page, id) {
+export async function untilReady(page: Page, id: string) {
   await expect.poll(async () => (await video(page, id)).state, { timeout: 100_000, intervals: [500] }).toBe("ready");
 }

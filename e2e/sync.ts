@@ -4,7 +4,8 @@
 // The sound: an audio worklet notes the audio clock's time of each onset; the same page notes pairs
 // of audio clock and media clock all the while, which turn the onset into media time.
 
-import { player } from "./player.mjs";
+import type { Page } from "@playwright/test";
+import { player } from "./player.ts";
 
 const WORKLET = `
 registerProcessor("onsets", class extends AudioWorkletProcessor {
@@ -28,32 +29,32 @@ registerProcessor("onsets", class extends AudioWorkletProcessor {
   }
 });`;
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /**
  * Plays the page's video, again where a busy machine dropped the frames that matter; the seconds by
  * which its sound comes after its picture, and at how many flashes that was measured.
  */
-export async function soundAfterPicture(page) {
+export async function soundAfterPicture(page: Page) {
   await page.mouse.click(5, 300);
-  const seen = await player(page).evaluate(async (v, worklet) => {
+  const seen = await player(page).evaluate(async (v: HTMLVideoElement, worklet: string) => {
     v.pause();
     const context = new AudioContext();
     await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(worklet)}`);
-    const onsets = [];
+    const onsets: number[] = [];
     const ear = new AudioWorkletNode(context, "onsets");
     ear.port.onmessage = (event) => onsets.push(event.data);
     context.createMediaElementSource(v).connect(ear).connect(context.destination);
     await context.resume();
 
-    const pairs = [];
+    const pairs: [number, number][] = [];
     const clock = setInterval(() => pairs.push([context.currentTime, v.currentTime]), 10);
-    const flashes = [];
+    const flashes: { dark: number; white: number }[] = [];
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 8;
-    const paint = canvas.getContext("2d", { willReadFrequently: true });
-    let dark = null;
-    const look = (_, { mediaTime }) => {
+    const paint = canvas.getContext("2d", { willReadFrequently: true })!;
+    let dark: number | null = null;
+    const look: VideoFrameRequestCallback = (_, { mediaTime }) => {
       paint.drawImage(v, 0, 0, 8, 8);
       const white = paint.getImageData(4, 4, 1, 1).data[1] > 128;
       if (white && dark !== null) flashes.push({ dark, white: mediaTime });
@@ -77,10 +78,10 @@ export async function soundAfterPicture(page) {
 
   // The frame before must have been seen too, else the first white one may have been missed.
   const shown = seen.flashes.filter(({ dark, white }) => white - dark < 0.05).map(({ white }) => white);
-  const gaps = seen.onsets.flatMap((at) => {
+  const gaps = seen.onsets.flatMap((at: number) => {
     const near = seen.pairs.filter(([audio, media]) => Math.abs(audio - at) < 0.4 && media > 0);
     const heard = at + median(near.map(([audio, media]) => media - audio));
-    const flash = shown.find((white) => Math.abs(heard - white) < 0.4);
+    const flash = shown.find((white: number) => Math.abs(heard - white) < 0.4);
     return flash === undefined ? [] : [heard - flash];
   });
   return { gap: median(gaps), count: gaps.length };

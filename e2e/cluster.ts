@@ -12,7 +12,7 @@ export async function startCluster() {
   const child = spawn(PROGRAM, [], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const next = async (pattern) => {
+  const next = async (pattern: RegExp) => {
     for (;;) {
       const { value: line, done } = await lines.next();
       if (done) throw new Error("the cluster ended");
@@ -25,7 +25,7 @@ export async function startCluster() {
   return {
     url,
     /** Has a line obeyed, `kill stream 1`, and waits until it is. */
-    async tell(line, answer) {
+    async tell(line: string, answer: RegExp) {
       child.stdin.write(`${line}\n`);
       await next(answer);
     },
@@ -35,3 +35,5 @@ export async function startCluster() {
     },
   };
 }
+
+export type Cluster = Awaited<ReturnType<typeof startCluster>>;

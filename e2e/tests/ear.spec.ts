@@ -1,6 +1,6 @@
 // The watch that every test stands under: it must be able to hear.
 
-import { expect, test } from "../fixtures.mjs";
+import { expect, test } from "../fixtures.ts";
 
 test("an error in the console, an exception and a breach of the policy are all heard", async ({ page, complaints }) => {
   await page.goto("/");
@@ -15,7 +15,9 @@ test("an error in the console, an exception and a breach of the policy are all h
     document.head.append(style);
   });
   for (const planted of [/planted error/, /planted exception/, /policy: style-src/]) {
-    await expect.poll(() => complaints.some((text) => planted.test(text)), { message: String(planted) }).toBe(true);
+    await expect
+      .poll(() => complaints.some((text: string) => planted.test(text)), { message: String(planted) })
+      .toBe(true);
   }
   complaints.length = 0;
 });

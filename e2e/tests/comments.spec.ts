@@ -1,7 +1,8 @@
 // What is said under a video.
 
-import { tiny } from "../clips.mjs";
-import { expect, signUp, test, upload } from "../fixtures.mjs";
+import type { Page } from "@playwright/test";
+import { tiny } from "../clips.ts";
+import { expect, signUp, test, upload } from "../fixtures.ts";
 
 const MARKUP = `<b>bold</b> <img src=x onerror="alert(1)"> {{ 7 * 7 }} & "quotes" <script>alert(1)</script>`;
 // Turns the rest of its line round where it is not kept to itself.
@@ -12,8 +13,8 @@ test("a comment is posted, edited and deleted, and everyone sees it as text", as
   const id = await upload(page, await tiny());
   const guest = await visitor();
   const guestName = await signUp(guest, { next: `/v/${id}` });
-  const rows = (who) => who.locator("li.comment:visible");
-  const post = async (who, text) => {
+  const rows = (who: Page) => who.locator("li.comment:visible");
+  const post = async (who: Page, text: string) => {
     await who.getByLabel("Write a comment").fill(text);
     await who.getByRole("button", { name: "Post" }).click();
     await expect(rows(who).first().locator('[data-f="text"]')).toHaveText(text);

@@ -1,15 +1,16 @@
 // The player's own controls, as fingers, pointers and keys use them.
 
-import { stroll, upright } from "../clips.mjs";
-import { expect, signUp, test, untilReady, upload } from "../fixtures.mjs";
-import { latin, misfits } from "../layout.mjs";
-import { moves, nextFrame, player } from "../player.mjs";
+import type { Page, Request, Response } from "@playwright/test";
+import { stroll, upright } from "../clips.ts";
+import { expect, signUp, test, untilReady, upload, type Visitor } from "../fixtures.ts";
+import { latin, misfits } from "../layout.ts";
+import { moves, nextFrame, player } from "../player.ts";
 
 const LENGTH = 40;
 
-let film;
+let film: Promise<string> | undefined;
 /** The address of one film of 40 s, made once for the worker. */
-function address(visitor) {
+function address(visitor: Visitor) {
   film ??= (async () => {
     const owner = await visitor();
     await signUp(owner);
@@ -20,19 +21,34 @@ function address(visitor) {
   return film;
 }
 
-const host = (page) => page.locator("virga-player");
-const at = (page) => player(page).evaluate((v) => v.currentTime);
-const state = (page, name) => player(page).evaluate((v, key) => v[key], name);
+/** The player's element: of the engine what is read here. */
+type Host = HTMLElement & { hls: Hls | null };
+interface Hls {
+  levels: unknown[];
+  streamController: Stream;
+  audioStreamController: Stream;
+}
+interface Stream {
+  state: string;
+  buffering: boolean;
+  fragCurrent?: { sn: unknown };
+}
+const host = (page: Page) => page.locator("virga-player");
+const at = (page: Page) => player(page).evaluate((v: HTMLVideoElement) => v.currentTime);
+const state = (page: Page, name: keyof HTMLVideoElement) =>
+  player(page).evaluate((v: HTMLVideoElement, key) => v[key], name);
 /** Until there is a picture. Whoever waits in vain reads what the player was about. */
-const ready = (page) =>
+const ready = (page: Page) =>
   expect
     .poll(() =>
-      host(page).evaluate(({ hls, children }) => {
-        const video = [...children].find((child) => child.localName === "video");
+      host(page).evaluate((element: Host) => {
+        const { hls } = element;
+        const video = element.querySelector("video")!;
         if (video.readyState >= 2) return "ready";
-        const ranges = ({ buffered }) => Array.from(buffered, (_, n) => [buffered.start(n), buffered.end(n)]);
+        const ranges = ({ buffered }: HTMLVideoElement) =>
+          Array.from({ length: buffered.length }, (_, n) => [buffered.start(n), buffered.end(n)]);
         const { readyState, currentTime, seeking } = video;
-        const of = (stream) => stream && [stream.state, stream.buffering, stream.fragCurrent?.sn];
+        const of = (stream?: Stream) => stream && [stream.state, stream.buffering, stream.fragCurrent?.sn];
         return JSON.stringify({
           readyState,
           currentTime,
@@ -44,12 +60,12 @@ const ready = (page) =>
       }),
     )
     .toBe("ready");
-const gear = (page) => page.getByRole("button", { name: "Player settings" });
+const gear = (page: Page) => page.getByRole("button", { name: "Player settings" });
 
 /** Sets the place without the controls. */
-const jump = (page, seconds) =>
+const jump = (page: Page, seconds: number) =>
   player(page).evaluate(
-    (v, to) =>
+    (v: HTMLVideoElement, to: number) =>
       new Promise((resolve) => {
         v.addEventListener("seeked", resolve, { once: true });
         v.currentTime = to;
@@ -58,13 +74,13 @@ const jump = (page, seconds) =>
   );
 
 /** Opens the film for a guest, with a picture to see. */
-async function open(page, visitor, more = "") {
+async function open(page: Page, visitor: Visitor, more = "") {
   await page.goto((await address(visitor)) + more);
   await ready(page);
 }
 
 /** Waits for a place, to a tenth of a second. */
-const stands = (page, seconds, digits = 1) =>
+const stands = (page: Page, seconds: number, digits = 1) =>
   expect.poll(() => at(page), { message: `at ${seconds} s` }).toBeCloseTo(seconds, digits);
 
 test("every key does what people are used to", async ({ page, visitor }) => {
@@ -83,7 +99,7 @@ test("every key does what people are used to", async ({ page, visitor }) => {
     ["0", 0],
     ["9", 36],
     ["5", 20],
-  ]) {
+  ] as const) {
     await page.keyboard.press(key);
     await stands(page, place);
   }
@@ -120,12 +136,12 @@ test("every key does what people are used to", async ({ page, visitor }) => {
   await page.keyboard.press("Home");
   await stands(page, 0);
 
-  const narrow = (await host(page).boundingBox()).width;
+  const narrow = (await host(page).boundingBox())!.width;
   await page.keyboard.press("t");
-  await expect.poll(async () => (await host(page).boundingBox()).width).toBeGreaterThan(narrow + 100);
+  await expect.poll(async () => (await host(page).boundingBox())!.width).toBeGreaterThan(narrow + 100);
   expect(await misfits(page)).toEqual([]);
   await page.keyboard.press("t");
-  await expect.poll(async () => (await host(page).boundingBox()).width).toBeCloseTo(narrow, 0);
+  await expect.poll(async () => (await host(page).boundingBox())!.width).toBeCloseTo(narrow, 0);
   await page.keyboard.press("f");
   await expect.poll(() => page.evaluate(() => document.fullscreenElement?.localName)).toBe("virga-player");
   await page.keyboard.press("f");
@@ -207,18 +223,18 @@ test("the bar seeks by click, by drag and by keys, and its bubble stays on the s
   await page.setViewportSize({ width: 390, height: 800 });
   await open(page, visitor);
   const bar = page.getByRole("slider", { name: "Position" });
-  const box = await bar.boundingBox();
+  const box = (await bar.boundingBox())!;
   const y = box.y + box.height / 2;
   const bubble = page.locator('[data-part="preview"]');
   for (const share of [0, 0.5, 1]) {
     await page.mouse.move(box.x + Math.min(box.width * share, box.width - 1), y);
     await expect(bubble).toHaveCSS("opacity", "1");
-    const edge = await bubble.boundingBox();
+    const edge = (await bubble.boundingBox())!;
     expect(edge.x).toBeGreaterThanOrEqual(0);
     expect(edge.x + edge.width).toBeLessThanOrEqual(390);
-    const frame = await host(page).boundingBox();
+    const frame = (await host(page).boundingBox())!;
     expect(edge.y).toBeGreaterThanOrEqual(frame.y);
-    const [minutes, seconds] = (await bubble.textContent()).split(":").map(Number);
+    const [minutes, seconds] = (await bubble.textContent())!.split(":").map(Number);
     expect(Math.abs(minutes * 60 + seconds - share * LENGTH)).toBeLessThan(1.1);
   }
   await page.mouse.click(box.x + box.width / 4, y);
@@ -249,7 +265,7 @@ test("an address starts at the second that it names", async ({ page, visitor }) 
     ["?t=0m15s", 15],
     ["#t=21", 21],
     ["?t=5000", LENGTH - 1],
-  ]) {
+  ] as const) {
     await page.goto("about:blank");
     await open(page, visitor, more);
     await stands(page, place, 0);
@@ -304,7 +320,7 @@ test("a member goes on in another browser, and having started over starts over e
   const where = await address(visitor);
   await signUp(page, { next: where });
   await ready(page);
-  const kept = (done) => done.url().endsWith("/position") && done.request().method() === "PUT";
+  const kept = (done: Response) => done.url().endsWith("/position") && done.request().method() === "PUT";
   await page.keyboard.press("k");
   await moves(page);
   await jump(page, 20);
@@ -338,7 +354,7 @@ test("the menu is worked by keys alone and gives the focus back", async ({ page,
   await page.keyboard.press("Enter");
   await expect(gear(page)).toHaveAttribute("aria-expanded", "true");
   const menu = page.getByRole("menu", { name: "Player settings" });
-  const row = (name) => menu.getByRole(/^(Loop)/.test(name) ? "menuitemcheckbox" : "menuitem", { name });
+  const row = (name: string) => menu.getByRole(/^(Loop)/.test(name) ? "menuitemcheckbox" : "menuitem", { name });
   await expect(row("Quality")).toBeFocused();
   await page.keyboard.press("ArrowUp");
   await expect(row("Keyboard shortcuts")).toBeFocused();
@@ -443,15 +459,15 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
   await open(page, visitor);
   await page.locator('[data-part="big"]').tap();
   await moves(page);
-  const box = await player(page).boundingBox();
-  const tap = (share) => page.touchscreen.tap(box.x + box.width * share, box.y + 10);
+  const box = (await player(page).boundingBox())!;
+  const tap = (share: number) => page.touchscreen.tap(box.x + box.width * share, box.y + 10);
   await expect(host(page)).toHaveAttribute("data-idle", "");
   await tap(0.5);
   await expect(host(page)).not.toHaveAttribute("data-idle");
   expect(await state(page, "paused")).toBe(false);
   await tap(0.5);
   await expect(host(page)).toHaveAttribute("data-idle", "");
-  await page.locator('[data-part="play"]').evaluate((button) => button.click());
+  await page.locator('[data-part="play"]').evaluate((button: HTMLElement) => button.click());
   await expect.poll(() => state(page, "paused")).toBe(true);
   await jump(page, 20);
   await tap(0.9);
@@ -469,20 +485,20 @@ test("fingers show and hide the controls and jump at the sides", async ({ visito
           .filter((one) => one.width > 0 && (one.width < 44 || one.height < 44)).length,
     );
   expect(small).toBe(0);
-  const bar = await page.getByRole("slider", { name: "Position" }).boundingBox();
+  const bar = (await page.getByRole("slider", { name: "Position" }).boundingBox())!;
   await page.touchscreen.tap(bar.x + bar.width / 4, bar.y + bar.height / 2);
   await stands(page, LENGTH / 4, 0);
 });
 
 /** What the box measures, and how far the button is from its middle. */
-const shape = (page) =>
-  host(page).evaluate((element) => {
-    const [box, big] = [element, element.querySelector(".pl-big")].map((one) => one.getBoundingClientRect());
+const shape = (page: Page) =>
+  host(page).evaluate((element: HTMLElement) => {
+    const [box, big] = [element, element.querySelector(".pl-big")!].map((one) => one.getBoundingClientRect());
     const off = Math.max(
       Math.abs(big.x + big.width / 2 - box.x - box.width / 2),
       Math.abs(big.y + big.height / 2 - box.y - box.height / 2),
     );
-    const title = document.querySelector(".watch-head h1").getBoundingClientRect();
+    const title = document.querySelector(".watch-head h1")!.getBoundingClientRect();
     return {
       ratio: box.width / box.height,
       share: box.height / innerHeight,
@@ -499,7 +515,7 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
   const films = [
     [`/v/${id}`, 9 / 16],
     [await address(visitor), 848 / 480],
-  ];
+  ] as const;
   for (const [where, ratio] of films) {
     const desk = await visitor();
     await desk.goto(where);
@@ -521,7 +537,7 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
     // All of the width, or all of the height that a film may have.
     expect(Math.max(held.width / 358, held.share / 0.75)).toBeGreaterThan(0.98);
     expect(held.off).toBeLessThan(1);
-    const frame = await host(phone).boundingBox();
+    const frame = (await host(phone).boundingBox())!;
     await phone.touchscreen.tap(frame.x + frame.width * 0.2, frame.y + frame.height * 0.3);
     await moves(phone);
     expect(await misfits(phone)).toEqual([]);
@@ -538,15 +554,15 @@ test("the box has the film's own shape, and the first tap in its middle plays", 
   await phone.goto(`/v/${id}`);
   await ready(phone);
   await expect.poll(async () => (await shape(phone)).ratio).toBeCloseTo(9 / 16, 1);
-  const frame = await host(phone).boundingBox();
+  const frame = (await host(phone).boundingBox())!;
   await phone.touchscreen.tap(frame.x + frame.width / 2, frame.y + frame.height / 2);
   await moves(phone);
 });
 
 /** The segments that this page asks for from now on. */
-function segments(page) {
-  const asked = new Set();
-  page.on("request", (request) => {
+function segments(page: Page) {
+  const asked = new Set<string>();
+  page.on("request", (request: Request) => {
     if (/\.m4s|fallback\.mp4/.test(request.url())) asked.add(new URL(request.url()).pathname);
   });
   return asked;
@@ -572,7 +588,7 @@ test("before the first play one segment of picture and one of sound are loaded",
 test("before the first play a place at the very end of what is loaded shows its picture", async ({ page, visitor }) => {
   await open(page, visitor);
   await ready(page);
-  await player(page).evaluate((video) => (video.currentTime = video.buffered.end(0) - 0.02));
+  await player(page).evaluate((video: HTMLVideoElement) => (video.currentTime = video.buffered.end(0) - 0.02));
   await expect.poll(() => state(page, "seeking")).toBe(false);
   await ready(page);
 });
@@ -580,9 +596,11 @@ test("before the first play a place at the very end of what is loaded shows its 
 test("a browser that saves data loads nothing of the film before it is played", async ({ page, visitor }) => {
   const where = await address(visitor);
   const asked = segments(page);
-  await page.addInitScript(() => Object.defineProperty(navigator.connection, "saveData", { get: () => true }));
+  await page.addInitScript(() =>
+    Object.defineProperty((navigator as unknown as { connection: object }).connection, "saveData", { get: () => true }),
+  );
   await page.goto(where);
-  await expect.poll(() => host(page).evaluate((element) => element.hls?.levels.length ?? 0)).toBeGreaterThan(0);
+  await expect.poll(() => host(page).evaluate((element: Host) => element.hls?.levels.length ?? 0)).toBeGreaterThan(0);
   // biome-ignore lint/suspicious/noPlaywrightNetworkidle: that nothing more is loaded is what the test says.
   await page.waitForLoadState("networkidle");
   expect([...asked]).toEqual([]);
@@ -635,8 +653,8 @@ test("a click on a card plays with sound, and nothing else starts by itself", as
   const other = await visitor();
   await other.goto("/");
   await other.evaluate(
-    (id) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })),
-    where.split("/").pop(),
+    (id: string) => localStorage.setItem("virga:wish", JSON.stringify({ id, at: Date.now() })),
+    where.split("/").pop()!,
   );
   await other.goto(where);
   await rests(other);
@@ -650,7 +668,7 @@ for (const [width, touch] of [
   [390, false],
   [768, true],
   [1366, false],
-]) {
+] as const) {
   test(`no control leaves the player or lies under another at ${width}${touch ? " with fingers" : ""}`, async ({
     visitor,
   }) => {
@@ -658,9 +676,9 @@ for (const [width, touch] of [
     await open(page, visitor);
     expect(await misfits(page)).toEqual([]);
     const outside = () =>
-      host(page).evaluate((element) => {
+      host(page).evaluate((element: HTMLElement) => {
         const frame = element.getBoundingClientRect();
-        const faults = [];
+        const faults: string[] = [];
         const shown = [
           ...element.querySelectorAll(".pl-bar button, .pl-bar input, [role=slider], .pl-big, .pl-time, .pl-toast"),
         ]
@@ -699,10 +717,10 @@ for (const [width, touch] of [
     await page.keyboard.press("k");
     expect(await outside()).toEqual([]);
     // What long films write, and what a second visit adds.
-    await host(page).evaluate((element) => {
-      element.querySelector('[data-part="now"]').textContent = "1:02:03";
-      element.querySelector('[data-part="total"]').textContent = "12:10:00";
-      element.querySelector(".pl").classList.add("pl-long");
+    await host(page).evaluate((element: HTMLElement) => {
+      element.querySelector('[data-part="now"]')!.textContent = "1:02:03";
+      element.querySelector('[data-part="total"]')!.textContent = "12:10:00";
+      element.querySelector(".pl")!.classList.add("pl-long");
     });
     expect(await outside()).toEqual([]);
     await jump(page, 20);
@@ -721,7 +739,7 @@ for (const [width, touch] of [
     await moves(page);
     await page.keyboard.press("k");
     await gear(page).click();
-    const menu = await page.getByRole("menu").boundingBox();
+    const menu = (await page.getByRole("menu").boundingBox())!;
     expect(menu.x).toBeGreaterThanOrEqual(0);
     expect(menu.x + menu.width).toBeLessThanOrEqual(width);
     expect(menu.y).toBeGreaterThanOrEqual(0);
@@ -737,16 +755,16 @@ test.describe("while the player comes up", () => {
   test("the page stands still", async ({ page, visitor }) => {
     const where = await address(visitor);
     await page.addInitScript(() => {
-      window.shifts = [];
+      window.__e2eShifts = [];
       new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) {
+        for (const entry of list.getEntries() as LayoutShift[]) {
           const moved = entry.sources.map((one) => [
             one.node?.nodeName,
-            one.node?.className,
+            (one.node as Element | null)?.className,
             one.previousRect.toJSON(),
             one.currentRect.toJSON(),
           ]);
-          if (!entry.hadRecentInput) window.shifts.push([entry.value, entry.startTime, ...moved]);
+          if (!entry.hadRecentInput) window.__e2eShifts.push([entry.value, entry.startTime, ...moved]);
         }
       }).observe({ type: "layout-shift", buffered: true });
     });
@@ -754,7 +772,7 @@ test.describe("while the player comes up", () => {
     await ready(page);
     await page.keyboard.press("k");
     await moves(page);
-    const shifts = await page.evaluate(() => window.shifts);
+    const shifts = await page.evaluate(() => window.__e2eShifts);
     expect(
       shifts.reduce((sum, [value]) => sum + value, 0),
       JSON.stringify(shifts),
@@ -783,9 +801,9 @@ test.describe("where something is in the way", () => {
     await page.getByRole("button", { name: "Play", exact: true }).first().click();
     await moves(page);
     expect(await at(page)).toBeGreaterThan(11);
-    expect(await player(page).evaluate((v) => v.currentSrc)).toMatch(/fallback\.mp4$/);
-    expect(await player(page).evaluate((v) => v.controls)).toBe(false);
-    expect(await host(page).evaluate((element) => element.hls)).toBe(null);
+    expect(await player(page).evaluate((v: HTMLVideoElement) => v.currentSrc)).toMatch(/fallback\.mp4$/);
+    expect(await player(page).evaluate((v: HTMLVideoElement) => v.controls)).toBe(false);
+    expect(await host(page).evaluate((element: Host) => element.hls)).toBe(null);
     await gear(page).click();
     await expect(page.getByRole("menuitem", { name: "Speed" })).toBeVisible();
     await expect(page.getByRole("menuitem", { name: "Quality" })).toHaveCount(0);
@@ -842,7 +860,7 @@ test.describe("where something is in the way", () => {
   }) => {
     const where = await address(visitor);
     // Two segments of each rendition from second 20 on, then nothing, not even the plain file.
-    const given = {};
+    const given: Record<string, Set<string>> = {};
     await page.route(/\.m4s|fallback\.mp4/, async (route) => {
       const url = route.request().url();
       const [folder, name] = [url.slice(0, url.lastIndexOf("/")), url.slice(url.lastIndexOf("/") + 1)];
@@ -859,8 +877,8 @@ test.describe("where something is in the way", () => {
     const card = page.getByRole("alert").filter({ hasText: "Playback was interrupted." });
     await expect(card).toBeVisible({ timeout: 60_000 });
     const picture = await page.locator("virga-player").evaluate((element) => {
-      const still = element.querySelector("canvas.still");
-      return still ? still.width : element.querySelector("video").videoWidth;
+      const still = element.querySelector<HTMLCanvasElement>("canvas.still");
+      return still ? still.width : element.querySelector("video")!.videoWidth;
     });
     expect(picture).toBeGreaterThan(0);
     await page.unroute(/\.m4s|fallback\.mp4/);

@@ -1,31 +1,33 @@
 // Whether a page fits its window: nothing runs past the edge, no control lies outside of it or
 // under another one. Overflow alone does not tell: a bar may be cut off without any.
 
+import type { Page } from "@playwright/test";
+
 const CONTROLS = "a, button, input:not([type=hidden]), select, textarea, summary, label.btn, video, progress";
 
 /** What is wrong on the page as it stands; empty when all is well. */
-export const misfits = (page) =>
-  page.evaluate((controls) => {
-    const faults = [];
+export const misfits = (page: Page) =>
+  page.evaluate((controls: string) => {
+    const faults: string[] = [];
     // The bar that stays at the top lies over whatever was scrolled beneath it.
     window.scrollTo(0, 0);
     const root = document.documentElement;
     const width = root.clientWidth;
     if (root.scrollWidth > width) faults.push(`the page is ${root.scrollWidth} wide in a window of ${width}`);
 
-    const name = (element) =>
+    const name = (element: HTMLElement & { name?: string }) =>
       `${element.tagName.toLowerCase()}${element.id ? `#${element.id}` : ""}.${element.className} "${(element.innerText ?? element.name ?? "").trim().slice(0, 30)}"`;
     // Hidden from sight on purpose: cut down to a point, but still there for screen readers.
-    const shown = (element) => {
+    const shown = (element: HTMLElement) => {
       if (!element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) return false;
       if (element.closest(".vh, .skip")) return false;
       const box = element.getBoundingClientRect();
       return box.width > 1 && box.height > 1;
     };
-    const seen = [...document.querySelectorAll(controls)].filter(shown);
+    const seen = [...document.querySelectorAll<HTMLElement>(controls)].filter(shown);
     // A link in running text may break over lines: each piece is its own box, as far as whatever
     // cuts it off (a title of three lines in room for two) leaves it to be seen.
-    const cut = (box, element) => {
+    const cut = (box: DOMRect, element: HTMLElement) => {
       let { left, right, top, bottom } = box;
       for (let around = element.parentElement; around; around = around.parentElement) {
         if (getComputedStyle(around).overflowY === "visible") continue;
@@ -66,12 +68,14 @@ export const misfits = (page) =>
         }
       }
     }
-    for (const tab of document.querySelectorAll(".tabs a")) {
+    for (const tab of document.querySelectorAll<HTMLElement>(".tabs a")) {
       if (tab.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(tab).lineHeight))
         faults.push(`${name(tab)} breaks over lines`);
     }
     // Text that is wider than what holds it and is not meant to be cut.
-    for (const element of document.querySelectorAll("h1, h2, h3, p, label, legend, .badge, .btn, td, li")) {
+    for (const element of document.querySelectorAll<HTMLElement>(
+      "h1, h2, h3, p, label, legend, .badge, .btn, td, li",
+    )) {
       if (!shown(element) || element.scrollWidth <= element.clientWidth + 1 || element.clientWidth === 0) continue;
       const style = getComputedStyle(element);
       if (style.overflowX === "visible" && style.display !== "inline")
@@ -81,13 +85,13 @@ export const misfits = (page) =>
   }, CONTROLS);
 
 /** How far what was shown has moved by itself since the page came: the sum of its layout shifts. */
-export const shifted = (page) =>
+export const shifted = (page: Page) =>
   page.evaluate(
     () =>
-      new Promise((resolve) => {
+      new Promise<number>((resolve) => {
         let sum = 0;
         new PerformanceObserver((list) => {
-          for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+          for (const entry of list.getEntries() as LayoutShift[]) if (!entry.hadRecentInput) sum += entry.value;
         }).observe({ type: "layout-shift", buffered: true });
         // What was recorded so far is told at once, before the second frame from now.
         requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
@@ -98,15 +102,16 @@ export const shifted = (page) =>
  * Visible words in Latin letters that no name or person brought: what a page in another language
  * should not show.
  */
-export const latin = (page, allowed) =>
-  page.evaluate((known) => {
-    const words = [];
+export const latin = (page: Page, allowed: string[]) =>
+  page.evaluate((known: string[]) => {
+    const words: string[] = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
-      const parent = walker.currentNode.parentElement;
+      const text = walker.currentNode as Text;
+      const parent = text.parentElement!;
       if (parent.closest("bdi, script, style, template, noscript, textarea, [lang=en]") || !parent.checkVisibility())
         continue;
-      words.push(...(walker.currentNode.data.match(/\b[A-Za-z]{3,}\b/g) ?? []));
+      words.push(...(text.data.match(/\b[A-Za-z]{3,}\b/g) ?? []));
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], img[alt]")) {
       for (const attribute of ["aria-label", "placeholder", "title", "alt"]) {

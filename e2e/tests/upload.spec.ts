@@ -2,32 +2,33 @@
 
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { broken, instant, large, tiny } from "../clips.mjs";
-import { expect, sent, signIn, signUp, test, untilReady } from "../fixtures.mjs";
+import type { Page, Route } from "@playwright/test";
+import { broken, instant, large, tiny } from "../clips.ts";
+import { expect, sent, signIn, signUp, test, untilReady } from "../fixtures.ts";
 
 const MEGABYTES = 60;
 
-const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 /**
  * A network that lets so many parts through and breaks off all others. `sent`: the numbers of the
  * parts that went through; `more(n)` lets n further ones pass.
  */
-async function narrow(page, count = Infinity) {
+async function narrow(page: Page, count = Infinity) {
   let left = count;
-  const through = [];
-  await page.route("**/up/**", (route) => {
+  const through: number[] = [];
+  await page.route("**/up/**", (route: Route) => {
     if (left <= 0) return route.abort("connectionfailed");
     left -= 1;
-    through.push(Number(/\/up\/[^/]+\/(\d+)\?/.exec(route.request().url())[1]));
+    through.push(Number(/\/up\/[^/]+\/(\d+)\?/.exec(route.request().url())![1]));
     return route.continue();
   });
-  return { sent: through, more: (n) => (left = n) };
+  return { sent: through, more: (n: number) => (left = n) };
 }
 
-const open = async (page) => (await page.request.get("/api/v1/uploads")).json();
-const held = async (page, id) =>
-  (await (await page.request.get(`/api/v1/uploads/${id}/parts`)).json()).map((part) => part.number);
+const open = async (page: Page) => (await page.request.get("/api/v1/uploads")).json();
+const held = async (page: Page, id: string) =>
+  (await (await page.request.get(`/api/v1/uploads/${id}/parts`)).json()).map((part: { number: number }) => part.number);
 
 test("an upload goes on after a reload and from another browser, and sends nothing twice", async ({
   page,
@@ -42,7 +43,7 @@ test("an upload goes on after a reload and from another browser, and sends nothi
 
   const network = await narrow(page, 2);
   await page.getByLabel("Choose videos").setInputFiles(file);
-  let id;
+  let id = "";
   await expect.poll(async () => (id = (await open(page))[0]?.id), { intervals: [100] }).toBeTruthy();
   await expect.poll(async () => (await held(page, id)).length).toBe(2);
   const { part_size: part } = (await open(page))[0];
@@ -77,8 +78,8 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   expect(everything).toEqual(Array.from({ length: all }, (_, n) => n + 1));
 
   // What arrived is the file, byte for byte.
-  const href = await card.getByRole("link", { name: "Open video" }).getAttribute("href");
-  const video = href.split("/").pop();
+  const href = (await card.getByRole("link", { name: "Open video" }).getAttribute("href"))!;
+  const video = href.split("/").pop()!;
   await untilReady(elsewhere, video);
   const source = await elsewhere.request.get(`/api/v1/videos/${video}/source`);
   expect(sha256(await source.body())).toBe(sha256(await readFile(file)));
@@ -93,7 +94,7 @@ test("another file of the same name and size is not mixed into an upload", async
   expected.push(/net::ERR_(ABORTED|CONNECTION_FAILED) .*\/up\//);
   const network = await narrow(page, 1);
   await page.getByLabel("Choose videos").setInputFiles(right);
-  let id;
+  let id = "";
   await expect.poll(async () => (id = (await open(page))[0]?.id), { intervals: [100] }).toBeTruthy();
   await expect.poll(async () => (await held(page, id)).length, { intervals: [100] }).toBeGreaterThan(0);
   await page.reload();
@@ -121,7 +122,7 @@ test("several files go up together, each with its own card and page", async ({ p
 });
 
 test("rubbish is refused by its first bytes, in the words of the site, and the rest goes up", async ({ page }) => {
-  const sends = [];
+  const sends: string[] = [];
   page.on("request", (request) => request.method() === "POST" && sends.push(new URL(request.url()).pathname));
   await signUp(page, { next: "/upload" });
   sends.length = 0;
@@ -145,7 +146,9 @@ test("an upload is thrown away after a question, and kept by the other answer", 
   await narrow(page, 2);
   await page.getByLabel("Choose videos").setInputFiles(await large(MEGABYTES));
   const card = page.locator("article.file");
-  await expect.poll(() => card.locator("progress").evaluate((bar) => bar.value)).toBeGreaterThan(0);
+  await expect
+    .poll(() => card.locator("progress").evaluate((bar: HTMLProgressElement) => bar.value))
+    .toBeGreaterThan(0);
   await card.getByRole("button", { name: "Cancel" }).click();
   await expect(card.getByRole("button", { name: "Keep it" })).toBeFocused();
   await page.keyboard.press("Enter");

@@ -32,3 +32,5 @@ export async function startBucket() {
     },
   };
 }
+
+export type Bucket = Awaited<ReturnType<typeof startBucket>>;

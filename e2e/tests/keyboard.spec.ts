@@ -1,20 +1,21 @@
 // The site without a mouse.
 
-import { tiny } from "../clips.mjs";
-import { expect, PASSWORD, signUp, someone, test, untilReady, upload } from "../fixtures.mjs";
-import { player } from "../player.mjs";
+import type { Page } from "@playwright/test";
+import { tiny } from "../clips.ts";
+import { expect, PASSWORD, signUp, someone, test, untilReady, upload } from "../fixtures.ts";
+import { player } from "../player.ts";
 
 /**
  * Presses Tab until something with this accessible name has the focus. Every stop on the way must
  * be seen: inside the window, with a ring around it.
  */
-async function tabTo(page, name) {
-  const stops = [];
+async function tabTo(page: Page, name: RegExp) {
+  const stops: string[] = [];
   for (let presses = 0; presses < 80; presses += 1) {
     await page.keyboard.press("Tab");
     const stop = await page.evaluate(() => {
-      const at = document.activeElement;
-      const label = at.getAttribute("aria-label") ?? at.labels?.[0]?.innerText ?? at.innerText ?? at.textContent;
+      const at = document.activeElement as HTMLInputElement;
+      const label = at.getAttribute("aria-label") ?? at.labels?.[0]?.innerText ?? at.innerText ?? at.textContent ?? "";
       const box = at.getBoundingClientRect();
       // A card's link is the whole card: its ring is drawn around that.
       const ring = [undefined, "::after"].some((part) => {
@@ -62,11 +63,11 @@ test("from sign-up to a comment without a mouse", async ({ page, visitor }) => {
   await page.waitForURL(/\/v\/\w+/);
 
   // Chosen, it plays; so that it goes on while one looks for the button, over and over.
-  await player(page).evaluate((v) => (v.loop = true));
-  await expect.poll(() => player(page).evaluate((v) => !v.paused && v.currentTime > 0.2)).toBe(true);
+  await player(page).evaluate((v: HTMLVideoElement) => (v.loop = true));
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => !v.paused && v.currentTime > 0.2)).toBe(true);
   await tabTo(page, /^Pause/);
   await keyboard.press("Enter");
-  await expect.poll(() => player(page).evaluate((v) => v.paused)).toBe(true);
+  await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.paused)).toBe(true);
   await tabTo(page, /^Write a comment/);
   await keyboard.type("Said with keys alone");
   await tabTo(page, /^Post/);

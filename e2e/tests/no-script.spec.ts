@@ -1,7 +1,7 @@
 // The same pages for browsers that run no scripts.
 
-import { broken, tiny } from "../clips.mjs";
-import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.mjs";
+import { broken, tiny } from "../clips.ts";
+import { expect, signIn, signUp, test, untilReady, upload, video } from "../fixtures.ts";
 
 test("without scripts one browses, searches, signs in, watches and comments", async ({ page, visitor }) => {
   const name = await signUp(page);
@@ -17,7 +17,7 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await plain.getByRole("link", { name: title }).click();
   await plain.waitForURL(`**/v/${id}`);
 
-  const src = await plain.locator("video[controls]").getAttribute("src");
+  const src = (await plain.locator("video[controls]").getAttribute("src"))!;
   expect(src).toMatch(/fallback\.mp4$/);
   const [answer] = await Promise.all([
     plain.waitForResponse((response) => response.url().endsWith(src)),
@@ -26,8 +26,8 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   expect([200, 206]).toContain(answer.status());
   expect(answer.headers()["content-type"]).toBe("video/mp4");
   // The driver's own look into the page; the page itself runs nothing.
-  await expect.poll(() => plain.locator("video").evaluate((v) => v.currentTime)).toBeGreaterThan(0.3);
-  expect(await plain.locator("video").evaluate((v) => v.videoWidth)).toBeGreaterThan(0);
+  await expect.poll(() => plain.locator("video").evaluate((v: HTMLVideoElement) => v.currentTime)).toBeGreaterThan(0.3);
+  expect(await plain.locator("video").evaluate((v: HTMLVideoElement) => v.videoWidth)).toBeGreaterThan(0);
 
   await signIn(plain, name, { next: `/v/${id}` });
   await plain.waitForURL(`**/v/${id}`);
@@ -48,7 +48,7 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await plain.getByLabel("Description").fill("With a description");
   await plain.getByRole("button", { name: "Next: choose the file" }).click();
   const file = plain.getByLabel(/The file for .*Sent by a plain form/);
-  const draft = new URL(plain.url()).searchParams.get("video");
+  const draft = new URL(plain.url()).searchParams.get("video")!;
   expect((await video(plain, draft)).visibility).toBe("private");
   await plain.getByRole("button", { name: "Publish when ready" }).click();
   await expect(plain.getByRole("button", { name: "Publish when ready" })).toHaveCount(0);

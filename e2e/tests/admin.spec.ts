@@ -1,6 +1,6 @@
 // An administrator's day, by hand and without scripts.
 
-import { expect, PASSWORD, signIn, signUp, test } from "../fixtures.mjs";
+import { expect, PASSWORD, signIn, signUp, test } from "../fixtures.ts";
 
 for (const javaScriptEnabled of [true, false]) {
   test(`accounts are found, blocked, let in and given a new password ${javaScriptEnabled ? "with" : "without"} scripts`, async ({

@@ -15,7 +15,7 @@ const FOLDER = fileURLToPath(new URL("node_modules/.cache/clips", import.meta.ur
  * Gives what `write` makes its place. Two workers may make the same file at once: the first one
  * stays, because a browser refuses to read a file that changed after it was chosen.
  */
-async function keep(path, write) {
+async function keep(path: string, write: (draft: string) => Promise<unknown>) {
   if (existsSync(path)) return path;
   await mkdir(dirname(path), { recursive: true });
   const draft = join(dirname(path), `${process.pid}-${basename(path)}`);
@@ -31,9 +31,9 @@ async function keep(path, write) {
 }
 
 /** The clip's path: `name` with its extension, made of these ffmpeg arguments. */
-async function make(name, args) {
+async function make(name: string, args: string[]) {
   const key = createHash("sha256").update(args.join("\0")).digest("hex").slice(0, 12);
-  return keep(join(FOLDER, key, name), (draft) =>
+  return keep(join(FOLDER, key, name), (draft: string) =>
     run("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", ...args, draft]),
   );
 }
@@ -45,7 +45,7 @@ export const SECONDS = 8;
  * A moving picture whose right half grows from black to white over its length, so that a frame
  * tells its own time; with a tone.
  */
-function picture(size, seconds = SECONDS, rate = 25) {
+function picture(size: string, seconds = SECONDS, rate = 25) {
   const [width, height] = size.split("x").map(Number);
   return [
     "-f",
@@ -101,7 +101,7 @@ export const tall = (name = "tall.mp4") => make(name, [...picture("1280x720"), .
  * the sound is shifted against the picture, so that a measure can be shown to see it. The noise gives
  * it enough bits a second for a smaller rung to be worth making.
  */
-function flashing(late) {
+function flashing(late: number) {
   const seconds = 4;
   const gate = "lt(mod(t,1),0.2)*gte(t,0.99)";
   return [
@@ -146,7 +146,7 @@ export const flashesAnew = () =>
  * A small clip followed by a free box that makes it `megabytes` long: a valid file whose parts all
  * differ. `salt` makes another file of the same name and size.
  */
-export async function large(megabytes, salt = 0, name = "large.mp4") {
+export async function large(megabytes: number, salt = 0, name = "large.mp4") {
   const start = await tiny("start.mp4");
   const head = await readFile(start);
   const free = Buffer.alloc(megabytes * 1_000_000 - head.length);
@@ -157,9 +157,11 @@ export async function large(megabytes, salt = 0, name = "large.mp4") {
     free.writeUInt32BE(salt, at + 4);
   }
   const path = join(FOLDER, `large-${megabytes}-${salt}`, name);
-  return keep(path, (draft) => writeFile(draft, Buffer.concat([head, free])));
+  return keep(path, (draft: string) => writeFile(draft, Buffer.concat([head, free])));
 }
 
 /** Begins as an MP4 does, so that browsers send it, and holds no film. */
 export const broken = (name = "no film.mov") =>
-  keep(join(FOLDER, name), (draft) => writeFile(draft, `\0\0\0\x10ftypisom\0\0\0\0${"not a film ".repeat(2000)}`));
+  keep(join(FOLDER, name), (draft: string) =>
+    writeFile(draft, `\0\0\0\x10ftypisom\0\0\0\0${"not a film ".repeat(2000)}`),
+  );
