@@ -1,7 +1,7 @@
 // What the uploader needs of the browser: the API, sending with progress, hashes, the network's state.
 
 import { call } from "./api";
-import type { Deps, SignedPart } from "./transfer";
+import type { Deps, SignedPart } from "./transfer/world";
 
 /** XMLHttpRequest, because fetch tells nothing while a body goes up. */
 function put(

@@ -4,7 +4,9 @@ import { call, type Wire } from "./api";
 import { ask } from "./ask";
 import { bytes, clock, reason, refusal, show, slot, type Texts } from "./dom";
 import { live } from "./live";
-import { type Deps, type Phase, type Slots, type Start, Transfer } from "./transfer";
+import { type Phase, type Start, Transfer } from "./transfer";
+import type { Slots } from "./transfer/slots";
+import type { Deps } from "./transfer/world";
 
 const BADGE: Record<Phase, string> = {
   waiting: "upload-waiting",

@@ -4,7 +4,9 @@ import { call } from "./api";
 import { ask } from "./ask";
 import { part, refusal, show, type Texts, texts } from "./dom";
 import { refusedBytes, SNIFF_LENGTH } from "./sniff";
-import { cut, fingerprint, Slots, type Upload } from "./transfer";
+import { cut, fingerprint } from "./transfer/file";
+import { Slots } from "./transfer/slots";
+import type { Upload } from "./transfer/world";
 import { deps } from "./upload-browser";
 import { Card, type Details } from "./upload-card";
 

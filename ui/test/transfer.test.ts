@@ -4,16 +4,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../src/api";
-import {
-  cut,
-  type Deps,
-  type FileLike,
-  fingerprint,
-  type SignedPart,
-  Slots,
-  Transfer,
-  type Upload,
-} from "../src/transfer";
+import { Transfer } from "../src/transfer";
+import { cut, fingerprint } from "../src/transfer/file";
+import { Slots } from "../src/transfer/slots";
+import type { Deps, FileLike, SignedPart, Upload } from "../src/transfer/world";
 
 const PART = 10;
 
