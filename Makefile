@@ -8,7 +8,7 @@ LISTEN ?= 0.0.0.0:8080
 
 # Used by people only.
 .PHONY: cluster dist
-.PHONY: help run test test-full check audit e2e bench ui icons clean
+.PHONY: help run test test-full check format api audit e2e bench ui icons clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,8 +26,16 @@ test: ## Every test, browser tests included (T=name: only those whose name holds
 test-full: ## The long forms too: every kill point with many seeds, long property tests, films that take long
 	@VIRGA_TEST_FULL=1 PROPTEST_CASES=2000 scripts/test
 
-check: ## The lint gates: formatting, clippy, types of the pages' scripts
+check: ## The lint gates: formatting, lints and types, of Rust and of the pages' scripts
 	@scripts/check
+
+format: ## Format everything, and mend what the linter of the pages' scripts mends by itself
+	@scripts/need run
+	@cargo fmt --all
+	@scripts/pages/check --fix
+
+api: ## Write docs/api/openapi.json again after a change of the API
+	@VIRGA_WRITE_API=1 cargo test --locked --quiet -p virga-api the_kept_document
 
 cluster: ## HAProxy before two of each role on MariaDB, Redis and SeaweedFS, to try things on
 	@scripts/need test
@@ -65,4 +73,4 @@ dist: ## Pack a release: to install, and to build without a network (target/dist
 
 clean: ## Remove what was built (never ./data)
 	@cargo clean
-	@rm -rf ui/dist ui/node_modules ui/icons/node_modules e2e/node_modules e2e/test-results
+	@rm -rf ui/dist ui/generated ui/node_modules ui/icons/node_modules e2e/node_modules e2e/test-results scripts/pages/node_modules

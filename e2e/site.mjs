@@ -9,8 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const BINARY =
-  process.env.VIRGA_BINARY ?? fileURLToPath(new URL("../target/debug/virga", import.meta.url));
+const BINARY = process.env.VIRGA_BINARY ?? fileURLToPath(new URL("../target/debug/virga", import.meta.url));
 
 /** What the process says, kept for the report of a test that fails: the last of it. */
 const KEPT_LINES = 400;
@@ -20,6 +19,8 @@ const ROOM = { VIRGA_STORAGE__KEEP_FREE: "0" };
 /**
  * A running site: `url`, the one-time `setupLink`, its `log` so far.
  * `settings` are configuration keys as the environment names them (VIRGA_SECTION__KEY).
+ * Not in TypeScript: node runs it by itself for `benches/first-frame.mjs`.
+ * @param {Record<string, string>} settings
  */
 export async function startSite(settings = {}) {
   const data = await mkdtemp(join(tmpdir(), "virga-e2e-"));
@@ -29,23 +30,27 @@ export async function startSite(settings = {}) {
     env: { PATH: process.env.PATH, HOME: data, ...ROOM, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  /** @type {string[]} */
   const log = [];
-  const found = {};
+  const found = { url: "", setupLink: "" };
+  /** @param {string} line */
   const keep = (line) => {
     log.push(line);
     if (log.length > KEPT_LINES) log.shift();
   };
   createInterface(child.stderr).on("line", keep);
-  const ready = new Promise((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      keep(line);
-      found.url ??= /is ready: (http\S+)/.exec(line)?.[1];
-      found.setupLink ??= /(http\S+\/setup\?token=\w+)/.exec(line)?.[1];
-      if (found.url && found.setupLink) resolve();
-    });
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`virga ended (${code}):\n${log.join("\n")}`)));
-  });
+  const ready = /** @type {Promise<void>} */ (
+    new Promise((resolve, reject) => {
+      createInterface(child.stdout).on("line", (line) => {
+        keep(line);
+        found.url ||= /is ready: (http\S+)/.exec(line)?.[1] ?? "";
+        found.setupLink ||= /(http\S+\/setup\?token=\w+)/.exec(line)?.[1] ?? "";
+        if (found.url && found.setupLink) resolve();
+      });
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`virga ended (${code}):\n${log.join("\n")}`)));
+    })
+  );
   const ended = once(child, "exit");
   try {
     await ready;
@@ -58,7 +63,10 @@ export async function startSite(settings = {}) {
     setupLink: found.setupLink,
     data,
     log,
-    /** Runs a command of the program with the site's data and settings; what it says. */
+    /**
+     * Runs a command of the program with the site's data and settings; what it says.
+     * @param {string[]} args
+     */
     async run(args, more = {}) {
       const env = { PATH: process.env.PATH, HOME: data, ...settings, ...more };
       const { stdout } = await promisify(execFile)(BINARY, [...args, "--data", data], { cwd: data, env });

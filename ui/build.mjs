@@ -1,11 +1,12 @@
 // Bundles the islands, joins the style sheet, copies the pictures: `dist/` with content hashes,
 // gzip copies and manifest.json. Fails when a file outgrows its budget.
-import { build, transform } from "esbuild";
+
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { build, transform } from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const src = join(root, "src");

@@ -67,7 +67,12 @@ ${await readFile(here("brand.svg"), "utf8")}${symbols.join("")}</svg>
 `;
 
 /** Name and side of each picture; one without round corners where the system cuts them itself. */
-const PICTURES = [["icon-192", 192, false], ["icon-512", 512, false], ["maskable", 512, true], ["touch", 180, true]];
+const PICTURES = [
+  ["icon-192", 192, false],
+  ["icon-512", 512, false],
+  ["maskable", 512, true],
+  ["touch", 180, true],
+];
 
 /** Draws favicon.svg as PNG files. */
 async function pictures() {
@@ -76,12 +81,23 @@ async function pictures() {
     const favicon = await readFile(here("../src/img/favicon.svg"), "utf8");
     for (const [name, side, square] of PICTURES) {
       // What systems cut away is up to a fifth: the mark of a square picture is smaller.
-      const shape = square ? favicon.replace(/rx="7" /, "").replace("translate(3.2 2.6) scale(.8)", "translate(6.4 5.9) scale(.6)") : favicon;
+      const shape = square
+        ? favicon.replace(/rx="7" /, "").replace("translate(3.2 2.6) scale(.8)", "translate(6.4 5.9) scale(.6)")
+        : favicon;
       const page = join(folder, `${name}.html`);
       const svg = shape.replace("<svg ", `<svg width="${side}" height="${side}" style="position:fixed;inset:0" `);
       await writeFile(page, `<!doctype html>${svg}`);
       const out = fileURLToPath(here(`../src/img/${name}.png`));
-      const args = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--default-background-color=00000000", `--window-size=${side},${side}`, `--screenshot=${out}`, `file://${page}`];
+      const args = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--default-background-color=00000000",
+        `--window-size=${side},${side}`,
+        `--screenshot=${out}`,
+        `file://${page}`,
+      ];
       await promisify(execFile)(process.env.VIRGA_CHROMIUM ?? "/usr/bin/chromium", args);
     }
   } finally {

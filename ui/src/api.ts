@@ -1,4 +1,38 @@
-// Calls of the API from pages: JSON in, JSON out, refusals as one error type.
+// Calls of the API from pages: JSON in, JSON out, refusals as one error type. Paths, bodies and answers
+// are those of the API's own document.
+
+import type { components, paths } from "../generated/api";
+
+/** What crosses the wire, by its name in docs/api/openapi.json. */
+export type Wire = components["schemas"];
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+/** `/videos/{id}` as a type of strings. */
+type Pattern<K> = K extends `${infer A}{${string}}${infer B}` ? `${A}${string}${Pattern<B>}` : K;
+type Plain<P> = P extends `${infer A}?${string}` ? A : P;
+/** The path of the document that a path is an instance of. */
+type Place<P extends string> = {
+  [K in keyof paths]: `/api/v1${Plain<P>}` extends Pattern<K>
+    ? Pattern<K> extends `/api/v1${Plain<P>}`
+      ? K
+      : never
+    : never;
+}[keyof paths];
+/** What a method does there; `never` where the document has no such path or method. */
+type Operation<M extends Method, P extends string> = [Place<P>] extends [never]
+  ? never
+  : paths[Place<P>] extends { [K in Lowercase<M>]: infer O extends object }
+    ? O
+    : never;
+type Json<T> = T extends { content: { "application/json": infer J } } ? J : undefined;
+type Body<O> = O extends { requestBody: infer B } ? Json<B> : undefined;
+type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never;
+type More = [signal?: AbortSignal | undefined, more?: Record<string, string>];
+type Rest<O> = [O] extends [never]
+  ? [noSuchOperation: never]
+  : Body<O> extends undefined
+    ? [body?: undefined, ...More]
+    : [body: Body<O>, ...More];
 
 /** A refusal or fault. `status` 0: no answer at all. */
 export class ApiError extends Error {
@@ -14,13 +48,19 @@ export class ApiError extends Error {
   }
 }
 
-export async function call<T>(
+/** A call as docs/api/openapi.json has it: what is at that path takes this body and answers this. */
+export function call<M extends Method, P extends string>(
+  method: M,
+  path: P,
+  ...rest: Rest<Operation<M, P>>
+): Promise<Answer<Operation<M, P>>>;
+export async function call(
   method: string,
   path: string,
   body?: unknown,
   signal?: AbortSignal,
   more: Record<string, string> = {},
-): Promise<T> {
+): Promise<unknown> {
   const init: RequestInit = { method, headers: { accept: "application/json", ...more } };
   if (signal) init.signal = signal;
   if (body !== undefined) {
@@ -41,37 +81,8 @@ export async function call<T>(
   } catch {
     value = undefined;
   }
-  if (answer.ok) return value as T;
-  const problem = (value ?? {}) as { code?: string; detail?: string; retry_after?: number };
+  if (answer.ok) return value;
+  const problem = (value ?? {}) as Partial<Wire["Problem"]>;
   const wait = problem.retry_after ?? Number(answer.headers.get("retry-after") ?? 0);
   throw new ApiError(answer.status, problem.code ?? "http", problem.detail ?? answer.statusText, wait || 0);
-}
-
-export interface Playback {
-  hls: string;
-  fallback: string | null;
-  poster: string | null;
-  version: number;
-  holds: number;
-}
-
-export interface Video {
-  id: string;
-  title: string;
-  description: string;
-  visibility: string;
-  /** While it is unpublished: the visibility that publishing gives. */
-  publish_as?: string;
-  state: string;
-}
-
-export interface Comment {
-  id: string;
-  author: string;
-  by_admin: boolean;
-  text: string;
-  created_at: string;
-  edited_at?: string;
-  editable: boolean;
-  deletable: boolean;
 }

@@ -26,7 +26,10 @@ export function ask(t: Texts, row: HTMLElement, act: () => void): void {
   question.textContent = t("upload-discard-ask");
   question.setAttribute("role", "alert");
   group.append(question);
-  button("upload-give-up", "btn-danger", () => (close(), act()));
+  button("upload-give-up", "btn-danger", () => {
+    close();
+    act();
+  });
   const keep = button("upload-keep", "", close);
   group.addEventListener("keydown", (event) => event.key === "Escape" && close());
   row.hidden = true;

@@ -24,7 +24,8 @@ document.addEventListener("keydown", (event) => {
 let lead = 0;
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
-  if ((event.target as Element).closest("input, textarea, select, [contenteditable]") || !choices(storage()).keys) return;
+  if ((event.target as Element).closest("input, textarea, select, [contenteditable]") || !choices(storage()).keys)
+    return;
   const led = event.timeStamp - lead < 1000;
   lead = event.key === "g" ? event.timeStamp : 0;
   if (event.key === "/") {
@@ -40,7 +41,8 @@ document.addEventListener("keydown", (event) => {
 // A plain click on a video's link is the wish to see it play; its page asks for that. Links to
 // something else on that page carry a query or a fragment.
 document.addEventListener("click", (event) => {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.shiftKey || event.altKey || event.metaKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.shiftKey || event.altKey || event.metaKey)
+    return;
   const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
   const id = link && /^\/v\/([^/]+)$/.exec(link.pathname)?.[1];
   if (id && link.origin === location.origin && !link.search && !link.hash) wish(storage(), id, Date.now());
@@ -48,9 +50,13 @@ document.addEventListener("click", (event) => {
 
 // A cover that is gone leaves the placeholder beneath it.
 const drop = (image: HTMLImageElement) => image.remove();
-document.addEventListener("error", (event) => {
-  if (event.target instanceof HTMLImageElement && event.target.closest(".cover")) drop(event.target);
-}, true);
+document.addEventListener(
+  "error",
+  (event) => {
+    if (event.target instanceof HTMLImageElement && event.target.closest(".cover")) drop(event.target);
+  },
+  true,
+);
 for (const image of document.querySelectorAll<HTMLImageElement>(".cover img")) {
   if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") drop(image);
 }

@@ -1,13 +1,10 @@
 // Comments without leaving the player: post, edit, delete, more. Without script the same forms do
 // the same by themselves.
 
-import { ApiError, call, type Comment } from "./api";
-import { ago, part, refusal, show, slot, texts, type Texts } from "./dom";
+import { ApiError, call, type Wire } from "./api";
+import { ago, part, refusal, show, slot, type Texts, texts } from "./dom";
 
-interface CommentPage {
-  items: Comment[];
-  next?: string;
-}
+type Comment = Wire["Comment"];
 
 class Comments extends HTMLElement {
   #t: Texts = (key) => key;
@@ -47,8 +44,8 @@ class Comments extends HTMLElement {
     });
   }
 
-  get #path(): string {
-    return `/videos/${this.dataset.video}/comments`;
+  get #path() {
+    return `/videos/${this.dataset.video}/comments` as const;
   }
 
   /** Says why something was refused; who is signed out is led to sign in and back. */
@@ -72,7 +69,7 @@ class Comments extends HTMLElement {
     button.disabled = true;
     show(note, false);
     try {
-      const comment = await call<Comment>("POST", this.#path, { text: box.value });
+      const comment = await call("POST", this.#path, { text: box.value });
       box.value = "";
       const row = this.#row(comment);
       part(this, "list")?.prepend(row);
@@ -100,7 +97,7 @@ class Comments extends HTMLElement {
       author.href = `/u/${encodeURIComponent(comment.author)}`;
       author.append(isolated(comment.author));
     }
-    show(slot(row, "admin"), comment.by_admin);
+    show(slot(row, "admin"), Boolean(comment.by_admin));
     const time = slot<HTMLTimeElement>(row, "time");
     if (time) {
       time.dateTime = comment.created_at;
@@ -137,7 +134,7 @@ class Comments extends HTMLElement {
       event.preventDefault();
       event.stopPropagation();
       try {
-        const comment = await call<Comment>("PATCH", `${this.#path}/${row.dataset.comment}`, { text: box.value });
+        const comment = await call("PATCH", `${this.#path}/${row.dataset.comment}`, { text: box.value });
         row.replaceWith(this.#row(comment));
       } catch (error) {
         this.#refuse(note, error);
@@ -174,7 +171,7 @@ class Comments extends HTMLElement {
   async #more(link: HTMLAnchorElement): Promise<void> {
     const cursor = new URL(link.href).searchParams.get("comments") ?? "";
     try {
-      const page = await call<CommentPage>("GET", `${this.#path}?cursor=${encodeURIComponent(cursor)}`);
+      const page = await call("GET", `${this.#path}?cursor=${encodeURIComponent(cursor)}`);
       part(this, "list")?.append(...page.items.map((comment) => this.#row(comment)));
       if (page.next) link.href = `/v/${this.dataset.video}?comments=${encodeURIComponent(page.next)}#comments`;
       else link.parentElement?.remove();

@@ -25,8 +25,7 @@ export function texts(element: HTMLElement): Texts {
   } catch {
     // A page of another version: keys show instead of texts.
   }
-  return (key, values = {}) =>
-    (map[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+  return (key, values = {}) => (map[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
 /** The words for a refusal: by its code, else the server's English on an English page. */
@@ -48,12 +47,13 @@ export function reason(t: Texts, event: { failure?: string; failure_code?: strin
 /** `1.2 GB`, as the server writes it. */
 export function bytes(count: number): string {
   let unit = 0;
+  let scaled = count;
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  while (count >= 1000 && unit < units.length - 1) {
-    count /= 1000;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
     unit += 1;
   }
-  const digits = unit > 0 && count < 100 ? Math.floor(count * 10) / 10 : Math.floor(count);
+  const digits = unit > 0 && scaled < 100 ? Math.floor(scaled * 10) / 10 : Math.floor(scaled);
   return `${digits} ${units[unit]}`;
 }
 
@@ -70,7 +70,11 @@ export function ago(iso: string, now = Date.now()): string {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
   const format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
   const steps: [number, Intl.RelativeTimeFormatUnit][] = [
-    [31_536_000, "year"], [2_592_000, "month"], [86_400, "day"], [3600, "hour"], [60, "minute"],
+    [31_536_000, "year"],
+    [2_592_000, "month"],
+    [86_400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
   ];
   const step = steps.find(([length]) => seconds >= length);
   const words = step ? format.format(-Math.floor(seconds / step[0]), step[1]) : format.format(0, "second");

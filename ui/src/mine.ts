@@ -1,7 +1,7 @@
 // My videos: states and progress as they change.
 
-import { reason, show, slot, texts, type Texts } from "./dom";
-import { live, type LiveEvent } from "./live";
+import { reason, show, slot, type Texts, texts } from "./dom";
+import { type LiveEvent, live } from "./live";
 
 const UNFINISHED = new Set(["uploading", "processing", "playable"]);
 

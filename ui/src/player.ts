@@ -3,8 +3,8 @@
 
 import type Hls from "hls.js";
 import { ApiError, call } from "./api";
-import { part, reason, show, texts, type Texts } from "./dom";
-import { live, type LiveEvent } from "./live";
+import { part, reason, show, type Texts, texts } from "./dom";
+import { type LiveEvent, live } from "./live";
 import { Acts } from "./player/acts";
 import { el, Kit } from "./player/build";
 import { Controls } from "./player/controls";
@@ -96,7 +96,11 @@ class Player extends HTMLElement {
     return this.dataset.video ?? "";
   }
 
-  #build(video: HTMLVideoElement, source: Source, kept: { choices: ReturnType<typeof choices>; store: ReturnType<typeof storage> }): void {
+  #build(
+    video: HTMLVideoElement,
+    source: Source,
+    kept: { choices: ReturnType<typeof choices>; store: ReturnType<typeof storage> },
+  ): void {
     const t = this.#t;
     const screen = new Screen(this, video, () => this.#controls?.draw());
     const length = Number(this.dataset.duration ?? 0) || 0;
@@ -126,7 +130,11 @@ class Player extends HTMLElement {
       const at = asked("", location.hash);
       if (at !== null) acts.seek(clamped(at, acts.total));
     });
-    mediaSession(acts, { title: video.getAttribute("aria-label") ?? "", artist: this.dataset.author ?? "", poster: video.poster });
+    mediaSession(acts, {
+      title: video.getAttribute("aria-label") ?? "",
+      artist: this.dataset.author ?? "",
+      poster: video.poster,
+    });
     video.controls = false;
   }
 

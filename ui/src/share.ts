@@ -2,7 +2,7 @@
 // wanted. Without it the panel is a link and a code to copy by hand.
 
 import { copied } from "./copy";
-import { part, show, texts, type Texts } from "./dom";
+import { part, show, type Texts, texts } from "./dom";
 import { shown } from "./player/time";
 
 class Share extends HTMLElement {

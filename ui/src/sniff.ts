@@ -5,8 +5,17 @@
 export const SNIFF_LENGTH = 65_536;
 
 const CONTAINERS = [
-  "1a45dfa3", "000001ba", "000001b3", "464c5601", "4f676753", "3026b2758e66cf11", "060e2b34020501010d0102",
-  "474946383761", "474946383961", "444b4946", "2e524d46",
+  "1a45dfa3",
+  "000001ba",
+  "000001b3",
+  "464c5601",
+  "4f676753",
+  "3026b2758e66cf11",
+  "060e2b34020501010d0102",
+  "474946383761",
+  "474946383961",
+  "444b4946",
+  "2e524d46",
 ];
 const IMAGES = ["89504e47", "ffd8ff", "49492a00", "4d4d002a", "38425053", "0000000c4a584c20", "0000000c6a502020"];
 const SOUNDS = ["494433", "664c6143", "4d546864", "464f524d"];
@@ -16,7 +25,8 @@ const BOXES = ["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp", "
 /** The code of the reason for which the site refuses a file that begins so; null where it takes it. */
 export function refusedBytes(head: Uint8Array): string | null {
   if (head.length === 0) return "file_empty";
-  const begins = (hex: string) => hex.match(/../g)?.every((byte, at) => head[at] === Number.parseInt(byte, 16)) ?? false;
+  const begins = (hex: string) =>
+    hex.match(/../g)?.every((byte, at) => head[at] === Number.parseInt(byte, 16)) ?? false;
   if (IMAGES.some(begins)) return "file_is_image";
   if (SOUNDS.some(begins) || (head[0] === 0xff && ((head[1] ?? 0) & 0xe0) === 0xe0)) return "file_is_audio";
   return text(head) ?? container(head, begins);
@@ -30,14 +40,24 @@ function container(head: Uint8Array, begins: (hex: string) => boolean): string |
   }
   if (letters(0) === "RIFF") {
     const kind = letters(8);
-    return kind === "AVI " ? null : kind === "WAVE" ? "file_is_audio" : kind === "WEBP" ? "file_is_image" : "file_unknown";
+    return kind === "AVI "
+      ? null
+      : kind === "WAVE"
+        ? "file_is_audio"
+        : kind === "WEBP"
+          ? "file_is_image"
+          : "file_unknown";
   }
   return CONTAINERS.some(begins) || transportStream(head) ? null : "file_unknown";
 }
 
 /** A sync byte at every packet start, for at least three packets. */
 function transportStream(head: Uint8Array): boolean {
-  return [[188, 0], [192, 4], [204, 0]].some(([packet = 188, first = 0]) => {
+  return [
+    [188, 0],
+    [192, 4],
+    [204, 0],
+  ].some(([packet = 188, first = 0]) => {
     if (head.length <= first + 2 * packet) return false;
     for (let at = first; at < head.length; at += packet) if (head[at] !== 0x47) return false;
     return true;
@@ -53,7 +73,8 @@ function text(head: Uint8Array): string | null {
   if (["#extm3u", "#ext-x-", "[playlist]", "<mpd"].some((word) => start.startsWith(word))) return "file_is_playlist";
   if (start.startsWith("ffconcat")) return "file_is_concat";
   if (/^v=0[\r\n]/.test(start)) return "file_is_sdp";
-  if (sample.some((byte) => byte < 9 || (byte > 0x0d && byte < 0x1b) || (byte > 0x1b && byte < 0x20) || byte === 0x7f)) return null;
+  if (sample.some((byte) => byte < 9 || (byte > 0x0d && byte < 0x1b) || (byte > 0x1b && byte < 0x20) || byte === 0x7f))
+    return null;
   let words: string;
   try {
     // A cut through a character at the end of the sample is still text.

@@ -3,161 +3,30 @@
 // handed in, so that tests can be the server, the network and the clock.
 
 import { ApiError } from "./api";
+import { fingerprint, readable, wantedPart } from "./transfer/file";
+import { Progress } from "./transfer/progress";
+import type { Slots } from "./transfer/slots";
+import { Tickets } from "./transfer/tickets";
+import type { Deps, Draft, FileLike, HeldPart, SignedPart, Upload } from "./transfer/world";
 
 export type Phase =
-  | "waiting" | "checking" | "sending" | "paused" | "offline" | "finishing" | "done" | "failed" | "cancelled";
-
-export interface Upload {
-  id: string;
-  video_id: string;
-  file_name: string;
-  size: number;
-  fingerprint: string;
-  part_size: number;
-}
-export interface SignedPart {
-  number: number;
-  url: string;
-  method: string;
-  headers: Record<string, string>;
-  /** Of a form, before the file. */
-  fields?: { name: string; value: string }[];
-  expires_at: string;
-}
-export interface HeldPart {
-  number: number;
-  size: number;
-  sha256?: string;
-}
-
-export interface FileLike {
-  readonly name: string;
-  readonly size: number;
-  readonly type: string;
-  readonly lastModified: number;
-  slice(start: number, end: number): Blob;
-}
-
-export interface Server {
-  /** Asked again with the same key, it makes no second video. */
-  createVideo(draft: Draft, key: string): Promise<{ id: string }>;
-  createUpload(upload: object): Promise<Upload>;
-  parts(id: string): Promise<HeldPart[]>;
-  /** `proxied`: addresses of the site itself, where the bucket's cannot be reached. */
-  sign(id: string, numbers: number[], proxied: boolean): Promise<SignedPart[]>;
-  complete(id: string): Promise<void>;
-  cancel(id: string): Promise<void>;
-  discard(video: string): Promise<void>;
-}
-
-export interface Deps {
-  server: Server;
-  /** Sends one part; resolves with the status, 0 where there was no answer. */
-  put(part: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }>;
-  /** SHA-256 as hexadecimal, or null where the browser cannot. */
-  digest(blob: Blob): Promise<string | null>;
-  /** Ends early when the network comes back. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Resolves at once when there is a network. */
-  online(signal: AbortSignal): Promise<void>;
-  isOnline(): boolean;
-  random(): number;
-  /** A key that nobody else has, in hexadecimal digits. */
-  newKey(): string;
-  now(): number;
-}
-
-/** The beginning of a text, at most so many characters, and none cut in two. */
-export function cut(text: string, most: number): string {
-  const whole = "Segmenter" in Intl ? Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment) : [...text];
-  let kept = "";
-  let count = 0;
-  for (const piece of whole) {
-    count += [...piece].length;
-    if (count > most) break;
-    kept += piece;
-  }
-  return kept;
-}
-
-/** How the same file is known again: at most 128 characters. */
-export function fingerprint(file: FileLike): string {
-  return cut(`${file.size}-${file.lastModified}-${file.name}`, 128);
-}
-
-/**
- * Parts in flight, over all files, in the order they asked: one at a time on a slow line, so that
- * it ends soon and counts; more while parts go through quickly.
- */
-export class Slots {
-  readonly #most: number;
-  readonly #queue: (() => void)[] = [];
-  #width = 1;
-  #taken = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  async take(): Promise<() => void> {
-    if (this.#taken < this.#width) this.#taken += 1;
-    else await new Promise<void>((resolve) => this.#queue.push(resolve));
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      this.#taken -= 1;
-      this.#admit();
-    };
-  }
-
-  /** How long a part took; infinite where it failed. */
-  measured(ms: number): void {
-    if (ms < QUICK) this.#width = Math.min(this.#most, this.#width + 1);
-    else if (ms > SLOW) this.#width = 1;
-    this.#admit();
-  }
-
-  #admit(): void {
-    while (this.#taken < this.#width) {
-      const next = this.#queue.shift();
-      if (!next) return;
-      this.#taken += 1;
-      next();
-    }
-  }
-}
+  | "waiting"
+  | "checking"
+  | "sending"
+  | "paused"
+  | "offline"
+  | "finishing"
+  | "done"
+  | "failed"
+  | "cancelled";
 
 class Stop extends Error {}
 
-const readable = (body: Blob): Promise<boolean> =>
-  body.slice(0, 1).arrayBuffer().then(() => true, () => false);
+/** Whether a refusal, or no answer at all, may be another one the next time. A full disk stays full. */
+const passes = (status: number) => status === 0 || status === 429 || (status >= 500 && status !== 507);
 
 const TRIES = 9;
 const PARALLEL = 4;
-const SIGN_AHEAD = 8;
-/** A part that took less lets one more fly with it; one that took longer flies alone. Milliseconds. */
-const QUICK = 2000;
-const SLOW = 6000;
-const MIB = 1024 * 1024;
-
-/**
- * The part size that the page would like: what a reload or a broken line costs stays below a
- * two-hundredth of a large file. A small file goes whole.
- */
-function wantedPart(size: number): number | undefined {
-  return size > 8 * MIB ? Math.max(MIB, Math.ceil(size / 256)) : undefined;
-}
-const WINDOW = 6000;
-/** After so many the parts go through the site. */
-const STRAYS = 3;
-
-/** A video as `POST /videos` takes it. */
-export interface Draft {
-  title: string;
-  visibility: string;
-  publish_as?: string;
-}
 
 export interface Start {
   draft: Draft;
@@ -178,22 +47,19 @@ export class Transfer {
   readonly #slots: Slots;
   readonly #start: Start;
   readonly #changed: () => void;
-  readonly #held = new Map<number, number>();
-  readonly #flying = new Map<number, number>();
-  readonly #signed = new Map<number, SignedPart>();
-  #signing: Promise<void> | null = null;
+  readonly #progress: Progress;
+  readonly #tickets: Tickets;
   #making: Promise<{ id: string }> | null = null;
   #stop = new AbortController();
-  #samples: [number, number][] = [];
   #verified = false;
   #retryAt = 0;
-  /** Parts in a row that the bucket itself did not take. */
-  #strays = 0;
 
   constructor(file: FileLike, start: Start, deps: Deps, slots: Slots, changed: () => void) {
     this.file = file;
     this.#start = start;
     this.#deps = deps;
+    this.#progress = new Progress(file.size, deps.now);
+    this.#tickets = new Tickets(deps.now);
     this.#slots = slots;
     this.#changed = changed;
     this.videoId = start.upload?.video_id ?? start.videoId ?? null;
@@ -201,22 +67,12 @@ export class Transfer {
   }
 
   get active(): boolean {
-    return this.phase === "checking" || this.phase === "sending" || this.phase === "offline" || this.phase === "finishing";
+    return ["checking", "sending", "offline", "finishing"].includes(this.phase);
   }
 
   /** Bytes that survive a pause or a reload: those of whole parts. Of a file of one part, those on their way. */
   get sent(): number {
-    if (this.#count() === 1) return this.#moved();
-    let sum = 0;
-    for (const size of this.#held.values()) sum += size;
-    return Math.min(sum, this.file.size);
-  }
-
-  /** Bytes held by the server and in flight. */
-  #moved(): number {
-    let sum = 0;
-    for (const size of [...this.#held.values(), ...this.#flying.values()]) sum += size;
-    return Math.min(sum, this.file.size);
+    return this.#count() === 1 ? this.#progress.moved : this.#progress.held;
   }
 
   #count(): number {
@@ -225,11 +81,7 @@ export class Transfer {
 
   /** Bytes per second over the last seconds; falls by itself where nothing moves. 0 while unknown. */
   get speed(): number {
-    const first = this.#samples[0];
-    const last = this.#samples[this.#samples.length - 1];
-    const now = this.#deps.now();
-    if (!first || !last || last[0] - first[0] < 500 || now - last[0] > WINDOW) return 0;
-    return Math.max(0, ((last[1] - first[1]) * 1000) / (now - first[0]));
+    return this.#progress.speed;
   }
 
   /** Milliseconds until the next try, where the site does not answer; 0 where it does. */
@@ -243,7 +95,7 @@ export class Transfer {
     const stop = new AbortController();
     const { signal } = stop;
     this.#stop = stop;
-    this.#samples = [];
+    this.#progress.restart();
     this.failure = "";
     this.refused = null;
     try {
@@ -265,7 +117,7 @@ export class Transfer {
   pause(): void {
     if (!this.active && this.phase !== "waiting") return;
     this.#stop.abort();
-    this.#flying.clear();
+    this.#progress.stop();
     this.#retryAt = 0;
     this.#to("paused");
   }
@@ -274,10 +126,10 @@ export class Transfer {
   async cancel(): Promise<void> {
     if (this.phase === "done") return;
     this.#stop.abort();
-    this.#flying.clear();
+    this.#progress.stop();
     this.#to("cancelled");
     try {
-      if (this.#making) await this.video();
+      if (this.#making !== null) await this.video();
       if (this.upload) await this.#deps.server.cancel(this.upload.id);
       if (this.videoId && !this.#start.videoId && !this.#start.upload) await this.#deps.server.discard(this.videoId);
     } catch {
@@ -333,10 +185,8 @@ export class Transfer {
   }
 
   async #list(signal: AbortSignal): Promise<HeldPart[]> {
-    const id = this.#id();
-    const held = await this.#patiently(signal, () => this.#deps.server.parts(id));
-    this.#held.clear();
-    for (const part of held) this.#held.set(part.number, part.size);
+    const held = await this.#patiently(signal, () => this.#deps.server.parts(this.#id()));
+    this.#progress.holds(held);
     return held;
   }
 
@@ -365,7 +215,7 @@ export class Transfer {
     const { signal } = stop;
     const count = this.#count();
     const missing: number[] = [];
-    for (let number = 1; number <= count; number += 1) if (!this.#held.has(number)) missing.push(number);
+    for (let number = 1; number <= count; number += 1) if (!this.#progress.has(number)) missing.push(number);
     const worker = async () => {
       for (;;) {
         const give = await this.#slots.take();
@@ -392,7 +242,7 @@ export class Transfer {
   /** One part failed for good: the others need not go on. */
   #halt(stop: AbortController, error: unknown): void {
     stop.abort();
-    this.#flying.clear();
+    this.#progress.stop();
     const status = error instanceof ApiError ? error.status : 0;
     this.refused = error instanceof ApiError && status > 0 && status !== 401 ? error : null;
     this.failure = error instanceof Stop ? error.message : status === 401 ? "upload-signed-out" : "upload-failed";
@@ -404,29 +254,30 @@ export class Transfer {
     let refused = 0;
     for (let attempt = 0; ; attempt += 1) {
       const part = await this.#ticket(number, ahead, signal);
-      this.#flying.set(number, 0);
       const began = this.#deps.now();
-      const { status, wait } = await this.#deps.put(part, body, (sent) => this.#progress(number, sent), signal);
-      this.#flying.delete(number);
+      const flies = (sent: number) => {
+        this.#progress.flies(number, sent);
+        this.#changed();
+      };
+      const { status, wait } = await this.#deps.put(part, body, flies, signal);
+      this.#progress.lost(number);
       if (signal.aborted) throw new Stop("");
       const direct = !part.url.startsWith("/");
       // Kodo's 579: the object stands, only telling the site of it failed.
       if ((status >= 200 && status < 300) || status === 579) {
-        if (direct) this.#strays = 0;
+        if (direct) this.#tickets.arrived();
         this.#slots.measured(this.#deps.now() - began);
         this.#retryAt = 0;
-        this.#held.set(number, body.size);
-        this.#progress(number, 0);
-        this.#flying.delete(number);
+        this.#progress.lands(number, body.size);
+        this.#changed();
         return;
       }
       this.#slots.measured(Infinity);
       this.#changed();
-      this.#signed.delete(number);
+      this.#tickets.drop(number);
       if (direct) {
         // What a bucket refuses it does not explain to pages: the site does.
-        this.#strays += 1;
-        if (this.#strays === STRAYS) this.#signed.clear();
+        this.#tickets.strayed();
         if (status === 0 && !(await readable(body))) throw new Stop("upload-changed");
         await this.#backOff(attempt, wait, signal);
         continue;
@@ -437,45 +288,18 @@ export class Transfer {
         if (refused > 3) throw new Stop("upload-failed");
         continue;
       }
-      const again = status === 0 || status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 507);
-      if (!again) throw new ApiError(status, "part", "upload-failed");
+      if (status !== 408 && status !== 409 && !passes(status)) throw new ApiError(status, "part", "upload-failed");
       // No answer may also be no question: browsers read no file that changed since it was chosen.
       if (status === 0 && !(await readable(body))) throw new Stop("upload-changed");
       await this.#backOff(attempt, wait, signal);
     }
   }
 
-  #progress(number: number, sent: number): void {
-    this.#flying.set(number, sent);
-    const now = this.#deps.now();
-    this.#samples.push([now, this.#moved()]);
-    while (this.#samples.length > 2 && now - (this.#samples[0]?.[0] ?? now) > WINDOW) this.#samples.shift();
-    this.#changed();
-  }
-
-  async #ticket(number: number, ahead: number[], signal: AbortSignal): Promise<SignedPart> {
-    for (;;) {
-      const known = this.#signed.get(number);
-      // The viewer's clock may be wrong: this only avoids sending what is surely stale.
-      if (known && Date.parse(known.expires_at) - this.#deps.now() > 10_000) return known;
-      if (known) this.#signed.delete(number);
-      if (this.#signing) {
-        await this.#signing;
-        continue;
-      }
-      const numbers = [number, ...ahead.filter((next) => !this.#signed.has(next)).slice(0, SIGN_AHEAD - 1)];
-      const id = this.#id();
-      this.#signing = this.#patiently(signal, () => this.#deps.server.sign(id, numbers, this.#strays >= STRAYS)).then((parts) => {
-        for (const part of parts) this.#signed.set(part.number, part);
-      });
-      try {
-        await this.#signing;
-      } finally {
-        this.#signing = null;
-      }
-      const fresh = this.#signed.get(number);
-      if (fresh) return fresh;
-    }
+  #ticket(number: number, ahead: number[], signal: AbortSignal): Promise<SignedPart> {
+    const id = this.#id();
+    return this.#tickets.take(number, ahead, (numbers, proxied) =>
+      this.#patiently(signal, () => this.#deps.server.sign(id, numbers, proxied)),
+    );
   }
 
   /** Whether it is complete; not when the server misses parts, which are then sent again. */
@@ -499,10 +323,8 @@ export class Transfer {
       try {
         return await run();
       } catch (error) {
-        const status = error instanceof ApiError ? error.status : -1;
-        const again = status === 0 || status === 429 || (status >= 500 && status !== 507);
-        if (!again) throw error;
-        await this.#backOff(attempt, error instanceof ApiError ? error.wait : 0, signal);
+        if (!(error instanceof ApiError && passes(error.status))) throw error;
+        await this.#backOff(attempt, error.wait, signal);
       }
     }
   }

@@ -1,10 +1,15 @@
 // What the uploader needs of the browser: the API, sending with progress, hashes, the network's state.
 
 import { call } from "./api";
-import type { Deps, SignedPart } from "./transfer";
+import type { Deps, SignedPart } from "./transfer/world";
 
 /** XMLHttpRequest, because fetch tells nothing while a body goes up. */
-function put(target: SignedPart, body: Blob, progress: (sent: number) => void, signal: AbortSignal): Promise<{ status: number; wait: number }> {
+function put(
+  target: SignedPart,
+  body: Blob,
+  progress: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<{ status: number; wait: number }> {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     const end = (status: number) => {

@@ -1,10 +1,12 @@
 // One file's card on the upload page: progress, the video's details, and its publication.
 
+import { call, type Wire } from "./api";
 import { ask } from "./ask";
-import { call } from "./api";
 import { bytes, clock, reason, refusal, show, slot, type Texts } from "./dom";
 import { live } from "./live";
-import { Transfer, type Deps, type Phase, type Slots, type Start } from "./transfer";
+import { type Phase, type Start, Transfer } from "./transfer";
+import type { Slots } from "./transfer/slots";
+import type { Deps } from "./transfer/world";
 
 const BADGE: Record<Phase, string> = {
   waiting: "upload-waiting",
@@ -25,7 +27,7 @@ export interface Details {
   title: string;
   published: boolean;
   description?: string;
-  visibility?: string;
+  visibility?: Wire["Visibility"];
 }
 
 type Field = "title" | "description" | "visibility";
@@ -47,8 +49,14 @@ export class Card {
   #state = "";
 
   constructor(
-    root: HTMLElement, file: File, start: Pick<Start, "videoId" | "upload">, details: Details | null,
-    deps: Deps, slots: Slots, t: Texts, changed: () => void,
+    root: HTMLElement,
+    file: File,
+    start: Pick<Start, "videoId" | "upload">,
+    details: Details | null,
+    deps: Deps,
+    slots: Slots,
+    t: Texts,
+    changed: () => void,
   ) {
     this.#root = root;
     this.#t = t;
@@ -56,9 +64,11 @@ export class Card {
     this.#published = details?.published ?? true;
     this.#fields(details);
     const { title = file.name } = details ?? {};
-    const visibility = this.#field("visibility")?.value ?? "private";
+    const visibility = this.#visibility;
     // Private also where a release answers that does not know `publish_as`.
-    const draft = this.#published ? { title, visibility } : { title, visibility: "private", publish_as: visibility };
+    const draft = this.#published
+      ? { title, visibility }
+      : { title, visibility: "private" as const, publish_as: visibility };
     this.transfer = new Transfer(file, { ...start, draft }, deps, slots, () => this.#soon());
     const name = slot(root, "file");
     if (name) name.textContent = file.name;
@@ -80,6 +90,11 @@ export class Card {
 
   #field(name: Field): HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | null {
     return slot<HTMLInputElement>(this.#root, name);
+  }
+
+  /** The options of its field are those of the wire. */
+  get #visibility(): Wire["Visibility"] {
+    return (this.#field("visibility")?.value ?? "private") as Wire["Visibility"];
   }
 
   /** Without details, because the site did not answer, the card offers none to change. */
@@ -113,11 +128,11 @@ export class Card {
     const note = slot(this.#root, "saved");
     if (!(this.#field("title") as HTMLInputElement | null)?.reportValidity()) return;
     if (publish) this.#edited.add("visibility");
-    const patch: Record<string, string> = {};
-    for (const name of this.#edited) patch[name] = this.#field(name)?.value ?? "";
-    if (patch.visibility && !publish && !this.#published) {
-      patch.publish_as = patch.visibility;
-      delete patch.visibility;
+    const draft = !publish && !this.#published;
+    const patch: Wire["VideoPatch"] = {};
+    for (const name of this.#edited) {
+      if (name === "visibility") patch[draft ? "publish_as" : "visibility"] = this.#visibility;
+      else patch[name] = this.#field(name)?.value ?? "";
     }
     this.#edited.clear();
     try {
@@ -135,7 +150,7 @@ export class Card {
   /** The button that publishes, and what it did. */
   #announcePublication(): void {
     const plays = this.#state === "playable" || this.#state === "ready";
-    const hidden = this.#field("visibility")?.value === "private";
+    const hidden = this.#visibility === "private";
     const button = slot(this.#root, "publish");
     if (button) button.textContent = this.#t(hidden ? "publish-private" : plays ? "publish" : "publish-when-ready");
     show(button, !this.#published && this.#state !== "failed");
@@ -147,7 +162,10 @@ export class Card {
 
   /** Paints at most ten times a second while bytes move, at once when the phase changes. */
   #soon(): void {
-    if (this.transfer.phase !== this.#phase) return this.#paint();
+    if (this.transfer.phase !== this.#phase) {
+      this.#paint();
+      return;
+    }
     if (this.#frame) return;
     const wait = Math.max(0, 100 - (performance.now() - this.#painted));
     this.#frame = window.setTimeout(() => this.#paint(), wait);
@@ -160,9 +178,9 @@ export class Card {
     const { transfer } = this;
     const { phase, sent } = transfer;
     const size = transfer.file.size;
-    const set = (name: string, words: string) => {
+    const set = (name: string, text: string) => {
       const element = slot(this.#root, name);
-      if (element && element.textContent !== words) element.textContent = words;
+      if (element && element.textContent !== text) element.textContent = text;
     };
     const bar = slot<HTMLProgressElement>(this.#root, "bar");
     const share = phase === "done" ? 1 : sent / size;
@@ -171,8 +189,12 @@ export class Card {
     show(bar, !over);
     show(slot(this.#root, "nums"), !over);
     const percent = this.#t("upload-percent", { percent: String(Math.floor(share * 100)) });
-    set("done", `${this.#t("upload-sent", { done: bytes(phase === "done" ? size : sent), total: bytes(size) })} · ${percent}`);
-    const [speed, wait] = phase === "sending" ? [transfer.speed, transfer.wait] : [0, transfer.active ? transfer.wait : 0];
+    set(
+      "done",
+      `${this.#t("upload-sent", { done: bytes(phase === "done" ? size : sent), total: bytes(size) })} · ${percent}`,
+    );
+    const [speed, wait] =
+      phase === "sending" ? [transfer.speed, transfer.wait] : [0, transfer.active ? transfer.wait : 0];
     const words = speed > 0 ? this.#t("upload-speed", { speed: bytes(speed), time: clock((size - sent) / speed) }) : "";
     set("speed", wait > 0 ? this.#t("upload-away", { seconds: String(Math.ceil(wait / 1000)) }) : words);
     // A line that went quiet tells nothing: the clock moves what the card says.

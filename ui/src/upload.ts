@@ -1,10 +1,12 @@
 // The upload page: choosing and dropping files, one card a file, going on with earlier ones.
 
+import { call } from "./api";
 import { ask } from "./ask";
-import { call, type Video } from "./api";
-import { part, refusal, show, texts, type Texts } from "./dom";
-import { SNIFF_LENGTH, refusedBytes } from "./sniff";
-import { Slots, cut, fingerprint, type Upload } from "./transfer";
+import { part, refusal, show, type Texts, texts } from "./dom";
+import { refusedBytes, SNIFF_LENGTH } from "./sniff";
+import { cut, fingerprint } from "./transfer/file";
+import { Slots } from "./transfer/slots";
+import type { Upload } from "./transfer/world";
 import { deps } from "./upload-browser";
 import { Card, type Details } from "./upload-card";
 
@@ -37,7 +39,10 @@ class UploadPage extends HTMLElement {
     }
     for (const button of this.querySelectorAll<HTMLButtonElement>("button[data-drop]")) {
       const row = button.closest<HTMLElement>(".row.between");
-      button.addEventListener("click", () => row && ask(this.#t, row, () => void this.#giveUp(button.dataset.drop ?? "")));
+      button.addEventListener(
+        "click",
+        () => row && ask(this.#t, row, () => void this.#giveUp(button.dataset.drop ?? "")),
+      );
     }
     window.addEventListener("beforeunload", (event) => {
       if (this.#cards.some((card) => card.transfer.active)) event.preventDefault();
@@ -87,8 +92,10 @@ class UploadPage extends HTMLElement {
     show(note, words !== "");
   }
 
-  /** Why the site would not take a file, as far as its first bytes tell. */
-  async #rubbish(file: File): Promise<string> {
+  /** Why the site would not take a file, as far as its size and its first bytes tell. */
+  async #unfit(file: File, most: number): Promise<string> {
+    if (file.size === 0) return this.#t("upload-empty");
+    if (most > 0 && file.size > most) return this.#t("upload-too-large");
     try {
       const code = refusedBytes(new Uint8Array(await file.slice(0, SNIFF_LENGTH).arrayBuffer()));
       return code ? this.#t(`reason-${code}`) : "";
@@ -100,17 +107,15 @@ class UploadPage extends HTMLElement {
   async #take(files: File[]): Promise<void> {
     this.#refuse("");
     try {
-      const open = await call<Upload[]>("GET", "/uploads");
+      const open = await call("GET", "/uploads");
       this.#open = new Map(open.map((upload) => [upload.fingerprint, upload]));
     } catch {
       // Then every file simply starts anew.
     }
     const most = Number(this.dataset.uploadMax ?? 0);
-    let words = "";
     for (const file of files) {
-      if (file.size === 0) this.#refuse(`${file.name}: ${this.#t("upload-empty")}`);
-      else if (most > 0 && file.size > most) this.#refuse(`${file.name}: ${this.#t("upload-too-large")}`);
-      else if ((words = await this.#rubbish(file))) this.#refuse(`${file.name}: ${words}`);
+      const words = await this.#unfit(file, most);
+      if (words) this.#refuse(`${file.name}: ${words}`);
       else await this.#add(file, this.#open.get(fingerprint(file)));
     }
     this.#next();
@@ -124,8 +129,9 @@ class UploadPage extends HTMLElement {
     if (!file || !id) return;
     this.#refuse("");
     try {
-      const upload = await call<Upload>("GET", `/uploads/${id}`);
-      const same = upload.size === file.size && (upload.fingerprint === fingerprint(file) || upload.file_name === file.name);
+      const upload = await call("GET", `/uploads/${id}`);
+      const same =
+        upload.size === file.size && (upload.fingerprint === fingerprint(file) || upload.file_name === file.name);
       if (!same) return this.#refuse(this.#t("upload-other-file"));
       await this.#add(file, upload);
       this.#next();
@@ -145,13 +151,21 @@ class UploadPage extends HTMLElement {
   }
 
   async #add(file: File, upload?: Upload): Promise<void> {
-    if (upload && this.#cards.some((card) => card.transfer.upload?.id === upload.id)) return;
-    const title = cut(file.name.replace(/\.[^.]+$/, "").trim().normalize(), 200) || cut(file.name, 200);
+    if (upload && this.#cards.some(({ transfer }) => transfer.upload?.id === upload.id)) return;
+    const title =
+      cut(
+        file.name
+          .replace(/\.[^.]+$/, "")
+          .trim()
+          .normalize(),
+        200,
+      ) || cut(file.name, 200);
     const videoId = upload?.video_id ?? this.#target;
     const details = videoId ? await this.#details(videoId) : { title, published: "atOnce" in this.dataset };
     const template = part<HTMLTemplateElement>(this, "card");
     const list = part(this, "list");
-    const root = (template?.content.cloneNode(true) as DocumentFragment | undefined)?.firstElementChild as HTMLElement | null;
+    const root = (template?.content.cloneNode(true) as DocumentFragment | undefined)
+      ?.firstElementChild as HTMLElement | null;
     if (!root || !list) return;
     const start = { ...(videoId ? { videoId } : {}), ...(upload ? { upload } : {}) };
     this.#target = undefined;
@@ -170,7 +184,7 @@ class UploadPage extends HTMLElement {
   /** What the site knows of a video already; null where it does not answer. */
   async #details(video: string): Promise<Details | null> {
     try {
-      const found = await call<Video>("GET", `/videos/${video}`);
+      const found = await call("GET", `/videos/${video}`);
       const { title, description, visibility, publish_as } = found;
       return { title, description, visibility: publish_as ?? visibility, published: !publish_as };
     } catch {

@@ -61,7 +61,10 @@ test("what has another object behind it, or no address at all, is left as it is"
   world.tracks = { "720p": at(2).replace("a1-1", "a9-1") };
   world.time = 20_000;
   assert.equal(await world.addresses.swap(at(1)), at(1));
-  assert.equal(world.addresses.swap("https://site.example/media/film/audio/3.m4s"), "https://site.example/media/film/audio/3.m4s");
+  assert.equal(
+    world.addresses.swap("https://site.example/media/film/audio/3.m4s"),
+    "https://site.example/media/film/audio/3.m4s",
+  );
   world.addresses.read(playlist("360p"), "/media/film/360p/0.m4s");
   assert.equal(world.addresses.swap("/media/film/360p/0.m4s"), "/media/film/360p/0.m4s");
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Live, type Env, type LiveEvent, type Message } from "../src/live";
+import { type Env, Live, type LiveEvent, type Message } from "../src/live";
 
 class World {
   now = 0;
@@ -31,7 +31,9 @@ class World {
       after: (ms, run) => {
         const timer = { at: this.now + ms, run, window: id };
         this.timers.push(timer);
-        return () => void (this.timers = this.timers.filter((each) => each !== timer));
+        return () => {
+          this.timers = this.timers.filter((each) => each !== timer);
+        };
       },
       random: () => 0.5,
       now: () => this.now,
@@ -96,7 +98,10 @@ test("another window takes over at once when the leader leaves, and soon when it
   world.window("b").subscribe(["v"], () => heard.push("b"));
   world.window("c").subscribe(["v"], () => heard.push("c"));
   world.pass(2000);
-  assert.deepEqual(world.open.map((stream) => stream.window), ["a"]);
+  assert.deepEqual(
+    world.open.map((stream) => stream.window),
+    ["a"],
+  );
   a.leave();
   world.pass(100);
   assert.equal(world.open.length, 1);
@@ -133,7 +138,10 @@ test("without a channel each window has its own stream at once", () => {
   const world = new World();
   world.window("a", false).subscribe(["v1"], () => {});
   world.window("b", false).subscribe(["v2"], () => {});
-  assert.deepEqual(world.open.map((stream) => stream.window), ["a", "b"]);
+  assert.deepEqual(
+    world.open.map((stream) => stream.window),
+    ["a", "b"],
+  );
 });
 
 test("a stream is opened anew only for videos that it does not name yet", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choices, place, remember, setPlace, SPEEDS, type Store, wish, wished } from "../src/player/keep";
+import { choices, place, remember, SPEEDS, type Store, setPlace, wish, wished } from "../src/player/keep";
 import { command, type Focus, type Stroke } from "../src/player/keys";
 import { names, pick, sharpestFirst, step } from "../src/player/levels";
 import { asked, clamped, leaving, parseTime, resuming, shown } from "../src/player/time";
@@ -10,9 +10,26 @@ import { side } from "../src/player/touch";
 
 test("a time is read in every way that people write it", () => {
   const table: [string, number | null][] = [
-    ["90", 90], ["90.5", 90.5], ["90s", 90], ["1m30s", 90], ["1m", 60], ["1h2m3s", 3723], ["1h", 3600], ["2H", 7200],
-    ["1:30", 90], ["01:02:03", 3723], [" 7 ", 7], ["0", 0],
-    ["", null], ["abc", null], ["-5", null], ["1e9", null], ["NaN", null], ["1s2m", null], ["1:2:3:4", null], ["Infinity", null],
+    ["90", 90],
+    ["90.5", 90.5],
+    ["90s", 90],
+    ["1m30s", 90],
+    ["1m", 60],
+    ["1h2m3s", 3723],
+    ["1h", 3600],
+    ["2H", 7200],
+    ["1:30", 90],
+    ["01:02:03", 3723],
+    [" 7 ", 7],
+    ["0", 0],
+    ["", null],
+    ["abc", null],
+    ["-5", null],
+    ["1e9", null],
+    ["NaN", null],
+    ["1s2m", null],
+    ["1:2:3:4", null],
+    ["Infinity", null],
     ["9".repeat(400), null],
   ];
   for (const [text, seconds] of table) assert.equal(parseTime(text), seconds, JSON.stringify(text));
@@ -67,22 +84,59 @@ test("one goes on only where something was watched and something is left", () =>
 });
 
 test("the time shown is the second that runs", () => {
-  const table: [number, string][] = [[0, "0:00"], [12.9, "0:12"], [79.5, "1:19"], [79.9999, "1:20"], [59.9999, "1:00"], [220, "3:40"], [3723, "1:02:03"], [Number.NaN, "0:00"], [-4, "0:00"]];
+  const table: [number, string][] = [
+    [0, "0:00"],
+    [12.9, "0:12"],
+    [79.5, "1:19"],
+    [79.9999, "1:20"],
+    [59.9999, "1:00"],
+    [220, "3:40"],
+    [3723, "1:02:03"],
+    [Number.NaN, "0:00"],
+    [-4, "0:00"],
+  ];
   for (const [seconds, text] of table) assert.equal(shown(seconds), text);
 });
 
 const stroke = (key: string, more: Partial<Stroke> = {}): Stroke => ({
-  key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, isComposing: false, repeat: false, ...more,
+  key,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  shiftKey: false,
+  isComposing: false,
+  repeat: false,
+  ...more,
 });
 
 test("every key does what people are used to", () => {
   const table: [string, string][] = [
-    [" ", "play"], ["k", "play"], ["K", "play"], ["j", "back10"], ["l", "ahead10"], ["ArrowLeft", "back5"], ["ArrowRight", "ahead5"],
-    ["m", "mute"], ["f", "full"], ["t", "theatre"], ["i", "pip"], ["0", "tenth0"], ["9", "tenth9"], [",", "frame-"], [".", "frame+"],
-    ["<", "slower"], [">", "faster"], ["?", "help"],
+    [" ", "play"],
+    ["k", "play"],
+    ["K", "play"],
+    ["j", "back10"],
+    ["l", "ahead10"],
+    ["ArrowLeft", "back5"],
+    ["ArrowRight", "ahead5"],
+    ["m", "mute"],
+    ["f", "full"],
+    ["t", "theatre"],
+    ["i", "pip"],
+    ["0", "tenth0"],
+    ["9", "tenth9"],
+    [",", "frame-"],
+    [".", "frame+"],
+    ["<", "slower"],
+    [">", "faster"],
+    ["?", "help"],
   ];
   for (const [key, does] of table) assert.equal(command(stroke(key), "none", false), does, key);
-  for (const [key, does] of [["ArrowUp", "louder"], ["ArrowDown", "quieter"], ["Home", "start"], ["End", "end"]] as const) {
+  for (const [key, does] of [
+    ["ArrowUp", "louder"],
+    ["ArrowDown", "quieter"],
+    ["Home", "start"],
+    ["End", "end"],
+  ] as const) {
     assert.equal(command(stroke(key), "none", true), does, key);
     assert.equal(command(stroke(key), "none", false), null, `${key} scrolls the page`);
   }
@@ -100,8 +154,14 @@ test("keys that belong to something else are left to it", () => {
     }
   }
   const table: [string, Focus, string | null][] = [
-    [" ", "press", null], ["k", "press", "play"], ["ArrowLeft", "press", "back5"],
-    [" ", "range", "play"], ["ArrowLeft", "range", null], ["ArrowUp", "range", null], ["Home", "range", null], ["5", "range", "tenth5"],
+    [" ", "press", null],
+    ["k", "press", "play"],
+    ["ArrowLeft", "press", "back5"],
+    [" ", "range", "play"],
+    ["ArrowLeft", "range", null],
+    ["ArrowUp", "range", null],
+    ["Home", "range", null],
+    ["5", "range", "tenth5"],
   ];
   for (const [key, focus, does] of table) assert.equal(command(stroke(key), focus, true), does, `${key} on ${focus}`);
   assert.equal(command(stroke("N", { shiftKey: true }), "none", true), null);
@@ -111,13 +171,18 @@ test("keys that belong to something else are left to it", () => {
 });
 
 test("a held key repeats steps but not switches", () => {
-  for (const key of [" ", "k", "m", "f", "t", "i", "?"]) assert.equal(command(stroke(key, { repeat: true }), "none", true), null, key);
-  for (const key of ["j", "l", "ArrowLeft", "ArrowUp", "."]) assert.notEqual(command(stroke(key, { repeat: true }), "none", true), null, key);
+  for (const key of [" ", "k", "m", "f", "t", "i", "?"])
+    assert.equal(command(stroke(key, { repeat: true }), "none", true), null, key);
+  for (const key of ["j", "l", "ArrowLeft", "ArrowUp", "."])
+    assert.notEqual(command(stroke(key, { repeat: true }), "none", true), null, key);
 });
 
 function store(start: Record<string, string> = {}): Store & { map: Record<string, string> } {
   const map = { ...start };
-  return { map, getItem: (key) => map[key] ?? null, setItem: (key, value) => void (map[key] = value) };
+  const setItem = (key: string, value: string) => {
+    map[key] = value;
+  };
+  return { map, getItem: (key) => map[key] ?? null, setItem };
 }
 
 test("choices come back, and what cannot be one is as at first", () => {
@@ -128,7 +193,15 @@ test("choices come back, and what cannot be one is as at first", () => {
   const mine = { volume: 0.35, muted: true, speed: 1.5, lines: 720, keys: false, autoplay: false };
   remember(kept, mine);
   assert.deepEqual(choices(kept), mine);
-  for (const bad of ["", "[]", "null", "7", "{", '{"volume":9,"muted":"yes","speed":1e9,"lines":-1,"keys":0}', '{"volume":null,"speed":"2","lines":1.5}']) {
+  for (const bad of [
+    "",
+    "[]",
+    "null",
+    "7",
+    "{",
+    '{"volume":9,"muted":"yes","speed":1e9,"lines":-1,"keys":0}',
+    '{"volume":null,"speed":"2","lines":1.5}',
+  ]) {
     assert.deepEqual(choices(store({ "virga:player": bad })), first, bad);
   }
   const full: Store = {
@@ -165,7 +238,11 @@ const level = (width: number, height: number, bitrate = 1e6) => ({ width, height
 test("renditions are known by their shorter side, and by their rate where that is not enough", () => {
   assert.deepEqual(names([level(1280, 720), level(640, 360)]), ["720p", "360p"]);
   assert.deepEqual(names([level(720, 1280), level(360, 640)]), ["720p", "360p"]);
-  assert.deepEqual(names([level(1280, 720, 3_400_000), level(1280, 720, 1_200_000), level(0, 240)]), ["720p · 3.4 Mb/s", "720p · 1.2 Mb/s", "240p"]);
+  assert.deepEqual(names([level(1280, 720, 3_400_000), level(1280, 720, 1_200_000), level(0, 240)]), [
+    "720p · 3.4 Mb/s",
+    "720p · 1.2 Mb/s",
+    "240p",
+  ]);
   assert.deepEqual(sharpestFirst([level(640, 360), level(1280, 720, 1), level(1280, 720, 2)]), [2, 1, 0]);
 });
 
@@ -188,5 +265,8 @@ test("speeds go up and down in steps and stop at the ends", () => {
 });
 
 test("a tap hits a side or the middle", () => {
-  assert.deepEqual([10, 50, 90].map((x) => side(x, 100)), [-1, 0, 1]);
+  assert.deepEqual(
+    [10, 50, 90].map((x) => side(x, 100)),
+    [-1, 0, 1],
+  );
 });

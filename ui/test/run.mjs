@@ -1,11 +1,12 @@
 // Bundles the tests, since node 18 reads no TypeScript, and runs node's own test runner on them.
 // Arguments are passed to it.
-import { build } from "esbuild";
+
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const out = await mkdtemp(join(tmpdir(), "virga-ui-"));

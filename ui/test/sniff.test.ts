@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { refusedBytes } from "../src/sniff";
 
-const rows = readFileSync("test/first-bytes.txt", "utf8").split("\n").filter((line) => line && !line.startsWith("#"));
+const rows = readFileSync("test/first-bytes.txt", "utf8")
+  .split("\n")
+  .filter((line) => line && !line.startsWith("#"));
 
 test("the page knows a file by its first bytes as the site does", () => {
   assert.ok(rows.length > 50);

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../src/api";
-import { Slots, Transfer, cut, fingerprint, type Deps, type FileLike, type SignedPart, type Upload } from "../src/transfer";
+import { Transfer } from "../src/transfer";
+import { cut, fingerprint } from "../src/transfer/file";
+import { Slots } from "../src/transfer/slots";
+import type { Deps, FileLike, SignedPart, Upload } from "../src/transfer/world";
 
 const PART = 10;
 
@@ -91,7 +94,10 @@ class World {
         this.flying -= 1;
         return { status, wait: 0 };
       },
-      digest: async (blob) => createHash("sha256").update(Buffer.from(await blob.arrayBuffer())).digest("hex"),
+      digest: async (blob) =>
+        createHash("sha256")
+          .update(Buffer.from(await blob.arrayBuffer()))
+          .digest("hex"),
       sleep: async (ms) => {
         this.sleeps.push(ms);
         this.time += ms;
@@ -105,7 +111,7 @@ class World {
   }
 
   transfer(file: FileLike, upload?: Upload, changed: () => void = () => {}): Transfer {
-    const start = { draft: { title: "clip", visibility: "public" }, ...(upload ? { upload } : {}) };
+    const start = { draft: { title: "clip", visibility: "public" as const }, ...(upload ? { upload } : {}) };
     return new Transfer(file, start, this.deps(), new Slots(3), changed);
   }
 }
@@ -129,7 +135,10 @@ test("a file arrives whole, three parts at once at most, and is completed once",
 
 test("on a slow line one part flies at a time", async () => {
   const world = new World();
-  world.put = () => ((world.time += 10_000), 204);
+  world.put = () => {
+    world.time += 10_000;
+    return 204;
+  };
   await world.transfer(new TestFile(95)).run();
   assert.equal(world.most, 1);
 });
@@ -203,12 +212,17 @@ test("three parts at once over all files together", async () => {
 test("goes on with what the server holds and sends nothing twice", async () => {
   const world = new World();
   const file = new TestFile(45);
-  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  await world
+    .deps()
+    .server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
   for (const number of [1, 3]) {
     world.held.set(number, Buffer.from(await file.slice((number - 1) * PART, number * PART).arrayBuffer()));
   }
   const sent: number[] = [];
-  world.put = (part) => (sent.push(part.number), 204);
+  world.put = (part) => {
+    sent.push(part.number);
+    return 204;
+  };
   const transfer = world.transfer(file, world.upload ?? undefined);
   await transfer.run();
   assert.equal(transfer.phase, "done");
@@ -219,7 +233,9 @@ test("goes on with what the server holds and sends nothing twice", async () => {
 test("another file of the same size is refused before a byte is sent", async () => {
   const world = new World();
   const file = new TestFile(45);
-  await world.deps().server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
+  await world
+    .deps()
+    .server.createUpload({ video_id: "v", file_name: file.name, size: 45, fingerprint: fingerprint(file) });
   world.held.set(2, Buffer.from(await file.slice(PART, 2 * PART).arrayBuffer()));
   const transfer = world.transfer(new TestFile(45, 9), world.upload ?? undefined);
   await transfer.run();
@@ -285,7 +301,11 @@ test("parts go to the bucket, and through the site where it cannot be reached", 
   world.bucket = true;
   const file = new TestFile(95);
   let lost = 0;
-  world.put = (part) => (part.number % 3 === 0 && (lost += 1) < 3 ? 0 : part.url.startsWith("http:") ? 204 : 500);
+  world.put = (part) => {
+    if (part.number % 3 === 0) lost += 1;
+    if (part.number % 3 === 0 && lost < 3) return 0;
+    return part.url.startsWith("http:") ? 204 : 500;
+  };
   const transfer = world.transfer(file);
   await transfer.run();
   assert.equal(transfer.phase, "done", "a part now and then that is lost is sent to the bucket again");
@@ -339,7 +359,10 @@ test("pause stops, resume goes on, cancel gives up upload and draft", async () =
   await whole(world, file);
 
   const other = new World();
-  other.put = async () => (await cancelled.cancel(), 204);
+  other.put = async () => {
+    await cancelled.cancel();
+    return 204;
+  };
   const cancelled = other.transfer(file);
   await cancelled.run();
   assert.equal(cancelled.phase, "cancelled");
@@ -409,7 +432,13 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   deps.server.createUpload = async () => {
     throw new ApiError(507, "upload.quota", "Your room is used up.");
   };
-  const transfer = new Transfer(new TestFile(10), { draft: { title: "t", visibility: "public" } }, deps, new Slots(3), () => {});
+  const transfer = new Transfer(
+    new TestFile(10),
+    { draft: { title: "t", visibility: "public" } },
+    deps,
+    new Slots(3),
+    () => {},
+  );
   await transfer.run();
   assert.equal(transfer.phase, "failed");
   assert.equal(transfer.refused?.code, "upload.quota");
@@ -420,7 +449,13 @@ test("a refusal for good stops all parts and keeps the server's words", async ()
   signedOut.server.sign = async () => {
     throw new ApiError(401, "sign-in", "Sign in first.");
   };
-  const stopped = new Transfer(new TestFile(95), { draft: { title: "t", visibility: "public" } }, signedOut, new Slots(3), () => {});
+  const stopped = new Transfer(
+    new TestFile(95),
+    { draft: { title: "t", visibility: "public" } },
+    signedOut,
+    new Slots(3),
+    () => {},
+  );
   await stopped.run();
   assert.equal(stopped.failure, "upload-signed-out");
 });
@@ -438,7 +473,13 @@ test("no character is cut in two, however many units it has", () => {
   assert.equal(cut(`${"x".repeat(198)}${family}`, 200), "x".repeat(198));
   assert.equal(cut(`${"x".repeat(195)}${family}y`, 200), `${"x".repeat(195)}${family}`);
   assert.equal(cut("e\u0301", 1), "");
-  const file = { name: `${"x".repeat(105)}\u{1F327}\u{1F327}.mp4`, size: 1234567, lastModified: 1700000000000, type: "", slice: () => new Blob() };
+  const file = {
+    name: `${"x".repeat(105)}\u{1F327}\u{1F327}.mp4`,
+    size: 1234567,
+    lastModified: 1700000000000,
+    type: "",
+    slice: () => new Blob(),
+  };
   for (let pad = 0; pad < 4; pad += 1) {
     const text = fingerprint({ ...file, name: "x".repeat(pad) + file.name });
     assert.ok([...text].length <= 128 && !/[\uD800-\uDBFF]$/.test(text), text);

@@ -28,6 +28,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
                 "target",
                 "node_modules",
                 "dist",
+                "generated",
                 ".git",
                 "data",
                 "test-results",

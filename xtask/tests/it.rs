@@ -106,12 +106,16 @@ fn dependencies_are_sorted() {
 #[test]
 fn scripts_work_with_debian_12s_node() {
     let (node, npm) = ([18, 20, 4], [9, 2, 0]);
-    for folder in ["ui", "ui/icons", "e2e"] {
+    // A library that never runs npm: Debian's installs it with a warning.
+    let library = "node_modules/@redocly/openapi-core";
+    for folder in ["ui", "ui/icons", "e2e", "scripts/pages"] {
         let lock: serde_json::Value =
             serde_json::from_str(&read(&root().join(folder).join("package-lock.json"))).unwrap();
         for (name, package) in lock["packages"].as_object().unwrap() {
             for (engine, has) in [("node", node), ("npm", npm)] {
-                if let Some(wants) = package["engines"][engine].as_str() {
+                if let Some(wants) = package["engines"][engine].as_str()
+                    && (engine, name.as_str()) != ("npm", library)
+                {
                     assert!(
                         satisfied(wants, has),
                         "{folder}: {name} wants {engine} {wants}"

@@ -5,7 +5,7 @@ use http::StatusCode;
 use utoipa::{
     PartialSchema,
     openapi::{
-        Components, Content, OpenApi, Ref, RefOr, Response, Schema,
+        Components, Content, License, OpenApi, Ref, RefOr, Response, Schema,
         path::{Operation, ParameterIn, PathItem},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
@@ -23,6 +23,12 @@ pub(crate) fn complete(document: &mut OpenApi) {
          `cursor`. Sign in with `POST /sessions` and send the token as a bearer."
             .to_owned(),
     );
+    // What utoipa's macro wrote there is its own package's.
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some(license.name.clone());
+    document.info.license = Some(license);
+    document.info.contact = None;
+    "1".clone_into(&mut document.info.version);
     let components = document.components.get_or_insert_with(Components::new);
     for (name, schema) in [("Problem", Problem::schema()), ("Sort", Sort::schema())] {
         components.schemas.insert(name.to_owned(), schema);
@@ -121,6 +127,28 @@ mod tests {
         serde_json::to_value(crate::openapi()).unwrap()
     }
 
+    /// The pages' types come from it, and people read there what a change does to the API.
+    #[test]
+    fn the_kept_document_is_what_the_api_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/openapi.json");
+        if std::env::var_os("VIRGA_WRITE_API").is_some() {
+            let text = serde_json::to_string_pretty(&crate::openapi()).unwrap();
+            std::fs::write(path, text + "\n").unwrap();
+        }
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert!(
+            kept == document(),
+            "docs/api/openapi.json is not what the API says: `make api` writes it"
+        );
+    }
+
+    #[test]
+    fn the_document_names_this_project_and_nobody_else() {
+        let info = &document()["info"];
+        assert_eq!(info["license"]["identifier"], "Apache-2.0");
+        assert!(info.get("contact").is_none(), "{info}");
+    }
+
     /// Every `$ref` below a value.
     fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
         match value {
@@ -143,6 +171,19 @@ mod tests {
             let there = document.pointer(reference.trim_start_matches('#'));
             assert!(there.is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = document();
+        let items = document["paths"].as_object().unwrap().values();
+        let operations = items.flat_map(|item| item.as_object().unwrap().values());
+        let mut names = BTreeSet::new();
+        for operation in operations {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name} is the name of two operations");
+        }
+        assert!(names.len() > 40);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 // What can be done to the playing video, from wherever it is asked: buttons, keys, fingers, the
 // system's own media keys. Says what it did where nothing else shows it.
 
+import { copied } from "../copy";
+import type { Texts } from "../dom";
 import { type Choices, remember, SPEEDS, type Store } from "./keep";
-import { step } from "./levels";
 import type { Command } from "./keys";
+import { step } from "./levels";
 import type { Screen } from "./screen";
 import type { Source } from "./source";
 import { clamped, shown } from "./time";
-import { copied } from "../copy";
-import type { Texts } from "../dom";
 
 export class Acts {
   readonly video: HTMLVideoElement;
@@ -23,7 +23,14 @@ export class Acts {
   /** Opens the sheet of keys. */
   help: () => void = () => {};
 
-  constructor(video: HTMLVideoElement, source: Source, screen: Screen, kept: { choices: Choices; store: Store | null }, t: Texts, length: () => number) {
+  constructor(
+    video: HTMLVideoElement,
+    source: Source,
+    screen: Screen,
+    kept: { choices: Choices; store: Store | null },
+    t: Texts,
+    length: () => number,
+  ) {
     this.video = video;
     this.source = source;
     this.screen = screen;
@@ -87,7 +94,9 @@ export class Acts {
 
   #sayVolume(): void {
     const { volume, muted } = this.choices;
-    this.say(muted ? this.#t("player-muted") : this.#t("player-volume-now", { percent: String(Math.round(volume * 100)) }));
+    this.say(
+      muted ? this.#t("player-muted") : this.#t("player-volume-now", { percent: String(Math.round(volume * 100)) }),
+    );
   }
 
   speed(to: number, aloud = false): void {

@@ -1,12 +1,12 @@
 // The controls: built beside the video, kept in step with it, out of sight while one only watches.
 
 import type { Acts } from "./acts";
-import { el, setText, type Kit } from "./build";
+import { el, type Kit, setText } from "./build";
 import { Help } from "./help";
 import { SPEEDS } from "./keep";
 import { command, focusOf } from "./keys";
 import { lines, names, sharpestFirst } from "./levels";
-import { Menu, type Item } from "./menu";
+import { type Item, Menu } from "./menu";
 import { SeekBar } from "./seek";
 import { shown } from "./time";
 import { gestures } from "./touch";
@@ -60,7 +60,15 @@ export class Controls {
     this.#big.setAttribute("aria-hidden", "true");
     this.#play = kit.button("play", "play", "player-play", "K");
     this.#mute = kit.button("mute", "volume", "player-mute", "M");
-    this.#volume = el("input", { class: "pl-volume", type: "range", min: "0", max: "100", step: "5", "data-part": "volume", "aria-label": t("player-volume") });
+    this.#volume = el("input", {
+      class: "pl-volume",
+      type: "range",
+      min: "0",
+      max: "100",
+      step: "5",
+      "data-part": "volume",
+      "aria-label": t("player-volume"),
+    });
     this.#theatre = kit.button("theatre", "theatre", "player-theatre", "T");
     this.#pip = kit.button("pip", "pip", "player-pip", "I");
     this.#full = kit.button("full", "full", "player-full", "F");
@@ -68,10 +76,29 @@ export class Controls {
     this.#pip.hidden = !acts.screen.canFloat;
     this.#full.hidden = !acts.screen.canFull;
     const time = el("p", { class: "pl-time" }, this.#now, el("span", { class: "pl-of" }, " / ", this.#total));
-    const row = el("div", { class: "pl-row" }, this.#play, this.#mute, this.#volume, time, this.#menu.button, this.#pip, this.#theatre, this.#full);
+    const row = el(
+      "div",
+      { class: "pl-row" },
+      this.#play,
+      this.#mute,
+      this.#volume,
+      time,
+      this.#menu.button,
+      this.#pip,
+      this.#theatre,
+      this.#full,
+    );
     const bar = el("div", { class: "pl-bar", "data-part": "bar" }, this.#seek.root, row);
     const middle = el("div", { class: "pl-middle" }, this.#ring, this.#big);
-    this.root = el("div", { class: "pl", "data-part": "controls", role: "group", "aria-label": t("player-label") }, middle, bar, this.#note, this.#menu.root, this.#help.root);
+    this.root = el(
+      "div",
+      { class: "pl", "data-part": "controls", role: "group", "aria-label": t("player-label") },
+      middle,
+      bar,
+      this.#note,
+      this.#menu.root,
+      this.#help.root,
+    );
     acts.say = (words) => this.say(words);
     acts.help = () => this.#help.toggle();
     this.#press();
@@ -117,12 +144,23 @@ export class Controls {
   #follow(): void {
     const { video } = this.#acts;
     const draw = () => this.draw();
-    for (const name of ["play", "pause", "ended", "volumechange", "durationchange", "ratechange", "seeked", "loadedmetadata", "emptied"]) {
+    for (const name of [
+      "play",
+      "pause",
+      "ended",
+      "volumechange",
+      "durationchange",
+      "ratechange",
+      "seeked",
+      "loadedmetadata",
+      "emptied",
+    ]) {
       video.addEventListener(name, draw);
     }
     for (const name of ["timeupdate", "progress", "seeking"]) video.addEventListener(name, () => this.#time());
     for (const name of ["waiting", "seeking", "play"]) video.addEventListener(name, () => this.#wait(true));
-    for (const name of ["playing", "canplay", "seeked", "pause", "ended", "error"]) video.addEventListener(name, () => this.#wait(false));
+    for (const name of ["playing", "canplay", "seeked", "pause", "ended", "error"])
+      video.addEventListener(name, () => this.#wait(false));
     for (const name of ["play", "pause", "ended"]) video.addEventListener(name, () => this.show());
   }
 
@@ -194,16 +232,40 @@ export class Controls {
     const items: Item[] = [];
     const qualities = this.#qualities();
     if (qualities.length > 0) {
-      items.push({ part: "quality", icon: "sliders", text: t("player-quality"), value: this.#playing(), inside: () => this.#qualities() });
+      items.push({
+        part: "quality",
+        icon: "sliders",
+        text: t("player-quality"),
+        value: this.#playing(),
+        inside: () => this.#qualities(),
+      });
     }
-    const autoplay = { part: "autoplay", icon: "play", text: t("player-autoplay"), checked: choices.autoplay, act: () => acts.autoplay() };
+    const autoplay = {
+      part: "autoplay",
+      icon: "play",
+      text: t("player-autoplay"),
+      checked: choices.autoplay,
+      act: () => acts.autoplay(),
+    };
     items.push(
-      { part: "speed", icon: "speed", text: t("player-speed"), value: this.#pace(choices.speed), inside: () => this.#speeds() },
+      {
+        part: "speed",
+        icon: "speed",
+        text: t("player-speed"),
+        value: this.#pace(choices.speed),
+        inside: () => this.#speeds(),
+      },
       { part: "loop", icon: "loop", text: t("player-loop"), checked: video.loop, act: () => acts.loop() },
       ...(location.pathname.startsWith("/v/") ? [autoplay] : []),
-      { part: "link", icon: "link", text: t("player-link", { time: shown(video.currentTime) }), act: () => void acts.copyLink() },
+      {
+        part: "link",
+        icon: "link",
+        text: t("player-link", { time: shown(video.currentTime) }),
+        act: () => void acts.copyLink(),
+      },
     );
-    if (screen.canFloat) items.push({ part: "menu-pip", icon: "pip", text: t("player-pip"), narrow: true, act: () => screen.float() });
+    if (screen.canFloat)
+      items.push({ part: "menu-pip", icon: "pip", text: t("player-pip"), narrow: true, act: () => screen.float() });
     items.push({ part: "keyboard", icon: "keyboard", text: t("player-keys"), act: () => this.#help.toggle() });
     return items;
   }
@@ -274,7 +336,11 @@ export class Controls {
   draw(): void {
     const kit = this.#kit;
     const { video, screen } = this.#acts;
-    const [icon, text] = video.ended ? ["replay", "player-replay"] : video.paused ? ["play", "player-play"] : ["pause", "player-pause"];
+    const [icon, text] = video.ended
+      ? ["replay", "player-replay"]
+      : video.paused
+        ? ["play", "player-play"]
+        : ["pause", "player-pause"];
     for (const button of [this.#play, this.#big]) {
       kit.picture(button, icon ?? "play");
       kit.name(button, text ?? "player-play");

@@ -98,7 +98,10 @@ function swapper(addresses: Addresses) {
 }
 
 /** `at` below 0: from the beginning. `load`: without being asked. */
-export function settings(addresses: Addresses, how: { at: number; played: boolean; load: boolean }): Partial<HlsConfig> {
+export function settings(
+  addresses: Addresses,
+  how: { at: number; played: boolean; load: boolean },
+): Partial<HlsConfig> {
   const { downlink } = connection();
   return {
     enableWorker: false,

@@ -42,9 +42,12 @@ export class Help {
   }
 
   toggle(): void {
-    if (this.open) return this.root.close();
-    this.#fill();
-    this.root.showModal();
+    if (this.open) {
+      this.root.close();
+    } else {
+      this.#fill();
+      this.root.showModal();
+    }
   }
 
   /** The space bar is named in the page's language; the others as they are labelled. */
@@ -64,7 +67,11 @@ export class Help {
     const box = el("input", { type: "checkbox", "data-part": "keys" });
     box.checked = this.#acts.choices.keys;
     box.addEventListener("change", () => this.#acts.keys(box.checked));
-    const close = el("button", { type: "button", class: "btn btn-small", "data-part": "help-close" }, t("player-close"));
+    const close = el(
+      "button",
+      { type: "button", class: "btn btn-small", "data-part": "help-close" },
+      t("player-close"),
+    );
     close.addEventListener("click", () => this.root.close());
     this.root.append(
       el(
@@ -72,7 +79,12 @@ export class Help {
         { class: "pl-sheet" },
         el("h2", { id: "pl-help-title", tabindex: "-1", autofocus: "" }, t("player-keys")),
         list,
-        el("div", { class: "row between" }, el("label", { class: "choice" }, box, el("span", {}, t("player-keys-on"))), close),
+        el(
+          "div",
+          { class: "row between" },
+          el("label", { class: "choice" }, box, el("span", {}, t("player-keys-on"))),
+          close,
+        ),
       ),
     );
   }

@@ -1,8 +1,24 @@
 // Which key does what, and where a key belongs to something else than the player.
 
 export type Command =
-  | "play" | "back10" | "ahead10" | "back5" | "ahead5" | "louder" | "quieter" | "mute" | "full"
-  | "theatre" | "pip" | "start" | "end" | "frame-" | "frame+" | "slower" | "faster" | "help"
+  | "play"
+  | "back10"
+  | "ahead10"
+  | "back5"
+  | "ahead5"
+  | "louder"
+  | "quieter"
+  | "mute"
+  | "full"
+  | "theatre"
+  | "pip"
+  | "start"
+  | "end"
+  | "frame-"
+  | "frame+"
+  | "slower"
+  | "faster"
+  | "help"
   | `tenth${number}`;
 
 /** Of a keyboard event, what decides. */
@@ -23,8 +39,18 @@ export interface Stroke {
 export type Focus = "text" | "press" | "range" | "none";
 
 const LETTERS: Record<string, Command> = {
-  k: "play", j: "back10", l: "ahead10", m: "mute", f: "full", t: "theatre", i: "pip",
-  ",": "frame-", ".": "frame+", "<": "slower", ">": "faster", "?": "help",
+  k: "play",
+  j: "back10",
+  l: "ahead10",
+  m: "mute",
+  f: "full",
+  t: "theatre",
+  i: "pip",
+  ",": "frame-",
+  ".": "frame+",
+  "<": "slower",
+  ">": "faster",
+  "?": "help",
 };
 const NAMED: Record<string, Command> = { " ": "play", ArrowLeft: "back5", ArrowRight: "ahead5" };
 // These scroll the page; the player takes them only while it has the focus or the whole screen.
@@ -58,7 +84,9 @@ export function focusOf(element: Element | null): Focus {
   if (element.matches("textarea, select, [contenteditable]:not([contenteditable=false])")) return "text";
   if (element instanceof HTMLInputElement) {
     if (element.type === "range" || element.type === "radio") return "range";
-    return ["button", "submit", "reset", "checkbox", "file", "color", "image"].includes(element.type) ? "press" : "text";
+    return ["button", "submit", "reset", "checkbox", "file", "color", "image"].includes(element.type)
+      ? "press"
+      : "text";
   }
   if (element.matches("[role=slider], [role=tab], [role=radio], [role=listbox]")) return "range";
   return element.matches("button, a[href], summary, [role=button], [role^=menuitem]") ? "press" : "none";

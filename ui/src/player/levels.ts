@@ -58,6 +58,7 @@ export function choose(hls: Hls, video: HTMLVideoElement, level: number): void {
     const shown = (_: string, { frag }: { frag: { type: string; level: number } }) => {
       if (frag.type !== "main" || frag.level !== level) return;
       hls.off(events.FRAG_BUFFERED, shown);
+      // biome-ignore lint/correctness/noSelfAssign: setting the place seeks, to the same place too.
       if (video.paused) video.currentTime = video.currentTime;
     };
     hls.on(events.FRAG_BUFFERED, shown);

@@ -42,7 +42,15 @@ export class Menu {
     this.#items = items;
     this.#host = host;
     this.button = kit.button("gear", "gear", "player-settings");
-    this.root = el("div", { class: "pl-menu", role: "menu", id: "pl-menu", "data-part": "menu", popover: "manual", "aria-label": kit.t("player-settings"), hidden: "" });
+    this.root = el("div", {
+      class: "pl-menu",
+      role: "menu",
+      id: "pl-menu",
+      "data-part": "menu",
+      popover: "manual",
+      "aria-label": kit.t("player-settings"),
+      hidden: "",
+    });
     this.button.setAttribute("aria-haspopup", "menu");
     this.button.setAttribute("aria-expanded", "false");
     this.button.setAttribute("aria-controls", "pl-menu");
@@ -93,7 +101,9 @@ export class Menu {
     if (!this.open) return;
     const part = (document.activeElement as HTMLElement | null)?.dataset.part;
     this.#fill(this.#opened);
-    this.#rows().find((row) => row.dataset.part === part)?.focus({ preventScroll: true });
+    this.#rows()
+      .find((row) => row.dataset.part === part)
+      ?.focus({ preventScroll: true });
   }
 
   /** Above the gear; on small screens along the lower edge. */
@@ -124,7 +134,10 @@ export class Menu {
     const role = item.checked === undefined ? "menuitem" : item.radio ? "menuitemradio" : "menuitemcheckbox";
     const row = el("button", { type: "button", role, tabindex: "-1", class: "pl-item", "data-part": item.part });
     const icon = item.checked === undefined ? (item.icon ?? "") : item.radio ? "check" : (item.icon ?? "");
-    row.append(icon ? this.#kit.icon(icon) : el("span", { class: "icon" }), el("span", { class: "pl-words" }, item.text));
+    row.append(
+      icon ? this.#kit.icon(icon) : el("span", { class: "icon" }),
+      el("span", { class: "pl-words" }, item.text),
+    );
     if (item.value) row.append(el("span", { class: "pl-value" }, item.value));
     if (item.checked !== undefined) {
       row.setAttribute("aria-checked", String(item.checked));
@@ -140,7 +153,13 @@ export class Menu {
   }
 
   #back(parent: Item): HTMLElement {
-    const row = el("button", { type: "button", role: "menuitem", tabindex: "-1", class: "pl-item pl-back", "data-part": "back" });
+    const row = el("button", {
+      type: "button",
+      role: "menuitem",
+      tabindex: "-1",
+      class: "pl-item pl-back",
+      "data-part": "back",
+    });
     row.append(this.#kit.icon("back"), el("span", { class: "pl-words" }, parent.text));
     row.addEventListener("click", () => this.#leave());
     return row;
@@ -170,7 +189,9 @@ export class Menu {
   }
 
   #rows(): HTMLElement[] {
-    return [...this.root.querySelectorAll<HTMLElement>("[role^=menuitem]")].filter((row) => row.getClientRects().length > 0);
+    return [...this.root.querySelectorAll<HTMLElement>("[role^=menuitem]")].filter(
+      (row) => row.getClientRects().length > 0,
+    );
   }
 
   #key(event: KeyboardEvent): void {
@@ -184,7 +205,10 @@ export class Menu {
       End: rows.length - 1,
     };
     const { key } = event;
-    if (key === "Tab") return this.close(false);
+    if (key === "Tab") {
+      this.close(false);
+      return;
+    }
     if (key === "Escape") {
       if (this.#opened) this.#leave();
       else this.close();

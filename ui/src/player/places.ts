@@ -2,7 +2,7 @@
 
 import type { Texts } from "../dom";
 import { el } from "./build";
-import { place, setPlace, type Store } from "./keep";
+import { place, type Store, setPlace } from "./keep";
 import { asked, clamped, leaving, resuming, shown } from "./time";
 
 const EVERY_MS = 10_000;

@@ -1,7 +1,7 @@
 // Asks until the site answers: soon at first, then every eight seconds, at once when the network is
 // back or the viewer wants it.
 
-import { ApiError, type Playback } from "../api";
+import { ApiError, type Wire } from "../api";
 
 const STEPS = [2, 4, 8];
 /** The longest wait that the site itself may ask for. */
@@ -13,7 +13,7 @@ export function isAway(error: unknown): error is ApiError {
 }
 
 /** What the site says of the video now, if its playlist can be read as well. */
-export async function reach(ask: () => Promise<Playback>): Promise<Playback> {
+export async function reach(ask: () => Promise<Wire["Playback"]>): Promise<Wire["Playback"]> {
   const playback = await ask();
   const answer = await fetch(playback.hls).catch((error: unknown) => {
     throw new ApiError(0, "network", String(error));

@@ -36,7 +36,10 @@ export class Screen {
     if (this.isFull) {
       void document.exitFullscreen().catch(() => {});
     } else if (document.fullscreenEnabled) {
-      this.#host.requestFullscreen().then(() => this.#turn()).catch(() => {});
+      this.#host
+        .requestFullscreen()
+        .then(() => this.#turn())
+        .catch(() => {});
     } else {
       // iPhones give the whole screen to a video only, under their own controls.
       this.#video.webkitEnterFullscreen?.();
@@ -50,11 +53,15 @@ export class Screen {
   }
 
   get canFloat(): boolean {
-    return document.pictureInPictureEnabled || Boolean(this.#video.webkitSupportsPresentationMode?.("picture-in-picture"));
+    return (
+      document.pictureInPictureEnabled || Boolean(this.#video.webkitSupportsPresentationMode?.("picture-in-picture"))
+    );
   }
 
   get isFloating(): boolean {
-    return document.pictureInPictureElement === this.#video || this.#video.webkitPresentationMode === "picture-in-picture";
+    return (
+      document.pictureInPictureElement === this.#video || this.#video.webkitPresentationMode === "picture-in-picture"
+    );
   }
 
   float(): void {

@@ -2,7 +2,7 @@
 // and by keys.
 
 import type { Acts } from "./acts";
-import { el, setText, type Kit } from "./build";
+import { el, type Kit, setText } from "./build";
 import { shown } from "./time";
 
 const STEP = 5;
@@ -29,7 +29,16 @@ export class SeekBar {
     const track = el("div", { class: "pl-track" }, this.#buffered, this.#played);
     this.root = el(
       "div",
-      { class: "pl-seek", "data-part": "seek", role: "slider", tabindex: "0", "aria-label": kit.t("player-seek"), "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0" },
+      {
+        class: "pl-seek",
+        "data-part": "seek",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": kit.t("player-seek"),
+        "aria-valuemin": "0",
+        "aria-valuemax": "0",
+        "aria-valuenow": "0",
+      },
       track,
       this.#knob,
       this.#bubble,
@@ -101,8 +110,14 @@ export class SeekBar {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const { video, total } = this.#acts;
     const steps: Record<string, number> = {
-      ArrowRight: STEP, ArrowUp: STEP, ArrowLeft: -STEP, ArrowDown: -STEP, PageUp: PAGE, PageDown: -PAGE,
-      Home: -Infinity, End: Infinity,
+      ArrowRight: STEP,
+      ArrowUp: STEP,
+      ArrowLeft: -STEP,
+      ArrowDown: -STEP,
+      PageUp: PAGE,
+      PageDown: -PAGE,
+      Home: -Infinity,
+      End: Infinity,
     };
     const step = steps[event.key];
     if (step === undefined) return;
@@ -124,7 +139,11 @@ export class SeekBar {
     }
     this.#buffered.style.transform = `scaleX(${total > 0 ? Math.min(1, ahead / total) : 0})`;
     const second = String(Math.floor(at));
-    if (this.root.getAttribute("aria-valuenow") === second && this.root.getAttribute("aria-valuemax") === String(Math.floor(total))) return;
+    if (
+      this.root.getAttribute("aria-valuenow") === second &&
+      this.root.getAttribute("aria-valuemax") === String(Math.floor(total))
+    )
+      return;
     this.root.setAttribute("aria-valuemax", String(Math.floor(total)));
     this.root.setAttribute("aria-valuenow", second);
     this.root.setAttribute("aria-valuetext", this.#kit.t("player-at", { time: shown(at), total: shown(total) }));

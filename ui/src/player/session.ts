@@ -16,7 +16,11 @@ export function mediaSession(acts: Acts, about: { title: string; artist: string;
   const place = () => {
     const { total } = acts;
     if (total <= 0 || !session.setPositionState) return;
-    session.setPositionState({ duration: total, playbackRate: video.playbackRate, position: Math.min(total, video.currentTime) });
+    session.setPositionState({
+      duration: total,
+      playbackRate: video.playbackRate,
+      position: Math.min(total, video.currentTime),
+    });
   };
   // Taken when this video first plays: another window of the browser may have them until then.
   video.addEventListener("play", () => {

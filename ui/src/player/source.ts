@@ -4,11 +4,11 @@
 
 import type Hls from "hls.js";
 import type { ErrorData, LevelDetails } from "hls.js";
-import { call, type Playback } from "../api";
+import { call, type Wire } from "../api";
 import { Addresses, browser } from "./addresses";
 import { engine, holds, Restraint, savesData, settings } from "./engine";
 import { choose, pick } from "./levels";
-import { isAway, reach, Retry } from "./retry";
+import { isAway, Retry, reach } from "./retry";
 import { still } from "./still";
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
@@ -37,12 +37,12 @@ export interface Told {
 export class Source {
   /** The engine while it plays; null where the plain file does. */
   hls: Hls | null = null;
-  playback: Playback | null = null;
+  playback: Wire["Playback"] | null = null;
   switching = false;
   readonly #id: string;
   readonly #video: HTMLVideoElement;
   readonly #told: Told;
-  #better: Playback | null = null;
+  #better: Wire["Playback"] | null = null;
   #still: HTMLCanvasElement | null = null;
   #refreshed: number[] = [];
   #recovered = 0;
@@ -127,7 +127,7 @@ export class Source {
       this.#recover(() => void this.refresh(true));
     };
     if (this.#refused) void this.#probe();
-    this.#stalled = setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
+    this.#stalled = window.setTimeout(waits, STALL_MS[this.#recovered > 0 ? 1 : 0]);
   }
 
   destroy(): void {
@@ -138,11 +138,11 @@ export class Source {
     this.hls = null;
   }
 
-  async fetch(): Promise<Playback> {
-    return call<Playback>("GET", `/videos/${this.#id}/playback`);
+  async fetch(): Promise<Wire["Playback"]> {
+    return call("GET", `/videos/${this.#id}/playback`);
   }
 
-  async play(playback: Playback, how: How): Promise<void> {
+  async play(playback: Wire["Playback"], how: How): Promise<void> {
     const video = this.#video;
     // Only before the first picture: later it would flash up at each change of source.
     if (this.playback && how.at > 0) video.removeAttribute("poster");
@@ -182,7 +182,7 @@ export class Source {
   }
 
   /** Without the engine: the plain file, or what the browser itself makes of the playlist. */
-  #plain(playback: Playback, how: How): void {
+  #plain(playback: Wire["Playback"], how: How): void {
     const video = this.#video;
     this.#hold();
     this.hls?.destroy();
@@ -263,7 +263,10 @@ export class Source {
   async #probe(): Promise<void> {
     if (this.switching || this.#probing) return;
     this.#probing = true;
-    const error: unknown = await reach(() => this.fetch()).then(() => null, (thrown: unknown) => thrown);
+    const error: unknown = await reach(() => this.fetch()).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
     this.#probing = false;
     if (isAway(error) && this.#starves) void this.refresh(!this.#video.paused);
   }
@@ -294,8 +297,8 @@ export class Source {
   #fall(): void {
     const video = this.#video;
     const src = this.playback?.fallback;
-    if (!this.playback || !src || video.getAttribute("src") === src) return this.#broken();
-    this.#plain(this.playback, { at: this.#place, go: !video.paused });
+    if (!this.playback || !src || video.getAttribute("src") === src) this.#broken();
+    else this.#plain(this.playback, { at: this.#place, go: !video.paused });
   }
 
   #broken(): void {

@@ -190,7 +190,7 @@ pub(crate) async fn failed_jobs(
 }
 
 /// The site's name and who may register, and where each comes from.
-#[utoipa::path(get, path = "/admin/site", tag = "admin",
+#[utoipa::path(get, path = "/admin/site", operation_id = "site_settings", tag = "admin",
     responses((status = 200, body = SiteSettings), (status = 403)))]
 pub(crate) async fn site(State(state): State<ApiState>, _: Admin) -> Result<Json<SiteSettings>> {
     let configured = state.config.get().accounts.registration;

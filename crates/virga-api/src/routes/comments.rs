@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Comments, newest first.
-#[utoipa::path(get, path = "/videos/{id}/comments", tag = "comments",
+#[utoipa::path(get, path = "/videos/{id}/comments", operation_id = "list_comments", tag = "comments",
     params(("id" = VideoId, Path), ("cursor" = Option<String>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 100)),
     security((), ("token" = [])), responses((status = 200, body = Page<Comment>)))]
@@ -82,7 +82,7 @@ async fn written_before(state: &ApiState, row: &CommentRow) -> Result<Option<Com
 
 /// Writes a comment. Its author is who is signed in. The same request with the same
 /// `Idempotency-Key` writes no second one.
-#[utoipa::path(post, path = "/videos/{id}/comments", tag = "comments",
+#[utoipa::path(post, path = "/videos/{id}/comments", operation_id = "write_comment", tag = "comments",
     params(("id" = VideoId, Path), ("idempotency-key" = Option<String>, Header)), request_body = NewComment,
     responses((status = 201, body = Comment), (status = 409)))]
 pub(crate) async fn write(
@@ -153,7 +153,7 @@ fn not_yours() -> Failure {
 }
 
 /// Edits one's own comment.
-#[utoipa::path(patch, path = "/videos/{id}/comments/{comment}", tag = "comments",
+#[utoipa::path(patch, path = "/videos/{id}/comments/{comment}", operation_id = "edit_comment", tag = "comments",
     params(("id" = VideoId, Path), ("comment" = CommentId, Path)), request_body = NewComment,
     security((), ("token" = [])), responses((status = 401), (status = 200, body = Comment), (status = 409)))]
 pub(crate) async fn edit(
@@ -177,7 +177,7 @@ pub(crate) async fn edit(
 }
 
 /// Deletes a comment: its author, the video's owner, or an administrator.
-#[utoipa::path(delete, path = "/videos/{id}/comments/{comment}", tag = "comments",
+#[utoipa::path(delete, path = "/videos/{id}/comments/{comment}", operation_id = "delete_comment", tag = "comments",
     params(("id" = VideoId, Path), ("comment" = CommentId, Path)),
     security((), ("token" = [])), responses((status = 401), (status = 204), (status = 409)))]
 pub(crate) async fn delete(

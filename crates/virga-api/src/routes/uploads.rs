@@ -52,7 +52,7 @@ async fn show(state: &ApiState, row: UploadRow) -> Result<Upload> {
 }
 
 /// One's open uploads.
-#[utoipa::path(get, path = "/uploads", tag = "uploads",
+#[utoipa::path(get, path = "/uploads", operation_id = "list_uploads", tag = "uploads",
     responses((status = 200, body = Vec<Upload>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
@@ -69,7 +69,7 @@ pub(crate) async fn list(
 }
 
 /// An upload.
-#[utoipa::path(get, path = "/uploads/{id}", tag = "uploads", params(("id" = UploadId, Path)),
+#[utoipa::path(get, path = "/uploads/{id}", operation_id = "read_upload", tag = "uploads", params(("id" = UploadId, Path)),
     responses((status = 200, body = Upload)))]
 pub(crate) async fn read(
     State(state): State<ApiState>,
@@ -81,7 +81,7 @@ pub(crate) async fn read(
 }
 
 /// Opens an upload; 200 with the open one where it is the same file.
-#[utoipa::path(post, path = "/uploads", tag = "uploads", request_body = NewUpload,
+#[utoipa::path(post, path = "/uploads", operation_id = "create_upload", tag = "uploads", request_body = NewUpload,
     responses((status = 201, body = Upload), (status = 200, body = Upload), (status = 404), (status = 409),
         (status = 507)))]
 pub(crate) async fn create(
@@ -212,7 +212,7 @@ async fn sign_part(
 }
 
 /// Parts that the store holds.
-#[utoipa::path(get, path = "/uploads/{id}/parts", tag = "uploads",
+#[utoipa::path(get, path = "/uploads/{id}/parts", operation_id = "list_parts", tag = "uploads",
     params(("id" = UploadId, Path)),
     responses((status = 200, body = Vec<HeldPart>), (status = 409)))]
 pub(crate) async fn parts(
@@ -234,7 +234,7 @@ pub(crate) async fn parts(
 }
 
 /// Makes the parts the video's source. Idempotent.
-#[utoipa::path(post, path = "/uploads/{id}/complete", tag = "uploads",
+#[utoipa::path(post, path = "/uploads/{id}/complete", operation_id = "complete_upload", tag = "uploads",
     params(("id" = UploadId, Path)),
     responses((status = 202, body = Upload), (status = 409), (status = 422), (status = 507)))]
 pub(crate) async fn complete(
@@ -251,7 +251,7 @@ pub(crate) async fn complete(
 }
 
 /// Cancels an upload.
-#[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads",
+#[utoipa::path(delete, path = "/uploads/{id}", operation_id = "cancel_upload", tag = "uploads",
     params(("id" = UploadId, Path)), responses((status = 204), (status = 409)))]
 pub(crate) async fn cancel(
     State(state): State<ApiState>,

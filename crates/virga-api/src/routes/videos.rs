@@ -134,7 +134,7 @@ pub(crate) async fn list_mine(
 }
 
 /// A draft. The same request with the same `Idempotency-Key` makes no second one.
-#[utoipa::path(post, path = "/videos", tag = "videos", request_body = NewVideo,
+#[utoipa::path(post, path = "/videos", operation_id = "create_video", tag = "videos", request_body = NewVideo,
     params(("idempotency-key" = Option<String>, Header)),
     responses((status = 201, body = Video), (status = 409)))]
 pub(crate) async fn create(
@@ -197,7 +197,7 @@ fn still_matches(expected: &HeaderValue, video: &Video) -> bool {
 }
 
 /// A video.
-#[utoipa::path(get, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
+#[utoipa::path(get, path = "/videos/{id}", operation_id = "read_video", tag = "videos", params(("id" = VideoId, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = Video), (status = 304, description = "Not modified")))]
 pub(crate) async fn read(
@@ -217,7 +217,7 @@ pub(crate) async fn read(
 }
 
 /// Changes words or visibility.
-#[utoipa::path(patch, path = "/videos/{id}", tag = "videos", params(("id" = VideoId, Path)),
+#[utoipa::path(patch, path = "/videos/{id}", operation_id = "edit_video", tag = "videos", params(("id" = VideoId, Path)),
     request_body = VideoPatch,
     security((), ("token" = [])), responses((status = 401), (status = 200, body = Video), (status = 409), (status = 412)))]
 pub(crate) async fn edit(
@@ -296,7 +296,7 @@ pub(crate) struct DeleteQuery {
 }
 
 /// Deletes a video; it can be restored for a while unless `now`.
-#[utoipa::path(delete, path = "/videos/{id}", tag = "videos",
+#[utoipa::path(delete, path = "/videos/{id}", operation_id = "delete_video", tag = "videos",
     params(("id" = VideoId, Path), DeleteQuery),
     security((), ("token" = [])), responses((status = 401), (status = 200, body = Video)))]
 pub(crate) async fn delete(
@@ -311,7 +311,7 @@ pub(crate) async fn delete(
 }
 
 /// Takes a deletion back.
-#[utoipa::path(post, path = "/videos/{id}/restore", tag = "videos",
+#[utoipa::path(post, path = "/videos/{id}/restore", operation_id = "restore_video", tag = "videos",
     params(("id" = VideoId, Path)),
     security((), ("token" = [])), responses((status = 401), (status = 200, body = Video), (status = 409)))]
 pub(crate) async fn restore(
@@ -334,7 +334,7 @@ pub(crate) struct RetryQuery {
 }
 
 /// Tries again what failed.
-#[utoipa::path(post, path = "/videos/{id}/retry", tag = "videos",
+#[utoipa::path(post, path = "/videos/{id}/retry", operation_id = "retry_video", tag = "videos",
     params(("id" = VideoId, Path), RetryQuery),
     security((), ("token" = [])), responses((status = 401), (status = 202, body = Video), (status = 409)))]
 pub(crate) async fn retry(
@@ -355,7 +355,7 @@ pub(crate) async fn retry(
 }
 
 /// The original, for its owner, as a download.
-#[utoipa::path(get, path = "/videos/{id}/source", tag = "videos",
+#[utoipa::path(get, path = "/videos/{id}/source", operation_id = "read_source", tag = "videos",
     params(("id" = VideoId, Path)),
     security((), ("token" = [])), responses((status = 401), (status = 200, content_type = "application/octet-stream", body = [u8]),
         (status = 304, description = "Not modified"),
