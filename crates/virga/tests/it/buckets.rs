@@ -253,7 +253,7 @@ fn wrong_settings_are_named(site: &mut Site, server: &BucketServer) {
 }
 
 /// No object, no session, no upload of the bucket's own.
-async fn is_empty(bucket: &BucketStore) {
+pub(crate) async fn is_empty(bucket: &BucketStore) {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         let objects: Vec<_> = bucket.list(&KeyPrefix::all()).try_collect().await.unwrap();
