@@ -13,6 +13,7 @@ mod limits;
 mod password;
 mod present;
 mod reference;
+mod replica;
 mod router;
 mod routes;
 mod sessions;

@@ -11,7 +11,7 @@ use virga_objects::Delivery;
 
 use crate::{
     ApiConfig, Passwords, batch::ViewBatch, events::MOST_OF_ALL, feed::Feed, limits::Limits,
-    sessions::Sessions,
+    replica, sessions::Sessions,
 };
 
 /// What the binary hands in.
@@ -91,6 +91,9 @@ impl ApiState {
         });
         let views = ViewBatch::start(&app, &tracker, stop.clone());
         tracker.spawn(shrink(limits.clone(), stop.clone()));
+        if app.db.has_replica() {
+            tracker.spawn(replica::watch(app.clone(), stop.clone()));
+        }
         let keys = Arc::new(keys);
         let sessions = Sessions {
             cache,

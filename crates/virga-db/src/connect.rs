@@ -9,7 +9,9 @@ use std::{fmt, io, path::Path, str::FromStr, sync::Arc, time::Duration};
 use virga_core::Timestamp;
 
 use crate::{
-    DbError, Result, Tx, damage, dialect, migration, settings,
+    DbError, Result, Tx, damage, dialect, migration,
+    replica::Replica,
+    settings,
     transaction::{Invalidation, is_idle},
 };
 
@@ -22,6 +24,7 @@ pub struct Db {
     invalidation: Invalidation,
     /// SQLite's folder.
     folder: Option<Arc<Path>>,
+    pub(crate) replica: Option<Arc<Replica>>,
 }
 
 /// A kind of database.
@@ -84,6 +87,7 @@ impl Db {
             readers: Database::connect(sqlite(file, READERS)).await?,
             invalidation,
             folder: file.parent().map(Arc::from),
+            replica: None,
         })
     }
 
@@ -109,6 +113,7 @@ impl Db {
             readers: Database::connect(options).await?,
             invalidation,
             folder: None,
+            replica: None,
         })
     }
 
@@ -173,7 +178,8 @@ impl Db {
         Ok(migration::pending(&self.readers).await?.len())
     }
 
-    /// For queries that change nothing.
+    /// For queries that change nothing. What decides a write or what somebody may see is read here;
+    /// lists may be older, see [`Db::read_lagging`].
     pub fn read(&self) -> &DatabaseConnection {
         &self.readers
     }
@@ -240,7 +246,7 @@ impl Db {
     }
 }
 
-fn server(url: &str, password: Option<String>) -> ConnectOptions {
+pub(crate) fn server(url: &str, password: Option<String>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(POOL)

@@ -15,6 +15,8 @@ pub const SETUP_TOKEN: &str = "setup.token";
 
 /// When a process last tried to write, microseconds.
 pub(crate) const WRITE_CHECK: &str = "health.write-check";
+/// Written every second where there is a replica, to see how far it is behind: microseconds.
+pub(crate) const REPLICA_BEAT: &str = "replica.beat";
 
 /// A setting's value.
 pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>> {

@@ -46,11 +46,42 @@ impl SqlServer {
         }
     }
 
+    /// A MariaDB that keeps a log for replicas, and one that follows it from its beginning.
+    ///
+    /// # Panics
+    /// As [`SqlServer::start`].
+    pub async fn start_replicated() -> (Self, Self) {
+        let start = async |log: &[&str]| match Self::try_start_with(Sql::MariaDb, log).await {
+            Ok(server) => server,
+            Err(error) => panic!("MariaDB: {error:#}"),
+        };
+        let primary = start(&["--log-bin", "--server-id=1"]).await;
+        let replica = start(&["--skip-log-bin", "--server-id=2"]).await;
+        for sql in [
+            "CREATE USER copier@'127.0.0.1' IDENTIFIED BY 'hunter2'",
+            "GRANT REPLICATION SLAVE ON *.* TO copier@'127.0.0.1'",
+        ] {
+            primary.execute(sql).await;
+        }
+        let follow = format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='copier', \
+             MASTER_PASSWORD='hunter2', MASTER_USE_GTID=slave_pos",
+            primary.port
+        );
+        replica.execute(&follow).await;
+        replica.execute("START SLAVE").await;
+        (primary, replica)
+    }
+
     async fn try_start(sql: Sql) -> anyhow::Result<Self> {
+        Self::try_start_with(sql, &["--skip-log-bin"]).await
+    }
+
+    async fn try_start_with(sql: Sql, log: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port();
         let (id, waiting) = match sql {
-            Sql::MariaDb => mariadb(folder.path(), port)?,
+            Sql::MariaDb => mariadb(folder.path(), port, log)?,
             Sql::Postgres => postgres(folder.path(), port)?,
         };
         let admin = connect(sql, port, folder.path()).await?;
@@ -76,7 +107,7 @@ impl SqlServer {
     pub async fn restart(&mut self) {
         self.end();
         let begun = match self.sql {
-            Sql::MariaDb => run_mariadb(self.folder.path(), self.port),
+            Sql::MariaDb => run_mariadb(self.folder.path(), self.port, &["--skip-log-bin"]),
             Sql::Postgres => run_postgres(self.folder.path(), self.port),
         };
         let (id, waiting) = begun.unwrap_or_else(|error| panic!("{:?}: {error:#}", self.sql));
@@ -193,7 +224,7 @@ async fn connect(sql: Sql, port: u16, folder: &Path) -> anyhow::Result<DatabaseC
     })
 }
 
-fn mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
+fn mariadb(folder: &Path, port: u16, log: &[&str]) -> anyhow::Result<Begun> {
     let mut install = command("mariadb-install-db");
     install
         .arg("--no-defaults")
@@ -203,10 +234,10 @@ fn mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
         install.arg("--user=root");
     }
     finish(install)?;
-    run_mariadb(folder, port)
+    run_mariadb(folder, port, log)
 }
 
-fn run_mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
+fn run_mariadb(folder: &Path, port: u16, log: &[&str]) -> anyhow::Result<Begun> {
     let data = folder.join("data");
     let mut server = command("setpriv");
     server
@@ -216,7 +247,8 @@ fn run_mariadb(folder: &Path, port: u16) -> anyhow::Result<Begun> {
         .arg(format!("--datadir={}", data.display()))
         .arg(format!("--socket={}", folder.join("socket").display()))
         .arg(format!("--port={port}"))
-        .args(["--bind-address=127.0.0.1", "--skip-log-bin"])
+        .arg("--bind-address=127.0.0.1")
+        .args(log)
         // What is committed outlives the process, if not the machine.
         .args([
             "--innodb-flush-log-at-trx-commit=2",

@@ -72,6 +72,9 @@ pub(crate) struct DatabaseConfig {
     pub(crate) url: Option<String>,
     /// File whose first line is the password, in place of one in the address.
     pub(crate) password_file: Option<PathBuf>,
+    /// The address of a read replica of it, with the same password file: lists, search, counts and
+    /// the comments that strangers see are read there while it is at most 5 seconds behind.
+    pub(crate) replica_url: Option<String>,
 }
 
 impl std::fmt::Debug for DatabaseConfig {

@@ -200,6 +200,7 @@ pub(crate) enum Ask {
 
 /// Opens the database as it is.
 pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<Db> {
+    check_replica_url(config).context("database.replica_url")?;
     let opened = if let Some(url) = &config.database.url {
         let file = config.database.password_file.as_ref();
         let password = file.map(|file| {
@@ -209,9 +210,13 @@ pub(crate) async fn open_database(config: &Config, ask: Ask) -> anyhow::Result<D
             anyhow::Ok(content.lines().next().unwrap_or_default().to_owned())
         });
         let password = password.transpose()?;
-        match ask {
-            Ask::Now => Db::connect(url, password).await,
-            Ask::Later => Db::connect_later(url, password).await,
+        let db = match ask {
+            Ask::Now => Db::connect(url, password.clone()).await,
+            Ask::Later => Db::connect_later(url, password.clone()).await,
+        };
+        match (db, &config.database.replica_url) {
+            (Ok(db), Some(replica)) => db.with_replica(replica, password).await,
+            (db, _) => db,
         }
     } else {
         data_folder(config)?;
@@ -230,6 +235,25 @@ pub(crate) fn check_database_url(config: &Config) -> anyhow::Result<()> {
     ensure!(
         matches!(scheme, Some("postgres" | "postgresql" | "mysql")),
         "it does not begin with postgres:// or mysql://"
+    );
+    Ok(())
+}
+
+/// Refuses a replica of nothing, or of another kind of database.
+pub(crate) fn check_replica_url(config: &Config) -> anyhow::Result<()> {
+    let Some(replica) = &config.database.replica_url else {
+        return Ok(());
+    };
+    let kind = |url: &str| match url.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => Some(true),
+        Some(("mysql", _)) => Some(false),
+        _ => None,
+    };
+    let primary = config.database.url.as_deref();
+    let primary = primary.context("there is no database.url that it could be a replica of")?;
+    ensure!(
+        kind(replica).is_some() && kind(replica) == kind(primary),
+        "it is not the same kind of address as database.url"
     );
     Ok(())
 }

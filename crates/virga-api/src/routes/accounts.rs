@@ -214,9 +214,10 @@ pub(crate) async fn user(
         after: None,
         limit: 0,
     };
-    let videos = videos::count(state.app.db.read(), &listing)
-        .await
-        .map_err(Failure::from)?;
+    let listing = &listing;
+    let count = |c| async move { videos::count(&c, listing).await };
+    let videos = state.app.db.read_lagging(count).await;
+    let videos = videos.map_err(Failure::from)?;
     Ok(Json(User {
         name: user.name,
         created_at: user.created_at,

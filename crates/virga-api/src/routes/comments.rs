@@ -39,10 +39,19 @@ pub(crate) async fn list(
     let video = require(&state.app, &caller.viewer, id, Action::View).await?;
     let after: Option<(i64, String)> = query.after()?;
     let limit = query.limit()?;
-    let db = state.app.db.read();
-    let mut rows = comments::page(db, id, after.as_ref(), limit + 1)
-        .await
-        .map_err(Failure::from)?;
+    let after = after.as_ref();
+    let page = |c| async move {
+        let rows = comments::page(&c, id, after, limit + 1).await?;
+        let authors = accounts::authors(&c, rows.iter().map(|row| row.author)).await?;
+        Ok((rows, authors))
+    };
+    // Who may have written one a moment ago sees it.
+    let (mut rows, authors) = if caller.viewer.user_id().is_some() {
+        page(state.app.db.read().clone()).await
+    } else {
+        state.app.db.read_lagging(page).await
+    }
+    .map_err(Failure::from)?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
@@ -50,9 +59,6 @@ pub(crate) async fn list(
         .last()
         .filter(|_| more)
         .map(|row| paging::encode(&(row.created_at.0, row.id.to_string())));
-    let authors = accounts::authors(db, rows.iter().map(|row| row.author))
-        .await
-        .map_err(Failure::from)?;
     let show = |row| present::comment(&caller.viewer, video.owner, row, &authors);
     Ok(Json(Page {
         items: rows.into_iter().map(show).collect(),

@@ -28,16 +28,17 @@ pub(crate) async fn sitemap(
     State(state): State<ApiState>,
     Query(query): Query<SitemapQuery>,
 ) -> Result<Json<Sitemap>> {
-    let db = state.app.db.read();
-    let count = sitemap::count(db).await.map_err(Failure::from)?;
+    let db = &state.app.db;
+    let count = db.read_lagging(|c| async move { sitemap::count(&c).await });
+    let count = count.await.map_err(Failure::from)?;
     let pages = count.div_ceil(SITEMAP_PAGE).max(1);
     let page = u64::from(query.page);
     if page >= pages {
         return Err(Failure::not_found("page").into());
     }
-    let videos = sitemap::stretch(db, page * SITEMAP_PAGE, SITEMAP_PAGE)
-        .await
-        .map_err(Failure::from)?;
+    let from = page * SITEMAP_PAGE;
+    let stretch = |c| async move { sitemap::stretch(&c, from, SITEMAP_PAGE).await };
+    let videos = db.read_lagging(stretch).await.map_err(Failure::from)?;
     let videos = videos
         .into_iter()
         .map(|(id, published_at)| SitemapVideo { id, published_at })

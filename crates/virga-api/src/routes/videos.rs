@@ -16,7 +16,7 @@ use virga_core::{
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
-    DbError, retried,
+    DbError, VideoRow, retried,
     videos::{self, Listing, NewVideoRow},
 };
 use virga_http::{
@@ -80,9 +80,14 @@ async fn list(
         after: page.after()?,
         limit: page.limit()? + 1,
     };
-    let mut rows = videos::list(state.app.db.read(), &listing)
-        .await
-        .map_err(Failure::from)?;
+    let mut rows = if everything {
+        videos::list(state.app.db.read(), &listing).await
+    } else {
+        let listing = &listing;
+        let list = |c| async move { videos::list(&c, listing).await };
+        state.app.db.read_lagging(list).await
+    }
+    .map_err(Failure::from)?;
     listing.limit -= 1;
     let wanted = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
@@ -91,8 +96,22 @@ async fn list(
         .last()
         .filter(|_| more)
         .map(|row| paging::encode(&videos::cursor(&listing, row)));
+    if !everything && state.app.db.has_replica() {
+        rows = still_listed(state, rows).await?;
+    }
     let items = present::videos(state, &caller.viewer, rows, everything).await?;
     Ok(Json(Page { items, next }))
+}
+
+/// What a replica has found, as it is by now: nobody is shown what was withdrawn meanwhile.
+async fn still_listed(state: &ApiState, found: Vec<VideoRow>) -> Result<Vec<VideoRow>> {
+    let ids: Vec<_> = found.iter().map(|row| row.id).collect();
+    let mut now = videos::find_many(state.app.db.read(), &ids)
+        .await
+        .map_err(Failure::from)?;
+    now.retain(|row| row.visibility == Visibility::Public && row.state.plays());
+    now.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
+    Ok(now)
 }
 
 /// Public videos that play.

@@ -22,7 +22,7 @@ const NOT_SETTINGS: &[&str] = &[
     "require_services",
     "root",
 ];
-const SECRET: &[&str] = &["database.url", "redis.url"];
+const SECRET: &[&str] = &["database.url", "database.replica_url", "redis.url"];
 
 /// What the command line says.
 #[derive(Clone, Debug)]

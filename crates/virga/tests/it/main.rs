@@ -30,6 +30,7 @@ mod races;
 mod rebuild;
 mod redis;
 mod reload;
+mod replica;
 mod roles;
 mod sandbox;
 mod secrets;

@@ -27,6 +27,8 @@ fn named(config: &Config) -> Vec<(&'static str, String)> {
         named.extend(url.and_then(address).map(|address| (what, address)));
     };
     add("the database", config.database.url.as_deref());
+    let replica = config.database.replica_url.as_deref();
+    add("the database's replica", replica);
     add("Redis", config.redis.url.as_deref());
     add("the bucket", config.objects.endpoint.as_deref());
     let api = &config.services.api;

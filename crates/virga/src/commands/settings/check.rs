@@ -27,6 +27,7 @@ pub(super) fn findings(config: &Config) -> Vec<String> {
     };
     found.take("redis.url", redis::open(&redis));
     found.take("database.url", parts::check_database_url(config));
+    found.take("database.replica_url", parts::check_replica_url(config));
     if config.objects.kind != StoreKind::Disk {
         found.take("objects", objects::check(config));
     }
