@@ -126,11 +126,11 @@ struct Listener {
 struct Over;
 
 impl Listener {
-    async fn run(mut self, rows: Vec<VideoRow>, from: u64) {
+    async fn run(mut self, rows: Vec<VideoRow>, from: i64) {
         let _ = self.listen(rows, from).await;
     }
 
-    async fn listen(&mut self, rows: Vec<VideoRow>, mut position: u64) -> Result<(), Over> {
+    async fn listen(&mut self, rows: Vec<VideoRow>, mut position: i64) -> Result<(), Over> {
         for row in rows {
             self.greet(&row).await?;
         }

@@ -163,11 +163,32 @@ pub async fn head(c: &impl ConnectionTrait) -> Result<i64> {
     Ok(newest.map_or(0, |row| row.seq))
 }
 
-/// Forgets what is older than `before`.
+/// The oldest place that is kept.
+pub async fn oldest(c: &impl ConnectionTrait) -> Result<Option<i64>> {
+    let oldest = change::Entity::find().order_by_asc(change::Column::Seq);
+    Ok(oldest.one(c).await?.map(|row| row.seq))
+}
+
+/// The first place of what was told at that time or later.
+pub async fn first_since(c: &impl ConnectionTrait, at: Timestamp) -> Result<Option<i64>> {
+    let since = change::Entity::find()
+        .select_only()
+        .column_as(change::Column::Seq.min(), "first")
+        .filter(change::Column::At.gte(at.0));
+    let first: Option<Option<i64>> = since.into_tuple().one(c).await?;
+    Ok(first.flatten())
+}
+
+/// Forgets what is older than `before`, oldest first and without a gap, so that a reader of any place
+/// sees by the oldest one whether it missed something. The newest line stays however old it is: by
+/// it readers know the end.
 pub async fn sweep(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
-    let old = change::Column::At.lt(before.0);
+    let first = match first_since(c, before).await? {
+        Some(first) => first,
+        None => head(c).await?,
+    };
     Ok(change::Entity::delete_many()
-        .filter(old)
+        .filter(change::Column::Seq.lt(first))
         .exec(c)
         .await?
         .rows_affected)
