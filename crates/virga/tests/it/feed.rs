@@ -1,14 +1,21 @@
-//! The feed of changes between roles: every api answers every cursor, and nobody but a role asks.
+//! The feed of changes between roles: every api answers every cursor, nobody but a role asks, and a
+//! withdrawal is known at each stream whichever api it asks.
+#![expect(clippy::print_stdout, reason = "times are read by people")]
 
 use http::Method;
 use serde_json::{Value, json};
-use std::{fs, net::Ipv4Addr, path::Path};
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::Path,
+    time::{Duration, Instant},
+};
 use virga_core::{
     Clock, SystemClock,
     keys::{KeyRing, Voucher},
 };
 use virga_db::{ConnectionTrait, Db};
-use virga_testkit::{Answer, Person, Role, Site};
+use virga_testkit::{Answer, Clip, Fronts, Person, Role, Site};
 
 use crate::VIRGA;
 
@@ -173,4 +180,103 @@ async fn roles_are_not_counted_with_visitors_of_their_address() {
     let counted = ask(&site, "/api/v1/videos?q=rain").await;
     assert_eq!(counted.status, 429, "{}", counted.text());
     assert_eq!(changes(&site, "").await["resync"], true);
+}
+
+/// Times that a stream forgot what it knew.
+async fn resyncs(site: &Site) -> f64 {
+    let numbers = of(site, Role::Stream).get("/metrics").await.expect(200);
+    let numbers = numbers.text();
+    let mut lines = numbers.lines();
+    let line = lines.find(|line| line.starts_with("virga_feed_resyncs_total"));
+    let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    value.expect("stream counts them")
+}
+
+/// Waits until each stream follows the feed; the first answer that it has is a resync.
+async fn until_followed(machines: [&Site; 3]) -> f64 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut all = 0.0;
+    for machine in machines {
+        loop {
+            let count = resyncs(machine).await;
+            if count > 0.0 {
+                all += count;
+                break;
+            }
+            assert!(Instant::now() < deadline, "a stream does not follow");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    all
+}
+
+async fn until_played(who: &Person, path: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while who.get(path).await.status != 200 {
+        assert!(Instant::now() < deadline, "{path} does not play");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_streams_behind_haproxy_follow_three_api_without_a_resync() {
+    let rounds = if std::env::var_os("VIRGA_TEST_FULL").is_some() {
+        100
+    } else {
+        15
+    };
+    let fronts = Fronts::new();
+    let mut first = fronts.site(VIRGA);
+    let (mut second, mut third) = (first.replica(), first.replica());
+    for machine in [&mut first, &mut second, &mut third] {
+        for role in [Role::Api, Role::Stream, Role::Web] {
+            machine.start(role);
+        }
+    }
+    first.start(Role::Dispatcher);
+    let balancer = fronts.balance("haproxy", &mut first, &[&second, &third]);
+    let machines = [&first, &second, &third];
+    let stranger = Person::new(&balancer.url);
+    stranger.wait_until_answered("/").await;
+    let ann = first.register_by(&stranger, "ann").await;
+    let video = ann
+        .upload("Rain", "unlisted", &Clip::default().bytes())
+        .await;
+    ann.wait_for(&video, &["ready"]).await;
+    let before = until_followed(machines).await;
+
+    // Others keep the balancer busy, so that each poll goes to whichever api.
+    let busy = tokio::spawn({
+        let stranger = stranger.clone();
+        async move {
+            loop {
+                let _ = stranger.get("/api/v1/videos").await;
+            }
+        }
+    });
+    let mut slowest = Duration::ZERO;
+    for _ in 0..rounds {
+        let hls = ann.playback(&video).await["hls"].clone();
+        let hls = hls.as_str().unwrap();
+        let streams = machines.map(|machine| of(machine, Role::Stream));
+        for stream in &streams {
+            until_played(stream, hls).await;
+        }
+        hide(&ann, &video, "private").await;
+        let told = Instant::now();
+        for stream in &streams {
+            stream.wait_until_refused(hls).await;
+        }
+        slowest = slowest.max(told.elapsed());
+        hide(&ann, &video, "unlisted").await;
+    }
+    busy.abort();
+    let mut after = 0.0;
+    for machine in machines {
+        after += resyncs(machine).await;
+    }
+    println!(
+        "{rounds} withdrawals, known everywhere after {slowest:?} at most; {after} resyncs, {before} of them at the start"
+    );
+    assert!(after <= before, "streams forgot what they knew");
 }
