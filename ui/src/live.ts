@@ -44,6 +44,8 @@ const ANSWER = 100;
 const BEAT = 1000;
 const SILENCE = 2800;
 const STALE = 10_000;
+/** After a refusal a browser asks again in this time, and up to as much later: not all at once. */
+const AGAIN = 5000;
 /** As many videos as one stream may name. */
 const MOST = 50;
 
@@ -224,6 +226,11 @@ export class Live {
   }
 }
 
+/** How long to wait after a refusal, by a throw of dice from 0 to 1. */
+export function again(dice: number): number {
+  return AGAIN * (1 + dice);
+}
+
 function openStream(ids: string[], handler: (event: LiveEvent) => void): Stream {
   let source: EventSource;
   let timer = 0;
@@ -239,9 +246,12 @@ function openStream(ids: string[], handler: (event: LiveEvent) => void): Stream 
         }
       });
     }
-    // The browser reconnects by itself unless the answer was a refusal.
+    // The browser reconnects by itself, after a time that the stream told it, unless the answer was a
+    // refusal.
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED && !closed) timer = window.setTimeout(connect, 5000);
+      if (source.readyState === EventSource.CLOSED && !closed) {
+        timer = window.setTimeout(connect, again(Math.random()));
+      }
     });
   };
   connect();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Env, Live, type LiveEvent, type Message } from "../src/live";
+import { again, type Env, Live, type LiveEvent, type Message } from "../src/live";
 
 class World {
   now = 0;
@@ -172,4 +172,10 @@ test("a window that asks later hears what the stream said before", () => {
   world.pass(1);
   assert.deepEqual(heard, ["b", "again", "a"]);
   assert.equal(world.streams.length, 1);
+});
+
+test("after a refusal browsers do not come again all at once", () => {
+  const waits = [0, 0.25, 0.5, 0.99].map(again);
+  assert.ok(waits.every((wait) => wait >= 5000 && wait < 10_000), String(waits));
+  assert.equal(new Set(waits).size, waits.length);
 });

@@ -1,14 +1,19 @@
 //! `GET /events`: server-sent events for up to 50 videos. On connect the present state of each,
-//! then what the feed brings; progress is read from job rows once a second while someone listens.
+//! then what the hub tells; those who may change a video hear how far its work is.
 
 use axum::{
     extract::State,
     response::sse::{Event as Line, KeepAlive, Sse},
 };
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
-use std::{collections::HashMap, convert::Infallible, time::Duration};
-use tokio::sync::mpsc;
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{broadcast, mpsc};
 use virga_core::{
     Failure, Kind, Result, VideoId,
     counts::EVENT_STREAMS,
@@ -16,17 +21,21 @@ use virga_core::{
     video::VideoState,
     wire::{Effect, Event},
 };
-use virga_db::{VideoRow, accounts, jobs, videos};
+use virga_db::{VideoRow, accounts, videos};
 use virga_http::Query;
 
-use crate::{ApiState, caller::Caller, present};
+use crate::{
+    ApiState,
+    caller::Caller,
+    hub::{Told, Wanted as Want},
+};
 
 const MOST: usize = 50;
 /// Streams at once; viewers' addresses share them fairly.
 pub(crate) const MOST_OF_ALL: usize = 2000;
-const PROGRESS: Duration = Duration::from_secs(1);
-/// How often a stream looks whether its session still lives.
-const SESSION_CHECK: Duration = Duration::from_secs(5);
+/// A browser whose stream broke comes again after so many milliseconds, each after its own time, and
+/// not all who listened to one process at once.
+const AGAIN: std::ops::Range<u64> = 2000..8000;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `?videos=id,id…`
@@ -69,6 +78,9 @@ pub(crate) async fn events(
         let detail = "Too many event streams are open. Close one first.";
         Failure::new(Kind::TooMany, "events.too-many", detail).after(15)
     })?;
+    // Before the rows are read: what changes from then on is told.
+    let heard = ids.iter().map(|id| state.hub.hear(*id)).collect();
+    let told = state.hub.told();
     let from = state.feed.end();
     let rows = videos::find_many(state.app.db.read(), &ids)
         .await
@@ -80,7 +92,11 @@ pub(crate) async fn events(
     }
     let (sender, receiver) = mpsc::channel(64);
     let stop = state.stop.clone();
+    let again = again(&state);
+    let session = caller.token_hash.as_deref();
     let listener = Listener {
+        _session: session.map(|hash| state.hub.follow_session(hash)),
+        _heard: heard,
         state,
         viewer: caller.viewer,
         token_hash: caller.token_hash,
@@ -95,7 +111,7 @@ pub(crate) async fn events(
     tokio::spawn(async move {
         let _open = EVENT_STREAMS.hold();
         tokio::select! {
-            _ = stop.run_until_cancelled(listener.run(rows, from)) => {}
+            _ = stop.run_until_cancelled(listener.run(rows, told, from)) => {}
             () = place.revoked() => {}
         }
     });
@@ -104,13 +120,21 @@ pub(crate) async fn events(
         let line = Line::default().event(event.name()).json_data(&event).ok()?;
         Some((Ok(line), receiver))
     });
-    Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("")))
+    let first = futures_util::stream::once(async move { Ok(Line::default().retry(again)) });
+    Ok(Sse::new(first.chain(lines)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("")))
+}
+
+fn again(state: &ApiState) -> Duration {
+    let dice = u64::from_le_bytes(state.app.entropy.bytes::<8>());
+    Duration::from_millis(AGAIN.start + dice % (AGAIN.end - AGAIN.start))
 }
 
 struct Seen {
     state: VideoState,
     version: i64,
     progress: f64,
+    /// Held while there is work, of which the viewer may know.
+    work: Option<Want<VideoId>>,
 }
 
 struct Listener {
@@ -120,40 +144,76 @@ struct Listener {
     token_hash: Option<String>,
     sender: mpsc::Sender<Event>,
     seen: HashMap<VideoId, Seen>,
+    _heard: Vec<Want<VideoId>>,
+    _session: Option<Want<String>>,
 }
 
-/// The browser went away, its session ended, or rows cannot be read.
+/// The browser went away, its session ended, or it fell behind.
 struct Over;
 
+type Telling = broadcast::Receiver<Arc<Told>>;
+
 impl Listener {
-    async fn run(mut self, rows: Vec<VideoRow>, from: u64) {
-        let _ = self.listen(rows, from).await;
+    async fn run(mut self, rows: Vec<VideoRow>, told: Telling, from: i64) {
+        let _ = self.listen(rows, told, from).await;
     }
 
-    async fn listen(&mut self, rows: Vec<VideoRow>, mut position: u64) -> Result<(), Over> {
+    async fn listen(
+        &mut self,
+        rows: Vec<VideoRow>,
+        mut told: Telling,
+        from: i64,
+    ) -> Result<(), Over> {
+        let hub = Arc::clone(&self.state.hub);
+        let (mut progress, mut gone) = (hub.progress(), hub.gone());
+        let mut ended = self.state.feed.ends.watch();
         for row in rows {
             self.greet(&row).await?;
         }
-        let mut tick = tokio::time::interval(PROGRESS);
-        let mut session = tokio::time::interval(SESSION_CHECK);
-        let mut ended = self.state.feed.ends.watch();
+        // An end that was told while the request was on its way.
+        self.check_named().await?;
         loop {
             tokio::select! {
-                () = self.state.feed.grown_past(position) => {
-                    // A reader that fell out of the ring is sent away and comes back fresh.
-                    let (changes, end) = self.state.feed.from(position).ok_or(Over)?;
-                    position = end;
-                    for change in changes {
-                        if self.seen.contains_key(&change.video) {
-                            self.changed(change.video, change.effect).await?;
-                        }
+                // First whether the viewer may hear anything.
+                biased;
+                () = self.sender.closed() => return Err(Over),
+                Ok(()) = ended.changed() => self.check_named().await?,
+                Ok(()) = gone.changed() => {
+                    let now = Arc::clone(&gone.borrow_and_update());
+                    self.check_gone(&now)?;
+                }
+                batch = told.recv() => {
+                    // Who falls behind is sent away and comes back fresh.
+                    let batch = batch.map_err(|_| Over)?;
+                    if batch.until > from {
+                        self.take(&batch).await?;
                     }
                 }
-                _ = tick.tick() => self.progress().await?,
-                _ = session.tick() => self.check_session().await?,
-                Ok(()) = ended.changed() => self.check_named().await?,
-                () = self.sender.closed() => return Err(Over),
+                Ok(()) = progress.changed() => {
+                    let now = Arc::clone(&progress.borrow_and_update());
+                    self.progress(&now).await?;
+                }
             }
+        }
+    }
+
+    async fn take(&mut self, told: &Told) -> Result<(), Over> {
+        if told.is_all_lost() {
+            return Err(Over);
+        }
+        for (change, row) in &told.changes {
+            if self.seen.contains_key(&change.video) {
+                self.changed(change.video, change.effect, row.as_ref())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_gone(&self, gone: &HashSet<String>) -> Result<(), Over> {
+        match &self.token_hash {
+            Some(hash) if gone.contains(hash) => Err(Over),
+            _ => Ok(()),
         }
     }
 
@@ -199,6 +259,7 @@ impl Listener {
             state: row.state,
             version: row.presentation_version,
             progress: -1.0,
+            work: self.work(row),
         };
         self.seen.insert(row.id, seen);
         self.send_state(row).await?;
@@ -213,10 +274,19 @@ impl Listener {
         Ok(())
     }
 
-    async fn changed(&mut self, id: VideoId, effect: Effect) -> Result<(), Over> {
-        let row = videos::find(self.state.app.db.read(), id)
-            .await
-            .map_err(|_| Over)?;
+    /// Has the work of a video looked at, where there is some and the viewer may know.
+    fn work(&self, row: &VideoRow) -> Option<Want<VideoId>> {
+        let working = matches!(row.state, VideoState::Processing | VideoState::Playable);
+        let told = working && authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
+        told.then(|| self.state.hub.follow_work(row.id))
+    }
+
+    async fn changed(
+        &mut self,
+        id: VideoId,
+        effect: Effect,
+        row: Option<&VideoRow>,
+    ) -> Result<(), Over> {
         let allowed = row.filter(|row| authorize(&self.viewer, row.facts(), Action::View).is_ok());
         let Some(row) = allowed else {
             self.seen.remove(&id);
@@ -229,14 +299,16 @@ impl Listener {
                 })
                 .await;
         };
+        let work = self.work(row);
         let Some(seen) = self.seen.get_mut(&id) else {
             return Ok(());
         };
+        seen.work = work;
         let moved = std::mem::replace(&mut seen.state, row.state) != row.state;
         let newer = std::mem::replace(&mut seen.version, row.presentation_version)
             < row.presentation_version;
         if moved || effect == Effect::Restrict {
-            self.send_state(&row).await?;
+            self.send_state(row).await?;
         }
         if newer && row.state.plays() {
             let version = row.presentation_version;
@@ -245,31 +317,19 @@ impl Listener {
         Ok(())
     }
 
-    async fn progress(&mut self) -> Result<(), Over> {
-        let unfinished: Vec<VideoId> = self
-            .seen
-            .iter()
-            .filter(|(_, seen)| matches!(seen.state, VideoState::Processing | VideoState::Playable))
-            .map(|(id, _)| *id)
-            .collect();
-        if unfinished.is_empty() {
-            return Ok(());
-        }
-        let mut jobs = jobs::of_videos(self.state.app.db.read(), &unfinished)
-            .await
-            .map_err(|_| Over)?;
-        for id in unfinished {
-            let jobs = jobs.remove(&id).unwrap_or_default();
-            let Some(progress) = present::progress(&jobs) else {
-                continue;
-            };
-            let Some(seen) = self.seen.get_mut(&id) else {
+    async fn progress(&mut self, now: &HashMap<VideoId, f64>) -> Result<(), Over> {
+        let mut moved = Vec::new();
+        for (id, seen) in &mut self.seen {
+            let Some(progress) = seen.work.as_ref().and_then(|_| now.get(id)) else {
                 continue;
             };
             if (progress - seen.progress).abs() >= 0.005 {
-                seen.progress = progress;
-                self.send(Event::Progress { id, progress }).await?;
+                seen.progress = *progress;
+                moved.push((*id, *progress));
             }
+        }
+        for (id, progress) in moved {
+            self.send(Event::Progress { id, progress }).await?;
         }
         Ok(())
     }

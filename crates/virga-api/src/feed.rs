@@ -1,10 +1,10 @@
 //! The feed of changes in this process: one tail of the table, a ring of the latest lines, and
-//! readers that wait. A cursor is `instance.position` in this ring; another process's cursor or a
-//! too old one is answered with `resync`.
+//! readers that wait. A cursor is a place in the table, so that any process answers any cursor: from
+//! its ring, else from the table. One that the table cannot answer is answered with `resync`.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use virga_app::App;
 use virga_core::{
     Result,
-    keys::hex,
     wire::{Change, Changes, UploadChange},
 };
 use virga_db::changes::{self, ChangeRow, Line};
@@ -22,6 +21,9 @@ use crate::sessions::Ends;
 const POLL: Duration = Duration::from_millis(250);
 const BATCH: u64 = 500;
 const KEPT: usize = 10_000;
+/// A `resync` tells the lines of this time again. A reader that forgot a line must not take the
+/// document from before it for the newest; the document is written some moments after its line.
+const TOLD_AGAIN: Duration = Duration::from_secs(600);
 
 /// What readers of the feed get.
 #[derive(Clone, Debug)]
@@ -30,39 +32,94 @@ enum Entry {
     Upload(UploadChange),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ring {
-    /// Position of the first line kept.
-    base: u64,
-    lines: VecDeque<Entry>,
+    /// Every line after this place is kept.
+    from: i64,
+    /// The table was read up to this place.
+    seen: i64,
+    /// Lines with their places; one of the table may be several here.
+    lines: VecDeque<(i64, Entry)>,
 }
 
 impl Ring {
-    fn end(&self) -> u64 {
-        self.base + self.lines.len() as u64
+    fn after(head: i64) -> Self {
+        Self {
+            from: head,
+            seen: head,
+            lines: VecDeque::new(),
+        }
+    }
+
+    /// The latest of these lines are kept; one of the table goes as a whole.
+    fn keep(&mut self, most: usize) {
+        while self.lines.len() > most {
+            let Some((gone, _)) = self.lines.pop_front() else {
+                return;
+            };
+            self.from = gone;
+            while self.lines.front().is_some_and(|(seq, _)| *seq == gone) {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    /// Lines after a place, and up to where they tell all; `None`: some are no longer kept.
+    fn read(&self, place: i64) -> Option<(Vec<Entry>, i64)> {
+        if place < self.from {
+            return None;
+        }
+        let first = self.lines.partition_point(|(seq, _)| *seq <= place);
+        let lines = self.lines.iter().skip(first);
+        let lines = lines.map(|(_, entry)| entry.clone()).collect();
+        Some((lines, self.seen.max(place)))
     }
 }
 
 /// The ring and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    instance: String,
     ring: Mutex<Ring>,
     head: i64,
     /// Sessions that ended.
     pub(crate) ends: Ends,
-    grown: watch::Sender<u64>,
+    /// Place of the latest line for readers.
+    grown: watch::Sender<i64>,
+}
+
+/// What readers are told of a line of the table.
+fn entries(line: Line) -> Vec<Entry> {
+    match line {
+        Line::Video(change) => vec![Entry::Video(change)],
+        Line::Upload(change) => vec![Entry::Upload(change)],
+        Line::Ended(_) | Line::Unknown => Vec::new(),
+    }
+}
+
+fn answer(entries: impl IntoIterator<Item = Entry>, cursor: i64, resync: bool) -> Changes {
+    let mut answer = Changes {
+        cursor: cursor.to_string(),
+        resync,
+        changes: Vec::new(),
+        uploads: Vec::new(),
+    };
+    for entry in entries {
+        match entry {
+            Entry::Video(change) => answer.changes.push(change),
+            Entry::Upload(change) => answer.uploads.push(change),
+        }
+    }
+    answer
 }
 
 impl Feed {
     pub(crate) async fn open(app: &App) -> Result<Self> {
         let head = changes::head(app.db.read()).await?;
         Ok(Self {
-            instance: hex(&app.entropy.bytes::<6>()),
-            ring: Mutex::default(),
+            ring: Mutex::new(Ring::after(head)),
             head,
             ends: Ends::after(head),
-            grown: watch::Sender::new(0),
+            grown: watch::Sender::new(head),
         })
     }
 
@@ -96,41 +153,37 @@ impl Feed {
     /// Takes in what was read up to a place of the table.
     fn take(&self, rows: Vec<ChangeRow>, seen: i64, asked: Instant) {
         let whole = (rows.len() as u64) < BATCH;
-        let (mut entries, mut ends) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row.line {
-                Line::Video(change) => entries.push(Entry::Video(change)),
-                Line::Upload(change) => entries.push(Entry::Upload(change)),
-                Line::Ended(end) => ends.push((row.seq, end)),
-                Line::Unknown => {}
+        let (mut lines, mut ends) = (Vec::new(), Vec::new());
+        for ChangeRow { seq, line } in rows {
+            match line {
+                Line::Ended(end) => ends.push((seq, end)),
+                line => lines.extend(entries(line).into_iter().map(|it| (seq, it))),
             }
         }
         self.ends
             .note(ends.into_iter(), seen, whole.then_some(asked));
-        if !entries.is_empty() {
-            self.push(entries.into_iter());
-        }
-    }
-
-    fn push(&self, lines: impl Iterator<Item = Entry>) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = lines.last().map(|(seq, _)| *seq);
+        let mut ring = self.ring();
         ring.lines.extend(lines);
-        while ring.lines.len() > KEPT {
-            ring.lines.pop_front();
-            ring.base += 1;
+        ring.seen = seen;
+        ring.keep(KEPT);
+        if let Some(newest) = newest {
+            self.grown.send_replace(newest);
         }
-        self.grown.send_replace(ring.end());
     }
 
-    /// The present end.
-    pub(crate) fn end(&self) -> u64 {
-        *self.grown.borrow()
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Videos that changed from a position on, and the new end; `None`: that position is no longer
-    /// kept.
-    pub(crate) fn from(&self, position: u64) -> Option<(Vec<Change>, u64)> {
-        let (entries, end) = self.entries_from(position)?;
+    /// The place up to which this process has read.
+    pub(crate) fn end(&self) -> i64 {
+        self.ring().seen
+    }
+
+    /// Videos that changed after a place, and the new one; `None`: that place is no longer kept.
+    pub(crate) fn from(&self, place: i64) -> Option<(Vec<Change>, i64)> {
+        let (entries, end) = self.ring().read(place)?;
         let videos = entries.into_iter().filter_map(|entry| match entry {
             Entry::Video(change) => Some(change),
             Entry::Upload(_) => None,
@@ -138,59 +191,69 @@ impl Feed {
         Some((videos.collect(), end))
     }
 
-    fn entries_from(&self, position: u64) -> Option<(Vec<Entry>, u64)> {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        if position < ring.base || position > ring.end() {
-            return None;
-        }
-        let skip = usize::try_from(position - ring.base).unwrap_or(usize::MAX);
-        Some((ring.lines.iter().skip(skip).cloned().collect(), ring.end()))
-    }
-
-    /// Waits until the feed has grown past a position.
-    pub(crate) async fn grown_past(&self, position: u64) {
+    /// Waits until the feed has grown past a place.
+    pub(crate) async fn grown_past(&self, place: i64) {
         let mut grown = self.grown.subscribe();
-        let _ = grown.wait_for(|end| *end > position).await;
+        let _ = grown.wait_for(|end| *end > place).await;
     }
 
     /// Answers a reader's long poll.
-    pub(crate) async fn poll(&self, cursor: Option<&str>, patience: Duration) -> Changes {
-        let position = cursor
-            .and_then(|cursor| cursor.split_once('.'))
-            .filter(|(instance, _)| *instance == self.instance)
-            .and_then(|(_, position)| position.parse().ok());
-        let Some(position) = position else {
-            return self.resync();
+    pub(crate) async fn poll(
+        &self,
+        app: &App,
+        cursor: Option<&str>,
+        patience: Duration,
+    ) -> Result<Changes> {
+        // Another release's cursor is no number.
+        let Some(place) = cursor.and_then(|cursor| cursor.parse().ok()) else {
+            return self.resync(app).await;
         };
-        let _ = tokio::time::timeout(patience, self.grown_past(position)).await;
-        let Some((entries, end)) = self.entries_from(position) else {
-            return self.resync();
+        let (from, seen) = {
+            let ring = self.ring();
+            (ring.from, ring.seen)
         };
-        let mut answer = Changes {
-            cursor: self.cursor(end),
-            resync: false,
-            changes: Vec::new(),
-            uploads: Vec::new(),
-        };
-        for entry in entries {
-            match entry {
-                Entry::Video(change) => answer.changes.push(change),
-                Entry::Upload(change) => answer.uploads.push(change),
-            }
+        if place < from {
+            return self.from_table(app, place).await;
         }
-        answer
-    }
-
-    fn resync(&self) -> Changes {
-        Changes {
-            cursor: self.cursor(self.end()),
-            resync: true,
-            changes: Vec::new(),
-            uploads: Vec::new(),
+        // Another process may have read further than this one; nobody further than the table goes.
+        if place > seen && changes::head(app.db.read()).await? < place {
+            return self.resync(app).await;
+        }
+        let _ = tokio::time::timeout(patience, self.grown_past(place)).await;
+        let read = self.ring().read(place);
+        match read {
+            Some((entries, end)) => Ok(answer(entries, end, false)),
+            None => self.from_table(app, place).await,
         }
     }
 
-    fn cursor(&self, position: u64) -> String {
-        format!("{}.{position}", self.instance)
+    /// What the table has after a place that the ring no longer holds.
+    async fn from_table(&self, app: &App, place: i64) -> Result<Changes> {
+        let rows = changes::after(app.db.read(), place, BATCH).await?;
+        // Asked after the rows: what was swept meanwhile is missed here.
+        let oldest = changes::oldest(app.db.read()).await?;
+        let all = oldest.is_some_and(|oldest| oldest <= place.saturating_add(1));
+        match rows.last().map(|row| row.seq) {
+            Some(last) if all => Ok(answer(told(rows), last, false)),
+            _ => self.resync(app).await,
+        }
     }
+
+    /// Has a reader forget what it knows, and tells it the lines of late again.
+    async fn resync(&self, app: &App) -> Result<Changes> {
+        let since = app.clock.now().minus(TOLD_AGAIN);
+        // Before the rows are read, which then are all up to there.
+        let seen = self.end();
+        let first = changes::first_since(app.db.read(), since).await?;
+        let place = first.map_or(seen, |first| first - 1);
+        let rows = changes::after(app.db.read(), place, BATCH).await?;
+        let last = rows.last().map_or(place, |row| row.seq);
+        let more = rows.len() as u64 >= BATCH;
+        let cursor = if more { last } else { last.max(seen) };
+        Ok(answer(told(rows), cursor, true))
+    }
+}
+
+fn told(rows: Vec<ChangeRow>) -> impl Iterator<Item = Entry> {
+    rows.into_iter().flat_map(|row| entries(row.line))
 }

@@ -8,6 +8,7 @@ mod document;
 mod events;
 mod failures;
 mod feed;
+mod hub;
 mod idempotency;
 mod limits;
 mod password;

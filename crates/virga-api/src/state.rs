@@ -10,8 +10,8 @@ use virga_http::fair::FairPool;
 use virga_objects::Delivery;
 
 use crate::{
-    ApiConfig, Passwords, batch::ViewBatch, events::MOST_OF_ALL, feed::Feed, limits::Limits,
-    replica, sessions::Sessions,
+    ApiConfig, Passwords, batch::ViewBatch, events::MOST_OF_ALL, feed::Feed, hub::Hub,
+    limits::Limits, replica, sessions::Sessions,
 };
 
 /// What the binary hands in.
@@ -44,6 +44,7 @@ pub struct ApiState {
     pub(crate) passwords: Passwords,
     limits: Live<Limits>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) hub: Arc<Hub>,
     pub(crate) sessions: Sessions,
     pub(crate) views: ViewBatch,
     pub(crate) streams: FairPool,
@@ -89,6 +90,8 @@ impl ApiState {
             tail.await;
             drop(vital);
         });
+        let hub = Arc::new(Hub::default());
+        tracker.spawn(Arc::clone(&hub).run(app.clone(), Arc::clone(&feed), stop.clone()));
         let views = ViewBatch::start(&app, &tracker, stop.clone());
         tracker.spawn(shrink(limits.clone(), stop.clone()));
         if app.db.has_replica() {
@@ -108,6 +111,7 @@ impl ApiState {
             passwords: Passwords::new()?,
             limits,
             feed,
+            hub,
             sessions,
             views,
             streams: FairPool::new(MOST_OF_ALL),

@@ -19,6 +19,9 @@ pub static SEGMENT_MISSES: Count = Count::new();
 /// Event streams that are open.
 pub static EVENT_STREAMS: Count = Count::new();
 
+/// Times that this process had to forget what the feed of changes had told it.
+pub static FEED_RESYNCS: Count = Count::new();
+
 /// A number.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);

@@ -35,6 +35,9 @@ pub const INTERNAL: &str = "/internal/";
 /// Prefix of the API.
 pub const API: &str = "/api/v1";
 
+/// Where browsers listen, for as long as a page is open.
+pub const EVENTS: &str = "/api/v1/events";
+
 /// The role that answers a path of the public origin; `None` for what is never routed from outside.
 pub fn role_of(path: &str) -> Option<RoleName> {
     if path.starts_with(INTERNAL) {

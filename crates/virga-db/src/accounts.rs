@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use virga_core::{
     Timestamp, UserId,
     name::{fold_name, skeleton_of},
@@ -274,7 +274,7 @@ pub async fn set_blocked(
         .exec(tx)
         .await?;
     for upload in uploads::open_of_user(tx, id).await? {
-        changes::append_upload(tx, upload.id, since.is_none(), now).await?;
+        changes::append_upload(tx, upload.id, since.is_none(), now);
     }
     Ok(())
 }
@@ -412,6 +412,23 @@ pub async fn session(
     }))
 }
 
+/// Those of these sessions, by the hashes of their tokens, that have not ended.
+pub async fn live_sessions(
+    c: &impl ConnectionTrait,
+    hashes: &[String],
+    now: Timestamp,
+) -> Result<HashSet<String>> {
+    let live: Vec<String> = session::Entity::find()
+        .select_only()
+        .column(session::Column::TokenHash)
+        .filter(session::Column::TokenHash.is_in(hashes))
+        .filter(session::Column::ExpiresAt.gt(now.0))
+        .into_tuple()
+        .all(c)
+        .await?;
+    Ok(live.into_iter().collect())
+}
+
 /// Notes that a session is in use.
 pub async fn touch_session(
     c: &impl ConnectionTrait,
@@ -456,7 +473,7 @@ async fn end(tx: &Tx, which: Expr, ended: Ended, now: Timestamp) -> Result<()> {
         .exec(tx)
         .await?;
     if gone.rows_affected > 0 {
-        changes::append_ended(tx, &ended, now).await?;
+        changes::append_ended(tx, &ended, now);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use virga_core::{
     Timestamp, UploadId, UserId, VideoId,
@@ -73,46 +73,50 @@ const UPLOAD_OPEN: &str = "upload-open";
 /// The setting whose row the writers of the feed lock.
 pub(crate) const TURN: &str = "changes.turn";
 
-/// Appends. On a server numbers are dealt out before they are committed, so that a reader could see
-/// 8 before 7 and never come back; here writers go one at a time from their number to their commit,
-/// and sequence order is commit order as it is on SQLite. Only a transaction holds the lock so long.
-pub(crate) async fn append(
-    tx: &Tx,
-    video: VideoId,
-    version: i64,
-    effect: Effect,
-    now: Timestamp,
-) -> Result<()> {
-    write(tx, video.as_str(), version, effect_word(effect), now).await
+/// Appends, when the transaction is stored.
+pub(crate) fn append(tx: &Tx, video: VideoId, version: i64, effect: Effect, now: Timestamp) {
+    tell(tx, video.as_str(), version, effect_word(effect), now);
 }
 
 /// Appends that sessions ended.
-pub(crate) async fn append_ended(tx: &Tx, ended: &Ended, now: Timestamp) -> Result<()> {
+pub(crate) fn append_ended(tx: &Tx, ended: &Ended, now: Timestamp) {
     match ended {
-        Ended::Session(hash) => write(tx, hash, 0, SESSION_ENDED, now).await,
-        Ended::Account(user) => write(tx, user.as_str(), 0, ACCOUNT_ENDED, now).await,
+        Ended::Session(hash) => tell(tx, hash, 0, SESSION_ENDED, now),
+        Ended::Account(user) => tell(tx, user.as_str(), 0, ACCOUNT_ENDED, now),
     }
 }
 
 /// Appends that parts of an upload are refused from now on, or taken again.
-pub async fn append_upload(tx: &Tx, upload: UploadId, open: bool, now: Timestamp) -> Result<()> {
+pub fn append_upload(tx: &Tx, upload: UploadId, open: bool, now: Timestamp) {
     let word = if open { UPLOAD_OPEN } else { UPLOAD_CLOSED };
-    write(tx, upload.as_str(), 0, word, now).await
+    tell(tx, upload.as_str(), 0, word, now);
 }
 
-async fn write(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) -> Result<()> {
-    let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
-    turn.one(tx).await?;
-    let model = change::ActiveModel {
+fn tell(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) {
+    tx.tell(change::ActiveModel {
         seq: NotSet,
         at: Set(now.0),
         video_id: Set(subject.to_owned()),
         version: Set(version),
         effect: Set(word.to_owned()),
-    };
-    change::Entity::insert(model)
-        .exec_without_returning(tx)
-        .await?;
+    });
+}
+
+/// Lines of one statement.
+const LINES: usize = 500;
+
+/// Writes what a transaction told. On a server numbers are dealt out before they are committed, so
+/// that a reader could see 8 before 7 and never come back; here writers go one at a time from their
+/// numbers to their commit, and sequence order is commit order as it is on SQLite. So this is the
+/// last thing that a transaction does.
+pub(crate) async fn write(tx: &Tx, lines: Vec<change::ActiveModel>) -> Result<(), DbErr> {
+    let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
+    turn.one(tx).await?;
+    for lines in lines.chunks(LINES) {
+        change::Entity::insert_many(lines.iter().cloned())
+            .exec_without_returning(tx)
+            .await?;
+    }
     Ok(())
 }
 
@@ -163,11 +167,32 @@ pub async fn head(c: &impl ConnectionTrait) -> Result<i64> {
     Ok(newest.map_or(0, |row| row.seq))
 }
 
-/// Forgets what is older than `before`.
+/// The oldest place that is kept.
+pub async fn oldest(c: &impl ConnectionTrait) -> Result<Option<i64>> {
+    let oldest = change::Entity::find().order_by_asc(change::Column::Seq);
+    Ok(oldest.one(c).await?.map(|row| row.seq))
+}
+
+/// The first place of what was told at that time or later.
+pub async fn first_since(c: &impl ConnectionTrait, at: Timestamp) -> Result<Option<i64>> {
+    let since = change::Entity::find()
+        .select_only()
+        .column_as(change::Column::Seq.min(), "first")
+        .filter(change::Column::At.gte(at.0));
+    let first: Option<Option<i64>> = since.into_tuple().one(c).await?;
+    Ok(first.flatten())
+}
+
+/// Forgets what is older than `before`, oldest first and without a gap, so that a reader of any place
+/// sees by the oldest one whether it missed something. The newest line stays however old it is: by
+/// it readers know the end.
 pub async fn sweep(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
-    let old = change::Column::At.lt(before.0);
+    let first = match first_since(c, before).await? {
+        Some(first) => first,
+        None => head(c).await?,
+    };
     Ok(change::Entity::delete_many()
-        .filter(old)
+        .filter(change::Column::Seq.lt(first))
         .exec(c)
         .await?
         .rows_affected)

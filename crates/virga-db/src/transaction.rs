@@ -21,7 +21,7 @@ use std::{
 };
 use virga_core::fail;
 
-use crate::{Result, dialect};
+use crate::{Result, changes, dialect, entity::change};
 
 /// A transaction. It rolls back when dropped.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Tx {
     /// A statement failed: the engine may have ended the transaction already.
     failed: AtomicBool,
     invalidation: Invalidation,
+    /// Lines for the feed of changes, which are written last: their writers go one at a time.
+    lines: Mutex<Vec<change::ActiveModel>>,
 }
 
 impl Tx {
@@ -39,15 +41,33 @@ impl Tx {
             inner,
             failed: AtomicBool::new(false),
             invalidation,
+            lines: Mutex::default(),
         }
     }
 
-    /// Stores what was written, or nothing.
+    /// A line for the feed, written just before the transaction is stored.
+    pub(crate) fn tell(&self, line: change::ActiveModel) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line);
+    }
+
+    fn take_lines(&self) -> Vec<change::ActiveModel> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *lines)
+    }
+
+    /// Stores what was written, or nothing. The lines for the feed come last, so that others wait for
+    /// them as short as can be.
     ///
     /// # Errors
-    /// After a failed statement nothing is stored. If the commit itself fails, the connection is
+    /// After a failed statement nothing is stored, nor where the lines cannot be written. If the commit itself fails, the connection is
     /// closed; whether the rows are stored is unknown only if the server's answer was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
+        let lines = self.take_lines();
+        let mut refused = None;
+        if !lines.is_empty() && !self.failed.load(Ordering::Relaxed) {
+            refused = changes::write(&self, lines).await.err();
+        }
         let failed = self.failed.load(Ordering::Relaxed);
         if fail::now("tx.commit-fails") {
             // As SQLite does when memory runs out: the transaction is over, and nothing is stored.
@@ -66,7 +86,7 @@ impl Tx {
             self.invalidation.invalidate();
         }
         if failed {
-            return Err(already_failed());
+            return Err(refused.unwrap_or_else(already_failed));
         }
         ended
     }

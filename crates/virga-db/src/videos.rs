@@ -174,7 +174,7 @@ pub async fn bump(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Resul
         .exec(tx)
         .await?;
     if let Some(row) = find(tx, id).await? {
-        changes::append(tx, id, row.presentation_version, effect, now).await?;
+        changes::append(tx, id, row.presentation_version, effect, now);
     }
     Ok(())
 }
@@ -205,7 +205,8 @@ pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<()> {
         update = update.col_expr(C::PublishedAt, Expr::value(now.0));
     }
     update.filter(C::Id.eq(id.to_string())).exec(tx).await?;
-    changes::append(tx, id, row.presentation_version, Effect::State, now).await
+    changes::append(tx, id, row.presentation_version, Effect::State, now);
+    Ok(())
 }
 
 /// The source is whole in the store.

@@ -19,6 +19,7 @@ use moka::{
 };
 use virga_core::{
     Failure, SharedClock, Timestamp, VideoId,
+    counts::FEED_RESYNCS,
     presentation::Presentation,
     wire::{Changes, Effect},
 };
@@ -72,6 +73,25 @@ struct Versions {
     sweep_at: usize,
 }
 
+impl Versions {
+    /// Of a video there is this version, and nothing older than that may be shown.
+    fn hear(&mut self, video: VideoId, (newest, least): (i64, i64), heard: Timestamp) {
+        let known = self.of.entry(video).or_insert(Known {
+            newest,
+            least,
+            heard,
+        });
+        known.newest = known.newest.max(newest);
+        known.least = known.least.max(least);
+        known.heard = heard;
+        if self.of.len() > self.sweep_at.max(1024) {
+            self.of
+                .retain(|_, known| heard.since(known.heard) < REMEMBERED);
+            self.sweep_at = self.of.len() * 2;
+        }
+    }
+}
+
 impl Presentations {
     /// Holds nothing and knows nothing yet.
     pub fn new(store: SharedStore, clock: SharedClock) -> Self {
@@ -88,30 +108,44 @@ impl Presentations {
 
     /// From now on nothing older than `version` is shown.
     pub fn restrict(&self, video: VideoId, version: i64) {
-        self.hear(video, version, version);
+        let heard = self.0.clock.now();
+        self.versions().hear(video, (version, version), heard);
     }
 
     /// There is a newer one; what is held may go on until it can be read.
     pub fn add(&self, video: VideoId, version: i64) {
-        self.hear(video, version, i64::MIN);
+        let heard = self.0.clock.now();
+        self.versions().hear(video, (version, i64::MIN), heard);
     }
 
     /// Something may have been missed: read each anew at its next use.
     pub fn resync(&self) {
-        self.0.era.fetch_add(1, Ordering::SeqCst);
-        self.versions().of.clear();
+        self.apply(&Changes {
+            cursor: String::new(),
+            resync: true,
+            changes: Vec::new(),
+            uploads: Vec::new(),
+        });
     }
 
-    /// Takes in what the feed brought.
+    /// Takes in what the feed brought. A `resync`: something may have been missed, so that each is
+    /// read anew at its next use; what is told with it is known at once.
     pub fn apply(&self, changes: &Changes) {
-        if changes.resync {
-            self.resync();
-        }
         self.0.refused.apply(&changes.uploads);
+        let heard = self.0.clock.now();
+        let mut versions = self.versions();
+        if changes.resync {
+            FEED_RESYNCS.add();
+            versions.of.clear();
+            self.0.era.fetch_add(1, Ordering::SeqCst);
+        }
         for change in &changes.changes {
+            let version = change.version;
             match change.effect {
-                Effect::Restrict | Effect::Other => self.restrict(change.video, change.version),
-                Effect::Add => self.add(change.video, change.version),
+                Effect::Restrict | Effect::Other => {
+                    versions.hear(change.video, (version, version), heard);
+                }
+                Effect::Add => versions.hear(change.video, (version, i64::MIN), heard),
                 Effect::State => {}
             }
         }
@@ -134,25 +168,6 @@ impl Presentations {
     fn versions(&self) -> MutexGuard<'_, Versions> {
         // The map is whole after every statement, also after a panic elsewhere.
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hear(&self, video: VideoId, newest: i64, least: i64) {
-        let heard = self.0.clock.now();
-        let mut versions = self.versions();
-        let known = versions.of.entry(video).or_insert(Known {
-            newest,
-            least,
-            heard,
-        });
-        known.newest = known.newest.max(newest);
-        known.least = known.least.max(least);
-        known.heard = heard;
-        if versions.of.len() > versions.sweep_at.max(1024) {
-            versions
-                .of
-                .retain(|_, known| heard.since(known.heard) < REMEMBERED);
-            versions.sweep_at = versions.of.len() * 2;
-        }
     }
 
     fn known(&self, video: VideoId) -> Option<Known> {

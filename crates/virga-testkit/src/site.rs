@@ -488,7 +488,15 @@ impl Site {
     /// # Panics
     /// Where the site has another one.
     pub async fn administrator(&self) -> Person {
-        self.set_up_by(&self.stranger()).await;
+        self.administrator_by(&self.stranger()).await
+    }
+
+    /// The same by way of this stranger, who may ask another process of the site.
+    ///
+    /// # Panics
+    /// Where the site has another one.
+    pub async fn administrator_by(&self, stranger: &Person) -> Person {
+        self.set_up_by(stranger).await;
         let root = self.administrator.lock().expect("a lock").clone();
         root.expect("an administrator made by this test")
     }

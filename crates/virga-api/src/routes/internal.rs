@@ -26,10 +26,12 @@ pub(crate) async fn changes(
     _: Vouched,
     Query(query): Query<After>,
 ) -> Result<Json<Changes>> {
-    let poll = state.feed.poll(query.after.as_deref(), PATIENCE);
+    let poll = state
+        .feed
+        .poll(&state.app, query.after.as_deref(), PATIENCE);
     let answer = state.stop.run_until_cancelled(poll).await;
     let stopping = || Failure::new(virga_core::Kind::Unavailable, "stopping", "Stopping.").after(1);
-    Ok(Json(answer.ok_or_else(stopping)?))
+    Ok(Json(answer.ok_or_else(stopping)??))
 }
 
 /// A form's file is written and about to be named.

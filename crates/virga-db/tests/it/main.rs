@@ -92,6 +92,7 @@ async fn suite(bench: Bench) {
         future::tracks_of_a_later_release_play_and_are_told_apart,
         future::words_of_a_later_release_are_read_with_care,
         rivals::the_feed_shows_each_change_once_while_many_write,
+        rivals::a_line_holds_nobody_up_before_its_transaction_ends,
         rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,
         rivals::what_the_engine_undoes_is_run_again,
         rivals::an_accounts_row_is_one_writers_at_a_time,

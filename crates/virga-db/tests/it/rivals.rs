@@ -2,10 +2,12 @@
 //! single writer.
 
 use futures_util::future::{join, join_all};
+use sea_orm::{ConnectionTrait, DatabaseBackend};
 use std::collections::BTreeSet;
 use virga_core::{Clock, CommentId, OsEntropy, VideoId, job::JobKind, video::VideoState};
 use virga_db::{
-    DbError, accounts, changes,
+    DbError, accounts,
+    changes::{self, Line},
     comments::{self, CommentRow},
     jobs, retried, settings, videos,
     views::{self, ViewMark},
@@ -53,6 +55,33 @@ pub(crate) async fn the_feed_shows_each_change_once_while_many_write(store: &Sto
     };
     let (_, seen) = join(join_all(videos.into_iter().map(write)), read).await;
     assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), WRITERS * EACH);
+}
+
+/// Who told a line does other things until its transaction ends; nobody waits for that.
+pub(crate) async fn a_line_holds_nobody_up_before_its_transaction_ends(store: &Store) {
+    if store.db.write().get_database_backend() == DatabaseBackend::Sqlite {
+        // One writer at a time, whatever it writes.
+        return;
+    }
+    let (slow, quick) = (store.video("Slow").await, store.video("Quick").await);
+    let now = store.clock.now();
+    let long = store.db.begin().await.unwrap();
+    let effect = virga_core::wire::Effect::Add;
+    videos::bump(&long, slow, effect, now).await.unwrap();
+    let short = store.db.begin().await.unwrap();
+    videos::bump(&short, quick, effect, now).await.unwrap();
+    short.commit().await.unwrap();
+    long.commit().await.unwrap();
+    let rows = changes::after(store.db.read(), 0, 1000).await.unwrap();
+    let lines = rows.iter().filter_map(|row| match &row.line {
+        Line::Video(change) if [slow, quick].contains(&change.video) => Some(change.video),
+        _ => None,
+    });
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [quick, slow],
+        "as they were stored"
+    );
 }
 
 pub(crate) async fn of_two_who_end_the_last_jobs_the_second_sees_the_first(store: &Store) {

@@ -83,6 +83,28 @@ async fn after_a_resync_each_is_read_anew_and_the_purged_are_gone() {
 }
 
 #[tokio::test]
+async fn what_a_resync_tells_again_is_known_at_once() {
+    let site = Site::new().await;
+    site.publish_poster(1, Public).await;
+    site.presentations.restrict(site.video, 2);
+    // The line was told, the document is not written yet.
+    let line = Change {
+        video: site.video,
+        version: 2,
+        effect: Effect::Restrict,
+    };
+    site.presentations.apply(&Changes {
+        cursor: "2".to_owned(),
+        resync: true,
+        changes: vec![line],
+        uploads: Vec::new(),
+    });
+    assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
+    site.publish_poster(2, Public).await;
+    assert!(shows(&site, 2).await);
+}
+
+#[tokio::test]
 async fn an_unreadable_object_does_not_stop_what_plays_but_a_restriction_does() {
     let site = Site::new().await;
     site.publish_poster(1, Public).await;

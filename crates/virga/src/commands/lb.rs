@@ -7,6 +7,9 @@ use virga_core::paths::{self, RoleName};
 
 use crate::{cli::Balancer, config::BalancerConfig};
 
+/// Event streams of one api: half of what a balancer gives it besides.
+const LISTENERS: usize = 1000;
+
 const AWAY_PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The site does not answer just now. Try again in a moment.","code":"unavailable","retry_after":2}"#;
 const RATE_PROBLEM: &str = r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests come from your network. Try again in a moment.","code":"rate","retry_after":5}"#;
 const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site does not answer just now. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
@@ -39,6 +42,8 @@ struct Haproxy<'a> {
     admin_socket: Option<String>,
     chroot: Option<String>,
     internal: &'static str,
+    events: &'static str,
+    listeners: usize,
 }
 
 #[derive(Template)]
@@ -46,6 +51,8 @@ struct Haproxy<'a> {
 struct Nginx<'a> {
     plan: Plan<'a>,
     internal: &'static str,
+    events: &'static str,
+    listeners: usize,
 }
 
 /// The text of the configuration.
@@ -66,10 +73,18 @@ pub(crate) fn configuration(engine: Balancer, config: &BalancerConfig) -> anyhow
                 admin_socket,
                 chroot,
                 internal,
+                events: paths::EVENTS,
+                listeners: LISTENERS,
             }
             .render()?
         }
-        Balancer::Nginx => Nginx { plan, internal }.render()?,
+        Balancer::Nginx => Nginx {
+            plan,
+            internal,
+            events: paths::EVENTS,
+            listeners: LISTENERS,
+        }
+        .render()?,
     })
 }
 

@@ -75,6 +75,8 @@ fn parts(site: &mut Registry) {
         help,
         one(&counts::SEGMENT_MISSES),
     );
+    let help = "Times that the feed of changes had to be followed anew";
+    counters(site, "feed_resyncs", help, one(&counts::FEED_RESYNCS));
     let help = "Event streams that are open";
     gauges(
         site,

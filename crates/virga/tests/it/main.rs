@@ -13,6 +13,7 @@ mod direct;
 mod doctor;
 mod engines;
 mod faults;
+mod feed;
 mod forms;
 mod full_disk;
 mod future;

@@ -174,6 +174,58 @@ async fn events_tell_the_way_from_upload_to_ready() {
 }
 
 #[tokio::test]
+async fn only_those_who_may_change_a_video_hear_how_far_its_work_is() {
+    let site = Site::of(VIRGA).start();
+    let (ann, ben) = (site.register("ann").await, site.register("ben").await);
+    let clip = Clip::default().seconds(12.0).size("1280x720").bytes();
+    let video = ann.upload("Work", "public", &clip).await;
+    let _ = ann.wait_for(&video, &["playable", "ready"]).await;
+    let ready = |name: &str, event: &Value| name == "state" && event["state"] == "ready";
+    let of_owner = events_until(&site, &ann, &video, ready);
+    let of_viewer = events_until(&site, &ben, &video, ready);
+    let (of_owner, of_viewer) = tokio::join!(of_owner, of_viewer);
+    let told = |events: &[(String, Value)]| events.iter().any(|(name, _)| name == "progress");
+    assert!(told(&of_owner), "{of_owner:?}");
+    assert!(!told(&of_viewer), "{of_viewer:?}");
+    assert_eq!(of_viewer.last(), of_owner.last());
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_come_again_each_after_its_own_time() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let video = ann.draft("Secret", "private").await;
+    let mut waits = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let mut lines = event_lines(&site, &ann, &video).await;
+        let wait = loop {
+            let line = lines.next_line().await.unwrap().expect("it goes on");
+            if let Some(wait) = line.strip_prefix("retry: ") {
+                break wait.parse::<u64>().unwrap();
+            }
+        };
+        assert!((2000..8000).contains(&wait), "{wait}");
+        waits.insert(wait);
+    }
+    assert!(waits.len() > 1, "{waits:?}");
+}
+
+#[tokio::test]
+async fn a_blocked_account_hears_nothing_more() {
+    let site = Site::of(VIRGA).start();
+    let (ann, root) = (site.register("ann").await, site.administrator().await);
+    let video = ann.draft("Secret", "private").await;
+    let mut lines = event_lines(&site, &ann, &video).await;
+    while !lines.next_line().await.unwrap().unwrap().contains("draft") {}
+    let path = "/api/v1/admin/users/ann/block";
+    let _ = root.put(path, Vec::new()).await.expect(204);
+    let ended = async { while lines.next_line().await.unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(30), ended)
+        .await
+        .expect("it goes on");
+}
+
+#[tokio::test]
 async fn signing_out_everywhere_ends_the_event_streams_that_are_open() {
     let site = Site::of(VIRGA).start();
     let ann = site.register("ann").await;
