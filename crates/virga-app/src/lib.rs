@@ -21,6 +21,7 @@ pub use deletion::Purge;
 pub use fsck::{Class, Finding, Report};
 pub use integrity::Look;
 pub use site::{SetupLink, hash_token};
+pub use sweep::SWEEPER_LEASE;
 pub use upload::{NewUploadRequest, Opened};
 pub use virga_objects::fail;
 

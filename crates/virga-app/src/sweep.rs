@@ -1,9 +1,11 @@
-//! The sweeper: brings to an end what nobody else will. Every step is idempotent and small; the
-//! dispatcher runs it every half minute and at start.
+//! The sweeper: brings to an end what nobody else will. Every step is idempotent and small; a
+//! dispatcher runs it at start, and one of them, by a lease, every half minute.
 
 use std::time::Duration;
-use virga_core::{Result, job::JobKind, upload::UploadState};
-use virga_db::{UploadRow, accounts, changes, jobs, positions, uploads, usage, videos, views};
+use virga_core::{Result, Timestamp, job::JobKind, upload::UploadState};
+use virga_db::{
+    UploadRow, accounts, changes, jobs, positions, settings, uploads, usage, videos, views,
+};
 use virga_objects::{HeldParts, ObjectError};
 
 use crate::{App, UPLOAD_LIFE};
@@ -21,7 +23,55 @@ const QUIET: Duration = Duration::from_secs(900);
 /// … within this time: rounds come more often than that.
 const QUIET_FOR: Duration = Duration::from_secs(60);
 
+/// A sweeper that is not heard of for this long is replaced.
+pub const SWEEPER_LEASE: Duration = Duration::from_secs(30);
+/// Clocks of machines may differ by this much.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// Closed jobs are kept this long.
+const JOB_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Until when someone sweeps, and who.
+fn sweeper(lease: &str) -> Option<(Timestamp, &str)> {
+    let (until, who) = lease.split_once(' ')?;
+    Some((Timestamp(until.parse().ok()?), who))
+}
+
 impl App {
+    /// Takes or prolongs the lease of the site's sweeper; `false`: another one sweeps.
+    pub async fn lead_sweep(&self, worker: &str) -> Result<bool> {
+        let now = self.clock.now();
+        let seen = settings::get(self.db.read(), settings::SWEEPER).await?;
+        if let Some((until, who)) = seen.as_deref().and_then(sweeper) {
+            // An end further ahead comes from a clock that was wrong.
+            let ahead = now.plus(SWEEPER_LEASE + CLOCK_SKEW);
+            if who != worker && until > now && until <= ahead {
+                return Ok(false);
+            }
+        }
+        let mine = format!("{} {worker}", now.plus(SWEEPER_LEASE).0);
+        let seen = seen.as_deref();
+        if seen == Some(&mine) {
+            return Ok(true);
+        }
+        Ok(settings::swap(self.db.write(), settings::SWEEPER, seen, &mine).await?)
+    }
+
+    /// Gives the lease back, where this one has it: the next sweeper need not wait for its end.
+    pub async fn leave_sweep(&self, worker: &str) -> Result<()> {
+        let seen = settings::get(self.db.read(), settings::SWEEPER).await?;
+        if let Some(seen) = seen.filter(|seen| sweeper(seen).is_some_and(|it| it.1 == worker)) {
+            settings::take(self.db.write(), settings::SWEEPER, &seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets jobs that closed long ago and that nobody is shown.
+    pub async fn sweep_jobs(&self) -> Result<()> {
+        let before = self.clock.now().minus(JOB_LIFE);
+        jobs::prune(self.db.write(), before).await?;
+        Ok(())
+    }
+
     /// One round.
     pub async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();

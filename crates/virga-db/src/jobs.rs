@@ -1,21 +1,26 @@
 //! Job rows: enqueue in the caller's transaction, claim under a lease, heartbeat, finish by fence.
 
+mod claim;
+mod pruning;
 mod turns;
+
+pub use claim::{Claim, Queue, claim, take};
+pub use pruning::prune;
+pub use turns::{Turns, WINDOW, of_kind, waiting};
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType},
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    sea_query::Expr,
 };
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 use virga_core::{
     Timestamp, VideoId,
     job::{JobKind, LEASE},
     reason::Reason,
 };
 
-use crate::{Db, JobRow, Result, Tx, dialect::insert_new, entity::job, retried, rows::short};
+use crate::{JobRow, Result, dialect::insert_new, entity::job, rows::short};
 
 use job::Column as C;
 
@@ -56,81 +61,6 @@ pub async fn enqueue(
     };
     insert_new(tx, model, [C::OpenKey]).await?;
     Ok(())
-}
-
-/// What a worker will take.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim<'a> {
-    /// Who asks.
-    pub worker: &'a str,
-    /// The kinds it has room for.
-    pub kinds: &'a [JobKind],
-    /// Now.
-    pub now: Timestamp,
-}
-
-/// Leases the due job whose turn it is. A job whose worker died is due again when its lease ended; one
-/// that used up its tries is handed out once more, for its worker to clear up and give it up.
-pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
-    retried(|| take(db, claim)).await
-}
-
-/// The longest that a job other than a purge is put off: pauses between tries are shorter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// Clocks of machines may differ by this much.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
-
-/// Jobs to take now. A time further ahead than any worker sets comes from a clock that was wrong.
-fn due(now: Timestamp) -> Condition {
-    let lease_ends = now.plus(LEASE + CLOCK_SKEW);
-    let latest = now.plus(LONGEST_PAUSE + CLOCK_SKEW);
-    let misdated = C::RunAt
-        .gt(latest.0)
-        .and(C::Kind.ne(JobKind::Purge.as_str()));
-    let run_now = C::RunAt.lte(now.0).or(misdated);
-    let ended = C::LeaseUntil.lte(now.0).or(C::LeaseUntil.gt(lease_ends.0));
-    Condition::any()
-        .add(C::State.eq("queued").and(run_now))
-        .add(C::State.eq("leased").and(ended))
-}
-
-async fn take(db: &Db, claim: Claim<'_>) -> Result<Option<JobRow>> {
-    let tx = db.begin().await?;
-    let now = claim.now;
-    let due = due(now);
-    let candidates = turns::next(&tx, claim, &due).await?;
-    for id in candidates {
-        // Locked one by one: a server that sorts the due ones would lock them all, and every other
-        // worker would find nothing. Whoever is a moment faster has it; look at the next.
-        let row = job::Entity::find_by_id(id)
-            .filter(due.clone())
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .one(&tx)
-            .await?;
-        if let Some(row) = row.map(JobRow::read).transpose()?.flatten() {
-            let row = lease(&tx, row, claim).await?;
-            tx.commit().await?;
-            return Ok(Some(row));
-        }
-    }
-    Ok(None)
-}
-
-async fn lease(tx: &Tx, mut row: JobRow, claim: Claim<'_>) -> Result<JobRow> {
-    row.attempts += 1;
-    row.fence += 1;
-    row.lease_until = claim.now.plus(LEASE);
-    job::Entity::update_many()
-        .col_expr(C::State, Expr::value("leased"))
-        .col_expr(C::Attempts, Expr::value(row.attempts))
-        .col_expr(C::Fence, Expr::value(row.fence))
-        .col_expr(C::LeaseUntil, Expr::value(row.lease_until.0))
-        .col_expr(C::Worker, Expr::value(claim.worker))
-        .col_expr(C::UpdatedAt, Expr::value(claim.now.0))
-        .filter(C::Id.eq(row.id))
-        .exec(tx)
-        .await?;
-    Ok(row)
 }
 
 /// Says that the worker lives; `false`: it lost the job and must stop.
@@ -208,6 +138,26 @@ pub async fn requeue(
     run_at: Timestamp,
     counted: bool,
 ) -> Result<bool> {
+    back(c, job, (error, None), run_at, counted).await
+}
+
+/// Back into the queue until `run_at`, with a reason that its owner sees; this try does not count.
+pub async fn put_off(
+    c: &impl ConnectionTrait,
+    job: &JobRow,
+    why: &Reason,
+    run_at: Timestamp,
+) -> Result<bool> {
+    back(c, job, (Some(&why.text), Some(why.code)), run_at, false).await
+}
+
+async fn back(
+    c: &impl ConnectionTrait,
+    job: &JobRow,
+    (error, code): (Option<&str>, Option<&str>),
+    run_at: Timestamp,
+    counted: bool,
+) -> Result<bool> {
     let changed = job::Entity::update_many()
         .col_expr(C::State, Expr::value("queued"))
         .col_expr(C::RunAt, Expr::value(run_at.0))
@@ -220,25 +170,13 @@ pub async fn requeue(
             }),
         )
         .col_expr(C::Error, Expr::value(error.map(short)))
-        .col_expr(C::ErrorCode, Expr::value(None::<String>))
+        .col_expr(C::ErrorCode, Expr::value(code))
         .filter(C::Id.eq(job.id))
         .filter(C::Fence.eq(job.fence))
         .filter(C::State.eq("leased"))
         .exec(c)
         .await?;
     Ok(changed.rows_affected == 1)
-}
-
-/// Notes why a queued job waits: one of [`virga_core::reason::CODES`].
-pub async fn set_code(c: &impl ConnectionTrait, id: i64, fence: i64, code: &str) -> Result<()> {
-    job::Entity::update_many()
-        .col_expr(C::ErrorCode, Expr::value(code))
-        .filter(C::Id.eq(id))
-        .filter(C::Fence.eq(fence))
-        .filter(C::State.eq("queued"))
-        .exec(c)
-        .await?;
-    Ok(())
 }
 
 /// Notes what the next try needs to know, JSON.

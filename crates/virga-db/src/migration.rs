@@ -10,6 +10,8 @@ mod m20261129_000002_digests;
 mod m20261129_300001_publish;
 mod m20261129_400001_skeletons;
 mod m20261129_500001_usage;
+mod m20261129_600001_queue;
+mod m20261129_700001_sweeper;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -43,6 +45,11 @@ const ALL: &[Migration] = &[
         m20261129_400001_skeletons::statements,
     ),
     ("m20261129_500001_usage", m20261129_500001_usage::statements),
+    ("m20261129_600001_queue", m20261129_600001_queue::statements),
+    (
+        "m20261129_700001_sweeper",
+        m20261129_700001_sweeper::statements,
+    ),
     #[cfg(feature = "failpoints")]
     (
         "m29990101_000001_planted",

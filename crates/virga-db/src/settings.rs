@@ -1,10 +1,12 @@
 //! Settings made in pages, and the one-time setup token.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
 };
 
-use crate::{Result, entity::setting};
+use crate::{Result, dialect::insert_new, entity::setting};
 
 /// The site's name.
 pub const SITE_NAME: &str = "site.name";
@@ -12,6 +14,9 @@ pub const SITE_NAME: &str = "site.name";
 pub const REGISTRATION: &str = "accounts.registration";
 /// SHA-256 of the one-time token and when it ends: `hash expiry-micros`.
 pub const SETUP_TOKEN: &str = "setup.token";
+
+/// Who sweeps, and until when: `micros worker`.
+pub const SWEEPER: &str = "sweeper.lease";
 
 /// When a process last tried to write, microseconds.
 pub(crate) const WRITE_CHECK: &str = "health.write-check";
@@ -40,6 +45,30 @@ pub async fn set(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<()
         .exec_without_returning(c)
         .await?;
     Ok(())
+}
+
+/// Sets a setting that still has the value which was seen, or was seen not to be there; whether it
+/// had. Of two who try, one is told yes.
+pub async fn swap(
+    c: &impl ConnectionTrait,
+    name: &str,
+    seen: Option<&str>,
+    value: &str,
+) -> Result<bool> {
+    let Some(seen) = seen else {
+        let model = setting::ActiveModel {
+            name: Set(name.to_owned()),
+            value: Set(value.to_owned()),
+        };
+        return insert_new(c, model, [setting::Column::Name]).await;
+    };
+    let changed = setting::Entity::update_many()
+        .col_expr(setting::Column::Value, Expr::value(value))
+        .filter(setting::Column::Name.eq(name))
+        .filter(setting::Column::Value.eq(seen))
+        .exec(c)
+        .await?;
+    Ok(changed.rows_affected == 1)
 }
 
 /// Removes a setting that has exactly this value; whether it had. Of two who try, one is told yes.

@@ -14,7 +14,7 @@ use virga_core::{
 };
 use virga_db::{
     DbError, JobRow,
-    jobs::{self, Claim},
+    jobs::{self, Claim, Queue},
     usage,
 };
 
@@ -38,13 +38,14 @@ const FINISH: Duration = Duration::from_secs(3);
 /// Runs jobs until `stop`, then gives back what runs.
 pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     let lanes = Lanes::new(&dispatcher.config);
+    let queue = Queue::default();
     let tasks = TaskTracker::new();
     let freed = Arc::new(Notify::new());
     while !stop.is_cancelled() {
         let mut woken = pin!(dispatcher.app.wake.jobs.rung());
         woken.as_mut().enable();
         while !stop.is_cancelled()
-            && let Some((job, place)) = claim(dispatcher, &lanes).await
+            && let Some((job, place)) = claim(dispatcher, &lanes, &queue).await
         {
             let held = Held {
                 dispatcher: dispatcher.clone(),
@@ -65,7 +66,11 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     tasks.wait().await;
 }
 
-async fn claim(dispatcher: &Dispatcher, lanes: &Lanes) -> Option<(JobRow, OwnedSemaphorePermit)> {
+async fn claim(
+    dispatcher: &Dispatcher,
+    lanes: &Lanes,
+    queue: &Queue,
+) -> Option<(JobRow, OwnedSemaphorePermit)> {
     let kinds = lanes.open();
     if kinds.is_empty() {
         return None;
@@ -75,7 +80,7 @@ async fn claim(dispatcher: &Dispatcher, lanes: &Lanes) -> Option<(JobRow, OwnedS
         kinds: &kinds,
         now: dispatcher.app.clock.now(),
     };
-    match jobs::claim(&dispatcher.app.db, claim).await {
+    match jobs::claim(&dispatcher.app.db, queue, claim).await {
         Ok(job) => job.and_then(|job| lanes.enter(job.kind).map(|place| (job, place))),
         Err(error) => {
             tracing::warn!(%error, "claiming a job failed");

@@ -60,10 +60,10 @@ pub async fn unpublish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
     Ok(())
 }
 
-/// Videos whose published object is behind their rows.
+/// Videos whose published object is behind their rows: the database keeps `behind`, whoever writes.
 pub async fn unpublished(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<VideoId>> {
     let rows = video::Entity::find()
-        .filter(Expr::col(C::PublishedVersion).lt(Expr::col(C::PresentationVersion)))
+        .filter(Expr::col("behind").eq(1))
         .limit(limit)
         .all(c)
         .await?;

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 use virga_core::{
     Clock, OsEntropy, UserId,
-    job::{JobKind, LEASE},
+    job::{JobKind, JobState, LEASE},
     upload::UploadState,
     video::VideoState,
     wire::{Effect, Sort},
@@ -135,7 +135,10 @@ pub(crate) async fn times_of_a_clock_that_was_wrong_hold_no_job_up(store: &Store
         kinds: JobKind::ALL,
         now: ahead,
     };
-    let held = jobs::claim(&store.db, wrong).await.unwrap().unwrap();
+    let held = jobs::claim(&store.db, &jobs::Queue::default(), wrong)
+        .await
+        .unwrap()
+        .unwrap();
     jobs::enqueue(store.db.write(), JobKind::Probe, queued, ahead, now)
         .await
         .unwrap();
@@ -163,6 +166,51 @@ pub(crate) async fn the_most_urgent_due_job_goes_first(store: &Store) {
         order.push(job.kind);
     }
     assert_eq!(order, [JobKind::Probe, JobKind::Poster, JobKind::Ladder]);
+}
+
+/// Closed jobs are forgotten after a while, but for what an owner is shown and may try again.
+pub(crate) async fn closed_jobs_are_forgotten_but_the_last_failure_of_a_kind(store: &Store) {
+    let (db, video) = (store.db.write(), store.video("Old").await);
+    let why = virga_core::reason::Reason::new("damaged", "Broken.");
+    let close = async |kind, failed| {
+        store.enqueue(kind, video).await;
+        let job = store.claim().await.unwrap();
+        assert_eq!(job.kind, kind);
+        let now = store.clock.now();
+        let closed = if failed {
+            jobs::fail(db, job.id, job.fence, &why, now).await
+        } else {
+            jobs::finish(db, job.id, job.fence, now).await
+        };
+        assert!(closed.unwrap());
+    };
+    for (kind, failed) in [
+        (JobKind::Probe, false),
+        (JobKind::Poster, true),
+        (JobKind::Poster, true),
+        (JobKind::Package, true),
+        (JobKind::Package, false),
+    ] {
+        close(kind, failed).await;
+    }
+    let before = store.clock.now().plus(Duration::from_secs(1));
+    store.clock.advance(Duration::from_secs(2));
+    close(JobKind::Fallback, false).await;
+    store.enqueue(JobKind::Ladder, video).await;
+    let left = async || {
+        let rows = jobs::of_video(db, video).await.unwrap();
+        let left: Vec<_> = rows.iter().map(|job| (job.kind, job.state)).collect();
+        left
+    };
+    assert_eq!(jobs::prune(db, before).await.unwrap(), 4);
+    let (failed, done, queued) = (JobState::Failed, JobState::Done, JobState::Queued);
+    let expected = [
+        (JobKind::Poster, failed),
+        (JobKind::Fallback, done),
+        (JobKind::Ladder, queued),
+    ];
+    assert_eq!(left().await, expected);
+    assert_eq!(jobs::prune(db, before).await.unwrap(), 0);
 }
 
 /// One account sends many files before the others send theirs.

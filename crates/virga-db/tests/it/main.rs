@@ -5,6 +5,7 @@ mod cases;
 mod future;
 mod migrations;
 mod names;
+mod queue;
 mod rivals;
 mod size;
 mod store;
@@ -75,6 +76,7 @@ async fn suite(bench: Bench) {
         cases::two_hundred_jobs_are_each_claimed_once_by_four_workers,
         cases::a_dead_workers_job_is_taken_up_and_its_late_result_refused,
         cases::the_most_urgent_due_job_goes_first,
+        cases::closed_jobs_are_forgotten_but_the_last_failure_of_a_kind,
         cases::accounts_take_turns,
         cases::short_films_go_first_for_a_while,
         cases::a_session_more_than_are_allowed_ends_the_one_unused_longest,
@@ -94,6 +96,7 @@ async fn suite(bench: Bench) {
         rivals::the_feed_shows_each_change_once_while_many_write,
         rivals::a_line_holds_nobody_up_before_its_transaction_ends,
         rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,
+        rivals::of_workers_that_saw_the_same_job_one_has_it,
         rivals::what_the_engine_undoes_is_run_again,
         rivals::an_accounts_row_is_one_writers_at_a_time,
         rivals::counters_lose_nothing,
@@ -106,6 +109,7 @@ async fn suite(bench: Bench) {
     migrations::the_printed_script_makes_the_same_tables(&bench).await;
     migrations::a_step_that_was_cut_in_two_runs_again(&bench).await;
     migrations::a_newer_releases_migration_is_no_concern_of_an_older_one(&bench).await;
+    queue::a_long_queue_is_read_by_index(&bench).await;
     size::a_large_site_is_read_by_index(&bench).await;
     migrations::an_account_that_may_not_change_tables_can_start(&bench).await;
 }

@@ -111,6 +111,41 @@ pub(crate) async fn of_two_who_end_the_last_jobs_the_second_sees_the_first(store
     }
 }
 
+/// Workers that saw the same job before any of them took it, on an engine that gave no lock.
+pub(crate) async fn of_workers_that_saw_the_same_job_one_has_it(store: &Store) {
+    let now = store.clock.now();
+    let claim = |worker| jobs::Claim {
+        worker,
+        kinds: JobKind::ALL,
+        now,
+    };
+    for _ in 0..20 {
+        let video = store.video("Rivals").await;
+        store.enqueue(JobKind::Probe, video).await;
+        let seen = jobs::of_video(store.db.read(), video).await.unwrap();
+        let take = async |worker| {
+            retried(|| jobs::take(store.db.write(), &seen[0], claim(worker)))
+                .await
+                .unwrap()
+        };
+        let all = join_all(["a", "b", "c", "d"].map(take)).await;
+        let had: Vec<_> = all.into_iter().flatten().collect();
+        let [had] = had.as_slice() else {
+            panic!("one of four has it: {had:?}");
+        };
+        assert_eq!((had.fence, had.attempts), (1, 1));
+        // Given back, it is due again, but not as it was seen then.
+        let back = jobs::requeue(store.db.write(), had, None, now, false).await;
+        assert!(back.unwrap());
+        assert_eq!(take("late").await, None, "this fence was given before");
+        let again = store.claim().await.unwrap();
+        assert_eq!((again.id, again.fence, again.attempts), (had.id, 2, 1));
+        let held = jobs::of_video(store.db.read(), video).await.unwrap();
+        let taken = jobs::take(store.db.write(), &held[0], claim("late")).await;
+        assert_eq!(taken.unwrap(), None, "it is held");
+    }
+}
+
 /// Two that take the same two rows in opposite order: an engine ends one of them, which is run
 /// again.
 pub(crate) async fn what_the_engine_undoes_is_run_again(store: &Store) {

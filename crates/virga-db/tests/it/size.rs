@@ -17,14 +17,14 @@ use crate::Bench;
 const VIDEOS: u64 = SEARCHED + 20_000;
 
 /// A connection that keeps what it was asked.
-struct Watched<'a> {
+pub(crate) struct Watched<'a> {
     db: &'a Db,
-    c: DatabaseConnection,
+    pub(crate) c: DatabaseConnection,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl<'a> Watched<'a> {
-    fn new(db: &'a Db) -> Self {
+    pub(crate) fn new(db: &'a Db) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let mut c = db.read().clone();
         let kept = Arc::clone(&asked);
@@ -32,13 +32,13 @@ impl<'a> Watched<'a> {
         Self { db, c, asked }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
 
 /// The steps by which the engine would answer.
-async fn plan(c: &DatabaseConnection, question: &str) -> Vec<String> {
+pub(crate) async fn plan(c: &DatabaseConnection, question: &str) -> Vec<String> {
     let backend = c.get_database_backend();
     let ask = match backend {
         DatabaseBackend::Sqlite => format!("EXPLAIN QUERY PLAN {question}"),
@@ -65,7 +65,7 @@ async fn plan(c: &DatabaseConnection, question: &str) -> Vec<String> {
 }
 
 /// Reads a whole table, or sorts.
-fn wasteful(backend: DatabaseBackend, step: &str) -> bool {
+pub(crate) fn wasteful(backend: DatabaseBackend, step: &str) -> bool {
     match backend {
         DatabaseBackend::Sqlite => {
             step.contains("TEMP B-TREE") || (step.starts_with("SCAN") && !step.contains("USING"))
@@ -186,5 +186,6 @@ pub(crate) async fn a_large_site_is_read_by_index(bench: &Bench) {
     fill(db.write(), VIDEOS).await.unwrap();
     every_list_walks_an_index(&db).await;
     a_search_looks_at_so_many_rows_and_no_more(&db).await;
+    crate::queue::a_sweeper_reads_by_index(&db).await;
     db.close().await;
 }

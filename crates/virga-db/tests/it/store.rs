@@ -11,7 +11,7 @@ use virga_core::{
 use virga_db::{
     Db, UploadRow,
     accounts::{self, UserRow},
-    jobs::{self, Claim},
+    jobs::{self, Claim, Queue},
     videos::{self, NewVideoRow},
 };
 
@@ -91,7 +91,9 @@ impl Store {
             kinds: JobKind::ALL,
             now: self.clock.now(),
         };
-        jobs::claim(&self.db, claim).await.unwrap()
+        jobs::claim(&self.db, &Queue::default(), claim)
+            .await
+            .unwrap()
     }
 
     pub(crate) fn upload(&self, video: VideoId) -> UploadRow {

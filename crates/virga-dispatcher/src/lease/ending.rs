@@ -139,9 +139,7 @@ impl Held {
     async fn put_off(&self, why: &Reason) -> Result<(), DbError> {
         let app = &self.dispatcher.app;
         let run_at = app.clock.now().plus(OVER_LIMIT_PAUSE);
-        let db = app.db.write();
-        if jobs::requeue(db, &self.job, Some(&why.text), run_at, false).await? {
-            jobs::set_code(db, self.job.id, self.job.fence, why.code).await?;
+        if jobs::put_off(app.db.write(), &self.job, why, run_at).await? {
             self.drop_objects().await;
         }
         Ok(())

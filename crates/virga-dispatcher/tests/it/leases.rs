@@ -185,7 +185,10 @@ async fn a_job_whose_worker_dies_each_time_is_given_up_and_leaves_nothing() {
             kinds: &[JobKind::Probe],
             now: site.app.clock.now(),
         };
-        let dead = jobs::claim(&site.app.db, claim).await.unwrap().unwrap();
+        let dead = jobs::claim(&site.app.db, &jobs::Queue::default(), claim)
+            .await
+            .unwrap()
+            .unwrap();
         let object = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
         std::fs::create_dir_all(object.parent().unwrap()).unwrap();
         std::fs::write(&object, b"{}").unwrap();
@@ -213,7 +216,10 @@ async fn what_a_dead_worker_wrote_goes_when_its_job_is_taken_up() {
         kinds: &[JobKind::Probe],
         now: site.app.clock.now(),
     };
-    let dead = jobs::claim(&site.app.db, claim).await.unwrap().unwrap();
+    let dead = jobs::claim(&site.app.db, &jobs::Queue::default(), claim)
+        .await
+        .unwrap()
+        .unwrap();
     let left = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     std::fs::write(&left, b"{}").unwrap();

@@ -426,7 +426,12 @@ async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
         kinds: &[JobKind::Probe],
         now: past,
     };
-    assert!(jobs::claim(&db, claim).await.unwrap().is_some());
+    assert!(
+        jobs::claim(&db, &jobs::Queue::default(), claim)
+            .await
+            .unwrap()
+            .is_some()
+    );
     let (code, report) = site.run(&["fsck", "--json"]);
     assert_eq!((code, classes(&report)), (1, vec!["stuck-job".to_owned()]));
     // Nothing is guessed about it: a dispatcher takes it up.
