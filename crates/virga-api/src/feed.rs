@@ -213,7 +213,7 @@ impl Feed {
             (ring.from, ring.seen)
         };
         if place < from {
-            return self.from_table(app, place).await;
+            return self.read_table(app, place).await;
         }
         // Another process may have read further than this one; nobody further than the table goes.
         if place > seen && changes::head(app.db.read()).await? < place {
@@ -223,12 +223,12 @@ impl Feed {
         let read = self.ring().read(place);
         match read {
             Some((entries, end)) => Ok(answer(entries, end, false)),
-            None => self.from_table(app, place).await,
+            None => self.read_table(app, place).await,
         }
     }
 
     /// What the table has after a place that the ring no longer holds.
-    async fn from_table(&self, app: &App, place: i64) -> Result<Changes> {
+    async fn read_table(&self, app: &App, place: i64) -> Result<Changes> {
         let rows = changes::after(app.db.read(), place, BATCH).await?;
         // Asked after the rows: what was swept meanwhile is missed here.
         let oldest = changes::oldest(app.db.read()).await?;

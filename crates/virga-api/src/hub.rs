@@ -235,7 +235,7 @@ impl Hub {
                 let live = accounts::live_sessions(app.db.read(), hashes, app.clock.now());
                 match live.await {
                     Ok(live) => {
-                        gone.extend(hashes.iter().filter(|hash| !live.contains(*hash)).cloned())
+                        gone.extend(hashes.iter().filter(|hash| !live.contains(*hash)).cloned());
                     }
                     Err(error) => tracing::warn!(%error, "reading sessions failed"),
                 }

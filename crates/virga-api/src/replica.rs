@@ -17,7 +17,7 @@ pub(crate) async fn watch(app: App, stop: CancellationToken) {
         if was != Some(is) {
             match looked {
                 Ok(true) => {
-                    tracing::info!("the database's replica is up to date; lists read from it")
+                    tracing::info!("the database's replica is up to date; lists read from it");
                 }
                 Ok(false) => {
                     tracing::warn!(

@@ -116,15 +116,15 @@ async fn suite(bench: Bench) {
 
 #[tokio::test]
 async fn the_store_on_sqlite() {
-    suite(Bench::sqlite()).await;
+    Box::pin(suite(Bench::sqlite())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_on_mariadb() {
-    suite(Bench::server(Sql::MariaDb).await).await;
+    Box::pin(suite(Bench::server(Sql::MariaDb).await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_on_postgres() {
-    suite(Bench::server(Sql::Postgres).await).await;
+    Box::pin(suite(Bench::server(Sql::Postgres).await)).await;
 }

@@ -2,7 +2,7 @@
 //! single writer.
 
 use futures_util::future::{join, join_all};
-use sea_orm::{ConnectionTrait, DatabaseBackend};
+use sea_orm::DatabaseBackend;
 use std::collections::BTreeSet;
 use virga_core::{Clock, CommentId, OsEntropy, VideoId, job::JobKind, video::VideoState};
 use virga_db::{

@@ -1,6 +1,5 @@
 //! The feed of changes between roles: every api answers every cursor, nobody but a role asks, and a
 //! withdrawal is known at each stream whichever api it asks.
-#![expect(clippy::print_stdout, reason = "times are read by people")]
 
 use http::Method;
 use serde_json::{Value, json};
@@ -59,7 +58,7 @@ async fn until(site: &Site, mut cursor: String, fits: impl Fn(&Value) -> bool) -
     loop {
         let said = changes(site, &cursor).await;
         assert_eq!(said["resync"], false, "{cursor}: {said}");
-        cursor = said["cursor"].as_str().unwrap().to_owned();
+        said["cursor"].as_str().unwrap().clone_into(&mut cursor);
         if fits(&said) {
             return (said, cursor);
         }
@@ -246,7 +245,8 @@ async fn three_streams_behind_haproxy_follow_three_api_without_a_resync() {
     let before = until_followed(machines).await;
 
     // Others keep the balancer busy, so that each poll goes to whichever api.
-    let busy = tokio::spawn({
+    let mut busy = tokio::task::JoinSet::new();
+    busy.spawn({
         let stranger = stranger.clone();
         async move {
             loop {
@@ -270,7 +270,7 @@ async fn three_streams_behind_haproxy_follow_three_api_without_a_resync() {
         slowest = slowest.max(told.elapsed());
         hide(&ann, &video, "unlisted").await;
     }
-    busy.abort();
+    drop(busy);
     let mut after = 0.0;
     for machine in machines {
         after += resyncs(machine).await;
