@@ -176,6 +176,9 @@ test("a window that asks later hears what the stream said before", () => {
 
 test("after a refusal browsers do not come again all at once", () => {
   const waits = [0, 0.25, 0.5, 0.99].map(again);
-  assert.ok(waits.every((wait) => wait >= 5000 && wait < 10_000), String(waits));
+  assert.ok(
+    waits.every((wait) => wait >= 5000 && wait < 10_000),
+    String(waits),
+  );
   assert.equal(new Set(waits).size, waits.length);
 });

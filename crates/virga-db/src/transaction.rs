@@ -60,8 +60,9 @@ impl Tx {
     /// them as short as can be.
     ///
     /// # Errors
-    /// After a failed statement nothing is stored, nor where the lines cannot be written. If the commit itself fails, the connection is
-    /// closed; whether the rows are stored is unknown only if the server's answer was lost.
+    /// After a failed statement nothing is stored, nor where the lines cannot be written. If the
+    /// commit itself fails, the connection is closed; whether the rows are stored is unknown only if
+    /// the server's answer was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
         let lines = self.take_lines();
         let mut refused = None;
