@@ -38,7 +38,7 @@ export function refusal(t: Texts, error: unknown, otherwise: string): string {
 }
 
 /** Why a video failed: by the reason's code, else the server's English, which holds the figures. */
-export function reason(t: Texts, event: { failure?: string; failure_code?: string }): string {
+export function reason(t: Texts, event: { failure?: string | null; failure_code?: string | null }): string {
   const key = `reason-${event.failure_code ?? "internal"}`;
   const words = t(key);
   return words === key ? (event.failure ?? "") : words;

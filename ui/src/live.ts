@@ -2,15 +2,10 @@
 // BroadcastChannel; it opens the stream for what all of them want and passes events on.
 // Where the channel is absent each window has its own stream. Only what is visible wants events.
 
-export interface LiveEvent {
-  event: "state" | "progress" | "presentation";
-  id: string;
-  state?: string;
-  failure?: string;
-  failure_code?: string;
-  progress?: number;
-  version?: number;
-}
+import type { Wire } from "./api";
+
+export type LiveEvent = Wire["Event"];
+export type StateEvent = Extract<LiveEvent, { event: "state" }>;
 
 export type Message =
   | { t: "want"; from: string; ids: string[] }

@@ -1,7 +1,7 @@
 // My videos: states and progress as they change.
 
 import { reason, show, slot, type Texts, texts } from "./dom";
-import { type LiveEvent, live } from "./live";
+import { type LiveEvent, live, type StateEvent } from "./live";
 
 const UNFINISHED = new Set(["uploading", "processing", "playable"]);
 
@@ -25,9 +25,9 @@ class Mine extends HTMLElement {
       if (!row) return;
       if (event.event === "progress") {
         const bar = slot<HTMLProgressElement>(row, "bar");
-        if (bar) bar.value = event.progress ?? 0;
+        if (bar) bar.value = event.progress;
         show(bar, true);
-      } else if (event.event === "state" && event.state) {
+      } else if (event.event === "state") {
         this.#state(row, event, t(`state-${event.state}`));
         if (!UNFINISHED.has(event.state)) {
           rows.delete(event.id);
@@ -42,8 +42,8 @@ class Mine extends HTMLElement {
     this.#leave();
   }
 
-  #state(row: HTMLElement, event: LiveEvent, words: string): void {
-    const state = event.state ?? "";
+  #state(row: HTMLElement, event: StateEvent, words: string): void {
+    const { state } = event;
     const badge = slot(row, "badge");
     if (badge && row.dataset.state !== state) {
       badge.dataset.state = state;

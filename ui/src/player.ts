@@ -4,7 +4,7 @@
 import type Hls from "hls.js";
 import { ApiError, call } from "./api";
 import { part, reason, show, type Texts, texts } from "./dom";
-import { type LiveEvent, live } from "./live";
+import { type LiveEvent, live, type StateEvent } from "./live";
 import { Acts } from "./player/acts";
 import { el, Kit } from "./player/build";
 import { Controls } from "./player/controls";
@@ -194,17 +194,18 @@ class Player extends HTMLElement {
   #hear(event: LiveEvent): void {
     if (event.event === "progress") {
       const bar = part<HTMLProgressElement>(this, "stage-bar");
-      if (bar && event.progress !== undefined) bar.value = event.progress;
+      if (bar) bar.value = event.progress;
       show(bar, this.dataset.state === "processing");
     } else if (event.event === "presentation") {
-      if (this.#source?.playback) void this.#source.look(event.version ?? 0);
+      if (this.#source?.playback) void this.#source.look(event.version);
       else void this.#begin();
-    } else if (event.state) {
-      this.#turn(event.state, event);
+    } else {
+      this.#turn(event);
     }
   }
 
-  #turn(state: string, event: LiveEvent): void {
+  #turn(event: StateEvent): void {
+    const { state } = event;
     this.dataset.state = state;
     const words = this.#t(`state-${state}`);
     const badge = this.closest("article")?.querySelector<HTMLElement>('[data-part="badge"]');

@@ -241,7 +241,7 @@ export class Card {
     const id = this.transfer.videoId;
     if (!id) return;
     const stop = live().subscribe([id], (event) => {
-      if (event.event !== "state" || !event.state || event.state === this.#state) return;
+      if (event.event !== "state" || event.state === this.#state) return;
       this.#state = event.state;
       this.#badge(this.#t(`state-${event.state}`), event.state);
       this.#announcePublication();
