@@ -41,6 +41,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// `?videos=id,id…`
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wanted {
+    #[serde(default)]
     videos: String,
 }
 

@@ -46,17 +46,30 @@ async fn turns(dispatcher: &Dispatcher) {
     }
 }
 
-/// The time to the next round; whoever sweeps keeps the lease meanwhile.
+/// The time to the next round. Whoever sweeps keeps the lease meanwhile; the others look whether it has
+/// ended, so that a dead sweeper is soon replaced.
 async fn pause(dispatcher: &Dispatcher, leads: bool) {
-    let kept = async {
+    let over = async {
         if leads {
             lose(dispatcher).await;
+            std::future::pending::<()>().await;
+        } else {
+            gain(dispatcher).await;
         }
-        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = tokio::time::sleep(SWEEP) => {}
-        () = kept => {}
+        () = over => {}
+    }
+}
+
+/// Returns when this one has the lease.
+async fn gain(dispatcher: &Dispatcher) {
+    loop {
+        tokio::time::sleep(SWEEPER_LEASE / 3).await;
+        if leads(dispatcher).await {
+            return;
+        }
     }
 }
 

@@ -388,6 +388,8 @@ async fn answers_to_wrong_fields_are_problem_details() {
             answer.text()
         );
     }
+    let of_none = ann.get("/api/v1/events").await.expect(400);
+    assert_eq!(of_none.code(), "events.count", "{}", of_none.text());
 }
 
 #[tokio::test]

@@ -267,7 +267,8 @@ async fn the_sweeper_drops_the_parts_that_an_ended_upload_left() {
     let ann = site.register("ann").await;
     let video = ann.draft("Left", "public").await;
     let upload = ann.open_upload(&video, 1000).await;
-    site.kill(Role::Serve);
+    site.terminate(Role::Serve);
+    assert!(site.wait_ended(Role::Serve).success());
     let sessions = site.data().join("objects/.multipart");
     let open = sessions.join(upload["id"].as_str().unwrap());
     let stray = plant_stray_session(&sessions, &open);
