@@ -4,12 +4,20 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use std::{fmt, io, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use virga_core::Timestamp;
 
 use crate::{
-    DbError, Result, Tx, damage, dialect, migration,
+    DbError, Result, Tx, damage,
+    dialect::{self, Trouble},
+    migration,
     replica::Replica,
     settings,
     transaction::{Invalidation, is_idle},
@@ -74,6 +82,8 @@ const AWAY: Duration = Duration::from_millis(1800);
 const SQLITE_BUSY: Duration = Duration::from_millis(2500);
 /// The most that a request waits for a SQLite connection of this process.
 const SQLITE_QUEUE: Duration = Duration::from_secs(3);
+/// Whoever meets another at the making of the file tries again after this time.
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
 /// Connections of each of a process's two pools to a server.
 const POOL: u32 = 8;
 
@@ -83,8 +93,8 @@ impl Db {
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
         let invalidation = Invalidation::default();
         Ok(Self {
-            writer: Database::connect(sqlite_writer(file, &invalidation)).await?,
-            readers: Database::connect(sqlite(file, READERS)).await?,
+            writer: open_file(sqlite_writer(file, &invalidation)).await?,
+            readers: open_file(sqlite(file, READERS)).await?,
             invalidation,
             folder: file.parent().map(Arc::from),
             replica: None,
@@ -259,6 +269,23 @@ pub(crate) fn server(url: &str, password: Option<String>) -> ConnectOptions {
             .map_sqlx_postgres_opts(move |postgres| postgres.password(&same));
     }
     options
+}
+
+/// Opens the file. Of two that make it at the same moment SQLite refuses one the change to WAL at
+/// once, whatever time it was given: that one tries again.
+async fn open_file(options: ConnectOptions) -> Result<DatabaseConnection> {
+    let begun = Instant::now();
+    loop {
+        match Database::connect(options.clone()).await {
+            Err(error)
+                if dialect::trouble(&error) == Trouble::Locked
+                    && begun.elapsed() < SQLITE_QUEUE =>
+            {
+                tokio::time::sleep(OPEN_AGAIN).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 fn sqlite(file: &Path, connections: u32) -> ConnectOptions {

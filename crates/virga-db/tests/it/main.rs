@@ -105,6 +105,7 @@ async fn suite(bench: Bench) {
         transactions::a_connection_lost_in_a_transaction_spoils_none_after_it,
         transactions::a_transaction_that_idled_too_long_is_told_apart,
     );
+    migrations::ten_open_a_new_file_at_once(&bench).await;
     migrations::ten_starts_at_once_migrate_once(&bench).await;
     migrations::the_printed_script_makes_the_same_tables(&bench).await;
     migrations::a_step_that_was_cut_in_two_runs_again(&bench).await;

@@ -23,6 +23,17 @@ pub(crate) async fn ten_starts_at_once_migrate_once(bench: &Bench) {
         .await;
 }
 
+pub(crate) async fn ten_open_a_new_file_at_once(bench: &Bench) {
+    if !matches!(bench, Bench::Sqlite(_)) {
+        return; // A server's files are its own.
+    }
+    for round in 0..40 {
+        let database = bench.database(&format!("new-{round}")).await;
+        let opened = join_all((0..10).map(|_| bench.open(&database))).await;
+        join_all(opened.into_iter().map(Db::close)).await;
+    }
+}
+
 pub(crate) async fn the_printed_script_makes_the_same_tables(bench: &Bench) {
     let (by_hand, migrated) = (
         bench.database("by_hand").await,
