@@ -79,7 +79,7 @@ pub(crate) async fn events(
         let detail = "Too many event streams are open. Close one first.";
         Failure::new(Kind::TooMany, "events.too-many", detail).after(15)
     })?;
-    // Before the rows are read: what changes from then on is told.
+    // Subscribe before reading the rows, so that no change in between is missed.
     let heard = ids.iter().map(|id| state.hub.hear(*id)).collect();
     let told = state.hub.told();
     let from = state.feed.end();

@@ -230,7 +230,7 @@ impl Feed {
     /// What the table has after a place that the ring no longer holds.
     async fn read_table(&self, app: &App, place: i64) -> Result<Changes> {
         let rows = changes::after(app.db.read(), place, BATCH).await?;
-        // Asked after the rows: what was swept meanwhile is missed here.
+        // Read after the rows: if the sweeper removed some in between, this shows it.
         let oldest = changes::oldest(app.db.read()).await?;
         let all = oldest.is_some_and(|oldest| oldest <= place.saturating_add(1));
         match rows.last().map(|row| row.seq) {

@@ -24,22 +24,22 @@ pub(crate) struct Replica {
     connection: DatabaseConnection,
     follows: AtomicBool,
     /// Values of the row, and when the primary was first seen to hold them.
-    beats: Mutex<VecDeque<(String, Instant)>>,
+    beats: Mutex<VecDeque<(i64, Instant)>>,
 }
 
 impl Replica {
-    /// Notes what the primary holds; whether what the replica holds is recent enough.
-    fn compare(&self, primary: &str, replica: Option<&str>) -> bool {
+    /// Records what the primary holds. Answers whether the replica holds a value that is as new as
+    /// one that the primary held within [`BOUND`]. Other processes write the row too, so the
+    /// replica may hold a value that this process never saw on the primary.
+    fn compare(&self, primary: i64, replica: Option<i64>) -> bool {
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        if beats.back().is_none_or(|(beat, _)| beat != primary) {
-            beats.push_back((primary.to_owned(), Instant::now()));
+        if beats.back().is_none_or(|(beat, _)| *beat != primary) {
+            beats.push_back((primary, Instant::now()));
         }
-        while beats.front().is_some_and(|(_, at)| at.elapsed() > BOUND) && beats.len() > 1 {
+        while beats.front().is_some_and(|(_, at)| at.elapsed() > BOUND) {
             beats.pop_front();
         }
-        beats
-            .iter()
-            .any(|(beat, at)| replica == Some(beat.as_str()) && at.elapsed() <= BOUND)
+        beats.iter().any(|(beat, _)| replica >= Some(*beat))
     }
 }
 
@@ -105,19 +105,39 @@ impl Db {
     }
 
     async fn look(&self, replica: &Replica, now: Timestamp) -> Result<bool> {
-        let held = settings::get(self.read(), settings::REPLICA_BEAT).await?;
-        let age = held.as_deref().and_then(|held| held.parse().ok());
         // A clock that is ahead of this one is no reason to wait.
-        let fresh = |at: i64| now.since(Timestamp(at)) < BEAT && at <= now.0;
-        let due = !age.is_some_and(fresh);
-        let held = if due {
-            let beat = now.0.to_string();
-            settings::set(self.write(), settings::REPLICA_BEAT, &beat).await?;
-            beat
+        let fresh = |at: &i64| now.since(Timestamp(*at)) < BEAT && *at <= now.0;
+        let held = if let Some(held) = beat(self.read()).await?.filter(fresh) {
+            held
         } else {
-            held.unwrap_or_default()
+            let text = now.0.to_string();
+            settings::set(self.write(), settings::REPLICA_BEAT, &text).await?;
+            now.0
         };
-        let there = settings::get(&replica.connection, settings::REPLICA_BEAT).await;
-        Ok(replica.compare(&held, there?.as_deref()))
+        Ok(replica.compare(held, beat(&replica.connection).await?))
+    }
+}
+
+async fn beat(c: &DatabaseConnection) -> Result<Option<i64>> {
+    let text = settings::get(c, settings::REPLICA_BEAT).await?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_only_the_replica_showed_counts_as_new() {
+        let replica = Replica {
+            connection: DatabaseConnection::default(),
+            follows: AtomicBool::new(false),
+            beats: Mutex::default(),
+        };
+        assert!(!replica.compare(10, None));
+        assert!(!replica.compare(10, Some(9)));
+        assert!(replica.compare(10, Some(10)));
+        // Another process wrote 20, then 30, between two looks.
+        assert!(replica.compare(30, Some(20)));
     }
 }

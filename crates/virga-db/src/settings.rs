@@ -47,8 +47,8 @@ pub async fn set(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-/// Sets a setting that still has the value which was seen, or was seen not to be there; whether it
-/// had. Of two who try, one is told yes.
+/// Sets a setting if it still has the value `seen`, or is still missing. Answers whether it did; of two
+/// that try at once, one succeeds.
 pub async fn swap(
     c: &impl ConnectionTrait,
     name: &str,

@@ -46,8 +46,8 @@ async fn turns(dispatcher: &Dispatcher) {
     }
 }
 
-/// The time to the next round. Whoever sweeps keeps the lease meanwhile; the others look whether it has
-/// ended, so that a dead sweeper is soon replaced.
+/// Waits for the next round. The sweeper renews its lease; the others check whether it has ended, so
+/// that a dead sweeper is soon replaced.
 async fn pause(dispatcher: &Dispatcher, leads: bool) {
     let over = async {
         if leads {

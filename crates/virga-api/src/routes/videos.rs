@@ -103,7 +103,8 @@ async fn list(
     Ok(Json(Page { items, next }))
 }
 
-/// What a replica has found, as it is by now: nobody is shown what was withdrawn meanwhile.
+/// Reads the videos that a replica listed from the primary again, and drops those that are no longer
+/// public.
 async fn still_listed(state: &ApiState, found: Vec<VideoRow>) -> Result<Vec<VideoRow>> {
     let ids: Vec<_> = found.iter().map(|row| row.id).collect();
     let mut now = videos::find_many(state.app.db.read(), &ids)

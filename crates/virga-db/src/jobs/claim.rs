@@ -30,7 +30,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// How long the order of a long queue is kept.
 const KEPT: Duration = Duration::from_secs(10);
-/// Who lost a job to another goes on somewhere among so many that follow.
+/// A worker that lost a job continues at a place of its own among this many.
 const SPREAD: usize = 32;
 /// Jobs tried in one transaction.
 const TRIED: usize = 64;
@@ -131,8 +131,8 @@ async fn first_of(
     Ok(took)
 }
 
-/// Takes the first of these jobs that can be had. Who loses one to another goes on at a place of its
-/// own: two who look at the same moment would else meet again at the next, and the next.
+/// Takes the first of these jobs that is still free. A worker that loses one continues at a place of
+/// its own, since two that look at the same moment would otherwise collide at each next job too.
 async fn try_each(db: &Db, ids: &mut VecDeque<i64>, claim: Claim<'_>) -> Result<Option<JobRow>> {
     if ids.is_empty() {
         return Ok(None);
