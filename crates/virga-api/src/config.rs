@@ -43,6 +43,8 @@ pub struct LimitsConfig {
     pub writes_per_second: u32,
     /// Seconds of unused requests that can be saved up.
     pub burst_seconds: u32,
+    /// Event streams that are open at once in one process; addresses share them fairly.
+    pub event_streams: usize,
     /// Failed sign-ins in five minutes for one name from one address.
     pub failed_sign_ins_per_name: u32,
     /// Failed sign-ins in five minutes from one address.
@@ -74,6 +76,7 @@ impl Default for LimitsConfig {
             openings_per_second: 2000,
             writes_per_second: 20,
             burst_seconds: 3,
+            event_streams: 2000,
             failed_sign_ins_per_name: 15,
             failed_sign_ins_per_address: 60,
             failed_sign_ins_by_strangers: 100,

@@ -31,8 +31,6 @@ use crate::{
 };
 
 const MOST: usize = 50;
-/// Streams at once; viewers' addresses share them fairly.
-pub(crate) const MOST_OF_ALL: usize = 2000;
 /// A browser whose stream broke comes again after so many milliseconds, each after its own time, and
 /// not all who listened to one process at once.
 const AGAIN: std::ops::Range<u64> = 2000..8000;
@@ -75,7 +73,7 @@ pub(crate) async fn events(
     Query(wanted): Query<Wanted>,
 ) -> virga_http::Result<Sse<impl Stream<Item = Result<Line, Infallible>>>> {
     let ids = wanted.ids()?;
-    let place = state.streams.take(caller.network()).ok_or_else(|| {
+    let place = state.event_places().take(caller.network()).ok_or_else(|| {
         let detail = "Too many event streams are open. Close one first.";
         Failure::new(Kind::TooMany, "events.too-many", detail).after(15)
     })?;

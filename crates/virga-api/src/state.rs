@@ -10,8 +10,8 @@ use virga_http::fair::FairPool;
 use virga_objects::Delivery;
 
 use crate::{
-    ApiConfig, Passwords, batch::ViewBatch, events::MOST_OF_ALL, feed::Feed, hub::Hub,
-    limits::Limits, replica, sessions::Sessions,
+    ApiConfig, Passwords, batch::ViewBatch, feed::Feed, hub::Hub, limits::Limits, replica,
+    sessions::Sessions,
 };
 
 /// What the binary hands in.
@@ -47,7 +47,8 @@ pub struct ApiState {
     pub(crate) hub: Arc<Hub>,
     pub(crate) sessions: Sessions,
     pub(crate) views: ViewBatch,
-    pub(crate) streams: FairPool,
+    /// Places of event streams; see [`Self::event_places`].
+    streams: FairPool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -64,6 +65,12 @@ impl ApiState {
         self.limits.get()
     }
 
+    /// The places of event streams, as many as the settings say now.
+    pub(crate) fn event_places(&self) -> &FairPool {
+        self.streams.resize(self.config.get().limits.event_streams);
+        &self.streams
+    }
+
     /// Starts the background work: the feed's tail and the view batches.
     pub async fn start(parts: ApiParts) -> Result<Self> {
         let ApiParts {
@@ -75,6 +82,7 @@ impl ApiState {
             tracker,
             stop,
         } = parts;
+        let streams = FairPool::new(config.get().limits.event_streams);
         let limits = Live::new(Limits::new(&config.get().limits, &cache));
         // A withdrawal that a crash kept from being published comes before anyone reads the feed.
         for id in videos::unpublished(app.db.read(), 1000).await? {
@@ -114,7 +122,7 @@ impl ApiState {
             hub,
             sessions,
             views,
-            streams: FairPool::new(MOST_OF_ALL),
+            streams,
             stop,
         })
     }

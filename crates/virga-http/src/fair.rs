@@ -10,7 +10,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 /// A holder's share that others cannot take, as a part of all places.
 const SHARE: usize = 8;
 
-/// A fixed number of places. Cheap to clone.
+/// A number of places. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct FairPool(Arc<Pool>);
 
 #[derive(Debug)]
 struct Pool {
-    capacity: usize,
+    capacity: AtomicUsize,
     /// Orders uses of places.
     uses: AtomicU64,
     held: Mutex<Held>,
@@ -57,17 +57,23 @@ impl FairPool {
     /// A pool of at least one place.
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Pool {
-            capacity: capacity.max(1),
+            capacity: AtomicUsize::new(capacity.max(1)),
             uses: AtomicU64::new(0),
             held: Mutex::default(),
         }))
     }
 
+    /// Changes how many places there are; at least one. Holders beyond a smaller number keep theirs.
+    pub fn resize(&self, capacity: usize) {
+        self.0.capacity.store(capacity.max(1), Ordering::Relaxed);
+    }
+
     /// A place for this holder: a free one, or one that a larger holder gives up.
     pub fn take(&self, holder: IpAddr) -> Option<Permit> {
         let mut held = self.held();
-        if held.count >= self.0.capacity {
-            held.give_up(self.0.capacity, holder)?.revoked.cancel();
+        let capacity = self.0.capacity.load(Ordering::Relaxed);
+        if held.count >= capacity {
+            held.give_up(capacity, holder)?.revoked.cancel();
         }
         let permit = Permit {
             pool: self.clone(),

@@ -287,3 +287,49 @@ async fn comments_are_edited_by_their_author_and_removed_by_the_owner_too() {
     let shown = ann.get(&format!("/api/v1/videos/{video}")).await.json();
     assert_eq!(shown["comments"], 3);
 }
+
+/// Opens an event stream; its answer, unread.
+async fn listen(who: &Person, video: &str) -> reqwest::Response {
+    let path = format!("/api/v1/events?videos={video}");
+    who.request(Method::GET, &path).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn event_streams_have_a_limit_which_addresses_share() {
+    const MOST: usize = 8;
+    let site = Site::of(VIRGA)
+        .set("VIRGA_LIMITS__EVENT_STREAMS", &MOST.to_string())
+        .start();
+    let ann = site.register("ann").await;
+    let video = ann.playable("Streams", "public").await;
+    let [school, home] =
+        ["127.0.0.2", "127.0.0.3"].map(|from| Person::at(site.url(), Some(from.parse().unwrap())));
+    let mut open = Vec::new();
+    for _ in 0..MOST {
+        let stream = listen(&school, &video).await;
+        assert_eq!(stream.status(), 200);
+        open.push(stream);
+    }
+    let request = school.request(Method::GET, &format!("/api/v1/events?videos={video}"));
+    let refused = school.send(request).await.expect(429);
+    assert_eq!(refused.code(), "events.too-many");
+    assert_eq!(refused.headers["retry-after"], "15");
+
+    // Another address gets a place, and the one with the most loses its longest idle stream.
+    let other = listen(&home, &video).await;
+    assert_eq!(other.status(), 200);
+    let lost = open.remove(0);
+    let ended = tokio::time::timeout(Duration::from_secs(60), lost.bytes()).await;
+    assert!(ended.unwrap().is_ok(), "it ends like any answer");
+
+    // A stream that is closed gives its place back.
+    drop(open);
+    let again = async {
+        while listen(&school, &video).await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), again)
+        .await
+        .expect("places come back");
+}
