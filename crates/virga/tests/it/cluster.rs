@@ -5,6 +5,7 @@
 mod check;
 mod record;
 mod traffic;
+mod two_releases;
 
 use std::{
     sync::Arc,
@@ -34,7 +35,12 @@ struct Stage {
 impl Stage {
     /// With so many seconds between a signal to stop and the end of new requests.
     async fn new(drain: &str) -> Self {
-        let cluster = Cluster::start_with(VIRGA, &[("VIRGA_HTTP__DRAIN_SECONDS", drain)]).await;
+        Self::of(VIRGA, drain).await
+    }
+
+    /// The same of another program.
+    async fn of(program: &str, drain: &str) -> Self {
+        let cluster = Cluster::start_with(program, &[("VIRGA_HTTP__DRAIN_SECONDS", drain)]).await;
         let traffic = Traffic::new(&cluster.balancer.url).await;
         let mut running = JoinSet::new();
         for n in 0..ASKERS {
@@ -216,6 +222,15 @@ impl Stage {
         self.traffic.uploaded.lock().unwrap().push(file);
     }
 
+    /// Waits until all that was uploaded is ready; the files.
+    async fn wait_ready(&self) -> Vec<Uploaded> {
+        let files = self.traffic.uploaded.lock().unwrap().clone();
+        for file in &files {
+            file.owner.wait_for(&file.video, &["ready"]).await;
+        }
+        files
+    }
+
     async fn end_traffic(&mut self) {
         self.traffic.record.end();
         while let Some(ended) = self.running.join_next().await {
@@ -247,10 +262,7 @@ async fn a_cluster_loses_nothing_whatever_of_it_fails() {
     }
     stage.kill_workers_at_work().await;
     stage.end_traffic().await;
-    let files = stage.traffic.uploaded.lock().unwrap().clone();
-    for file in &files {
-        file.owner.wait_for(&file.video, &["ready"]).await;
-    }
+    let files = stage.wait_ready().await;
     let found = check::faults(&stage.cluster, &stage.traffic).await;
     assert!(found.is_empty(), "{found:#?}");
     the_check_finds_planted_faults(&stage, &files).await;
