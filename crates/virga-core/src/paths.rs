@@ -19,7 +19,6 @@ pub const PUBLIC: &[(&str, RoleName)] = &[
     ("/api/", RoleName::Api),
     (MEDIA, RoleName::Stream),
     ("/up/", RoleName::Stream),
-    ("/tus/", RoleName::Stream),
     (HOOKS, RoleName::Api),
 ];
 

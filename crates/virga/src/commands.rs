@@ -12,6 +12,7 @@ mod upload;
 
 use anyhow::anyhow;
 use std::{io::Write, process::ExitCode};
+use virga_core::paths::RoleName;
 
 pub(crate) use upload::existing;
 
@@ -70,11 +71,11 @@ fn name_the_site(loaded: &Loaded) {
 
 async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(_) => return serve::all(loaded).await,
-        Command::Web(_) => return serve::web(loaded).await,
-        Command::Api(_) => return serve::api(loaded).await,
-        Command::Stream(_) => return serve::stream(loaded).await,
-        Command::Dispatcher(_) => return serve::dispatcher(loaded).await,
+        Command::Serve(_) => return serve::run(loaded, None).await,
+        Command::Web(_) => return serve::run(loaded, Some(RoleName::Web)).await,
+        Command::Api(_) => return serve::run(loaded, Some(RoleName::Api)).await,
+        Command::Stream(_) => return serve::run(loaded, Some(RoleName::Stream)).await,
+        Command::Dispatcher(_) => return serve::run(loaded, Some(RoleName::Dispatcher)).await,
         _ => {}
     }
     if let Command::Config(which) = &command {

@@ -4,6 +4,7 @@ use axum::Router;
 use futures_util::FutureExt;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use virga_app::{App, SetupLink};
+use virga_client::ApiClient;
 use virga_core::paths::RoleName;
 use virga_db::Db;
 
@@ -24,45 +25,115 @@ use crate::{
 /// What the database gets to close its connections.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// The whole site in one process on one port.
-pub(crate) async fn all(loaded: Loaded) -> anyhow::Result<ExitCode> {
+/// Runs one role, or the whole site in one process on one port.
+pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Result<ExitCode> {
     let Loaded { flags, config, .. } = loaded;
     let log = telemetry::start(&config.log)?;
-    let db = open_database(&config, Ask::Later).await?;
-    let database = db.clone();
+    let db = match only {
+        Some(RoleName::Web | RoleName::Stream) => None,
+        _ => Some(open_database(&config, Ask::Later).await?),
+    };
     let parts = Parts::open(config).await?;
-    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
-    redis::start(&parts.cache, &app.wake, &life);
-    let listener = listeners::bind(&parts, RoleName::Web).await?;
+    let life = parts.lifecycle();
+    let app = db.clone().map(|db| parts.app(db));
+    if let Some(app) = &app {
+        redis::start(&parts.cache, &app.wake, &life);
+    }
+    let role = only.unwrap_or(RoleName::Web);
+    let listener = listeners::bind(&parts, role).await?;
     let address = listener.local_addr()?;
     let api = Later::default();
-    let client = roles::in_process(api.router());
-    let stream = roles::stream(&parts, client.clone(), &life);
-    let router = roles::merged(roles::web(&parts, client), api.router(), stream);
-    let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
-    listeners::listen(
-        &parts,
-        RoleName::Web,
-        listener,
-        router,
-        health.clone(),
-        &life,
-    )
-    .await?;
+    let health = health(only, db.as_ref(), &parts, &life).await?;
+    let (router, health) = match only {
+        None => {
+            let client = roles::in_process(api.router());
+            let stream = roles::stream(&parts, client.clone(), &life);
+            let web = roles::web(&parts, client);
+            (roles::merged(web, api.router(), stream), health)
+        }
+        Some(RoleName::Api) => (api.router(), health),
+        Some(RoleName::Dispatcher) => (Router::new(), health),
+        Some(RoleName::Web) => {
+            let remote = roles::remote_api(&parts)?;
+            (roles::web(&parts, remote.clone()), with_api(health, remote))
+        }
+        Some(RoleName::Stream) => {
+            let remote = roles::remote_api(&parts)?;
+            let router = roles::stream(&parts, remote.clone(), &life);
+            (router, with_api(health, remote))
+        }
+    };
+    if only.is_some() {
+        say(format!("virga {} listens on {address}", role.as_str()));
+    }
+    listeners::listen(&parts, role, listener, router, health.clone(), &life).await?;
     Reload::follow(flags, log, &parts, &health, &life);
+    let Some((db, app)) = db.zip(app) else {
+        health.set_started();
+        return life.run().await;
+    };
     let ended = life.clone().run();
-    life.clone().vital("start", async move {
-        let work = || set_up_api(&parts, &app, &life);
-        if let Some((router, link)) = once_answered(&db, &life, work).await? {
-            api.set(router);
-            roles::dispatcher(&parts, app, &life)?;
-            health.set_started();
-            greet(&parts, link.as_ref(), address);
+    let later = Start {
+        only,
+        parts,
+        app,
+        api,
+        health,
+        address,
+    };
+    life.clone().vital("start", later.run(life));
+    closed(ended, db).await
+}
+
+/// What is set up once the database answers.
+struct Start {
+    only: Option<RoleName>,
+    parts: Parts,
+    app: App,
+    api: Later,
+    health: Health,
+    address: SocketAddr,
+}
+
+impl Start {
+    async fn run(self, life: Lifecycle) -> anyhow::Result<()> {
+        let has = |role| self.only.is_none_or(|only| only == role);
+        let work = || async {
+            let router = if has(RoleName::Api) {
+                Some(roles::api(&self.parts, self.app.clone(), &life).await?)
+            } else {
+                None
+            };
+            let link = match &router {
+                Some(_) => self.app.offer_setup().await?,
+                None => None,
+            };
+            anyhow::Ok((router, link))
+        };
+        if let Some((router, link)) = once_answered(&self.app.db, &life, work).await? {
+            if let Some(router) = router {
+                self.api.set(router);
+            }
+            if has(RoleName::Dispatcher) {
+                roles::dispatcher(&self.parts, self.app.clone(), &life)?;
+            }
+            self.health.set_started();
+            self.greet(link.as_ref());
         }
         life.stop.cancelled().await;
         Ok(())
-    });
-    closed(ended, database).await
+    }
+
+    fn greet(&self, link: Option<&SetupLink>) {
+        let link = link.map(SetupLink::path);
+        match (self.only, link) {
+            (None, link) => greet(&self.parts, link.as_deref(), self.address),
+            (Some(_), Some(path)) => say(format!(
+                "First administrator: open {path} on the site, within an hour."
+            )),
+            (Some(_), None) => {}
+        }
+    }
 }
 
 /// Waits for the end of the process's parts, then closes the database, so that nothing is left in its
@@ -78,164 +149,31 @@ async fn closed(
     Ok(code)
 }
 
-/// The control plane, and the link to its first administrator where it has none yet.
-async fn set_up_api(
+/// What `/readyz` looks at.
+async fn health(
+    only: Option<RoleName>,
+    db: Option<&Db>,
     parts: &Parts,
-    app: &App,
     life: &Lifecycle,
-) -> anyhow::Result<(Router, Option<SetupLink>)> {
-    let router = roles::api(parts, app.clone(), life).await?;
-    Ok((router, app.offer_setup().await?))
-}
-
-fn health(db: Option<&Db>, parts: &Parts, life: &Lifecycle) -> Health {
-    let store = Arc::clone(&parts.objects.store);
-    let health = Health::new(db.cloned(), Some(store), life.draining.clone());
+) -> anyhow::Result<Health> {
+    let store = (only != Some(RoleName::Web)).then(|| Arc::clone(&parts.objects.store));
+    let mut health = Health::new(db.cloned(), store, life.draining.clone());
     // Who works with rows is who works with Redis.
     if db.is_some() && parts.cache.is_set() {
-        health.with_cache(&parts.cache)
-    } else {
-        health
+        health = health.with_cache(&parts.cache);
+    }
+    match only {
+        None | Some(RoleName::Dispatcher) => roles::with_sandbox(parts, health).await,
+        Some(RoleName::Stream) => Ok(health.needing_objects()),
+        Some(RoleName::Web | RoleName::Api) => Ok(health),
     }
 }
 
-/// Pages only.
-pub(crate) async fn web(loaded: Loaded) -> anyhow::Result<ExitCode> {
-    let Loaded { flags, config, .. } = loaded;
-    let log = telemetry::start(&config.log)?;
-    let parts = Parts::open(config).await?;
-    let life = parts.lifecycle();
-    let listener = listeners::bind(&parts, RoleName::Web).await?;
-    let api = roles::remote_api(&parts)?;
-    let router = roles::web(&parts, api.clone());
-    listening(RoleName::Web, listener.local_addr()?);
-    let health = Health::new(None, None, life.draining.clone())
-        .with("api", move || roles::answers(api.clone()).boxed());
-    listeners::listen(
-        &parts,
-        RoleName::Web,
-        listener,
-        router,
-        health.clone(),
-        &life,
-    )
-    .await?;
-    Reload::follow(flags, log, &parts, &health, &life);
-    health.set_started();
-    life.run().await
+fn with_api(health: Health, api: ApiClient) -> Health {
+    health.with("api", move || roles::answers(api.clone()).boxed())
 }
 
-/// Control plane only.
-pub(crate) async fn api(loaded: Loaded) -> anyhow::Result<ExitCode> {
-    let Loaded { flags, config, .. } = loaded;
-    let log = telemetry::start(&config.log)?;
-    let db = open_database(&config, Ask::Later).await?;
-    let database = db.clone();
-    let parts = Parts::open(config).await?;
-    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
-    redis::start(&parts.cache, &app.wake, &life);
-    let listener = listeners::bind(&parts, RoleName::Api).await?;
-    listening(RoleName::Api, listener.local_addr()?);
-    let api = Later::default();
-    let health = health(Some(&db), &parts, &life);
-    listeners::listen(
-        &parts,
-        RoleName::Api,
-        listener,
-        api.router(),
-        health.clone(),
-        &life,
-    )
-    .await?;
-    Reload::follow(flags, log, &parts, &health, &life);
-    let ended = life.clone().run();
-    life.clone().vital("start", async move {
-        let work = || set_up_api(&parts, &app, &life);
-        if let Some((router, link)) = once_answered(&db, &life, work).await? {
-            api.set(router);
-            health.set_started();
-            if let Some(link) = link {
-                say(format!(
-                    "First administrator: open {} on the site, within an hour.",
-                    link.path()
-                ));
-            }
-        }
-        life.stop.cancelled().await;
-        Ok(())
-    });
-    closed(ended, database).await
-}
-
-/// Data plane only.
-pub(crate) async fn stream(loaded: Loaded) -> anyhow::Result<ExitCode> {
-    let Loaded { flags, config, .. } = loaded;
-    let log = telemetry::start(&config.log)?;
-    let parts = Parts::open(config).await?;
-    let life = parts.lifecycle();
-    let listener = listeners::bind(&parts, RoleName::Stream).await?;
-    let api = roles::remote_api(&parts)?;
-    let router = roles::stream(&parts, api.clone(), &life);
-    listening(RoleName::Stream, listener.local_addr()?);
-    let health = health(None, &parts, &life)
-        .needing_objects()
-        .with("api", move || roles::answers(api.clone()).boxed());
-    listeners::listen(
-        &parts,
-        RoleName::Stream,
-        listener,
-        router,
-        health.clone(),
-        &life,
-    )
-    .await?;
-    Reload::follow(flags, log, &parts, &health, &life);
-    health.set_started();
-    life.run().await
-}
-
-/// Workers only.
-pub(crate) async fn dispatcher(loaded: Loaded) -> anyhow::Result<ExitCode> {
-    let Loaded { flags, config, .. } = loaded;
-    let log = telemetry::start(&config.log)?;
-    let db = open_database(&config, Ask::Later).await?;
-    let database = db.clone();
-    let parts = Parts::open(config).await?;
-    let (life, app) = (parts.lifecycle(), parts.app(db.clone()));
-    redis::start(&parts.cache, &app.wake, &life);
-    let listener = listeners::bind(&parts, RoleName::Dispatcher).await?;
-    listening(RoleName::Dispatcher, listener.local_addr()?);
-    let health = roles::with_sandbox(&parts, health(Some(&db), &parts, &life)).await?;
-    listeners::listen(
-        &parts,
-        RoleName::Dispatcher,
-        listener,
-        Router::new(),
-        health.clone(),
-        &life,
-    )
-    .await?;
-    Reload::follow(flags, log, &parts, &health, &life);
-    let ended = life.clone().run();
-    life.clone().vital("start", async move {
-        if once_answered(&db, &life, || async { Ok(()) })
-            .await?
-            .is_some()
-        {
-            roles::dispatcher(&parts, app, &life)?;
-            health.set_started();
-        }
-        life.stop.cancelled().await;
-        Ok(())
-    });
-    closed(ended, database).await
-}
-
-fn listening(role: RoleName, address: SocketAddr) {
-    say(format!("virga {} listens on {address}", role.as_str()));
-}
-
-fn greet(parts: &Parts, link: Option<&SetupLink>, address: SocketAddr) {
+fn greet(parts: &Parts, link: Option<&str>, address: SocketAddr) {
     let site = match &parts.config.http.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
@@ -252,8 +190,7 @@ fn greet(parts: &Parts, link: Option<&SetupLink>, address: SocketAddr) {
     }
     if let Some(link) = link {
         say(format!(
-            "First administrator: open {site}{} within an hour. The link works once.",
-            link.path()
+            "First administrator: open {site}{link} within an hour. The link works once."
         ));
     }
 }
