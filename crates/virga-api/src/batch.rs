@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
-use virga_db::{DbError, retried, views, views::ViewMark};
+use virga_db::{DbError, views, views::ViewMark};
 
 const EVERY: Duration = Duration::from_secs(2);
 const MOST: usize = 1000;
@@ -50,10 +50,9 @@ async fn run(app: App, mut receiver: mpsc::Receiver<ViewMark>, stop: Cancellatio
 }
 
 async fn write(app: &App, marks: &[ViewMark]) -> Result<(), DbError> {
-    retried(|| async {
-        let tx = app.db.begin().await?;
+    app.transaction(|tx| async move {
         views::record(&tx, marks).await?;
-        Ok(tx.commit().await?)
+        tx.store(()).await
     })
     .await
 }

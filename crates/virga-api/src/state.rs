@@ -141,10 +141,9 @@ impl ApiState {
         self.limits().text.take_many(&user, bytes).await
     }
 
-    /// Sessions were ended here: copies of them end now, and other replicas hear at once.
+    /// Sessions were ended here: copies of them end now. Other replicas read it in the feed.
     pub(crate) fn ended(&self, end: Ended) {
         self.feed.ends.ended_here(end);
-        self.app.wake.changes.ring();
     }
 }
 

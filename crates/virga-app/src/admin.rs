@@ -2,9 +2,9 @@
 
 use virga_core::{Failure, Kind, Result, UserId, permission::sign_in, wire::Storage};
 use virga_db::{
-    DbError, Tx,
+    Tx,
     accounts::{self, UserRow},
-    admin, retried,
+    admin,
 };
 
 use crate::App;
@@ -28,31 +28,25 @@ impl App {
     /// Blocks an account or lets it in again. Its sessions end either way: one that was started
     /// just while it was being blocked does not come back to life.
     pub async fn set_blocked(&self, by: UserId, account: UserId, blocked: bool) -> Result<()> {
-        retried(|| async {
-            let tx = self.db.begin().await?;
+        self.transaction(|tx| async move {
             check(&tx, by, account).await?;
             let since = blocked.then(|| self.clock.now());
             accounts::set_blocked(&tx, account, since, self.clock.now()).await?;
             accounts::end_sessions(&tx, account, self.clock.now()).await?;
-            Ok::<_, Failure>(tx.commit().await.map_err(DbError::from)?)
+            Ok(tx.store(()).await?)
         })
-        .await?;
-        self.wake.changes.ring();
-        Ok(())
+        .await
     }
 
     /// Gives an account another password, by its hash, and ends its sessions.
     pub async fn reset_password(&self, by: UserId, account: UserId, hash: &str) -> Result<()> {
-        retried(|| async {
-            let tx = self.db.begin().await?;
+        self.transaction(|tx| async move {
             check(&tx, by, account).await?;
             accounts::set_password(&tx, account, hash).await?;
             accounts::end_sessions(&tx, account, self.clock.now()).await?;
-            Ok::<_, Failure>(tx.commit().await.map_err(DbError::from)?)
+            Ok(tx.store(()).await?)
         })
-        .await?;
-        self.wake.changes.ring();
-        Ok(())
+        .await
     }
 
     /// Room in the store, and what rows say is in it.

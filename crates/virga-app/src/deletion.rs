@@ -6,10 +6,10 @@ use virga_core::{
     job::{JobKind, LEASE},
     upload::UploadState,
 };
-use virga_db::{DbError, JobRow, UploadRow, VideoRow, jobs, retried, uploads, videos};
+use virga_db::{JobRow, UploadRow, VideoRow, jobs, uploads, videos};
 use virga_objects::MediaKey;
 
-use crate::{App, fail};
+use crate::{App, Change, Changed, fail};
 
 /// How far a purge is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,47 +25,33 @@ const SWEPT: &str = r#"{"swept":true}"#;
 impl App {
     /// Deletes a video; `forever` skips the undo window. Answers the row as it is then.
     pub async fn delete_video(&self, row: &VideoRow, forever: bool) -> Result<VideoRow> {
-        let now = self.clock.now();
-        let purge_at = if forever {
-            now
-        } else {
-            now.plus(self.policy.get().undo_window)
-        };
-        retried(|| async {
-            let tx = self.db.begin().await?;
-            // The row is taken by the first statement, before the jobs'.
-            let fresh = videos::mark_deleted(&tx, row.id, now, purge_at).await?;
-            if fresh {
-                jobs::enqueue(&tx, JobKind::Purge, row.id, purge_at, now).await?;
-                videos::settle(&tx, row.id, now).await?;
+        self.change(row.id, |change| async move {
+            let (tx, now) = (&change.tx, change.now);
+            let window = self.policy.get().undo_window;
+            let purge_at = if forever { now } else { now.plus(window) };
+            if videos::mark_deleted(tx, row.id, now, purge_at).await? {
+                change.enqueue(JobKind::Purge, purge_at).await?;
             } else if forever {
-                videos::set_purge_at(&tx, row.id, now).await?;
-                jobs::hurry_purge(&tx, row.id, now).await?;
+                videos::set_purge_at(tx, row.id, now).await?;
+                change.hurry_purge().await?;
             }
-            Ok::<_, DbError>(tx.commit().await?)
+            Ok(change.store(()).await?)
         })
         .await?;
-        self.wake_all();
-        self.publish(row.id).await?;
         crate::find_video(self, row.id).await
     }
 
     /// Takes a deletion back while its window is open.
     pub async fn restore_video(&self, id: VideoId) -> Result<VideoRow> {
-        let now = self.clock.now();
-        retried(|| async {
-            let tx = self.db.begin().await?;
-            if !videos::restore(&tx, id, now).await? {
+        self.change(id, |change| async move {
+            if !videos::restore(&change.tx, id, change.now).await? {
                 let detail = "This video is not deleted, or the time to restore it is over.";
                 return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
             }
-            jobs::cancel_purge(&tx, id).await?;
-            videos::settle(&tx, id, now).await?;
-            Ok(tx.commit().await.map_err(DbError::from)?)
+            jobs::cancel_purge(&change.tx, id).await?;
+            Ok(change.store(()).await?)
         })
         .await?;
-        self.wake_all();
-        self.publish(id).await?;
         crate::find_video(self, id).await
     }
 
@@ -93,47 +79,42 @@ impl App {
 
     /// Stops everything that writes for a video; `false`: the video is not to be purged.
     async fn fence(&self, id: VideoId) -> Result<bool> {
-        let rows = retried(|| self.fence_rows(id)).await?;
+        let rows = self.change(id, |change| self.fence_in(change)).await?;
         for row in rows.iter().flatten() {
             self.sessions.abort(row.id).await?;
         }
         Ok(rows.is_some())
     }
 
-    async fn fence_rows(&self, id: VideoId) -> Result<Option<Vec<UploadRow>>, DbError> {
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
+    async fn fence_in(&self, change: Change) -> Result<Changed<Option<Vec<UploadRow>>>> {
+        let (tx, id, now) = (&change.tx, change.video, change.now);
         // Locked, so that a restore comes before or after; and ended for good, so that one whose
         // clock is behind does not bring back what is being removed.
-        let row = videos::lock(&tx, id).await?;
+        let row = change.row.as_ref();
         if row.is_some_and(|row| row.purge_at.is_none_or(|at| at > now)) {
-            return Ok(None);
+            return Ok(change.leave(None));
         }
-        videos::set_purge_at(&tx, id, Timestamp(0)).await?;
-        jobs::fence_video(&tx, id, now).await?;
-        let rows = uploads::of_video(&tx, id).await?;
+        videos::set_purge_at(tx, id, Timestamp(0)).await?;
+        jobs::fence_video(tx, id, now).await?;
+        let rows = uploads::of_video(tx, id).await?;
         for row in &rows {
             for from in [
                 UploadState::Created,
                 UploadState::Uploading,
                 UploadState::Completing,
             ] {
-                uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
+                uploads::advance(tx, row.id, from, UploadState::Expired, None).await?;
             }
         }
-        tx.commit().await?;
-        Ok(Some(rows))
+        Ok(change.store(Some(rows)).await?)
     }
 
-    async fn close_purge(&self, job: &JobRow) -> Result<(), DbError> {
-        retried(|| async {
-            let tx = self.db.begin().await?;
-            videos::lock(&tx, job.video).await?;
-            if jobs::finish(&tx, job.id, job.fence, self.clock.now()).await? {
-                videos::remove(&tx, job.video).await?;
-                tx.commit().await?;
+    async fn close_purge(&self, job: &JobRow) -> Result<()> {
+        self.change(job.video, |change| async move {
+            if jobs::finish(&change.tx, job.id, job.fence, change.now).await? {
+                videos::remove(&change.tx, job.video).await?;
             }
-            Ok(())
+            Ok(change.store(()).await?)
         })
         .await
     }

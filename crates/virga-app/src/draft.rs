@@ -1,7 +1,7 @@
 //! New videos, which wait for a file.
 
 use virga_core::{Failure, Kind, Result};
-use virga_db::{DbError, accounts, retried, videos, videos::NewVideoRow};
+use virga_db::{accounts, videos, videos::NewVideoRow};
 
 use crate::App;
 
@@ -9,20 +9,20 @@ impl App {
     /// Adds a video without a file, unless its owner has `most` of them. A video of this id and owner
     /// that exists stays as it is: the request came twice.
     pub async fn create_video(&self, new: &NewVideoRow, most: u64) -> Result<()> {
-        retried(|| async {
-            let tx = self.db.begin().await?;
+        self.change(new.id, |change| async move {
             // Of two at once, the second counts the first.
-            accounts::lock(&tx, &[new.owner]).await?;
-            let existing = videos::find(&tx, new.id).await?;
+            let (tx, now) = (&change.tx, change.now);
+            accounts::lock(tx, &[new.owner]).await?;
+            let existing = videos::find(tx, new.id).await?;
             if existing.is_some_and(|row| row.owner == new.owner) {
-                return Ok(());
+                return Ok(change.leave(()));
             }
-            let drafts = videos::count_drafts(&tx, new.owner).await?;
+            let drafts = videos::count_drafts(tx, new.owner).await?;
             if drafts >= most {
                 return Err(too_many(drafts));
             }
-            videos::insert(&tx, new, self.clock.now()).await?;
-            Ok(tx.commit().await.map_err(DbError::from)?)
+            videos::insert(tx, new, now).await?;
+            Ok(change.store(()).await?)
         })
         .await
     }

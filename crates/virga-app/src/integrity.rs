@@ -9,13 +9,14 @@ use virga_core::{
     wire::Effect,
 };
 use virga_db::{
-    DbError, UploadRow, VideoRow,
+    UploadRow, VideoRow,
     digests::{self, DigestRow},
-    jobs, retried, tracks, videos,
+    jobs, tracks, videos,
 };
 use virga_objects::{HeldParts, MediaKey, ObjectClass, ObjectError};
 
 use crate::{App, fsck::referenced};
+use crate::{Change, Changed};
 
 /// What a look at an object found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +107,7 @@ impl App {
     /// Where the video has no file or a damaged one, or is being worked on.
     pub async fn remake_video(&self, id: VideoId) -> Result<()> {
         self.require_source(id).await?;
-        retried(|| self.remake_once(id)).await?;
-        self.wake_all();
-        self.publish(id).await
+        self.change(id, |change| self.remake_in(change)).await
     }
 
     /// Refuses where the file is gone or known to be damaged: what plays now would be lost.
@@ -134,25 +133,21 @@ impl App {
         Err(Failure::new(Kind::Conflict, "video.source-damaged", detail))
     }
 
-    async fn remake_once(&self, id: VideoId) -> Result<()> {
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        let row = videos::lock(&tx, id).await?;
-        let row = row.ok_or_else(|| Failure::not_found("video"))?;
+    async fn remake_in(&self, change: Change) -> Result<Changed<()>> {
+        let (tx, id, row) = (&change.tx, change.video, change.row()?);
         if row.source_key.is_none() || row.deleted_at.is_some() {
             let detail = "This video has no file to make anything from.";
             return Err(Failure::new(Kind::Conflict, "video.no-source", detail));
         }
-        if jobs::any_open(&tx, id).await? {
+        if jobs::any_open(tx, id).await? {
             let detail = "This video is being worked on already.";
             return Err(Failure::new(Kind::Conflict, "video.busy", detail));
         }
-        tracks::remove(&tx, id).await?;
-        videos::set_failure(&tx, id, None).await?;
-        jobs::enqueue(&tx, JobKind::Probe, id, now, now).await?;
-        videos::bump(&tx, id, Effect::Add, now).await?;
-        videos::settle(&tx, id, now).await?;
-        Ok(tx.commit().await.map_err(DbError::from)?)
+        tracks::remove(tx, id).await?;
+        videos::set_failure(tx, id, None).await?;
+        change.enqueue(JobKind::Probe, change.now).await?;
+        videos::bump(tx, id, Effect::Add, change.now).await?;
+        Ok(change.store(()).await?)
     }
 
     /// The digest of an upload's file, where every part's is known.

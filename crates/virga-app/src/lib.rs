@@ -4,6 +4,7 @@
 
 mod access;
 mod admin;
+mod change;
 mod deletion;
 mod draft;
 mod form;
@@ -17,6 +18,7 @@ mod sweep;
 mod upload;
 
 pub use access::{find_video, require};
+pub use change::{Change, Changed, Outbox, VideoChanged};
 pub use deletion::Purge;
 pub use fsck::{Class, Finding, Report};
 pub use integrity::Look;
@@ -118,6 +120,8 @@ pub struct App {
     pub policy: Live<Policy>,
     /// Shortcuts.
     pub wake: Arc<Wake>,
+    /// Where changes are noted for readers that must miss none.
+    pub outbox: Option<Arc<dyn Outbox>>,
 }
 
 impl App {

@@ -4,23 +4,19 @@ use virga_core::{
     Failure, Kind, Result, VideoId,
     job::{JobKind, JobState},
 };
-use virga_db::{DbError, VideoRow, jobs, retried, videos};
+use virga_db::{VideoRow, jobs, videos};
 
-use crate::App;
+use crate::{App, Change, Changed};
 
 impl App {
     /// Enqueues anew every kind of job whose latest run failed.
     pub async fn retry_video(&self, id: VideoId) -> Result<VideoRow> {
-        retried(|| self.retry_once(id)).await?;
-        self.wake_all();
+        self.change(id, |change| self.retry_in(change)).await?;
         crate::find_video(self, id).await
     }
 
-    async fn retry_once(&self, id: VideoId) -> Result<()> {
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        videos::lock(&tx, id).await?;
-        let rows = jobs::of_video(&tx, id).await?;
+    async fn retry_in(&self, change: Change) -> Result<Changed<()>> {
+        let rows = jobs::of_video(&change.tx, change.video).await?;
         let failed = JobKind::ALL.iter().filter(|kind| {
             kind.shapes_the_video()
                 && rows
@@ -32,15 +28,14 @@ impl App {
         });
         let mut any = false;
         for kind in failed {
-            jobs::enqueue(&tx, *kind, id, now, now).await?;
+            change.enqueue(*kind, change.now).await?;
             any = true;
         }
         if !any {
             let detail = "Nothing of this video has failed.";
             return Err(Failure::new(Kind::Conflict, "video.nothing-failed", detail));
         }
-        videos::set_failure(&tx, id, None).await?;
-        videos::settle(&tx, id, now).await?;
-        Ok(tx.commit().await.map_err(DbError::from)?)
+        videos::set_failure(&change.tx, change.video, None).await?;
+        Ok(change.store(()).await?)
     }
 }

@@ -8,7 +8,7 @@ use virga_core::{
     text,
     wire::{Registration, SettingSource, Site, SitePatch, SiteSettings},
 };
-use virga_db::{DbError, accounts, retried, settings};
+use virga_db::{DbError, Stored, Tx, accounts, settings};
 
 use crate::App;
 
@@ -97,18 +97,17 @@ impl App {
             failure.field = Some("registration");
             return Err(failure);
         }
-        retried(|| async {
-            let tx = self.db.begin().await?;
-            if let Some(name) = &name {
+        let name = name.as_deref();
+        self.transaction(|tx| async move {
+            if let Some(name) = name {
                 settings::set(&tx, settings::SITE_NAME, name).await?;
             }
             if let Some(registration) = patch.registration {
                 settings::set(&tx, settings::REGISTRATION, registration.as_str()).await?;
             }
-            Ok::<_, DbError>(tx.commit().await?)
+            Ok(tx.store(()).await?)
         })
         .await
-        .map_err(Failure::from)
     }
 
     /// A link for the first administrator, where there is none yet. It ends on first use or after
@@ -133,21 +132,22 @@ impl App {
         site_name: &str,
         registration: Registration,
     ) -> Result<()> {
-        retried(|| self.set_up_once(token, admin, site_name, registration)).await
+        self.transaction(|tx| self.set_up_in(tx, token, admin, site_name, registration))
+            .await
     }
 
-    async fn set_up_once(
+    async fn set_up_in(
         &self,
+        tx: Tx,
         token: &str,
         admin: &accounts::UserRow,
         site_name: &str,
         registration: Registration,
-    ) -> Result<()> {
+    ) -> Result<Stored<()>> {
         let refused = || {
             let detail = "This link is used up or too old. Start Virga again for a new one.";
             Failure::new(Kind::Forbidden, "setup.link", detail)
         };
-        let tx = self.db.begin().await?;
         let value = settings::get(&tx, settings::SETUP_TOKEN)
             .await?
             .ok_or_else(refused)?;
@@ -164,8 +164,7 @@ impl App {
         accounts::insert(&tx, admin).await.map_err(name_taken)?;
         settings::set(&tx, settings::SITE_NAME, site_name).await?;
         settings::set(&tx, settings::REGISTRATION, registration.as_str()).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        Ok(())
+        Ok(tx.store(()).await?)
     }
 }
 

@@ -93,7 +93,11 @@ impl App {
             }
         }
         for id in videos::due_for_purge(self.db.read(), now, BATCH).await? {
-            jobs::enqueue(self.db.write(), JobKind::Purge, id, now, now).await?;
+            self.change(id, |change| async move {
+                change.enqueue(JobKind::Purge, change.now).await?;
+                Ok(change.store(()).await?)
+            })
+            .await?;
         }
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;

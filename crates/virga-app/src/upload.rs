@@ -11,9 +11,9 @@ use virga_core::{
     upload::{UploadState, part_size_near},
 };
 use virga_db::{
-    DbError, Tx, UploadRow, VideoRow, accounts,
+    Tx, UploadRow, VideoRow, accounts,
     digests::{self, DigestRow},
-    jobs, retried, uploads, usage, videos,
+    uploads, usage, videos,
 };
 use virga_objects::{MediaKey, ObjectError};
 
@@ -93,27 +93,20 @@ impl App {
 
     /// Writes a new upload's row, within its owner's quota. `false`: the video has one open.
     pub(crate) async fn reserve(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
-        let reserved = retried(|| self.reserve_once(row, content_type)).await?;
-        self.wake.changes.ring();
-        Ok(reserved)
-    }
-
-    async fn reserve_once(&self, row: &UploadRow, content_type: &str) -> Result<bool> {
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        // Of two uploads of one account at once, the second's quota counts the first.
-        accounts::lock(&tx, &[row.user]).await?;
-        self.check_quota(&tx, row.user, row.size).await?;
-        // And of two files for one video, the second sees that the first is there.
-        let video = videos::lock(&tx, row.video).await?;
-        check_empty(&video.ok_or_else(|| Failure::not_found("video"))?)?;
-        match uploads::insert(&tx, row, content_type, now).await {
-            Err(DbError::Duplicate(_)) => return Ok(false),
-            other => other?,
-        }
-        videos::settle(&tx, row.video, now).await?;
-        tx.commit().await.map_err(DbError::from)?;
-        Ok(true)
+        self.change(row.video, |change| async move {
+            let tx = &change.tx;
+            // Of two files for one video, the second sees that the first is there.
+            check_empty(change.row()?)?;
+            if uploads::open_of_video(tx, row.video).await?.is_some() {
+                return Ok(change.leave(false));
+            }
+            // And of two uploads of one account at once, the second's quota counts the first.
+            accounts::lock(tx, &[row.user]).await?;
+            self.check_quota(tx, row.user, row.size).await?;
+            uploads::insert(tx, row, content_type, change.now).await?;
+            Ok(change.store(true).await?)
+        })
+        .await
     }
 
     /// Refuses what would not leave free the room that is kept free.
@@ -186,7 +179,7 @@ impl App {
         if row.state != UploadState::Completing {
             self.check_not_blocked(row.user).await?;
         }
-        if !retried(|| self.lease_completion(&row)).await? {
+        if !self.lease_completion(&row).await? {
             let row = self.upload_row(id).await?;
             return match row.state {
                 UploadState::Stored => Ok(row),
@@ -194,7 +187,6 @@ impl App {
                 _ => Err(closed()),
             };
         }
-        self.wake.changes.ring();
         fail::point("complete.leased");
         let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
         match self.assemble(&row, &key).await {
@@ -249,16 +241,13 @@ impl App {
     }
 
     /// Takes the right to complete; whether it was free.
-    async fn lease_completion(&self, row: &UploadRow) -> Result<bool, DbError> {
-        let now = self.clock.now();
-        let tx = self.db.begin().await?;
-        videos::lock(&tx, row.video).await?;
-        if !uploads::lease_completion(&tx, row.id, now, now.plus(COMPLETION_LEASE)).await? {
-            return Ok(false);
-        }
-        videos::settle(&tx, row.video, now).await?;
-        tx.commit().await?;
-        Ok(true)
+    async fn lease_completion(&self, row: &UploadRow) -> Result<bool> {
+        self.change(row.video, |change| async move {
+            let (now, until) = (change.now, change.now.plus(COMPLETION_LEASE));
+            let taken = uploads::lease_completion(&change.tx, row.id, now, until).await?;
+            Ok(change.store(taken).await?)
+        })
+        .await
     }
 
     /// Lets the store assemble the parts; holds the lease as long as that takes.
@@ -326,35 +315,26 @@ impl App {
 
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
         fail::point("complete.before-rows");
-        retried(|| async {
-            let now = self.clock.now();
-            let tx = self.db.begin().await?;
-            videos::lock(&tx, row.video).await?;
+        self.change(row.video, |change| async move {
             let (from, to) = (UploadState::Completing, UploadState::Stored);
-            if uploads::advance(&tx, row.id, from, to, None).await? {
-                videos::set_source(&tx, row.video, &row.object_key, row.size).await?;
-                jobs::enqueue(&tx, JobKind::Probe, row.video, now, now).await?;
-                videos::settle(&tx, row.video, now).await?;
+            if uploads::advance(&change.tx, row.id, from, to, None).await? {
+                videos::set_source(&change.tx, row.video, &row.object_key, row.size).await?;
+                change.enqueue(JobKind::Probe, change.now).await?;
             }
-            Ok::<_, DbError>(tx.commit().await?)
+            Ok(change.store(()).await?)
         })
         .await?;
         fail::point("complete.after-rows");
-        self.wake_all();
         self.upload_row(row.id).await
     }
 
     async fn leave_completing(&self, row: &UploadRow, to: UploadState, why: &str) -> Result<()> {
-        retried(|| async {
-            let tx = self.db.begin().await?;
-            videos::lock(&tx, row.video).await?;
-            uploads::advance(&tx, row.id, UploadState::Completing, to, Some(why)).await?;
-            videos::settle(&tx, row.video, self.clock.now()).await?;
-            Ok::<_, DbError>(tx.commit().await?)
+        self.change(row.video, |change| async move {
+            let from = UploadState::Completing;
+            uploads::advance(&change.tx, row.id, from, to, Some(why)).await?;
+            Ok(change.store(()).await?)
         })
-        .await?;
-        self.wake.changes.ring();
-        Ok(())
+        .await
     }
 
     /// Cancels an upload and drops its parts. Fine if it is over already.
@@ -371,21 +351,17 @@ impl App {
 
     /// Moves it to `expired`, then drops its parts; whether this call moved it.
     pub(crate) async fn expire_upload(&self, row: &UploadRow) -> Result<bool> {
-        let moved = retried(|| async {
-            let tx = self.db.begin().await?;
-            videos::lock(&tx, row.video).await?;
+        let moved = self.change(row.video, |change| async move {
             let mut moved = false;
             for from in [UploadState::Created, UploadState::Uploading] {
-                moved |= uploads::advance(&tx, row.id, from, UploadState::Expired, None).await?;
+                let tx = &change.tx;
+                moved |= uploads::advance(tx, row.id, from, UploadState::Expired, None).await?;
             }
-            videos::settle(&tx, row.video, self.clock.now()).await?;
-            tx.commit().await?;
-            Ok::<_, DbError>(moved)
-        })
-        .await?;
+            Ok(change.store(moved).await?)
+        });
+        let moved = moved.await?;
         if moved {
             self.sessions.abort(row.id).await?;
-            self.wake.changes.ring();
         }
         Ok(moved)
     }

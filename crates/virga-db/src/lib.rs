@@ -35,4 +35,4 @@ pub use error::{DbError, Result};
 pub use retry::{Undone, retried};
 pub use rows::{JobRow, TrackBytes, TrackKind, TrackRow, UploadRow, VideoRow};
 pub use sea_orm::ConnectionTrait;
-pub use transaction::Tx;
+pub use transaction::{Stored, Tx};

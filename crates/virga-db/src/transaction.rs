@@ -34,6 +34,15 @@ pub struct Tx {
     lines: Mutex<Vec<change::ActiveModel>>,
 }
 
+/// What a transaction ended with.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<T> {
+    /// What it was for.
+    pub value: T,
+    /// Whether the feed of changes grew.
+    pub told: bool,
+}
+
 impl Tx {
     pub(crate) fn new(inner: DatabaseTransaction, invalidation: Invalidation) -> Self {
         fail::point("tx.begun");
@@ -51,9 +60,29 @@ impl Tx {
         lines.push(line);
     }
 
+    fn tells(&self) -> bool {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        !lines.is_empty()
+    }
+
     fn take_lines(&self) -> Vec<change::ActiveModel> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *lines)
+    }
+
+    /// Stores what was written, or nothing; `value` is what it was for.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub async fn store<T>(self, value: T) -> Result<Stored<T>> {
+        let told = self.tells();
+        self.commit().await?;
+        Ok(Stored { value, told })
+    }
+
+    /// Leaves everything as it was.
+    pub fn leave<T>(self, value: T) -> Stored<T> {
+        Stored { value, told: false }
     }
 
     /// Stores what was written, or nothing. The lines for the feed come last, so that others wait for

@@ -179,12 +179,12 @@ pub async fn bump(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Brings `state` in line with the rows it follows from, and tells the feed where it moved. Call
-/// it in every transaction that touches uploads, jobs or tracks of the video.
-pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<()> {
+/// Brings `state` in line with the rows it follows from, and tells the feed where it moved; the row as
+/// it is then. It ends every transaction that touches uploads, jobs or tracks of the video.
+pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Option<VideoRow>> {
     // Locked: of two who end the last two jobs at once, the second sees what the first wrote.
-    let Some(row) = lock(tx, id).await? else {
-        return Ok(());
+    let Some(mut row) = lock(tx, id).await? else {
+        return Ok(None);
     };
     let upload = uploads::open_of_video(tx, id)
         .await?
@@ -198,15 +198,17 @@ pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<()> {
         receiving: upload.is_some(),
     });
     if state == row.state {
-        return Ok(());
+        return Ok(Some(row));
     }
+    row.state = state;
     let mut update = video::Entity::update_many().col_expr(C::State, Expr::value(state.as_str()));
     if state.plays() && row.published_at.is_none() {
+        row.published_at = Some(now);
         update = update.col_expr(C::PublishedAt, Expr::value(now.0));
     }
     update.filter(C::Id.eq(id.to_string())).exec(tx).await?;
     changes::append(tx, id, row.presentation_version, Effect::State, now);
-    Ok(())
+    Ok(Some(row))
 }
 
 /// The source is whole in the store.

@@ -2,11 +2,11 @@
 //! once, a store or database that does not answer is tried again.
 
 use std::{io::ErrorKind, time::Duration};
+use virga_app::Change;
 use virga_core::{
-    Failure, Kind, Timestamp, VideoId, digest::Digest, job::JobKind, reason::Reason, wire::Effect,
-    with_causes,
+    Failure, Kind, digest::Digest, job::JobKind, reason::Reason, wire::Effect, with_causes,
 };
-use virga_db::{DbError, TrackRow, Tx, jobs, tracks, usage, videos};
+use virga_db::{DbError, TrackRow, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
 use virga_objects::{InvalidKey, MediaKey, ObjectError};
 
@@ -104,12 +104,8 @@ impl Outcome {
             || self.fallback.is_some()
     }
 
-    pub(crate) async fn write(
-        &self,
-        tx: &Tx,
-        video: VideoId,
-        now: Timestamp,
-    ) -> Result<(), DbError> {
+    pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
+        let (tx, video, now) = (&change.tx, change.video, change.now);
         for track in &self.tracks {
             tracks::put(tx, track).await?;
         }
@@ -117,7 +113,7 @@ impl Outcome {
             tracks::remove_named(tx, video, &self.set_aside).await?;
             if !tracks::any(tx, video).await? {
                 // It may have failed, or never been needed, while the source played.
-                jobs::enqueue(tx, JobKind::FirstRung, video, now, now).await?;
+                change.enqueue(JobKind::FirstRung, now).await?;
             }
         }
         if let Some(shape) = self.shape {
@@ -140,9 +136,9 @@ impl Outcome {
             usage::count_made(tx, video).await?;
         }
         for kind in &self.next {
-            jobs::enqueue(tx, *kind, video, now.plus(self.pause), now).await?;
+            change.enqueue(*kind, now.plus(self.pause)).await?;
         }
-        videos::settle(tx, video, now).await
+        Ok(())
     }
 }
 

@@ -139,6 +139,7 @@ impl Parts {
             entropy: Arc::clone(&self.entropy),
             policy: self.live.policy.clone(),
             wake: Arc::new(Wake::default()),
+            outbox: None,
         }
     }
 

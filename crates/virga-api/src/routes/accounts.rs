@@ -10,10 +10,9 @@ use virga_core::{
     wire::{Me, MePatch, NewAccount, PasswordChange, Registration, Session, Setup, Site, User},
 };
 use virga_db::{
-    DbError,
     accounts::{self, UploadDefaults, UserRow},
     changes::Ended,
-    retried, videos,
+    videos,
     videos::Listing,
 };
 use virga_http::{Json, Path, Result};
@@ -135,15 +134,14 @@ pub(crate) async fn change_password(
     let hash = state.passwords.hash(ask.new).await?;
     let (user, kept) = (signed.user.id, &signed.token_hash);
     let now = state.app.clock.now();
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
-        accounts::set_password(&tx, user, &hash).await?;
+    let hash = hash.as_str();
+    let change = state.app.transaction(|tx| async move {
+        accounts::set_password(&tx, user, hash).await?;
         // Never ended and begun again: signing out beside this would be undone.
         accounts::end_other_sessions(&tx, user, kept, now).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
+        Ok::<_, Failure>(tx.store(()).await?)
+    });
+    change.await?;
     state.ended(Ended::Account(user));
     Ok(StatusCode::NO_CONTENT)
 }
@@ -179,8 +177,8 @@ pub(crate) async fn edit_me(
     Json(patch): Json<MePatch>,
 ) -> Result<Json<Me>> {
     let id = signed.user.id;
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
+    let patch = &patch;
+    let change = state.app.transaction(|tx| async move {
         accounts::lock(&tx, &[id]).await?;
         let now = accounts::upload_defaults(&tx, id).await?;
         let to = UploadDefaults {
@@ -188,10 +186,9 @@ pub(crate) async fn edit_me(
             at_once: patch.publish_at_once.unwrap_or(now.at_once),
         };
         accounts::set_upload_defaults(&tx, id, to).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
+        Ok::<_, Failure>(tx.store(()).await?)
+    });
+    change.await?;
     Ok(Json(me(&state, &signed.user).await?))
 }
 

@@ -12,7 +12,7 @@ use virga_core::{
     text,
     wire::{Comment, NewComment, Page},
 };
-use virga_db::{DbError, VideoRow, accounts, comments, comments::CommentRow, retried};
+use virga_db::{DbError, VideoRow, accounts, comments, comments::CommentRow};
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
@@ -118,11 +118,10 @@ pub(crate) async fn write(
     }
     state.accept_text(row.author, &[&row.text]).await?;
     state.limits().comments.take(&row.author).await?;
-    let added = retried(|| async {
-        let tx = state.app.db.begin().await?;
-        let added = comments::insert(&tx, &row).await?;
-        tx.commit().await?;
-        Ok::<_, DbError>(added)
+    let new = &row;
+    let added = state.app.transaction(|tx| async move {
+        let added = comments::insert(&tx, new).await?;
+        tx.store(added).await
     });
     let row = match added.await {
         Ok(true) => row,
@@ -196,11 +195,10 @@ pub(crate) async fn delete(
     if me != Some(row.author) && me != Some(video.owner) && !caller.viewer.is_admin() {
         return Err(not_yours().into());
     }
-    let removed = retried(|| async {
-        let tx = state.app.db.begin().await?;
+    let removed = state.app.transaction(|tx| async move {
         comments::delete(&tx, row.video, row.id).await?;
-        Ok::<_, DbError>(tx.commit().await?)
+        Ok::<_, Failure>(tx.store(()).await?)
     });
-    removed.await.map_err(Failure::from)?;
+    removed.await?;
     Ok(StatusCode::NO_CONTENT)
 }

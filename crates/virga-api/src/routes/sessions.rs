@@ -15,10 +15,8 @@ use virga_core::{
     wire::{Credentials, Session, SessionInfo},
 };
 use virga_db::{
-    DbError,
     accounts::{self, NewSession, UserRow},
     changes::Ended,
-    retried,
 };
 use virga_http::{Json, Path, Result, cookie};
 
@@ -159,14 +157,12 @@ pub(super) async fn signed_in(
         network: &blind(state, user.id, caller.network()),
         expires: expires_at,
     };
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
-        accounts::start_session(&tx, &new, now, MOST).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
-    state.app.wake.changes.ring();
+    let new = &new;
+    let started = state.app.transaction(|tx| async move {
+        accounts::start_session(&tx, new, now, MOST).await?;
+        Ok::<_, Failure>(tx.store(()).await?)
+    });
+    started.await?;
     let set_cookie = cookie::set(&token, state.config.get().https, now, expires_at);
     let session = Session {
         token,
@@ -236,13 +232,11 @@ pub(crate) async fn end_session(
 }
 
 async fn end(state: &ApiState, hash: &str, now: Timestamp) -> Result<()> {
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
+    let ended = state.app.transaction(|tx| async move {
         accounts::end_session(&tx, hash, now).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
+        Ok::<_, Failure>(tx.store(()).await?)
+    });
+    ended.await?;
     state.ended(Ended::Session(hash.to_owned()));
     Ok(())
 }
@@ -264,13 +258,11 @@ pub(crate) async fn sign_out_everywhere(
     signed: SignedIn,
 ) -> Result<Response> {
     let (user, now) = (signed.user.id, state.app.clock.now());
-    retried(|| async {
-        let tx = state.app.db.begin().await?;
+    let ended = state.app.transaction(|tx| async move {
         accounts::end_sessions(&tx, user, now).await?;
-        Ok::<_, DbError>(tx.commit().await?)
-    })
-    .await
-    .map_err(Failure::from)?;
+        Ok::<_, Failure>(tx.store(()).await?)
+    });
+    ended.await?;
     state.ended(Ended::Account(user));
     Ok(without_cookie(&state))
 }

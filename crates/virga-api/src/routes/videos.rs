@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use virga_app::require;
+use virga_app::{Change, Changed, require};
 use virga_core::{
     Failure, Kind, VideoId,
     permission::{Action, Viewer, authorize},
@@ -16,7 +16,7 @@ use virga_core::{
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
-    DbError, VideoRow, retried,
+    VideoRow,
     videos::{self, Listing, NewVideoRow},
 };
 use virga_http::{
@@ -252,27 +252,24 @@ pub(crate) async fn edit(
         state.accept_text(user, &texts).await?;
     }
     let expected = headers.get(header::IF_MATCH);
-    if retried(|| write_edit(&state, &caller.viewer, id, expected, &patch)).await? {
-        state.app.wake_all();
-        state.app.publish(id).await?;
-    }
+    let edit = state.app.change(id, |change| {
+        write_edit(&state, &caller.viewer, change, expected, &patch)
+    });
+    edit.await?;
     let row = require(&state.app, &caller.viewer, id, Action::View).await?;
     let shown = present::one(&state, &caller.viewer, row).await?;
     Ok(([(header::ETAG, etag(&shown))], Json(shown)).into_response())
 }
 
-/// Read and written under one lock: of two edits the second sees the first. Answers whether who
-/// may see the video changed.
+/// Read and written under one lock: of two edits the second sees the first.
 async fn write_edit(
     state: &ApiState,
     viewer: &Viewer,
-    id: VideoId,
+    change: Change,
     expected: Option<&HeaderValue>,
     patch: &VideoPatch,
-) -> Result<bool, Failure> {
-    let tx = state.app.db.begin().await?;
-    let row = videos::lock(&tx, id).await?;
-    let row = row.ok_or_else(|| Failure::not_found("video"))?;
+) -> Result<Changed<()>, Failure> {
+    let (tx, id, row) = (&change.tx, change.video, change.row()?);
     authorize(viewer, row.facts(), Action::Edit)?;
     if let Some(expected) = expected {
         let shown = present::one(state, viewer, row.clone()).await?;
@@ -289,21 +286,20 @@ async fn write_edit(
         .description
         .as_deref()
         .map_or(Ok(row.description.clone()), text::description)?;
-    videos::describe(&tx, id, &title, &description).await?;
+    videos::describe(tx, id, &title, &description).await?;
     let changed = patch
         .visibility
         .filter(|to| *to != row.visibility || row.planned().is_some());
     if let Some(to) = changed {
-        videos::set_visibility(&tx, &row, to, state.app.clock.now()).await?;
+        videos::set_visibility(tx, row, to, change.now).await?;
     } else if let Some(to) = patch.publish_as {
         if row.planned().is_none() {
             let detail = "This video is published already. Change its visibility instead.";
             return Err(Failure::new(Kind::Conflict, "video.published", detail));
         }
-        videos::set_publish_as(&tx, id, to).await?;
+        videos::set_publish_as(tx, id, to).await?;
     }
-    tx.commit().await.map_err(DbError::from)?;
-    Ok(changed.is_some())
+    Ok(change.store(()).await?)
 }
 
 /// `?now=true`

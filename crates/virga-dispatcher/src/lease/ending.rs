@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use virga_app::fail;
 use virga_core::{job::JobKind, reason::Reason};
-use virga_db::{DbError, jobs, retried, tracks, videos};
+use virga_db::{DbError, jobs, tracks, videos};
 use virga_objects::KeyPrefix;
 
 use super::{Held, Told};
@@ -36,7 +36,7 @@ impl Held {
     ) -> Result<(), DbError> {
         match (ended, told) {
             (Ok(Done::Settled), _) => {
-                self.dispatcher.app.wake_all();
+                self.dispatcher.app.wake.jobs.ring();
                 Ok(())
             }
             (Ok(Done::Written(outcome)), _) => self.commit(&outcome).await,
@@ -79,60 +79,48 @@ impl Held {
     async fn commit(&self, outcome: &Outcome) -> Result<(), DbError> {
         fail::point("job.objects-written");
         let app = &self.dispatcher.app;
-        if !retried(|| self.write(outcome)).await? {
+        let job = &self.job;
+        let written = app.change_rows(job.video, |change| async move {
+            if !jobs::finish(&change.tx, job.id, job.fence, change.now).await? {
+                return Ok(change.leave(false));
+            }
+            outcome.write(&change).await?;
+            change.store(true).await
+        });
+        let (mine, publish) = written.await?;
+        if !mine {
             tracing::info!(job = self.job.id, "the job was lost; its result is dropped");
             self.drop_objects().await;
             return Ok(());
         }
+        // Its lane is free, and its owner's turn is another.
         app.wake.jobs.ring();
-        if outcome.presents()
-            && let Err(error) = app.publish(self.job.video).await
-        {
+        if publish && let Err(error) = app.publish(self.job.video).await {
             // The sweeper finishes it.
             tracing::warn!(video = %self.job.video, %error, "publishing failed");
         }
-        app.wake_all();
         Ok(())
-    }
-
-    /// `false`: the job was lost, and nothing was written.
-    async fn write(&self, outcome: &Outcome) -> Result<bool, DbError> {
-        let app = &self.dispatcher.app;
-        let now = app.clock.now();
-        let tx = app.db.begin().await?;
-        videos::lock(&tx, self.job.video).await?;
-        if !jobs::finish(&tx, self.job.id, self.job.fence, now).await? {
-            return Ok(false);
-        }
-        outcome.write(&tx, self.job.video, now).await?;
-        tx.commit().await?;
-        Ok(true)
     }
 
     /// Failed for good, with the reason; the source is kept.
     async fn give_up(&self, why: &Reason) -> Result<(), DbError> {
-        if retried(|| self.write_failure(why)).await? {
+        let (app, job) = (&self.dispatcher.app, &self.job);
+        let written = app.change_rows(job.video, |change| async move {
+            let (tx, now) = (&change.tx, change.now);
+            if !jobs::fail(tx, job.id, job.fence, why, now).await? {
+                return Ok(change.leave(false));
+            }
+            let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
+            if decides && !tracks::any(tx, job.video).await? {
+                videos::set_failure(tx, job.video, Some(why)).await?;
+            }
+            change.store(true).await
+        });
+        if written.await?.0 {
             self.drop_objects().await;
-            self.dispatcher.app.wake_all();
+            app.wake.jobs.ring();
         }
         Ok(())
-    }
-
-    async fn write_failure(&self, why: &Reason) -> Result<bool, DbError> {
-        let app = &self.dispatcher.app;
-        let (job, now) = (&self.job, app.clock.now());
-        let tx = app.db.begin().await?;
-        videos::lock(&tx, job.video).await?;
-        let mine = jobs::fail(&tx, job.id, job.fence, why, now).await?;
-        if mine {
-            let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
-            if decides && !tracks::any(&tx, job.video).await? {
-                videos::set_failure(&tx, job.video, Some(why)).await?;
-            }
-            videos::settle(&tx, job.video, now).await?;
-        }
-        tx.commit().await?;
-        Ok(mine)
     }
 
     /// Back into the queue, with a reason that its owner sees.

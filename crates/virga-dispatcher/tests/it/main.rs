@@ -19,6 +19,7 @@ mod integrity;
 mod launching;
 mod leases;
 mod lengths;
+mod outbox;
 mod purging;
 mod refusals;
 mod site;

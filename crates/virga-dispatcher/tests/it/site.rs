@@ -57,6 +57,7 @@ impl Site {
             entropy: Arc::new(OsEntropy),
             policy: Live::new(Policy::default()),
             wake: Arc::new(Wake::default()),
+            outbox: None,
         };
         Self {
             folder,
