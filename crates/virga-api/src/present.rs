@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 use virga_core::{
-    Result, Timestamp, UserId,
+    MediaKey, Result, Timestamp, UserId,
     job::{JobKind, JobState},
     keys::{grant, grant_expiry},
     permission::{Role, Viewer},
@@ -10,7 +10,6 @@ use virga_core::{
     wire,
 };
 use virga_db::{JobRow, VideoRow, accounts, comments::CommentRow, jobs};
-use virga_objects::MediaKey;
 
 use crate::ApiState;
 
@@ -52,7 +51,7 @@ fn video(
 ) -> wire::Video {
     let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
     let publish_as = row.planned().filter(|_| editable);
-    let poster_widths = poster_widths(row.poster_key.as_deref());
+    let poster_widths = poster_widths(row.poster_key.as_ref());
     let poster = row
         .poster_key
         .is_some()
@@ -89,9 +88,8 @@ fn video(
     }
 }
 
-fn poster_widths(key: Option<&str>) -> Vec<u32> {
-    let key = key.and_then(|key| MediaKey::parse(key).ok());
-    let parts = key.map(|key| key.poster_parts()).unwrap_or_default();
+fn poster_widths(key: Option<&MediaKey>) -> Vec<u32> {
+    let parts = key.map(MediaKey::poster_parts).unwrap_or_default();
     parts.iter().skip(1).map(|part| part.width).collect()
 }
 

@@ -2,12 +2,11 @@
 //! then the purge removes every object under `v/{video}/` and closes the record last.
 
 use virga_core::{
-    Failure, Kind, Result, Timestamp, VideoId,
+    Failure, Kind, MediaKey, Result, Timestamp, VideoId,
     job::{JobKind, LEASE},
     upload::UploadState,
 };
 use virga_db::{JobRow, UploadRow, VideoRow, jobs, uploads, videos};
-use virga_objects::MediaKey;
 
 use crate::{App, Change, Changed, fail};
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, Result, UploadId, VideoId,
+    Failure, Kind, MediaKey, Result, UploadId, VideoId,
     keys::FormTicket,
     permission::{Action, Viewer},
     text,
@@ -14,7 +14,7 @@ use virga_core::{
     wire::FormFile,
 };
 use virga_db::{UploadRow, videos};
-use virga_objects::{MediaKey, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::{App, access, upload};
 
@@ -66,7 +66,7 @@ impl App {
             fingerprint: "form".to_owned(),
             state: UploadState::Completing,
             part_size: file.size,
-            object_key: MediaKey::source(file.video, file.upload).to_string(),
+            object_key: MediaKey::source(file.video, file.upload),
             expires_at: now.plus(NAMING),
             lease_until: now.plus(NAMING),
         };
@@ -80,8 +80,7 @@ impl App {
     /// The object stands: makes it the video's source.
     pub async fn finish_form(&self, id: UploadId) -> Result<()> {
         let row = self.upload_row(id).await?;
-        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
-        let stat = self.store.stat(&key).await?;
+        let stat = self.store.stat(&row.object_key).await?;
         if stat.size != row.size {
             return Err(Failure::from(ObjectError::LostParts));
         }

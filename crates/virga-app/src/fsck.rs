@@ -4,10 +4,10 @@
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
-use virga_core::{Result, VideoId, presentation::FORMAT};
+use virga_core::{KeyPrefix, MediaKey, ObjectClass, Result, VideoId, presentation::FORMAT};
 use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
 use virga_media::TrackTable;
-use virga_objects::{KeyPrefix, MediaKey, ObjectClass, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::{App, Look};
 
@@ -194,7 +194,7 @@ impl App {
         while let Some(object) = listed.try_next().await? {
             report.objects += 1;
             let old = object.stat.modified < self.clock.now().minus(GRACE);
-            let unused = |wanted: &HashSet<String>| !wanted.contains(object.key.as_str());
+            let unused = |wanted: &HashSet<MediaKey>| !wanted.contains(&object.key);
             if old && wanted.as_ref().is_some_and(unused) {
                 self.orphan(&object.key, repair, report).await?;
             }
@@ -214,7 +214,7 @@ impl App {
     async fn orphan(&self, key: &MediaKey, repair: bool, report: &mut Report) -> Result<()> {
         if repair {
             self.store.delete(key).await?;
-            digests::remove(self.db.write(), key.as_str()).await?;
+            digests::remove(self.db.write(), key).await?;
         }
         report.add(
             Class::OrphanObject,
@@ -229,10 +229,10 @@ impl App {
         &self,
         row: &VideoRow,
         tracks: &[TrackRow],
-        wanted: &HashSet<String>,
+        wanted: &HashSet<MediaKey>,
         report: &mut Report,
     ) -> Result<()> {
-        let mut sizes: Vec<(&str, u64)> = Vec::new();
+        let mut sizes: Vec<(&MediaKey, u64)> = Vec::new();
         if let Some(source) = &row.source_key {
             sizes.push((source, row.source_size));
         }
@@ -243,23 +243,22 @@ impl App {
                 sizes.push((object, table.object_len()));
             }
         }
-        for text in wanted {
-            let key = MediaKey::parse(text).map_err(ObjectError::from)?;
-            match self.store.stat(&key).await {
+        for key in wanted {
+            match self.store.stat(key).await {
                 Ok(stat) => {
                     let right = sizes
                         .iter()
-                        .find(|(name, _)| name == text)
+                        .find(|(sized, _)| *sized == key)
                         .map(|(_, size)| *size);
                     if let Some(right) = right.filter(|right| *right != stat.size) {
                         let detail = format!("{} bytes, {right} expected", stat.size);
-                        report.add(Class::WrongSize, text, detail, false);
+                        report.add(Class::WrongSize, key, detail, false);
                     }
                 }
-                Err(ObjectError::NotFound(_)) if *text == presentation_key(row.id) => {}
+                Err(ObjectError::NotFound(_)) if key.class() == ObjectClass::Presentation => {}
                 Err(ObjectError::NotFound(_)) => {
                     let detail = format!("video {} needs it and it is gone", row.id);
-                    report.add(Class::DanglingRow, text, detail, false);
+                    report.add(Class::DanglingRow, key, detail, false);
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -267,9 +266,8 @@ impl App {
         Ok(())
     }
 
-    async fn table(&self, key: &str) -> Result<Option<TrackTable>> {
-        let key = MediaKey::parse(key).map_err(ObjectError::from)?;
-        match self.store.read_all(&key, SMALL_OBJECT).await {
+    async fn table(&self, key: &MediaKey) -> Result<Option<TrackTable>> {
+        match self.store.read_all(key, SMALL_OBJECT).await {
             Ok(bytes) => Ok(TrackTable::from_json(&bytes).ok()),
             Err(ObjectError::NotFound(_)) => Ok(None),
             Err(other) => Err(other.into()),
@@ -344,7 +342,7 @@ impl App {
     pub async fn sweep_orphans(&self) -> Result<u64> {
         let mut removed = 0;
         let mut listed = self.store.list(&KeyPrefix::all());
-        let mut known: Option<(VideoId, Option<HashSet<String>>)> = None;
+        let mut known: Option<(VideoId, Option<HashSet<MediaKey>>)> = None;
         while let Some(object) = listed.try_next().await? {
             let young = object.stat.modified >= self.clock.now().minus(UNUSED_FOR);
             if young || object.key.class() == ObjectClass::Source {
@@ -355,9 +353,9 @@ impl App {
                 known = Some((id, self.settled_keys(id).await?));
             }
             let keys = known.as_ref().and_then(|(_, keys)| keys.as_ref());
-            if keys.is_some_and(|keys| !keys.contains(object.key.as_str())) {
+            if keys.is_some_and(|keys| !keys.contains(&object.key)) {
                 self.store.delete(&object.key).await?;
-                digests::remove(self.db.write(), object.key.as_str()).await?;
+                digests::remove(self.db.write(), &object.key).await?;
                 usage::count_made(self.db.write(), id).await?;
                 removed += 1;
             }
@@ -367,7 +365,7 @@ impl App {
 
     /// The keys that a video's rows point at; `None` if it has no row, is being worked on or purged, or
     /// has tracks that only a later release can read.
-    async fn settled_keys(&self, id: VideoId) -> Result<Option<HashSet<String>>> {
+    async fn settled_keys(&self, id: VideoId) -> Result<Option<HashSet<MediaKey>>> {
         let db = self.db.read();
         let Some(row) = videos::find(db, id).await? else {
             return Ok(None);
@@ -430,19 +428,15 @@ impl App {
     }
 }
 
-fn presentation_key(id: VideoId) -> String {
-    MediaKey::presentation(id).to_string()
-}
-
 /// Keys that rows of a video point at.
-pub(crate) fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<String> {
-    let mut keys: HashSet<String> = [&row.source_key, &row.poster_key, &row.fallback_key]
+pub(crate) fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> {
+    let mut keys: HashSet<MediaKey> = [&row.source_key, &row.poster_key, &row.fallback_key]
         .into_iter()
         .flatten()
         .cloned()
         .collect();
     if row.presentation_version > 0 {
-        keys.insert(presentation_key(row.id));
+        keys.insert(MediaKey::presentation(row.id));
     }
     for track in tracks {
         keys.insert(track.table_key.clone());

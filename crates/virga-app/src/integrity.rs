@@ -3,7 +3,7 @@
 
 use futures_util::TryStreamExt;
 use virga_core::{
-    Failure, Kind, Result, VideoId,
+    Failure, Kind, MediaKey, ObjectClass, Result, VideoId,
     digest::{Digest, DigestPart, Hasher},
     job::JobKind,
     wire::Effect,
@@ -13,7 +13,7 @@ use virga_db::{
     digests::{self, DigestRow},
     jobs, tracks, videos,
 };
-use virga_objects::{HeldParts, MediaKey, ObjectClass, ObjectError};
+use virga_objects::{HeldParts, ObjectError};
 
 use crate::{App, fsck::referenced};
 use crate::{Change, Changed};
@@ -51,12 +51,12 @@ impl App {
         let size = match self.store.stat(key).await {
             Ok(stat) => stat.size,
             Err(ObjectError::NotFound(_)) => {
-                digests::remove(self.db.write(), key.as_str()).await?;
+                digests::remove(self.db.write(), key).await?;
                 return Ok(Look::Gone);
             }
             Err(other) => return Err(other.into()),
         };
-        let known = digests::find(self.db.read(), key.as_str()).await?;
+        let known = digests::find(self.db.read(), key).await?;
         let mut hasher = Hasher::default();
         let mut checker = known.as_ref().map(|row| row.digest.checker());
         if size > 0 {
@@ -72,11 +72,11 @@ impl App {
         let now = self.clock.now();
         if let Some(checker) = checker {
             let damage = checker.finish();
-            digests::note_check(self.db.write(), key.as_str(), now, damage.as_deref()).await?;
+            digests::note_check(self.db.write(), key, now, damage.as_deref()).await?;
             return Ok(damage.map_or(Look::Sound(size), Look::Damaged));
         }
         let row = DigestRow {
-            key: key.to_string(),
+            key: key.clone(),
             video: key.video().map_err(ObjectError::from)?,
             digest: hasher.finish(),
             verified: false,
@@ -91,8 +91,7 @@ impl App {
     pub async fn lasting_objects(&self, row: &VideoRow) -> Result<Vec<MediaKey>> {
         let tracks = tracks::of_video(self.db.read(), row.id).await?;
         let mut keys = Vec::new();
-        for text in referenced(row, &tracks) {
-            let key = MediaKey::parse(&text).map_err(ObjectError::from)?;
+        for key in referenced(row, &tracks) {
             if key.class() != ObjectClass::Presentation {
                 keys.push(key);
             }
@@ -116,8 +115,7 @@ impl App {
         let Some(key) = row.source_key else {
             return Ok(());
         };
-        let key = MediaKey::parse(&key).map_err(ObjectError::from)?;
-        let known = digests::find(self.db.read(), key.as_str()).await?;
+        let known = digests::find(self.db.read(), &key).await?;
         let whole = match self.store.stat(&key).await {
             Ok(stat) => {
                 known.is_none_or(|row| row.damage.is_none() && row.digest.size() == stat.size)

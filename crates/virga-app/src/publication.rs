@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, Result, VideoId,
-    presentation::{FORMAT, Presentation, PresentedTrack, TrackBody},
+    Failure, Kind, MediaKey, Result, VideoId,
+    presentation::{FORMAT, Presentation, Presented, PresentedTrack, TrackBody},
 };
 use virga_db::{TrackBytes, TrackKind, TrackRow, VideoRow, tracks, videos};
-use virga_objects::{MediaKey, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::App;
 
@@ -106,7 +106,11 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
 
 /// Carries the tracks of these names over.
 fn keep_unknown(document: &mut Presentation, published: Presentation, names: &[String]) {
-    let kept = |track: &PresentedTrack| names.contains(&track.name) && !track.body.is_known();
+    let is_kept = |name: &str| names.iter().any(|it| it == name);
+    let kept = |track: &Presented| match track {
+        Presented::Known(_) => false,
+        Presented::Later(track) => track["name"].as_str().is_some_and(is_kept),
+    };
     document
         .videos
         .extend(published.videos.into_iter().filter(kept));
@@ -116,14 +120,14 @@ fn keep_unknown(document: &mut Presentation, published: Presentation, names: &[S
     document.format = document.format.max(published.format);
 }
 
-fn presented(track: TrackRow) -> PresentedTrack {
+fn presented(track: TrackRow) -> Presented {
     let body = match track.bytes {
         TrackBytes::Object(object) => TrackBody::Object { object },
         TrackBytes::Source { source, samples } => TrackBody::Source { source, samples },
     };
-    PresentedTrack {
+    Presented::Known(PresentedTrack {
         name: track.name,
         table: track.table_key,
         body,
-    }
+    })
 }

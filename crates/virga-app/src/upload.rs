@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, Result, UploadId, UserId, VideoId,
+    Failure, Kind, MediaKey, Result, UploadId, UserId, VideoId,
     digest::Digest,
     job::JobKind,
     permission::{Action, Viewer, sign_in},
@@ -15,7 +15,7 @@ use virga_db::{
     digests::{self, DigestRow},
     uploads, usage, videos,
 };
-use virga_objects::{MediaKey, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::{App, UPLOAD_LIFE, access, fail};
 
@@ -76,7 +76,7 @@ impl App {
             fingerprint: ask.fingerprint.clone(),
             state: UploadState::Created,
             part_size: part_size_near(ask.size, ask.part_size, self.sessions.least_part()),
-            object_key: key.to_string(),
+            object_key: key,
             expires_at: now.plus(UPLOAD_LIFE),
             lease_until: virga_core::Timestamp(0),
         };
@@ -86,7 +86,7 @@ impl App {
             return same_file(open.ok_or_else(|| Failure::not_found("upload"))?, &ask);
         }
         self.sessions
-            .create(id, &key, row.size, row.part_size)
+            .create(id, &row.object_key, row.size, row.part_size)
             .await?;
         Ok(Opened::New(row))
     }
@@ -155,9 +155,8 @@ impl App {
     pub async fn touch_upload(&self, row: &UploadRow) -> Result<()> {
         if row.state == UploadState::Created {
             // Whoever opened it may have died between the row and the session.
-            let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
             self.sessions
-                .create(row.id, &key, row.size, row.part_size)
+                .create(row.id, &row.object_key, row.size, row.part_size)
                 .await?;
         }
         let expires = self.clock.now().plus(UPLOAD_LIFE);
@@ -188,8 +187,7 @@ impl App {
             };
         }
         fail::point("complete.leased");
-        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
-        match self.assemble(&row, &key).await {
+        match self.assemble(&row).await {
             Ok(()) => {
                 let row = self.store_source(&row).await?;
                 if row.state == UploadState::Stored {
@@ -230,10 +228,10 @@ impl App {
     pub async fn object_reported(&self, key: &MediaKey) -> Result<UploadRow> {
         let missing = || Failure::not_found("upload");
         let row = self.upload_row(key.upload().ok_or_else(missing)?).await?;
-        if row.object_key != key.as_str() {
+        if row.object_key != *key {
             return Err(missing());
         }
-        if row.state.is_open() && !self.stands(&row, key).await? {
+        if row.state.is_open() && !self.stands(&row).await? {
             let detail = "The bucket has no such object of the declared size.";
             return Err(Failure::new(Kind::Conflict, "upload.part-missing", detail));
         }
@@ -251,14 +249,15 @@ impl App {
     }
 
     /// Lets the store assemble the parts; holds the lease as long as that takes.
-    async fn assemble(&self, row: &UploadRow, key: &MediaKey) -> Result<(), ObjectError> {
+    async fn assemble(&self, row: &UploadRow) -> Result<(), ObjectError> {
+        let key = &row.object_key;
         let held = self.sessions.list_parts(row.id).await.ok();
         let digest = held.and_then(|held| Self::digest_of_parts(row, &held));
         let completing = async {
             let parts = self.sessions.complete(row.id, key, row.size, row.part_size);
             match parts.await {
                 // A form brought it whole, past the session.
-                Err(ObjectError::PartsMissing(_)) if self.stands(row, key).await? => {
+                Err(ObjectError::PartsMissing(_)) if self.stands(row).await? => {
                     self.sessions.abort(row.id).await
                 }
                 done => done,
@@ -299,8 +298,8 @@ impl App {
     }
 
     /// Whether the whole file is an object already.
-    async fn stands(&self, row: &UploadRow, key: &MediaKey) -> Result<bool, ObjectError> {
-        match self.store.stat(key).await {
+    async fn stands(&self, row: &UploadRow) -> Result<bool, ObjectError> {
+        match self.store.stat(&row.object_key).await {
             Ok(stat) => Ok(stat.size == row.size),
             Err(ObjectError::NotFound(_)) => Ok(false),
             Err(other) => Err(other),
@@ -309,8 +308,7 @@ impl App {
 
     /// Whether the store has every byte, whoever sent them by whatever way.
     pub(crate) async fn is_whole(&self, row: &UploadRow, held: u64) -> Result<bool> {
-        let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
-        Ok(held == row.size || self.stands(row, &key).await?)
+        Ok(held == row.size || self.stands(row).await?)
     }
 
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {

@@ -1,4 +1,5 @@
-//! The words of the domain, shared by every role: ids, states, permissions, grants, wire types.
+//! The words of the domain, shared by every role: ids, object keys, states, permissions,
+//! grants, wire types.
 //!
 //! Pure: no async runtime, no HTTP framework, no SQL, no object store. What is said here once is
 //! said nowhere else.
@@ -13,6 +14,7 @@ mod id;
 pub mod job;
 pub mod keys;
 mod live;
+mod media_key;
 pub mod name;
 pub mod paths;
 pub mod permission;
@@ -28,3 +30,4 @@ pub use entropy::{Entropy, OsEntropy, SharedEntropy};
 pub use failure::{Failure, Kind, Result, with_causes};
 pub use id::{CommentId, InvalidId, UploadId, UserId, VideoId};
 pub use live::Live;
+pub use media_key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass, PosterPart};

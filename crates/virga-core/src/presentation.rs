@@ -1,12 +1,13 @@
 //! What is published for a video now: one small JSON object in the store, derived from rows only.
 //! The data plane reads nothing else to answer a player.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Value;
 
-use crate::{VideoId, video::Visibility};
+use crate::{MediaKey, VideoId, video::Visibility};
 
 /// The format that this release writes. Readers pass over what they do not know: fields, and tracks
-/// whose body is [`TrackBody::Other`]. It grows when they could no longer do that rightly.
+/// that are [`Presented::Later`]. It grows when they could no longer do that rightly.
 pub const FORMAT: u32 = 1;
 
 /// Documents of before say no format.
@@ -32,13 +33,63 @@ pub struct Presentation {
     /// A deleted video's presentation stays as a tombstone until purge.
     pub withdrawn: bool,
     /// Video tracks in the order a player should see them.
-    pub videos: Vec<PresentedTrack>,
+    pub videos: Vec<Presented>,
     /// The one audio track that all renditions share.
-    pub audio: Option<PresentedTrack>,
+    pub audio: Option<Presented>,
     /// Key of the poster picture.
-    pub poster: Option<String>,
+    pub poster: Option<MediaKey>,
     /// Key of the one-file MP4 for players without scripts.
-    pub fallback: Option<String>,
+    pub fallback: Option<MediaKey>,
+}
+
+impl Presentation {
+    /// The video tracks that this release can serve.
+    pub fn known_videos(&self) -> impl Iterator<Item = &PresentedTrack> {
+        self.videos.iter().filter_map(Presented::known)
+    }
+
+    /// The audio track, where this release can serve it.
+    pub fn known_audio(&self) -> Option<&PresentedTrack> {
+        self.audio.as_ref().and_then(Presented::known)
+    }
+
+    /// All tracks that this release can serve.
+    pub fn known(&self) -> impl Iterator<Item = &PresentedTrack> {
+        self.known_videos().chain(self.known_audio())
+    }
+}
+
+/// A track of the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Presented {
+    /// One that this release can serve.
+    Known(PresentedTrack),
+    /// Its body is of a later release: it is not served, and kept as it stands.
+    Later(Value),
+}
+
+impl Presented {
+    fn known(&self) -> Option<&PresentedTrack> {
+        match self {
+            Self::Known(track) => Some(track),
+            Self::Later(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Presented {
+    /// A body that this release knows must be right, keys included: it is an error otherwise.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let track = Value::deserialize(deserializer)?;
+        match track["body"]["from"].as_str() {
+            Some("source" | "object") => {
+                let known = serde_json::from_value(track).map_err(D::Error::custom)?;
+                Ok(Self::Known(known))
+            }
+            _ => Ok(Self::Later(track)),
+        }
+    }
 }
 
 /// One track that plays.
@@ -47,7 +98,7 @@ pub struct PresentedTrack {
     /// Names the track in URLs; stays the same when its bytes move from the source to an object.
     pub name: String,
     /// Key of its `TrackTable`.
-    pub table: String,
+    pub table: MediaKey,
     /// Where the bytes of its segments are.
     pub body: TrackBody,
 }
@@ -59,41 +110,32 @@ pub enum TrackBody {
     /// Packaged per request from the source's own samples.
     Source {
         /// Key of the source.
-        source: String,
+        source: MediaKey,
         /// Key of the sample blocks.
-        samples: String,
+        samples: MediaKey,
     },
     /// Ranges of one CMAF object.
     Object {
         /// Key of the track object.
-        object: String,
+        object: MediaKey,
     },
-    /// Of a later release: not served by this one, and kept as it stands.
-    #[serde(untagged)]
-    Other(serde_json::Value),
-}
-
-impl TrackBody {
-    /// Whether this release can serve it.
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     /// As a release before wrote it, with a track of a release to come.
     fn document() -> Value {
+        let key = "v/0000000abcd/a1-1/a";
         json!({
             "version": 3, "video": "0000000abcd", "epoch": 1, "visibility": "members", "withdrawn": false,
             "videos": [
-                {"name": "a", "table": "v/t", "body": {"from": "object", "object": "v/o"}},
-                {"name": "b", "table": "v/t", "body": {"from": "pieces", "pieces": [1, 2]}},
+                {"name": "a", "table": key, "body": {"from": "object", "object": key}},
+                {"name": "b", "body": {"from": "pieces", "pieces": [1, 2]}, "role": "main"},
             ],
-            "audio": null, "poster": null, "fallback": null, "chapters": [],
+            "audio": null, "poster": null, "fallback": key, "chapters": [],
         })
     }
 
@@ -101,9 +143,20 @@ mod tests {
     fn what_a_later_release_wrote_is_read_with_care_and_kept() {
         let read: Presentation = serde_json::from_value(document()).unwrap();
         assert_eq!((read.format, read.visibility), (1, Visibility::Private));
-        let known: Vec<bool> = read.videos.iter().map(|it| it.body.is_known()).collect();
-        assert_eq!(known, [true, false]);
+        let known: Vec<&str> = read.known().map(|it| it.name.as_str()).collect();
+        assert_eq!(known, ["a"]);
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(written["videos"], document()["videos"]);
+        assert_eq!(written["fallback"], document()["fallback"]);
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_an_error_and_no_track_of_a_later_release() {
+        for place in ["/videos/0/body/object", "/videos/0/table", "/fallback"] {
+            let mut wrong = document();
+            *wrong.pointer_mut(place).unwrap() = json!("v/../x");
+            let read = serde_json::from_value::<Presentation>(wrong);
+            assert!(read.is_err(), "{place}");
+        }
     }
 }

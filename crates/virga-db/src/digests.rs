@@ -5,7 +5,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
-use virga_core::{Timestamp, VideoId, digest::Digest};
+use virga_core::{MediaKey, Timestamp, VideoId, digest::Digest};
 
 use crate::{
     DbError, Result,
@@ -19,7 +19,7 @@ use digest::Column as C;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestRow {
     /// The object.
-    pub key: String,
+    pub key: MediaKey,
     /// Its video.
     pub video: VideoId,
     /// Of its bytes.
@@ -44,7 +44,7 @@ impl TryFrom<digest::Model> for DigestRow {
         Ok(Self {
             digest: serde_json::from_str(&row.parts).map_err(unreadable)?,
             video: id("digests", "video_id", &row.video_id)?,
-            key: row.object_key,
+            key: id("digests", "object_key", &row.object_key)?,
             verified: row.verified != 0,
             checked_at: Timestamp(row.checked_at),
             damage: row.damage,
@@ -55,7 +55,7 @@ impl TryFrom<digest::Model> for DigestRow {
 /// Notes an object's digest, in place of one that was noted before.
 pub async fn put(c: &impl ConnectionTrait, row: &DigestRow) -> Result<()> {
     let model = digest::ActiveModel {
-        object_key: Set(row.key.clone()),
+        object_key: Set(row.key.to_string()),
         video_id: Set(row.video.to_string()),
         parts: Set(serde_json::to_string(&row.digest).unwrap_or_default()),
         verified: Set(i16::from(row.verified)),
@@ -73,22 +73,22 @@ pub async fn put(c: &impl ConnectionTrait, row: &DigestRow) -> Result<()> {
 }
 
 /// An object's digest.
-pub async fn find(c: &impl ConnectionTrait, key: &str) -> Result<Option<DigestRow>> {
-    let found = digest::Entity::find_by_id(key).one(c).await?;
+pub async fn find(c: &impl ConnectionTrait, key: &MediaKey) -> Result<Option<DigestRow>> {
+    let found = digest::Entity::find_by_id(key.as_str()).one(c).await?;
     found.map(TryInto::try_into).transpose()
 }
 
 /// Notes what a look at the object found.
 pub async fn note_check(
     c: &impl ConnectionTrait,
-    key: &str,
+    key: &MediaKey,
     at: Timestamp,
     damage: Option<&str>,
 ) -> Result<()> {
     digest::Entity::update_many()
         .col_expr(C::CheckedAt, Expr::value(at.0))
         .col_expr(C::Damage, Expr::value(damage.map(short)))
-        .filter(C::ObjectKey.eq(key))
+        .filter(C::ObjectKey.eq(key.as_str()))
         .exec(c)
         .await?;
     Ok(())
@@ -106,8 +106,8 @@ pub async fn damaged(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<DigestR
 }
 
 /// Forgets an object that is gone.
-pub async fn remove(c: &impl ConnectionTrait, key: &str) -> Result<()> {
-    digest::Entity::delete_by_id(key).exec(c).await?;
+pub async fn remove(c: &impl ConnectionTrait, key: &MediaKey) -> Result<()> {
+    digest::Entity::delete_by_id(key.as_str()).exec(c).await?;
     Ok(())
 }
 

@@ -1,12 +1,16 @@
 //! Rows as typed values.
 
 use virga_core::{
-    Timestamp, UploadId, UserId, VideoId,
+    MediaKey, Timestamp, UploadId, UserId, VideoId,
     job::{JobKind, JobState},
     permission::VideoFacts,
     upload::UploadState,
     video::{VideoState, Visibility},
 };
+
+mod track;
+
+pub use track::{TrackBytes, TrackKind, TrackRow};
 
 use crate::{DbError, Result, entity};
 
@@ -24,13 +28,22 @@ pub(crate) fn word<T>(
     })
 }
 
-/// Parses an id column.
+/// Parses the column of an id or an object key.
 pub(crate) fn id<T: std::str::FromStr>(
     table: &'static str,
     column: &'static str,
     value: &str,
 ) -> Result<T> {
     word(table, column, value, |text| text.parse().ok())
+}
+
+/// Parses an object key's column that may be empty.
+pub(crate) fn key(
+    table: &'static str,
+    column: &'static str,
+    value: Option<&str>,
+) -> Result<Option<MediaKey>> {
+    value.map(|value| id(table, column, value)).transpose()
 }
 
 /// Words of a machine, cut to what every column and reader takes.
@@ -88,7 +101,7 @@ pub struct VideoRow {
     /// Comments.
     pub comments: u64,
     /// The original's object key, once stored.
-    pub source_key: Option<String>,
+    pub source_key: Option<MediaKey>,
     /// Its bytes.
     pub source_size: u64,
     /// Microseconds.
@@ -98,9 +111,9 @@ pub struct VideoRow {
     /// As shown, pixels.
     pub height: Option<u32>,
     /// Poster's object key.
-    pub poster_key: Option<String>,
+    pub poster_key: Option<MediaKey>,
     /// One-file MP4's object key.
-    pub fallback_key: Option<String>,
+    pub fallback_key: Option<MediaKey>,
 }
 
 impl VideoRow {
@@ -146,13 +159,13 @@ impl TryFrom<entity::video::Model> for VideoRow {
             published_version: row.published_version,
             views: unsigned(row.views),
             comments: unsigned(row.comments),
-            source_key: row.source_key,
+            source_key: key(TABLE, "source_key", row.source_key.as_deref())?,
             source_size: unsigned(row.source_size),
             duration: row.duration,
             width: row.width.and_then(|value| u32::try_from(value).ok()),
             height: row.height.and_then(|value| u32::try_from(value).ok()),
-            poster_key: row.poster_key,
-            fallback_key: row.fallback_key,
+            poster_key: key(TABLE, "poster_key", row.poster_key.as_deref())?,
+            fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
         })
     }
 }
@@ -177,7 +190,7 @@ pub struct UploadRow {
     /// Bytes of every part but the last.
     pub part_size: u64,
     /// Where the whole goes.
-    pub object_key: String,
+    pub object_key: MediaKey,
     /// Left alone, it ends then.
     pub expires_at: Timestamp,
     /// While completing: who does it lives until then.
@@ -202,7 +215,7 @@ impl TryFrom<entity::upload::Model> for UploadRow {
             size: unsigned(row.size),
             fingerprint: row.fingerprint,
             part_size: unsigned(row.part_size),
-            object_key: row.object_key,
+            object_key: id(TABLE, "object_key", &row.object_key)?,
             expires_at: Timestamp(row.expires_at),
             lease_until: Timestamp(row.lease_until),
         })
@@ -268,81 +281,5 @@ impl JobRow {
     pub(crate) fn read_known(rows: Vec<entity::job::Model>) -> Result<Vec<Self>> {
         let read = rows.into_iter().map(Self::read);
         read.filter_map(Result::transpose).collect()
-    }
-}
-
-/// What kind of track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrackKind {
-    /// Pictures.
-    Video,
-    /// Sound.
-    Audio,
-}
-
-impl TrackKind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Video => "video",
-            Self::Audio => "audio",
-        }
-    }
-}
-
-/// Where a track's bytes are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TrackBytes {
-    /// In the source, by sample blocks.
-    Source {
-        /// The source's key.
-        source: String,
-        /// The sample blocks' key.
-        samples: String,
-    },
-    /// In a CMAF object of its own.
-    Object(String),
-}
-
-/// One track that plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrackRow {
-    /// The video.
-    pub video: VideoId,
-    /// Its name in URLs.
-    pub name: String,
-    /// Pictures or sound.
-    pub kind: TrackKind,
-    /// Order for players.
-    pub position: i32,
-    /// Pixels of the short side; 0 for sound.
-    pub height: u32,
-    /// Key of its `TrackTable`.
-    pub table_key: String,
-    /// Where its bytes are.
-    pub bytes: TrackBytes,
-}
-
-impl TrackRow {
-    /// Reads a row; `None` for a kind or a body of a later release.
-    pub(crate) fn read(row: entity::track::Model) -> Result<Option<Self>> {
-        let kind = match row.kind.as_str() {
-            "video" => TrackKind::Video,
-            "audio" => TrackKind::Audio,
-            _ => return Ok(None),
-        };
-        let bytes = match (row.object_key, row.source_key, row.samples_key) {
-            (Some(object), _, _) => TrackBytes::Object(object),
-            (None, Some(source), Some(samples)) => TrackBytes::Source { source, samples },
-            _ => return Ok(None),
-        };
-        Ok(Some(Self {
-            video: id("tracks", "video_id", &row.video_id)?,
-            name: row.name,
-            kind,
-            position: row.position,
-            height: u32::try_from(row.height).unwrap_or(0),
-            table_key: row.table_key,
-            bytes,
-        }))
     }
 }

@@ -56,9 +56,9 @@ pub async fn any(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
 /// Adds a track or replaces the one of the same name.
 pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
     let (object, source, samples) = match &row.bytes {
-        TrackBytes::Object(object) => (Some(object.clone()), None, None),
+        TrackBytes::Object(object) => (Some(object.to_string()), None, None),
         TrackBytes::Source { source, samples } => {
-            (None, Some(source.clone()), Some(samples.clone()))
+            (None, Some(source.to_string()), Some(samples.to_string()))
         }
     };
     let model = track::ActiveModel {
@@ -67,7 +67,7 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
         kind: Set(row.kind.as_str().to_owned()),
         position: Set(row.position),
         height: Set(i32::try_from(row.height).unwrap_or(i32::MAX)),
-        table_key: Set(row.table_key.clone()),
+        table_key: Set(row.table_key.to_string()),
         object_key: Set(object),
         samples_key: Set(samples),
         source_key: Set(source),

@@ -35,7 +35,7 @@ pub async fn insert(
         state: Set(row.state.as_str().to_owned()),
         open_video: Set(Some(row.video.to_string())),
         part_size: Set(signed(row.part_size)),
-        object_key: Set(row.object_key.clone()),
+        object_key: Set(row.object_key.to_string()),
         created_at: Set(now.0),
         expires_at: Set(row.expires_at.0),
         lease_until: Set(row.lease_until.0),

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 use virga_core::{
-    Timestamp, UserId, VideoId,
+    MediaKey, Timestamp, UserId, VideoId,
     reason::Reason,
     upload::UploadState,
     video::{StateFacts, VideoState, Visibility},
@@ -215,11 +215,11 @@ pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Option<Video
 pub async fn set_source(
     tx: &impl ConnectionTrait,
     id: VideoId,
-    key: &str,
+    key: &MediaKey,
     size: u64,
 ) -> Result<()> {
     video::Entity::update_many()
-        .col_expr(C::SourceKey, Expr::value(key))
+        .col_expr(C::SourceKey, Expr::value(key.as_str()))
         .col_expr(C::SourceSize, Expr::value(signed(size)))
         .col_expr(C::Failure, Expr::value(None::<String>))
         .filter(C::Id.eq(id.to_string()))
@@ -268,18 +268,18 @@ pub async fn set_failure(
 }
 
 /// The poster stands.
-pub async fn set_poster(tx: &impl ConnectionTrait, id: VideoId, key: &str) -> Result<()> {
+pub async fn set_poster(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
     set_key(tx, id, C::PosterKey, key).await
 }
 
 /// The one-file MP4 stands.
-pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &str) -> Result<()> {
+pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
     set_key(tx, id, C::FallbackKey, key).await
 }
 
-async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &str) -> Result<()> {
+async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &MediaKey) -> Result<()> {
     video::Entity::update_many()
-        .col_expr(column, Expr::value(key))
+        .col_expr(column, Expr::value(key.as_str()))
         .filter(C::Id.eq(id.to_string()))
         .exec(tx)
         .await?;

@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use virga_core::{
-    Timestamp,
+    MediaKey, Timestamp,
     digest::{Digest, Hasher},
 };
 use virga_db::{DbError, Tx, digests as rows};
-use virga_objects::{MediaKey, ObjectWriter, Result as StoreResult};
+use virga_objects::{ObjectWriter, Result as StoreResult};
 
 use crate::{outcome::JobError, work::Work};
 
@@ -86,7 +86,7 @@ pub(crate) async fn note(
     for (key, digest) in written {
         let Ok(video) = key.video() else { continue };
         let row = rows::DigestRow {
-            key: key.to_string(),
+            key: key.clone(),
             video,
             digest: digest.clone(),
             verified: true,

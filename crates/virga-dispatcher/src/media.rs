@@ -3,6 +3,7 @@
 mod samples;
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
+use virga_core::MediaKey;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -11,7 +12,7 @@ use virga_media::{
     Container, InstantTracks, MediaError, MoovLocator, Movie, NotInstant, SNIFF_LEN, Step, instant,
     sniff,
 };
-use virga_objects::{MediaKey, ObjectWriter, Piece, SharedStore};
+use virga_objects::{ObjectWriter, Piece, SharedStore};
 
 use crate::{outcome::JobError, work::Work};
 use samples::Extent;

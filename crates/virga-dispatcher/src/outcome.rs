@@ -4,11 +4,12 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Failure, Kind, digest::Digest, job::JobKind, reason::Reason, wire::Effect, with_causes,
+    Failure, InvalidKey, Kind, MediaKey, digest::Digest, job::JobKind, reason::Reason,
+    wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
-use virga_objects::{InvalidKey, MediaKey, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::digests;
 
@@ -120,10 +121,10 @@ impl Outcome {
             videos::set_shape(tx, video, shape).await?;
         }
         if let Some(key) = &self.poster {
-            videos::set_poster(tx, video, key.as_str()).await?;
+            videos::set_poster(tx, video, key).await?;
         }
         if let Some(key) = &self.fallback {
-            videos::set_fallback(tx, video, key.as_str()).await?;
+            videos::set_fallback(tx, video, key).await?;
         }
         if self.tracks.iter().any(|track| track.height > 0) {
             videos::set_failure(tx, video, None).await?;

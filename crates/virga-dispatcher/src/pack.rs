@@ -2,9 +2,10 @@
 //! and of a rung come from the same packager as segments packaged per request.
 
 use bytes::Bytes;
+use virga_core::MediaKey;
 use virga_db::{TrackBytes, TrackKind, TrackRow};
 use virga_media::{PlannedTrack, TrackTable, segment};
-use virga_objects::{MediaKey, ObjectWriter, Piece};
+use virga_objects::{ObjectWriter, Piece};
 
 use crate::{media::Media, outcome::JobError, work::Work};
 
@@ -23,13 +24,11 @@ pub(crate) async fn put_jit(
     planned: PlannedTrack,
 ) -> Result<TrackRow, JobError> {
     let (table_key, samples_key) = (work.table_key(&name)?, work.samples_key(&name)?);
-    let row = TrackRow {
-        bytes: TrackBytes::Source {
-            source: source.to_string(),
-            samples: samples_key.to_string(),
-        },
-        ..row(work, name, Rank::Source, &planned.table, &table_key)
+    let bytes = TrackBytes::Source {
+        source: source.clone(),
+        samples: samples_key.clone(),
     };
+    let row = row(work, name, Rank::Source, &planned.table, &table_key, bytes);
     let table = Bytes::from(planned.table.to_json());
     tokio::try_join!(
         work.put(&samples_key, planned.samples.into()),
@@ -97,10 +96,8 @@ impl Packed {
             return Err(JobError::Retry(why));
         }
         let table_key = work.table_key(&self.name)?;
-        let row = TrackRow {
-            bytes: TrackBytes::Object(object_key.to_string()),
-            ..row(work, self.name, self.rank, &self.table, &table_key)
-        };
+        let bytes = TrackBytes::Object(object_key);
+        let row = row(work, self.name, self.rank, &self.table, &table_key, bytes);
         work.put(&table_key, self.table.stored().to_json().into())
             .await?;
         Ok(row)
@@ -147,13 +144,14 @@ async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
     )))
 }
 
-/// The row of a track, its bytes to be filled in. Video tracks stand in rising size.
+/// The row of a track. Video tracks stand in rising size.
 fn row(
     work: &Work<'_>,
     name: String,
     rank: Rank,
     table: &TrackTable,
     table_key: &MediaKey,
+    bytes: TrackBytes,
 ) -> TrackRow {
     let height = table.width.min(table.height);
     let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
@@ -167,8 +165,8 @@ fn row(
         kind,
         position,
         height,
-        table_key: table_key.to_string(),
-        bytes: TrackBytes::Object(String::new()),
+        table_key: table_key.clone(),
+        bytes,
     }
 }
 

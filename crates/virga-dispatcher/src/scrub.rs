@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use virga_app::{App, Look};
-use virga_core::{Failure, Timestamp};
+use virga_core::{Failure, MediaKey, Timestamp};
 use virga_db::{VideoRow, digests, settings, usage, videos};
-use virga_objects::MediaKey;
 
 use crate::Dispatcher;
 
@@ -86,7 +85,7 @@ async fn check(dispatcher: &Dispatcher, row: &VideoRow) -> Result<(), Failure> {
         return Ok(());
     }
     for key in app.lasting_objects(row).await? {
-        let known = digests::find(app.db.read(), key.as_str()).await?;
+        let known = digests::find(app.db.read(), &key).await?;
         let due = app.clock.now().minus(AGAIN);
         if known.is_some_and(|row| row.checked_at > due) {
             continue;

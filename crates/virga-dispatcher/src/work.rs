@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
-use virga_core::VideoId;
+use virga_core::{InvalidKey, KeyPrefix, MediaKey, VideoId};
 use virga_db::{JobRow, VideoRow, videos};
-use virga_objects::{InvalidKey, KeyPrefix, MediaKey};
 
 use crate::{Dispatcher, DispatcherConfig, digests::Digests, outcome::JobError};
 
@@ -77,11 +76,9 @@ impl<'a> Work<'a> {
 
     /// The source's key.
     pub(crate) fn source(row: &VideoRow) -> Result<MediaKey, JobError> {
-        let key = row
-            .source_key
-            .as_deref()
-            .ok_or_else(|| JobError::fail("internal", "This video has no file."))?;
-        Ok(MediaKey::parse(key)?)
+        row.source_key
+            .clone()
+            .ok_or_else(|| JobError::fail("internal", "This video has no file."))
     }
 
     pub(crate) fn table_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {

@@ -36,7 +36,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use reqwest::NoProxy;
-use virga_core::{Entropy, OsEntropy, Timestamp, keys::hex};
+use virga_core::{Entropy, KeyPrefix, MediaKey, OsEntropy, Timestamp, keys::hex};
 
 pub use self::{
     address::{Addressing, InvalidBucket},
@@ -52,8 +52,8 @@ use self::{
     write::BucketWriter,
 };
 use crate::{
-    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectError, ObjectStat,
-    ObjectWriter, Piece, Result,
+    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    Result,
 };
 
 const MIB: u64 = 1024 * 1024;

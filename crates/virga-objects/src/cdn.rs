@@ -3,9 +3,9 @@
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
-use virga_core::keys::hex;
+use virga_core::{MediaKey, keys::hex};
 
-use crate::{MediaKey, Validity};
+use crate::Validity;
 
 /// How addresses are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

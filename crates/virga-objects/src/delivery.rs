@@ -5,12 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virga_core::{Live, SharedClock, Timestamp, paths};
+use virga_core::{Live, MediaKey, ObjectClass, SharedClock, Timestamp, paths};
 
-use crate::{
-    CorsRule, MediaKey, ObjectClass, ObjectError, PostForm, Report, Result, SharedDirect, Validity,
-    cdn::Cdn,
-};
+use crate::{CorsRule, ObjectError, PostForm, Report, Result, SharedDirect, Validity, cdn::Cdn};
 
 /// How long a look at the bucket's CORS rules counts.
 const RULES_KEPT: Duration = Duration::from_secs(300);

@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
-use virga_core::{Timestamp, UploadId, upload::PartSpan};
+use virga_core::{MediaKey, Timestamp, UploadId, upload::PartSpan};
 
-use crate::{MediaKey, Result};
+use crate::Result;
 
 /// Direct access as every state holds it.
 pub type SharedDirect = Arc<dyn DirectAccess>;

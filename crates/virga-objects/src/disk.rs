@@ -21,11 +21,11 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use virga_core::Timestamp;
+use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::{
-    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectError, ObjectStat,
-    ObjectWriter, Piece, READ_LIMIT, Result,
+    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    READ_LIMIT, Result,
 };
 
 /// Time limits of a disk store.

@@ -2,9 +2,7 @@
 
 use std::{error::Error as StdError, io};
 
-use virga_core::{Failure, Kind};
-
-use crate::InvalidKey;
+use virga_core::{Failure, InvalidKey, Kind};
 
 /// Result of every call of this crate.
 pub type Result<T, E = ObjectError> = std::result::Result<T, E>;

@@ -14,11 +14,11 @@ use tokio::{
     sync::Mutex,
     time::{Instant, sleep, timeout},
 };
-use virga_core::Timestamp;
+use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::{
-    ByteStream, FreeSpace, KeyPrefix, Listing, MediaKey, MediaStore, ObjectError, ObjectStat,
-    ObjectWriter, Piece, Result, SharedStore,
+    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    Result, SharedStore,
 };
 
 /// A call that takes this long makes us ask whether the bucket answers at all.

@@ -1,4 +1,4 @@
-//! Objects: keys, the media store, multipart sessions.
+//! Objects: the media store and multipart sessions.
 //!
 //! An object appears whole or not at all, and once a call has answered it survives a power cut.
 //! [`MediaStore`] and [`MultipartSessions`] say what every kind of store must do; [`DiskStore`] does
@@ -12,9 +12,7 @@ mod disk;
 mod error;
 pub use virga_core::fail;
 mod guard;
-mod key;
 mod multipart;
-mod poster;
 mod store;
 
 pub use bucket::{
@@ -27,9 +25,7 @@ pub use direct::{CorsRule, DirectAccess, PostForm, Report, SharedDirect, SignedR
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use guard::GuardedStore;
-pub use key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass};
 pub use multipart::{HeldParts, Incoming, MultipartSessions, Session, SharedSessions};
-pub use poster::PosterPart;
 pub use store::{
     ByteStream, FreeSpace, Listed, Listing, MediaStore, ObjectStat, ObjectWriter, Piece,
     READ_LIMIT, SharedStore,

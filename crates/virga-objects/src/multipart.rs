@@ -5,9 +5,9 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
-use virga_core::{Timestamp, UploadId, upload::PartSpan, wire::HeldPart};
+use virga_core::{MediaKey, Timestamp, UploadId, upload::PartSpan, wire::HeldPart};
 
-use crate::{MediaKey, Result};
+use crate::Result;
 
 /// The sessions as every state holds them.
 pub type SharedSessions = Arc<dyn MultipartSessions>;

@@ -4,9 +4,9 @@ use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
-use virga_core::Timestamp;
+use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
-use crate::{KeyPrefix, MediaKey, Result};
+use crate::Result;
 
 /// The most that [`MediaStore::read`] takes into memory: 256 MiB, as large as an index may be.
 pub const READ_LIMIT: u64 = 256 * 1024 * 1024;

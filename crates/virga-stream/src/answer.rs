@@ -7,9 +7,8 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use virga_core::keys::hex;
+use virga_core::{CacheLifetime, keys::hex};
 use virga_http::range::{self, Asked};
-use virga_objects::CacheLifetime;
 
 /// Playlists: the listener compresses them, so that every answer about them says what it varies by.
 const TEXT: &str = "application/vnd.apple.mpegurl";

@@ -10,11 +10,11 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use virga_core::{
-    Failure,
+    CacheLifetime, Failure, MediaKey,
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
 use virga_media::{Addressing, media_playlist};
-use virga_objects::{CacheLifetime, MediaKey, Way};
+use virga_objects::Way;
 
 use crate::{
     answer::etag,
@@ -41,7 +41,7 @@ impl Asked<'_> {
     pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, Fault> {
         let table = self.state.tables.get(track).await?;
         let way = self.way().await;
-        let text = match (object_of(track)?, way) {
+        let text = match (object_of(track), way) {
             (None, _) | (_, Way::Proxy) => {
                 let segment = |n: usize| format!("{n}.m4s");
                 let addressing = Addressing::Each {
@@ -58,7 +58,7 @@ impl Asked<'_> {
                 media_playlist(&table, &addressing)
             }
             (Some(key), way) => {
-                let uri = self.state.delivery.playlist_url(way, &key).await?;
+                let uri = self.state.delivery.playlist_url(way, key).await?;
                 let addressing = Addressing::Ranges {
                     uri: &uri,
                     define: !self.state.delivery.writes_in_full(),
@@ -74,9 +74,9 @@ impl Asked<'_> {
         let way = self.way().await;
         let mut tracks = BTreeMap::new();
         if matches!(way, Way::Direct | Way::Cdn) {
-            for track in presentation.videos.iter().chain(&presentation.audio) {
-                if let Some(key) = object_of(track)? {
-                    let url = self.state.delivery.playlist_url(way, &key).await?;
+            for track in presentation.known() {
+                if let Some(key) = object_of(track) {
+                    let url = self.state.delivery.playlist_url(way, key).await?;
                     tracks.insert(track.name.clone(), url);
                 }
             }
@@ -89,31 +89,28 @@ impl Asked<'_> {
 
     /// A track's whole object: whoever asks wants ranges of it.
     pub(crate) async fn track(&self, track: &PresentedTrack) -> Result<Response, Fault> {
-        let key = object_of(track)?.ok_or_else(not_there)?;
+        let key = object_of(track).ok_or_else(not_there)?;
         match self.way().await {
             Way::Proxy => {
                 let table = self.state.tables.get(track).await?;
-                let stat = self.state.store.stat(&key).await?;
+                let stat = self.state.store.stat(key).await?;
                 let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
                 let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
                 let answer = self.representation(kind, life, tag, stat.size);
                 self.large(answer, |first, count| async move {
-                    Ok(self.state.store.stream(&key, first..first + count).await?)
+                    Ok(self.state.store.stream(key, first..first + count).await?)
                 })
                 .await
             }
-            way => self.send_to(way, &key).await,
+            way => self.send_to(way, key).await,
         }
     }
 
     /// The one-file MP4.
-    pub(crate) async fn fallback(&self, key: Option<&str>) -> Result<Response, Fault> {
+    pub(crate) async fn fallback(&self, key: Option<&MediaKey>) -> Result<Response, Fault> {
         match self.way().await {
             Way::Proxy => self.object(key).await,
-            way => {
-                let key = MediaKey::parse(key.ok_or_else(not_there)?)?;
-                self.send_to(way, &key).await
-            }
+            way => self.send_to(way, key.ok_or_else(not_there)?).await,
         }
     }
 
@@ -130,9 +127,9 @@ impl Asked<'_> {
 }
 
 /// The track's object, where it stands.
-fn object_of(track: &PresentedTrack) -> Result<Option<MediaKey>, Fault> {
+fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
     match &track.body {
-        TrackBody::Object { object } => Ok(Some(MediaKey::parse(object)?)),
-        TrackBody::Source { .. } | TrackBody::Other(_) => Ok(None),
+        TrackBody::Object { object } => Some(object),
+        TrackBody::Source { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use virga_core::Failure;
 use virga_media::MediaError;
-use virga_objects::{InvalidKey, ObjectError};
+use virga_objects::ObjectError;
 
 /// A failed step on the way to an answer.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +27,6 @@ impl From<ObjectError> for Fault {
 
 impl From<MediaError> for Fault {
     fn from(error: MediaError) -> Self {
-        Self::Failed(Failure::internal(error))
-    }
-}
-
-impl From<InvalidKey> for Fault {
-    fn from(error: InvalidKey) -> Self {
         Self::Failed(Failure::internal(error))
     }
 }

@@ -14,12 +14,12 @@ use http::{HeaderMap, Uri, header};
 use serde::Deserialize;
 use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
-    Failure, Kind, OsEntropy, Timestamp, UploadId, UserId, VideoId,
+    Failure, Kind, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
     keys::{BadSignature, FormTicket, Voucher},
     wire::FormFile,
 };
 use virga_http::{layers::RequestId, viewer::Address};
-use virga_objects::{MediaKey, ObjectError};
+use virga_objects::ObjectError;
 
 use crate::{StreamState, parts::check_room};
 

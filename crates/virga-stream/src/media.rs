@@ -11,12 +11,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::HeaderMap;
 use virga_core::{
-    Failure, Kind, keys,
+    CacheLifetime, Failure, Kind, MediaKey, keys,
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
-use virga_objects::{ByteStream, CacheLifetime, MediaKey};
+use virga_objects::ByteStream;
 
 use crate::{
     StreamState,
@@ -88,8 +88,8 @@ async fn answer(
         What::Track(name) => request.track(track(name)?).await,
         What::Init(name) => request.init(track(name)?).await,
         What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
-        What::Poster(width) => request.poster(presentation.poster.as_deref(), *width).await,
-        What::Fallback => request.fallback(presentation.fallback.as_deref()).await,
+        What::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
+        What::Fallback => request.fallback(presentation.fallback.as_ref()).await,
     }?;
     if !request.private && address.grant.is_none() {
         let origins = &state.origins;
@@ -177,14 +177,13 @@ impl Asked<'_> {
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, Fault> {
         let tables = &self.state.tables;
         let mut videos = Vec::with_capacity(presentation.videos.len());
-        for track in presentation.videos.iter().filter(|it| it.body.is_known()) {
+        for track in presentation.known_videos() {
             videos.push((playlist_of(track), tables.get(track).await?));
         }
         if videos.is_empty() {
             return Err(not_there().into());
         }
-        let audio = presentation.audio.as_ref();
-        let audio = match audio.filter(|it| it.body.is_known()) {
+        let audio = match presentation.known_audio() {
             Some(track) => Some((playlist_of(track), tables.get(track).await?)),
             None => None,
         };
@@ -234,29 +233,29 @@ impl Asked<'_> {
     }
 
     /// The poster as wide as asked, or the JPEG where there is none of that width.
-    async fn poster(&self, key: Option<&str>, width: u32) -> Result<Response, Fault> {
-        let parsed = MediaKey::parse(key.ok_or_else(not_there)?)?;
-        let parts = parsed.poster_parts();
+    async fn poster(&self, key: Option<&MediaKey>, width: u32) -> Result<Response, Fault> {
+        let key = key.ok_or_else(not_there)?;
+        let parts = key.poster_parts();
         let wanted = parts.iter().find(|part| part.width == width);
         let Some(part) = wanted.or(parts.first()) else {
-            return self.object(key).await;
+            return self.object(Some(key)).await;
         };
         let place = [part.offset, part.len].map(u64::to_be_bytes);
-        let tag = etag(&[parsed.as_str().as_bytes(), place.as_flattened()]);
+        let tag = etag(&[key.as_str().as_bytes(), place.as_flattened()]);
         let cache = CacheLifetime::Revalidate;
         let answer = self.representation(part.content_type(), cache, tag, part.len);
         let begins = part.offset;
         self.large(answer, |first, count| async move {
             let range = begins + first..begins + first + count;
-            Ok(self.state.store.stream(&parsed, range).await?)
+            Ok(self.state.store.stream(key, range).await?)
         })
         .await
     }
 
     /// A whole object at an address behind which its key may change.
-    pub(crate) async fn object(&self, key: Option<&str>) -> Result<Response, Fault> {
-        let key = MediaKey::parse(key.ok_or_else(not_there)?)?;
-        let stat = self.state.store.stat(&key).await?;
+    pub(crate) async fn object(&self, key: Option<&MediaKey>) -> Result<Response, Fault> {
+        let key = key.ok_or_else(not_there)?;
+        let stat = self.state.store.stat(key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
         let answer = self.representation(
             key.content_type(),
@@ -265,7 +264,7 @@ impl Asked<'_> {
             stat.size,
         );
         self.large(answer, |first, count| async move {
-            Ok(self.state.store.stream(&key, first..first + count).await?)
+            Ok(self.state.store.stream(key, first..first + count).await?)
         })
         .await
     }

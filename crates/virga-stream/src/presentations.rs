@@ -18,12 +18,12 @@ use moka::{
     ops::compute::{CompResult, Op},
 };
 use virga_core::{
-    Failure, SharedClock, Timestamp, VideoId,
+    Failure, MediaKey, SharedClock, Timestamp, VideoId,
     counts::FEED_RESYNCS,
     presentation::Presentation,
     wire::{Changes, Effect},
 };
-use virga_objects::{MediaKey, ObjectError, SharedStore};
+use virga_objects::{ObjectError, SharedStore};
 
 use crate::refused::RefusedUploads;
 

@@ -8,12 +8,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use moka::future::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use virga_core::{
-    Failure, VideoId,
+    Failure, MediaKey, VideoId,
     counts::{SEGMENT_HITS, SEGMENT_MISSES},
     presentation::{PresentedTrack, TrackBody},
 };
 use virga_media::{TrackTable, segment};
-use virga_objects::{ByteStream, MediaKey, Piece, SharedStore};
+use virga_objects::{ByteStream, Piece, SharedStore};
 
 use crate::fault::Fault;
 
@@ -125,22 +125,20 @@ impl Segments {
     ) -> Result<Layout, Fault> {
         match &track.body {
             TrackBody::Object { object } => Ok(Layout::Object {
-                key: MediaKey::parse(object)?,
+                key: object.clone(),
                 offset,
             }),
-            TrackBody::Other(_) => Err(Failure::not_found("segment").into()),
             TrackBody::Source { source, samples } => {
                 let (at, length) = table.sample_block_range(n).ok_or_else(|| {
                     Failure::internal("a track without sample blocks is said to be in the source")
                 })?;
-                let samples = MediaKey::parse(samples)?;
                 let block = self
                     .store
-                    .read(&samples, at..at.saturating_add(length))
+                    .read(samples, at..at.saturating_add(length))
                     .await?;
                 let layout = segment(table, n, &block)?;
                 Ok(Layout::Source {
-                    key: MediaKey::parse(source)?,
+                    key: source.clone(),
                     head: layout.head.into(),
                     body: layout.body,
                 })

@@ -1,11 +1,12 @@
 //! Track tables in memory: immutable objects, so kept as long as there is room.
 
 use std::sync::Arc;
+use virga_core::MediaKey;
 
 use moka::future::Cache;
 use virga_core::presentation::{Presentation, PresentedTrack};
 use virga_media::TrackTable;
-use virga_objects::{MediaKey, SharedStore};
+use virga_objects::SharedStore;
 
 use crate::fault::Fault;
 
@@ -33,13 +34,12 @@ impl Tables {
 
     /// The table of a track.
     pub(crate) async fn get(&self, track: &PresentedTrack) -> Result<Arc<TrackTable>, Fault> {
-        let key = MediaKey::parse(&track.table)?;
         let read = async {
-            let json = self.store.read_all(&key, LIMIT).await?;
+            let json = self.store.read_all(&track.table, LIMIT).await?;
             Ok::<_, Fault>(Arc::new(TrackTable::from_json(&json)?))
         };
         self.held
-            .try_get_with(key.clone(), read)
+            .try_get_with(track.table.clone(), read)
             .await
             .map_err(|fault| Fault::shared(&fault))
     }
@@ -47,9 +47,5 @@ impl Tables {
 
 /// The track of this name.
 pub(crate) fn find<'a>(presentation: &'a Presentation, name: &str) -> Option<&'a PresentedTrack> {
-    presentation
-        .videos
-        .iter()
-        .chain(&presentation.audio)
-        .find(|track| track.name == name && track.body.is_known())
+    presentation.known().find(|track| track.name == name)
 }

@@ -19,7 +19,7 @@ use virga_core::{
 };
 use virga_db::{UploadRow, uploads};
 use virga_http::{Json, Path, Result};
-use virga_objects::{MediaKey, ObjectError, SharedDirect, Validity};
+use virga_objects::{ObjectError, SharedDirect, Validity};
 
 use crate::{
     ApiState,
@@ -180,10 +180,9 @@ async fn sign_part(
     match direct {
         // A small file goes by one form, which names key, type and size: no session takes part.
         Some(direct) if span.size == row.size => {
-            let key = MediaKey::parse(&row.object_key).map_err(ObjectError::from)?;
             let form = state
                 .delivery
-                .form(direct, &key, row.size, validity)
+                .form(direct, &row.object_key, row.size, validity)
                 .await?;
             part.url = form.url;
             "POST".clone_into(&mut part.method);

@@ -24,7 +24,6 @@ use virga_http::{
     paging::{self, PageQuery},
     range::{self, Asked},
 };
-use virga_objects::MediaKey;
 
 use crate::{
     ApiState,
@@ -386,9 +385,8 @@ pub(crate) async fn source(
     let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
     let key = row
         .source_key
-        .as_deref()
+        .as_ref()
         .ok_or_else(|| Failure::not_found("file"))?;
-    let key = MediaKey::parse(key).map_err(Failure::internal)?;
     let size = row.source_size;
     let etag = format!("\"{}\"", &virga_app::hash_token(key.as_str())[..20]);
     if headers
@@ -408,7 +406,7 @@ pub(crate) async fn source(
     let bytes = state
         .app
         .store
-        .stream(&key, from..from + length)
+        .stream(key, from..from + length)
         .await
         .map_err(Failure::from)?;
     let mut response = (

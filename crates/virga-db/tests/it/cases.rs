@@ -17,7 +17,7 @@ use virga_db::{
     views::{self, ViewMark},
 };
 
-use crate::store::{Store, account};
+use crate::store::{Store, account, key};
 
 pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
@@ -356,7 +356,7 @@ pub(crate) async fn a_video_has_one_open_upload_and_one_completer(store: &Store)
 pub(crate) async fn the_state_follows_the_rows_and_the_feed_hears_of_it(store: &Store) {
     let (db, now) = (store.db.write(), store.clock.now());
     let video = store.video("States").await;
-    videos::set_source(db, video, "v/x", 5).await.unwrap();
+    videos::set_source(db, video, &key(video), 5).await.unwrap();
     store.enqueue(JobKind::Probe, video).await;
     assert_eq!(store.state(video).await, VideoState::Processing);
     let row = TrackRow {
@@ -365,16 +365,16 @@ pub(crate) async fn the_state_follows_the_rows_and_the_feed_hears_of_it(store: &
         kind: TrackKind::Video,
         position: 0,
         height: 180,
-        table_key: "t".to_owned(),
+        table_key: key(video),
         bytes: TrackBytes::Source {
-            source: "s".to_owned(),
-            samples: "b".to_owned(),
+            source: key(video),
+            samples: key(video),
         },
     };
     tracks::put(db, &row).await.unwrap();
     assert_eq!(store.state(video).await, VideoState::Playable);
     let stored = TrackRow {
-        bytes: TrackBytes::Object("o".to_owned()),
+        bytes: TrackBytes::Object(key(video)),
         ..row
     };
     tracks::put(db, &stored).await.unwrap();
@@ -532,7 +532,9 @@ pub(crate) async fn numbers_and_texts_come_back_as_they_were(store: &Store) {
         .await
         .unwrap();
     let large = 5 << 40;
-    videos::set_source(db, video, "v/x", large).await.unwrap();
+    videos::set_source(db, video, &key(video), large)
+        .await
+        .unwrap();
     let row = videos::find(db, video).await.unwrap().unwrap();
     assert_eq!(
         (row.title.as_str(), &row.description),
@@ -561,7 +563,7 @@ pub(crate) async fn numbers_and_texts_come_back_as_they_were(store: &Store) {
 pub(crate) async fn pages_of_administrators_read_on_every_engine(store: &Store) {
     let (db, now) = (store.db.write(), store.clock.now());
     let video = store.video("Pages").await;
-    videos::set_source(db, video, "v/x", 5).await.unwrap();
+    videos::set_source(db, video, &key(video), 5).await.unwrap();
     uploads::insert(db, &store.upload(video), "", now)
         .await
         .unwrap();

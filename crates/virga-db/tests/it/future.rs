@@ -11,7 +11,7 @@ use virga_core::{
 };
 use virga_db::{accounts, jobs, tracks, uploads, videos};
 
-use crate::store::Store;
+use crate::store::{Store, key};
 
 async fn run(store: &Store, sql: &str) {
     store.db.write().execute_unprepared(sql).await.unwrap();
@@ -21,7 +21,7 @@ pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(st
     let (db, now) = (&store.db, store.clock.now());
     for (kind, state) in [("storyboard", "queued"), ("probe", "waiting")] {
         let video = store.video("Rain").await;
-        videos::set_source(db.write(), video, "v/x", 1)
+        videos::set_source(db.write(), video, &key(video), 1)
             .await
             .unwrap();
         store.enqueue(JobKind::Probe, video).await;
@@ -65,7 +65,7 @@ pub(crate) async fn the_scratch_of_a_later_releases_job_is_held(store: &Store) {
 pub(crate) async fn tracks_of_a_later_release_play_and_are_told_apart(store: &Store) {
     let db = &store.db;
     let video = store.video("Rain").await;
-    videos::set_source(db.write(), video, "v/x", 1)
+    videos::set_source(db.write(), video, &key(video), 1)
         .await
         .unwrap();
     for (name, kind) in [("pieces", "video"), ("words", "text")] {

@@ -3,6 +3,7 @@
 
 mod cases;
 mod future;
+mod keys;
 mod migrations;
 mod names;
 mod queue;
@@ -93,6 +94,7 @@ async fn suite(bench: Bench) {
         future::the_scratch_of_a_later_releases_job_is_held,
         future::tracks_of_a_later_release_play_and_are_told_apart,
         future::words_of_a_later_release_are_read_with_care,
+        keys::a_key_that_is_none_is_an_error,
         rivals::the_feed_shows_each_change_once_while_many_write,
         rivals::a_line_holds_nobody_up_before_its_transaction_ends,
         rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,

@@ -13,7 +13,7 @@ use virga_db::{
     views::{self, ViewMark},
 };
 
-use crate::store::Store;
+use crate::store::{Store, key};
 
 /// Writers commit in whatever order; a reader that never looks back misses nothing.
 pub(crate) async fn the_feed_shows_each_change_once_while_many_write(store: &Store) {
@@ -88,7 +88,7 @@ pub(crate) async fn of_two_who_end_the_last_jobs_the_second_sees_the_first(store
     for _ in 0..20 {
         let video = store.video("Ends").await;
         let db = store.db.write();
-        videos::set_source(db, video, "v/x", 5).await.unwrap();
+        videos::set_source(db, video, &key(video), 5).await.unwrap();
         for kind in [JobKind::Probe, JobKind::Ladder] {
             store.enqueue(kind, video).await;
         }

@@ -1,7 +1,7 @@
 //! A database with one account, and short forms of what tests do with it.
 
 use virga_core::{
-    Clock, FakeClock, OsEntropy, Timestamp, UploadId, UserId, VideoId,
+    Clock, FakeClock, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
     job::{JobKind, LEASE},
     permission::Role,
     upload::UploadState,
@@ -106,11 +106,16 @@ impl Store {
             fingerprint: "a".to_owned(),
             state: UploadState::Created,
             part_size: 10,
-            object_key: "v/x".to_owned(),
+            object_key: key(video),
             expires_at: self.clock.now().plus(LEASE),
             lease_until: Timestamp(0),
         }
     }
+}
+
+/// A key of an object that need not exist.
+pub(crate) fn key(video: VideoId) -> MediaKey {
+    MediaKey::fallback(video, 1, 1)
 }
 
 pub(crate) fn account(id: UserId, name: &str, now: Timestamp) -> UserRow {

@@ -2,6 +2,7 @@
 //! how an encoded file becomes a track.
 
 use std::{path::Path, sync::Arc};
+use virga_core::MediaKey;
 
 use tokio::task::spawn_blocking;
 use virga_db::{TrackRow, VideoRow};
@@ -9,7 +10,6 @@ use virga_media::{
     Movie, NotInstant, Rung, SourceShape, TrackTable, first_shown, ladder, plan_audio, plan_video,
     shape,
 };
-use virga_objects::MediaKey;
 
 use crate::{
     ffmpeg::{self, Probed, Session},

@@ -2,11 +2,11 @@
 //! metadata.
 
 use std::sync::Arc;
+use virga_core::MediaKey;
 
 use tokio::task::spawn_blocking;
 use virga_db::{TrackBytes, tracks};
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
-use virga_objects::MediaKey;
 
 use super::encoding::Written;
 use crate::{

@@ -2,10 +2,9 @@
 //! bytes, read once out of the interleaved source instead of at each request. The source is looked at
 //! whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
-use virga_core::job::JobKind;
+use virga_core::{MediaKey, job::JobKind};
 use virga_db::{TrackBytes, TrackKind, TrackRow, tracks};
 use virga_media::TrackTable;
-use virga_objects::MediaKey;
 
 use crate::{
     media::{Media, Source},
@@ -19,7 +18,7 @@ const TABLE: u64 = 16 << 20;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let rows = tracks::of_video(work.app().db.read(), work.video()).await?;
-    let todo: Vec<(&TrackRow, &String, &String)> = rows
+    let todo: Vec<(&TrackRow, &MediaKey, &MediaKey)> = rows
         .iter()
         .filter_map(|row| match &row.bytes {
             TrackBytes::Source { source, samples } => Some((row, source, samples)),
@@ -27,7 +26,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         })
         .collect();
     if let Some((_, source, _)) = todo.first()
-        && !Source::is_right(work, &MediaKey::parse(source)?).await?
+        && !Source::is_right(work, source).await?
     {
         // Rungs that stand already may have been made to be heard with the source's sound.
         let heard = todo.iter().any(|(row, ..)| row.kind == TrackKind::Audio);
@@ -53,19 +52,17 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
 async fn package(
     work: &Work<'_>,
     row: &TrackRow,
-    source: &str,
-    samples: &str,
+    source: &MediaKey,
+    samples: &MediaKey,
 ) -> Result<TrackRow, JobError> {
     let store = &work.app().store;
-    let media = Media::stored(store, &MediaKey::parse(source)?).await?;
-    let table = store
-        .read_all(&MediaKey::parse(&row.table_key)?, TABLE)
-        .await?;
+    let media = Media::stored(store, source).await?;
+    let table = store.read_all(&row.table_key, TABLE).await?;
     let packed = Packed {
         name: row.name.clone(),
         rank: Rank::Source,
         table: TrackTable::from_json(&table)?,
-        blocks: Blocks::Stored(MediaKey::parse(samples)?),
+        blocks: Blocks::Stored(samples.clone()),
     };
     packed.put(work, &media).await
 }

@@ -1,13 +1,12 @@
 //! The still picture, large as JPEG and small as WebP, in one object.
 
-use virga_objects::MediaKey;
-
 use super::encoding::Ready;
 use crate::{
     ffmpeg,
     outcome::{Done, JobError, Outcome},
     work::Work,
 };
+use virga_core::MediaKey;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
     let row = work.row().await?;

@@ -4,10 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
-use virga_core::job::JobKind;
+use virga_core::{MediaKey, job::JobKind};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, NotInstant, ladder, plan, shape};
-use virga_objects::MediaKey;
 
 use super::{encoding::Ready, limits};
 use crate::{

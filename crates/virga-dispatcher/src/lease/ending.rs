@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use virga_app::fail;
-use virga_core::{job::JobKind, reason::Reason};
+use virga_core::{KeyPrefix, job::JobKind, reason::Reason};
 use virga_db::{DbError, jobs, tracks, videos};
-use virga_objects::KeyPrefix;
 
 use super::{Held, Told};
 use crate::{

@@ -94,6 +94,6 @@ async fn what_was_made_counts_and_a_full_account_gets_no_more_than_plays() {
     site.ready(video).await;
     assert_eq!(site.rungs(video).await.len(), 2);
     let used = site.app.used_bytes(owner).await.unwrap();
-    assert_eq!(used, on_disk(&site.path(&format!("v/{video}"))));
+    assert_eq!(used, on_disk(&site.path(format!("v/{video}"))));
     site.stop().await;
 }

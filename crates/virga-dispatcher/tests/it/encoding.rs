@@ -40,7 +40,7 @@ async fn sound_rungs(site: &Site, video: VideoId, names: &[&str]) -> Vec<TrackRo
     }
     let duration = row.duration.unwrap();
     assert!((duration - first.last().unwrap()).abs() < 40_000);
-    decodes(&site.path(&row.fallback_key.unwrap()));
+    decodes(&site.path(row.fallback_key.unwrap()));
     assert!(row.poster_key.is_some());
     rungs
 }
@@ -52,9 +52,9 @@ fn size(site: &Site, rung: &TrackRow) -> (u64, u64) {
 }
 
 /// Width and height of the pictures in a poster's object: the JPEG, then WebP.
-async fn pictures(site: &Site, key: &str) -> Vec<(u64, u64)> {
+async fn pictures(site: &Site, key: &virga_core::MediaKey) -> Vec<(u64, u64)> {
     let object = site.object(key).await;
-    let parts = virga_objects::MediaKey::parse(key).unwrap().poster_parts();
+    let parts = key.poster_parts();
     let mut sizes = Vec::new();
     for part in parts {
         let at = |offset: u64| usize::try_from(offset).unwrap();

@@ -4,9 +4,8 @@ use std::time::SystemTime;
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use virga_core::wire::Effect;
+use virga_core::{MediaKey, wire::Effect};
 use virga_db::videos;
-use virga_objects::MediaKey;
 
 use crate::site::Site;
 
@@ -26,7 +25,7 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     );
     app.db.write().execute_unprepared(&row).await.unwrap();
     let key = MediaKey::presentation(video);
-    let mut document: Value = serde_json::from_slice(&site.object(key.as_str()).await).unwrap();
+    let mut document: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     let body = json!({"from": "pieces", "pieces": [object.as_str()]});
     let later = json!({"name": "pieces", "table": object.as_str(), "body": body});
     let tracks = document["videos"].as_array_mut().unwrap();
@@ -40,13 +39,13 @@ async fn what_a_later_release_made_stays_published_and_stored() {
         .unwrap();
     tx.commit().await.unwrap();
     app.publish(video).await.unwrap();
-    let published: Value = serde_json::from_slice(&site.object(key.as_str()).await).unwrap();
+    let published: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     let tracks = published["videos"].as_array().unwrap();
     assert!(published["version"] != document["version"]);
     assert!(tracks.len() > 1 && tracks.contains(&later), "{published}");
 
     // Old enough to be swept, and to be found by fsck.
-    let file = std::fs::File::open(site.path(object.as_str())).unwrap();
+    let file = std::fs::File::open(site.path(&object)).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(app.sweep_orphans().await.unwrap(), 0);
     let report = app.fsck(true, false, |_| ()).await.unwrap();
@@ -59,7 +58,7 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     app.store.put(&key, bytes.into()).await.unwrap();
     let report = app.fsck(true, false, |_| ()).await.unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
-    let kept: Value = serde_json::from_slice(&site.object(key.as_str()).await).unwrap();
+    let kept: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     assert_eq!(kept, document);
     // Without its row it is one that nothing uses.
     let row = format!("DELETE FROM tracks WHERE video_id = '{video}' AND name = 'pieces'");

@@ -13,9 +13,8 @@ mod seen;
 
 use std::path::PathBuf;
 
-use virga_core::{VideoId, presentation::Presentation, video::VideoState};
+use virga_core::{MediaKey, VideoId, presentation::Presentation, video::VideoState};
 use virga_db::VideoRow;
-use virga_objects::MediaKey;
 
 use crate::site::{Site, decodes, streams};
 use files::MARK;
@@ -141,8 +140,8 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
     .await;
     check_end("the film", micros(row.duration.unwrap()), wanted);
     let key = MediaKey::presentation(video);
-    let shown: Presentation = serde_json::from_slice(&site.object(key.as_str()).await).unwrap();
-    for track in &shown.videos {
+    let shown: Presentation = serde_json::from_slice(&site.object(&key).await).unwrap();
+    for track in shown.known_videos() {
         let (path, table) = seen::track(site, track).await;
         let seen = seen::picture(&path, &table);
         println!("{}: {} frames", track.name, seen.frames);
@@ -150,10 +149,10 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
         check_end(&track.name, seen.end, wanted);
         check_end(&track.name, micros(table.duration_micros()), wanted);
     }
-    let best = shown.videos.last().unwrap();
+    let best = shown.known_videos().last().unwrap();
     let largest = site.table(&best.table).await;
     assert_eq!((largest.width, largest.height), wanted.size);
-    for track in &shown.videos {
+    for track in shown.known_videos() {
         let (own, most) = (
             site.table(&track.table).await.object_len(),
             largest.object_len(),
@@ -162,7 +161,7 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
         assert!(own <= most, "{name} has {own} bytes, {} {most}", best.name);
     }
     assert_eq!(shown.audio.is_some(), !wanted.tones.is_empty());
-    if let Some(track) = &shown.audio {
+    if let Some(track) = shown.known_audio() {
         let (path, table) = seen::track(site, track).await;
         let seen = seen::sound(&path, &table);
         assert!(!seen.beeps.is_empty(), "nothing is heard");
@@ -174,7 +173,7 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
 
 /// The one file for players without scripts.
 fn check_fallback(site: &Site, row: &VideoRow, wanted: &Film) {
-    let path = site.path(row.fallback_key.as_deref().unwrap());
+    let path = site.path(row.fallback_key.as_ref().unwrap());
     decodes(&path);
     // What is written while it is looked at does not belong among the objects.
     let copy = site.folder.path().join("fallback.mp4");

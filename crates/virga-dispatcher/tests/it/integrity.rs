@@ -3,10 +3,9 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use virga_app::Class;
-use virga_core::VideoId;
+use virga_core::{MediaKey, ObjectClass, VideoId};
 use virga_db::digests;
 use virga_dispatcher::DispatcherConfig;
-use virga_objects::{MediaKey, ObjectClass};
 
 use crate::site::Site;
 
@@ -41,7 +40,7 @@ async fn a_flipped_bit_is_found_and_what_it_hit_is_made_anew() {
     let of = |class| keys.iter().find(|key| key.class() == class).unwrap();
     let db = site.app.db.read();
     for key in &keys {
-        let row = digests::find(db, key.as_str()).await.unwrap();
+        let row = digests::find(db, key).await.unwrap();
         match key.class() {
             ObjectClass::Source => {}
             _ => assert!(
@@ -62,9 +61,9 @@ async fn a_flipped_bit_is_found_and_what_it_hit_is_made_anew() {
     site.until(|| async { !found().await.is_empty() }).await;
     let found = found().await;
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].key, damaged.as_str());
+    assert_eq!(found[0].key, damaged);
     assert!(found[0].damage.as_deref().unwrap().contains("differ"));
-    let source = digests::find(site.app.db.read(), of(ObjectClass::Source).as_str());
+    let source = digests::find(site.app.db.read(), of(ObjectClass::Source));
     let source = source.await.unwrap();
     assert!(source.is_none_or(|row| !row.verified), "nobody saw it pass");
 

@@ -189,7 +189,7 @@ async fn a_job_whose_worker_dies_each_time_is_given_up_and_leaves_nothing() {
             .await
             .unwrap()
             .unwrap();
-        let object = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
+        let object = site.path(format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
         std::fs::create_dir_all(object.parent().unwrap()).unwrap();
         std::fs::write(&object, b"{}").unwrap();
         left.push(object);
@@ -220,7 +220,7 @@ async fn what_a_dead_worker_wrote_goes_when_its_job_is_taken_up() {
         .await
         .unwrap()
         .unwrap();
-    let left = site.path(&format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
+    let left = site.path(format!("v/{video}/a{}-{}/src.json", dead.id, dead.fence));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     std::fs::write(&left, b"{}").unwrap();
     site.clock.advance(virga_core::job::LEASE);

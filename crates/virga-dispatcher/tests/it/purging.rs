@@ -23,8 +23,8 @@ async fn a_purge_removes_every_object_and_row() {
     site.ready(kept).await;
     site.app.delete_video(&row, true).await.unwrap();
     // A worker that lost its lease may still write until the second look.
-    let late = site.path(&format!("v/{gone}/a99-1/late.cmaf"));
-    site.until(async || !site.path(&format!("v/{gone}")).exists())
+    let late = site.path(format!("v/{gone}/a99-1/late.cmaf"));
+    site.until(async || !site.path(format!("v/{gone}")).exists())
         .await;
     std::fs::create_dir_all(late.parent().unwrap()).unwrap();
     std::fs::write(&late, b"late").unwrap();
@@ -46,9 +46,9 @@ async fn a_purge_removes_every_object_and_row() {
         row.is_none()
     };
     site.until(closed).await;
-    assert!(!site.path(&format!("v/{gone}")).exists());
+    assert!(!site.path(format!("v/{gone}")).exists());
     assert!(site.tracks(gone).await.is_empty());
     assert_eq!(site.tracks(kept).await.len(), 2);
-    assert!(site.path(&format!("v/{kept}")).exists());
+    assert!(site.path(format!("v/{kept}")).exists());
     site.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Display,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::{App, Policy, Wake};
 use virga_core::{
-    FakeClock, Live, OsEntropy, UploadId, UserId, VideoId,
+    FakeClock, Live, MediaKey, OsEntropy, UploadId, UserId, VideoId,
     job::{JobKind, JobState},
     video::{VideoState, Visibility},
 };
@@ -24,7 +25,7 @@ use virga_db::{
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
 use virga_media::TrackTable;
-use virga_objects::{DiskOptions, DiskStore, MediaKey};
+use virga_objects::{DiskOptions, DiskStore};
 
 /// The longest that a test waits for something to come true.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -142,9 +143,7 @@ impl Site {
             publish_as: None,
         };
         videos::insert(&tx, &new, now).await.unwrap();
-        videos::set_source(&tx, id, key.as_str(), size)
-            .await
-            .unwrap();
+        videos::set_source(&tx, id, &key, size).await.unwrap();
         jobs::enqueue(&tx, JobKind::Probe, id, now, now)
             .await
             .unwrap();
@@ -219,18 +218,18 @@ impl Site {
         tracks
     }
 
-    pub(crate) async fn table(&self, key: &str) -> TrackTable {
+    pub(crate) async fn table(&self, key: &MediaKey) -> TrackTable {
         TrackTable::from_json(&self.object(key).await).unwrap()
     }
 
-    pub(crate) async fn object(&self, key: &str) -> Bytes {
-        let key = MediaKey::parse(key).unwrap();
-        self.app.store.read_all(&key, 1 << 30).await.unwrap()
+    pub(crate) async fn object(&self, key: &MediaKey) -> Bytes {
+        self.app.store.read_all(key, 1 << 30).await.unwrap()
     }
 
     /// Where an object lies on disk.
-    pub(crate) fn path(&self, key: &str) -> PathBuf {
-        self.folder.path().join("objects").join(key)
+    pub(crate) fn path(&self, key: impl Display) -> PathBuf {
+        let objects = self.folder.path().join("objects");
+        objects.join(key.to_string())
     }
 
     /// The file of a track's object.
@@ -243,7 +242,7 @@ impl Site {
 
     /// Names of the attempts' folders of a video, sorted.
     pub(crate) fn attempts(&self, video: VideoId) -> Vec<String> {
-        let folder = self.path(&format!("v/{video}"));
+        let folder = self.path(format!("v/{video}"));
         let Ok(entries) = std::fs::read_dir(folder) else {
             return Vec::new();
         };

@@ -40,7 +40,7 @@ async fn streams_that_are_not_used_never_decide() {
     for (name, video) in videos {
         let row = site.ready(video).await;
         assert!(row.poster_key.is_some(), "{name}");
-        decodes(&site.path(&row.fallback_key.unwrap()));
+        decodes(&site.path(row.fallback_key.unwrap()));
         assert_eq!((row.width, row.height), (Some(320), Some(180)), "{name}");
         let tracks = site.tracks(video).await;
         let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
@@ -105,7 +105,7 @@ async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
         for track in &tracks {
             decodes(&site.track_path(track));
         }
-        decodes(&site.path(&row.fallback_key.unwrap()));
+        decodes(&site.path(row.fallback_key.unwrap()));
     }
     site.stop().await;
 }
@@ -167,7 +167,7 @@ async fn a_source_that_an_earlier_release_published_unseen_is_looked_at_before_i
     })
     .await;
     site.stop().await;
-    let source = site.path(&site.row(video).await.source_key.unwrap());
+    let source = site.path(site.row(video).await.source_key.unwrap());
     let mut bytes = std::fs::read(&source).unwrap();
     damage(&mut bytes);
     std::fs::write(&source, bytes).unwrap();
@@ -181,6 +181,6 @@ async fn a_source_that_an_earlier_release_published_unseen_is_looked_at_before_i
     for track in &tracks {
         decodes(&site.track_path(track));
     }
-    decodes(&site.path(&row.fallback_key.unwrap()));
+    decodes(&site.path(row.fallback_key.unwrap()));
     site.stop().await;
 }

@@ -46,7 +46,7 @@ async fn flash_and_beep(clip: &str) {
     let clip = site.clip(clip);
     let video = site.add(&clip).await;
     let row = site.ready(video).await;
-    let (flash, beep) = onsets(&site.path(&row.fallback_key.unwrap()));
+    let (flash, beep) = onsets(&site.path(row.fallback_key.unwrap()));
     assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
     site.stop().await;
 }
@@ -93,7 +93,7 @@ async fn a_stream_cut_before_its_first_key_frame_is_in_sync() {
     site.start(virga_dispatcher::DispatcherConfig::default());
     let video = site.add(&cut).await;
     let row = site.ready(video).await;
-    let (flash, beep) = onsets(&site.path(&row.fallback_key.unwrap()));
+    let (flash, beep) = onsets(&site.path(row.fallback_key.unwrap()));
     assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
     site.stop().await;
 }
@@ -127,7 +127,7 @@ async fn lost_packets_of_sound_move_no_beep() {
     ));
     let video = site.add(&clip).await;
     let row = site.ready(video).await;
-    let path = site.path(&row.fallback_key.unwrap());
+    let path = site.path(row.fallback_key.unwrap());
     let words = [
         "-i",
         path.to_str().unwrap(),
@@ -178,7 +178,7 @@ async fn a_clock_that_jumps_adds_no_silence() {
             track.name
         );
     }
-    let (flash, beep) = onsets(&site.path(&row.fallback_key.unwrap()));
+    let (flash, beep) = onsets(&site.path(row.fallback_key.unwrap()));
     assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
     site.stop().await;
 }

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use reqsign_aws_v4::Credential;
 use virga_core::{
-    UploadId,
+    MediaKey, UploadId,
     upload::{PartSpan, part_span},
 };
 
@@ -20,8 +20,7 @@ use super::{
     xml,
 };
 use crate::{
-    CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, Report, Result, SignedRequest,
-    Validity,
+    CorsRule, DirectAccess, ObjectError, PostForm, Report, Result, SignedRequest, Validity,
 };
 
 impl BucketStore {

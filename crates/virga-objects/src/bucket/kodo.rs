@@ -10,14 +10,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{StatusCode, header};
 use reqsign_aws_v4::Credential;
 use sha1::Sha1;
-use virga_core::{Clock, Entropy, OsEntropy, SystemClock, keys::hex};
+use virga_core::{Clock, Entropy, MediaKey, OsEntropy, SystemClock, keys::hex};
 
 use super::{
     client::{Client, SHORT, TRIES, broken, pause, unavailable},
     report,
     signature::Fields,
 };
-use crate::{MediaKey, ObjectError, Result, Validity};
+use crate::{ObjectError, Result, Validity};
 
 const DOING: &str = "write an object";
 /// How long a token of our own is good.

@@ -1,6 +1,7 @@
 //! Listing, a page at a time, and removing by prefix.
 
 use std::{collections::VecDeque, sync::Arc};
+use virga_core::MediaKey;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
@@ -9,7 +10,7 @@ use super::{
     client::{Ask, Client},
     write, xml,
 };
-use crate::{Listed, Listing, MediaKey, ObjectStat, Result};
+use crate::{Listed, Listing, ObjectStat, Result};
 
 /// One page; and where the next begins.
 async fn page(

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderValue, Method, header};
-use virga_core::Timestamp;
+use virga_core::{MediaKey, Timestamp};
 
 use super::{
     client::{Ask, Client, document},
     xml,
 };
-use crate::{MediaKey, ObjectError, Result};
+use crate::{ObjectError, Result};
 
 /// A part that the bucket holds.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! signed wherever they stand, others where they are named. Payloads are never part of it.
 
 use std::fmt::Write;
+use virga_core::MediaKey;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -11,7 +12,7 @@ use super::{
     report,
     signature::{Fields, Scope},
 };
-use crate::{MediaKey, ObjectError, Result, Validity};
+use crate::{ObjectError, Result, Validity};
 
 const DATE: HeaderName = HeaderName::from_static("x-oss-date");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-oss-content-sha256");

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http::{Method, StatusCode, header};
 use virga_core::{
-    Clock, Entropy, OsEntropy, SystemClock, Timestamp, UploadId, VideoId, upload::part_span,
+    Clock, Entropy, MediaKey, OsEntropy, SystemClock, Timestamp, UploadId, VideoId,
+    upload::part_span,
 };
 
 use super::{
@@ -16,8 +17,8 @@ use super::{
     kodo, write, xml,
 };
 use crate::{
-    CorsRule, DirectAccess, MediaKey, MediaStore, MultipartSessions, ObjectError, Result,
-    SignedRequest, Validity,
+    CorsRule, DirectAccess, MediaStore, MultipartSessions, ObjectError, Result, SignedRequest,
+    Validity,
 };
 
 /// One thing that was tried.

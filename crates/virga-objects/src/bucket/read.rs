@@ -1,6 +1,7 @@
 //! Ranged reads. A stream that breaks goes on where it broke; a slow reader holds back the bucket.
 
 use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
+use virga_core::MediaKey;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +13,7 @@ use super::{
     client::{Ask, Client, STALL, broken, document, pause, unavailable},
     xml,
 };
-use crate::{ByteStream, MediaKey, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
+use crate::{ByteStream, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
 
 const DOING: &str = "read an object";
 /// Two stretches closer than this are one request: reading on is cheaper than asking again.

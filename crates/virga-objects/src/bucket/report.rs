@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+use virga_core::MediaKey;
 
 use base64::{
     Engine,
@@ -24,7 +25,7 @@ use super::{
     BucketStore, Dialect,
     client::{broken, unavailable},
 };
-use crate::{MediaKey, Report, Result};
+use crate::{Report, Result};
 
 const DOING: &str = "read the key that reports are signed with";
 /// Where Aliyun keeps the keys that it signs reports with; no other host is asked.

@@ -13,16 +13,13 @@ use futures_util::{
 };
 use serde::{Deserialize, Serialize};
 use virga_core::{
-    Timestamp, UploadId,
+    MediaKey, ObjectClass, Timestamp, UploadId,
     upload::{PartSpan, part_count, part_span},
     wire::HeldPart,
 };
 
 use super::{BucketStore, client::Client, list, multipart::RawPart, part, read, write};
-use crate::{
-    HeldParts, Incoming, MediaKey, MultipartSessions, ObjectClass, ObjectError, Result, Session,
-    fail,
-};
+use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session, fail};
 
 /// Where sessions lie.
 const FOLDER: &str = "u/";

@@ -6,10 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqsign_aws_v4::Credential;
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
-use virga_core::keys::hex;
+use virga_core::{MediaKey, keys::hex};
 
 use super::address::Address;
-use crate::{MediaKey, Validity};
+use crate::Validity;
 
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
 const MOMENT: &[BorrowedFormatItem<'_>] =

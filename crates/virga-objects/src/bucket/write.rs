@@ -2,6 +2,7 @@
 //! that shows nothing until it is completed.
 
 use std::{io::SeekFrom, path::Path, sync::Arc};
+use virga_core::MediaKey;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -15,7 +16,7 @@ use super::{
     multipart::{etag, part_ask},
     xml,
 };
-use crate::{MediaKey, ObjectError, ObjectWriter, Result};
+use crate::{ObjectError, ObjectWriter, Result};
 
 /// How a large file goes.
 #[derive(Clone, Copy, Debug)]

@@ -9,10 +9,10 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
-use virga_core::Timestamp;
+use virga_core::{MediaKey, Timestamp};
 
 use super::{durable, session};
-use crate::{Listed, Listing, MediaKey, ObjectError, ObjectStat, Result};
+use crate::{Listed, Listing, ObjectError, ObjectStat, Result};
 
 /// Entries that wait for a slow reader.
 const AHEAD: usize = 256;

@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use virga_core::MediaKey;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{blocking, durable};
-use crate::{ByteStream, MediaKey, ObjectError, ObjectStat, Piece, Result};
+use crate::{ByteStream, ObjectError, ObjectStat, Piece, Result};
 
 /// Bytes read in one hop, about.
 const HOP: u64 = 512 * 1024;

@@ -16,7 +16,7 @@ use std::{
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 use virga_core::{
-    Timestamp, UploadId,
+    MediaKey, Timestamp, UploadId,
     upload::{PartSpan, part_span},
     wire::HeldPart,
 };
@@ -26,7 +26,7 @@ use super::{
     durable::{self, sync_dir},
     listing, part,
 };
-use crate::{HeldParts, Incoming, MediaKey, MultipartSessions, ObjectError, Result, Session};
+use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session};
 
 /// Where sessions lie below the root.
 pub(super) const FOLDER: &str = ".multipart";

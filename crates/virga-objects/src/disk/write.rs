@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use virga_core::MediaKey;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -14,7 +15,7 @@ use super::{
     blocking,
     durable::{self, Scratch, sync_dir},
 };
-use crate::{MediaKey, ObjectError, ObjectWriter, Result};
+use crate::{ObjectError, ObjectWriter, Result};
 
 /// Bytes gathered before a writer goes to the disk.
 const BATCH: usize = 512 * 1024;

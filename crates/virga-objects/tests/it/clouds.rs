@@ -5,10 +5,10 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
-use virga_core::{Clock, OsEntropy, SystemClock, UploadId, VideoId};
+use virga_core::{Clock, MediaKey, OsEntropy, SystemClock, UploadId, VideoId};
 use virga_objects::{
     Addressing, BucketOptions, BucketStore, Credentials, Dialect, DirectAccess, InvalidBucket,
-    KodoForms, MediaKey, MediaStore, ObjectError, Outcome, PostForm, ProbeOptions, Validity,
+    KodoForms, MediaStore, ObjectError, Outcome, PostForm, ProbeOptions, Validity,
 };
 use virga_testkit::{BucketDouble, BucketServer};
 

@@ -7,7 +7,6 @@
 
 mod clouds;
 mod crash;
-mod keys;
 mod multipart;
 mod room;
 mod store;
@@ -19,8 +18,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use virga_core::{OsEntropy, UploadId, VideoId, keys::hex};
-use virga_objects::{ByteStream, DiskOptions, DiskStore, Incoming, MediaKey};
+use virga_core::{MediaKey, OsEntropy, UploadId, VideoId, keys::hex};
+use virga_objects::{ByteStream, DiskOptions, DiskStore, Incoming};
 
 /// A fresh store in a folder that goes with it.
 struct Bench {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
-use virga_core::Timestamp;
-use virga_objects::{KeyPrefix, MediaKey, MediaStore, ObjectError, Piece, READ_LIMIT};
+use virga_core::{KeyPrefix, MediaKey, Timestamp};
+use virga_objects::{MediaStore, ObjectError, Piece, READ_LIMIT};
 
 use crate::{Bench, collect, is_empty, noise};
 

@@ -11,10 +11,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use tempfile::TempDir;
-use virga_core::{OsEntropy, UploadId, VideoId};
+use virga_core::{MediaKey, OsEntropy, UploadId, VideoId};
 use virga_objects::{
     Addressing, BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore,
-    KodoForms, MediaKey, SharedSessions, SharedStore,
+    KodoForms, SharedSessions, SharedStore,
 };
 use virga_testkit::{BucketDouble, BucketServer, SecondBucketServer};
 

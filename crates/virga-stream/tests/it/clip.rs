@@ -5,11 +5,12 @@ use std::{path::Path, process::Command};
 use bytes::Bytes;
 use tempfile::TempDir;
 use virga_core::{
-    presentation::{Presentation, PresentedTrack, TrackBody},
+    MediaKey,
+    presentation::{Presentation, Presented, PresentedTrack, TrackBody},
     video::Visibility,
 };
 use virga_media::{MoovLocator, Movie, Plan, PlannedTrack, Step, instant, plan, segment};
-use virga_objects::{MediaKey, MediaStore};
+use virga_objects::MediaStore;
 
 use crate::site::Site;
 
@@ -60,8 +61,8 @@ impl Clip {
             let blocks = planned.samples.clone();
             site.store.put(&samples, blocks.into()).await.unwrap();
             let body = TrackBody::Source {
-                source: source.to_string(),
-                samples: samples.to_string(),
+                source: source.clone(),
+                samples: samples.clone(),
             };
             tracks.push(presented(name, &table, body));
         }
@@ -79,7 +80,7 @@ impl Clip {
             let bytes = self.track_object(planned);
             site.store.put(&object, bytes.into()).await.unwrap();
             let body = TrackBody::Object {
-                object: object.to_string(),
+                object: object.clone(),
             };
             tracks.push(presented(name, &table, body));
         }
@@ -104,7 +105,7 @@ impl Clip {
 fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
     PresentedTrack {
         name: name.to_owned(),
-        table: table.to_string(),
+        table: table.clone(),
         body,
     }
 }
@@ -117,10 +118,10 @@ fn presentation(site: &Site, version: i64, mut tracks: Vec<PresentedTrack>) -> P
         epoch: 1,
         visibility: Visibility::Public,
         withdrawn: false,
-        audio: tracks.pop(),
-        videos: tracks,
+        audio: tracks.pop().map(Presented::Known),
+        videos: tracks.into_iter().map(Presented::Known).collect(),
         poster: None,
-        fallback: Some(MediaKey::fallback(site.video, 3, 1).to_string()),
+        fallback: Some(MediaKey::fallback(site.video, 3, 1)),
     }
 }
 

@@ -14,10 +14,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 use virga_client::{ApiClient, TransportError};
 use virga_core::{
+    MediaKey,
     video::Visibility::{Private, Public},
     wire::{Change, Changes, Effect},
 };
-use virga_objects::{MediaKey, MediaStore};
+use virga_objects::MediaStore;
 
 use crate::site::Site;
 

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use virga_objects::{MediaKey, MediaStore};
+use virga_core::MediaKey;
+use virga_objects::MediaStore;
 
 use crate::{clip::Clip, site::Site};
 
@@ -51,4 +52,23 @@ async fn a_visibility_of_a_later_release_is_not_public() {
     assert!(bare.status.is_client_error(), "{}", bare.status);
     let granted = site.get(&site.granted(1, "main.m3u8")).await;
     assert_eq!(granted.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_document_with_a_key_that_is_none_is_an_error_in_words() {
+    let places = ["/videos/0/body/object", "/videos/0/table", "/poster"];
+    for place in places {
+        let (site, clip) = (Site::new().await, Clip::make());
+        clip.publish_from_objects(&site, 1).await;
+        rewrite(&site, |document| {
+            *document.pointer_mut(place).unwrap() = json!("v/../x");
+        })
+        .await;
+        for path in ["main.m3u8", "source/index.m3u8", "poster.jpg"] {
+            let answer = site.get(&site.path(path)).await;
+            assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{place}");
+            let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(problem["code"], "internal", "{place}: {problem}");
+        }
+    }
 }

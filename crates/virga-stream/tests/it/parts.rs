@@ -7,11 +7,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, StatusCode};
 use virga_core::{
-    Clock, OsEntropy, UploadId,
+    Clock, MediaKey, OsEntropy, UploadId,
     keys::{KeyRing, PartTicket},
     upload::part_span,
 };
-use virga_objects::{MediaKey, MediaStore, MultipartSessions};
+use virga_objects::{MediaStore, MultipartSessions};
 use virga_stream::StreamConfig;
 
 use crate::site::{Answer, Site};

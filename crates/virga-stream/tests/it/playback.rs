@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join_all;
 use http::{Method, Request, StatusCode};
-use virga_objects::{MediaKey, MediaStore};
+use virga_core::MediaKey;
+use virga_objects::MediaStore;
 use virga_stream::StreamConfig;
 
 use crate::{

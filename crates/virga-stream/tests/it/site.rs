@@ -10,12 +10,12 @@ use tempfile::TempDir;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_client::ApiClient;
 use virga_core::{
-    Clock, FakeClock, Live, OsEntropy, SharedClock, UploadId, VideoId,
+    Clock, FakeClock, Live, MediaKey, OsEntropy, SharedClock, UploadId, VideoId,
     keys::{self, KeyRing},
     presentation::Presentation,
     video::Visibility,
 };
-use virga_objects::{Delivery, DiskOptions, DiskStore, MediaKey, MediaStore};
+use virga_objects::{Delivery, DiskOptions, DiskStore, MediaStore};
 use virga_stream::{
     MediaCors, MediaOrigins, Presentations, StreamConfig, StreamParts, StreamState, router,
 };
@@ -151,7 +151,7 @@ impl Site {
             withdrawn: false,
             videos: Vec::new(),
             audio: None,
-            poster: Some(poster.to_string()),
+            poster: Some(poster.clone()),
             fallback: None,
         })
         .await;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use virga_core::{
-    Clock, OsEntropy, VideoId, keys, keys::KeyRing, presentation::Presentation, video::Visibility,
+    Clock, MediaKey, OsEntropy, VideoId, keys, keys::KeyRing, presentation::Presentation,
+    video::Visibility,
 };
-use virga_objects::{MediaKey, MediaStore};
+use virga_objects::MediaStore;
 
 use crate::site::Site;
 

@@ -6,9 +6,8 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use virga_objects::{
-    BucketOptions, BucketStore, Credentials, KeyPrefix, MediaStore, MultipartSessions,
-};
+use virga_core::KeyPrefix;
+use virga_objects::{BucketOptions, BucketStore, Credentials, MediaStore, MultipartSessions};
 use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256};
 
 use crate::VIRGA;

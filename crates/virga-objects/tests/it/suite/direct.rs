@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName};
 use reqwest::{Method, NoProxy, RequestBuilder, Response};
-use virga_core::{Clock, SystemClock, upload::part_span};
+use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
 use virga_objects::{
-    Addressing, BucketStore, CorsRule, DirectAccess, MediaKey, ObjectError, PostForm, Report,
-    SignedRequest, Validity,
+    Addressing, BucketStore, CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest,
+    Validity,
 };
 
 use super::Stand;

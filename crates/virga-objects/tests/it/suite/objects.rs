@@ -1,10 +1,11 @@
 //! Cases of objects.
 
 use std::collections::BTreeSet;
+use virga_core::{KeyPrefix, MediaKey};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use virga_objects::{KeyPrefix, MediaKey, MediaStore, ObjectError, Piece, READ_LIMIT};
+use virga_objects::{MediaStore, ObjectError, Piece, READ_LIMIT};
 
 use super::Stand;
 use crate::{collect, noise};

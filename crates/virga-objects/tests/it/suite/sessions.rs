@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::join, stream};
 use virga_core::{
-    Clock, OsEntropy, SystemClock, Timestamp, UploadId,
+    Clock, MediaKey, OsEntropy, SystemClock, Timestamp, UploadId,
     upload::{PartSpan, part_span},
 };
-use virga_objects::{Incoming, MediaKey, MultipartSessions, ObjectError, READ_LIMIT, Session};
+use virga_objects::{Incoming, MultipartSessions, ObjectError, READ_LIMIT, Session};
 
 use super::Stand;
 use crate::{body, noise, sha256};

@@ -2,9 +2,8 @@
 //! The object's key says where each is, so that one object, which earlier releases serve, keep and
 //! remove as the poster, is all there is (docs/adr/0014-posters.md).
 
-use virga_core::VideoId;
-
-use crate::{InvalidKey, MediaKey};
+use super::{InvalidKey, MediaKey};
+use crate::VideoId;
 
 /// A poster has at most so many smaller pictures.
 const MOST: usize = 4;

@@ -1,8 +1,7 @@
-//! Keys: what is one, and what follows from one.
+//! Object keys: what is one, and what follows from one.
 
 use proptest::prelude::*;
-use virga_core::{OsEntropy, UploadId, VideoId};
-use virga_objects::{CacheLifetime, MediaKey, ObjectClass};
+use virga_core::{CacheLifetime, MediaKey, ObjectClass, OsEntropy, UploadId, VideoId};
 
 #[test]
 fn a_key_survives_its_text_and_knows_its_class() {

@@ -3,8 +3,12 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use crate::{UploadId, VideoId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use virga_core::{UploadId, VideoId};
+
+mod poster;
+
+pub use poster::PosterPart;
 
 const MAX_LENGTH: usize = 200;
 

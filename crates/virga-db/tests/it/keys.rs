@@ -1,0 +1,74 @@
+//! Object keys in rows: one that is none is an error, wherever the row is read.
+
+use sea_orm::ConnectionTrait;
+use virga_core::{Clock, MediaKey, VideoId};
+use virga_db::{
+    DbError, TrackBytes, TrackKind, TrackRow, digests, digests::DigestRow, tracks, uploads, videos,
+};
+
+use crate::store::{Store, key};
+
+async fn run(store: &Store, sql: &str) {
+    store.db.write().execute_unprepared(sql).await.unwrap();
+}
+
+/// A track with its own tracks' bytes where `bytes` says.
+fn track(video: VideoId, name: &str, bytes: TrackBytes) -> TrackRow {
+    TrackRow {
+        video,
+        name: name.to_owned(),
+        kind: TrackKind::Video,
+        position: 0,
+        height: 180,
+        table_key: key(video),
+        bytes,
+    }
+}
+
+/// Which column an answer calls impossible.
+fn column<T>(answer: Result<T, DbError>) -> &'static str {
+    match answer {
+        Err(DbError::Corrupt { column, value, .. }) if value == "v/../x" => column,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("an impossible key was read"),
+    }
+}
+
+pub(crate) async fn a_key_that_is_none_is_an_error(store: &Store) {
+    let db = store.db.write();
+    let video = store.video("Rain").await;
+    for wrong in ["source_key", "poster_key", "fallback_key"] {
+        run(store, &format!("UPDATE videos SET {wrong} = 'v/../x'")).await;
+        assert_eq!(column(videos::find(db, video).await), wrong);
+        run(store, &format!("UPDATE videos SET {wrong} = NULL")).await;
+    }
+    let upload = store.upload(video);
+    uploads::insert(db, &upload, "", store.clock.now())
+        .await
+        .unwrap();
+    run(store, "UPDATE uploads SET object_key = 'v/../x'").await;
+    assert_eq!(column(uploads::find(db, upload.id).await), "object_key");
+
+    let (source, samples) = (key(video), key(video));
+    let bytes = TrackBytes::Source { source, samples };
+    let one = track(video, "src", bytes);
+    tracks::put(db, &one).await.unwrap();
+    for wrong in ["table_key", "source_key", "samples_key", "object_key"] {
+        run(store, &format!("UPDATE tracks SET {wrong} = 'v/../x'")).await;
+        assert_eq!(column(tracks::of_video(db, video).await), wrong);
+        tracks::put(db, &one).await.unwrap();
+    }
+    assert_eq!(tracks::of_video(db, video).await.unwrap(), [one]);
+
+    let noted = DigestRow {
+        key: MediaKey::fallback(video, 1, 1),
+        video,
+        digest: virga_core::digest::Hasher::default().finish(),
+        verified: true,
+        checked_at: store.clock.now(),
+        damage: Some("a bit".to_owned()),
+    };
+    digests::put(db, &noted).await.unwrap();
+    run(store, "UPDATE digests SET object_key = 'v/../x'").await;
+    assert_eq!(column(digests::damaged(db, 1).await), "object_key");
+}
