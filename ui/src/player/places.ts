@@ -71,7 +71,7 @@ export class Places {
   }
 }
 
-/** "Continued from 1:20 · Start over", for a while. */
+/** "Resumed from 1:20 · Start over", for a while. */
 export function resumedToast(t: Texts, at: number, over: () => void): HTMLElement {
   const button = el("button", { type: "button", class: "pl-over", "data-part": "start-over" }, t("player-start-over"));
   // A live region speaks of what changes in it: it is there first, then its words.
