@@ -459,6 +459,8 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
     const all = await cards.evaluateAll((every) => (every as HTMLAnchorElement[]).map((one) => one.href));
     expect(new Set(all).size).toBe(4);
     expect(all.slice(0, 2)).toEqual(known);
+    // Its event stream would otherwise ask a site that has stopped.
+    await guest.close();
   } finally {
     await site.stop();
   }
