@@ -42,7 +42,7 @@ export class Places {
 
   save(): void {
     const { currentTime, readyState } = this.#video;
-    // Nothing was watched since; or the source is just being changed and stands at its beginning.
+    // Nothing was watched since, or the source is just being changed and is at its beginning.
     if (readyState < 1 || currentTime === this.#last) return;
     const what = leaving(currentTime, this.#total());
     if (what === "nothing") return;
