@@ -126,7 +126,7 @@ function flashing(late: number) {
 /** Flashes and beeps as an instant H.264/AAC MP4. */
 export const flashes = (late = 0) => make(`flashes ${late}.mp4`, [...flashing(late), ...H264, ...AAC]);
 
-/** Flashes and beeps as VP8/Opus WebM, of which nothing is kept: picture and sound are encoded anew. */
+/** Flashes and beeps as VP8/Opus WebM, none of which is kept: picture and sound are encoded again. */
 export const flashesAnew = () =>
   make("flashes.webm", [
     ...flashing(0),

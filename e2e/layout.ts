@@ -5,7 +5,7 @@ import type { Page } from "@playwright/test";
 
 const CONTROLS = "a, button, input:not([type=hidden]), select, textarea, summary, label.btn, video, progress";
 
-/** What is wrong on the page as it stands; empty when all is well. */
+/** The faults of the current page; empty if there are none. */
 export const misfits = (page: Page) =>
   page.evaluate((controls: string) => {
     const faults: string[] = [];

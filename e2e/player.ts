@@ -43,8 +43,8 @@ export const seek = (page: Page, seconds: number) =>
   );
 
 /**
- * Seconds between the time that the next shown picture itself tells (how far its right half is from
- * black to white) and the time that the player gives it.
+ * Seconds between the time that the next picture itself shows (how far its right half is from black
+ * to white) and the time that the player gives it.
  */
 export const pictureOff = (page: Page) =>
   player(page).evaluate(

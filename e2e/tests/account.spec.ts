@@ -40,7 +40,7 @@ test("the link of the first start makes its visitor administrator, and works onc
     const again = await late.request.post("/setup", { form, headers: { origin: site.url }, maxRedirects: 0 });
     expect(again.status()).toBeGreaterThanOrEqual(400);
     await signIn(late, "eve");
-    await expect(late.getByRole("alert")).toHaveText(/Username or password is wrong/);
+    await expect(late.getByRole("alert")).toHaveText(/Wrong username or password/);
     // And the administrator's choice holds.
     await late.goto("/sign-up");
     await expect(late.getByText("This site does not accept new accounts.")).toBeVisible();
@@ -58,7 +58,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   expected.push(/status of 4(01|03|22|29)/);
   const stranger = await visitor();
   await signIn(stranger, name, { password: "not my password" });
-  await expect(stranger.getByRole("alert")).toHaveText(/Username or password is wrong/);
+  await expect(stranger.getByRole("alert")).toHaveText(/Wrong username or password/);
   await expect(stranger.getByLabel("Name")).toHaveValue(name);
   await expect(stranger.getByLabel("Password")).toHaveValue("");
   await expect(stranger.getByLabel("Password")).toBeFocused();
@@ -74,7 +74,7 @@ test("a wrong password is told, keeps the name, and the sixteenth failure must w
   };
   for (let failures = 2; failures <= 15; failures += 1) {
     await attempt(`guess ${failures}`);
-    await expect(stranger.getByRole("alert")).toHaveText(/Username or password is wrong/);
+    await expect(stranger.getByRole("alert")).toHaveText(/Wrong username or password/);
   }
   // The sixteenth may even be right.
   const refused = await attempt(PASSWORD);

@@ -31,7 +31,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     await row.getByRole("link", { name: `Unblock ${name}` }).click();
     await admin.getByRole("button", { name: "Unblock this account" }).click();
-    await expect(admin.getByText("The account may sign in again.")).toBeVisible();
+    await expect(admin.getByText("The account can sign in again.")).toBeVisible();
     await row.getByRole("link", { name: `Reset password ${name}` }).click();
     await admin.getByRole("button", { name: "Reset password" }).click();
     const password = await admin.getByRole("textbox", { name: "New password" }).inputValue();

@@ -103,5 +103,5 @@ test("a private video plays for its owner and is nothing to all others", async (
   await stranger.goto("/");
   await expect(stranger.getByText("Only for <me>")).toHaveCount(0);
   await stranger.goto("/?q=Only");
-  await expect(stranger.getByRole("heading", { name: "Nothing found" })).toBeVisible();
+  await expect(stranger.getByRole("heading", { name: "No results" })).toBeVisible();
 });

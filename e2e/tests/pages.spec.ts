@@ -262,7 +262,7 @@ for (const { width, colorScheme } of chinese) {
     const s = await seed(visitor, site);
     // Names of formats, of the site, and what people typed stay as they are.
     const typed = `${s.name} rain zzzzzz Thrown away Not sent yet`.match(/[A-Za-z]+/g)!;
-    const names = ["Virga", "English", "Chrome", "Linux", "RSS", "MOV", "MKV", "WebM", ...typed];
+    const names = ["Virga", "English", "Chrome", "Linux", "JavaScript", "RSS", "MOV", "MKV", "WebM", ...typed];
     const inChinese: Also = async (page, name, found) => {
       await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
       // The player in another site's page has no foot.
@@ -459,6 +459,8 @@ test("the first page of a new site, and its set-up, fit too; a list grows in pla
     const all = await cards.evaluateAll((every) => (every as HTMLAnchorElement[]).map((one) => one.href));
     expect(new Set(all).size).toBe(4);
     expect(all.slice(0, 2)).toEqual(known);
+    // Its event stream would otherwise ask a site that has stopped.
+    await guest.close();
   } finally {
     await site.stop();
   }

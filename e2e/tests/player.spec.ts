@@ -289,7 +289,7 @@ test("a guest goes on where the last visit ended, or starts over", async ({ page
   await page.reload();
   await ready(page);
   await stands(page, left, 0);
-  await expect(page.getByRole("status").filter({ hasText: /^Continued from 0:2\d$/ })).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: /^Resumed from 0:2\d$/ })).toBeVisible();
   await page.getByRole("button", { name: "Start over" }).click();
   await stands(page, 0);
   await expect(page.getByRole("button", { name: "Start over" })).toHaveCount(0);
@@ -840,7 +840,7 @@ test.describe("where something is in the way", () => {
     const where = await address(visitor);
     await page.goto(`${where}?t=20`);
     await ready(page);
-    const card = page.getByRole("alert").filter({ hasText: /^The site does not answer, trying again in \d s$/ });
+    const card = page.getByRole("alert").filter({ hasText: /^The site is not responding\. Trying again in \d s$/ });
     // The browser knows that it has no network, and when it has one again.
     await page.context().setOffline(true);
     await page.keyboard.press("k");

@@ -79,10 +79,10 @@ test("the edit page keeps an unpublished video private until its publish button 
 test("an account publishes at once, as it says in its settings", async ({ page }) => {
   await signUp(page, { next: "/settings" });
   await page.getByLabel("Publish new videos as").selectOption("unlisted");
-  await page.getByLabel("Publish at once").check();
+  await page.getByLabel("Publish automatically").check();
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page.getByRole("status").filter({ hasText: "upload settings are saved" })).toBeVisible();
-  await expect(page.getByLabel("Publish at once")).toBeChecked();
+  await expect(page.getByLabel("Publish automatically")).toBeChecked();
   await page.goto("/upload");
   await page.getByLabel("Choose videos").setInputFiles(await tiny());
   const card = page.locator("article.file");

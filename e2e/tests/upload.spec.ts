@@ -100,7 +100,7 @@ test("another file of the same name and size is not mixed into an upload", async
   await page.reload();
   network.more(Infinity);
   await page.locator(`[data-open="${id}"] input[type=file]`).setInputFiles(wrong);
-  await expect(page.getByRole("alert").filter({ hasText: "This is another file" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "This is a different file" })).toBeVisible();
   expect(network.sent.length).toBe(1);
 });
 
@@ -154,7 +154,7 @@ test("an upload is thrown away after a question, and kept by the other answer", 
   await page.keyboard.press("Enter");
   await expect(card.getByRole("button", { name: "Cancel" })).toBeFocused();
   expect(await open(page)).toHaveLength(1);
-  await expect(card).toContainText(/The site does not answer. Trying again in \d+ s./);
+  await expect(card).toContainText(/The site is not responding\. Trying again in \d+ s\./);
 
   await page.reload();
   const row = page.locator("[data-open]");

@@ -48,7 +48,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A call as docs/api/openapi.json has it: what is at that path takes this body and answers this. */
+/** A call as in docs/api/openapi.json: the body and the answer of that path. */
 export function call<M extends Method, P extends string>(
   method: M,
   path: P,

@@ -152,7 +152,7 @@ class Comments extends HTMLElement {
       const beside = row.nextElementSibling ?? row.previousElementSibling;
       row.remove();
       this.#counted(-1);
-      // The keys go on where the comment was.
+      // The focus stays where the comment was.
       const to = beside instanceof HTMLElement ? beside : this.querySelector<HTMLElement>("h2");
       if (to) to.tabIndex = -1;
       to?.focus();

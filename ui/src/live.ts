@@ -1,6 +1,6 @@
 // One event stream for all windows of a browser. The windows elect a leader over a
 // BroadcastChannel; it opens the stream for what all of them want and passes events on.
-// Where the channel is absent each window has its own stream. Only what is visible wants events.
+// Without the channel each window has its own stream. Only visible pages want events.
 
 import type { Wire } from "./api";
 
@@ -49,7 +49,7 @@ export class Live {
   readonly #env: Env;
   readonly #subs = new Map<(event: LiveEvent) => void, string[]>();
   readonly #wants = new Map<string, { ids: string[]; at: number }>();
-  /** The latest of each kind by video, for whoever asks later: the stream says it only once. */
+  /** The latest event of each kind by video, for later subscribers: the stream sends it only once. */
   readonly #last = new Map<string, LiveEvent>();
   #stream: Stream | null = null;
   #streamed = new Set<string>();
@@ -76,7 +76,7 @@ export class Live {
     };
   }
 
-  /** Looks again at what is wanted: after a subscription, or when the page was shown or hidden. */
+  /** Checks again which events are wanted: after a subscription, or when the page was shown or hidden. */
   update(): void {
     const mine = this.#mine();
     if (mine.length === 0) {
@@ -164,7 +164,7 @@ export class Live {
         break;
       case "lead":
         if (this.role === "leader") {
-          // Two at once: the smaller name stays.
+          // If two windows lead, the lower id wins.
           if (message.from < this.#env.id) {
             this.#close();
             this.#follow(message.from);

@@ -169,7 +169,7 @@ class Player extends HTMLElement {
     if (!is && document.activeElement === again) this.focus({ preventScroll: true });
   }
 
-  /** The words once, the seconds as they pass: screen readers hear only the words. */
+  /** Announces the text once and updates the seconds silently for screen readers. */
   #away(seconds: number): void {
     const count = part(this, "away-seconds");
     if (seconds > 0 && count && this.hasAttribute("data-broken")) {
@@ -240,7 +240,7 @@ class Player extends HTMLElement {
       if (this.#controls) show(this.#controls.root, true);
       await source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     } catch (error) {
-      // 409: not yet; the next event tells.
+      // 409: not yet; the next event will say when.
       if (!(error instanceof ApiError && error.status === 409)) console.warn("playback", error);
     } finally {
       this.#starting = false;

@@ -1,6 +1,6 @@
-// One file on its way: draft, upload, parts in parallel, complete. The server is the truth about
-// what it holds; this only sends what is missing. Touches no DOM: everything of the browser is
-// handed in, so that tests can be the server, the network and the clock.
+// One file on its way: draft, upload, parts in parallel, complete. The server decides which
+// parts it has; this only sends what is missing. It touches no DOM: everything from the browser is
+// passed in, so that tests can be the server, the network and the clock.
 
 import { ApiError } from "./api";
 import { fingerprint, readable, wantedPart } from "./transfer/file";
@@ -133,7 +133,7 @@ export class Transfer {
       if (this.upload) await this.#deps.server.cancel(this.upload.id);
       if (this.videoId && !this.#start.videoId && !this.#start.upload) await this.#deps.server.discard(this.videoId);
     } catch {
-      // The server gives up by itself what nobody goes on with.
+      // The server discards abandoned uploads by itself.
     }
   }
 
@@ -190,7 +190,7 @@ export class Transfer {
     return held;
   }
 
-  /** Another file of the same size would make a broken video: compare what is held. */
+  /** Another file of the same size would make a broken video: compares the parts that the server has. */
   async #verify(held: HeldPart[]): Promise<void> {
     const known = held.find((part) => part.sha256);
     if (this.#verified || !known) return;
@@ -239,7 +239,7 @@ export class Transfer {
     }
   }
 
-  /** One part failed for good: the others need not go on. */
+  /** One part failed permanently: stops the others. */
   #halt(stop: AbortController, error: unknown): void {
     stop.abort();
     this.#progress.stop();
@@ -263,7 +263,7 @@ export class Transfer {
       this.#progress.lost(number);
       if (signal.aborted) throw new Stop("");
       const direct = !part.url.startsWith("/");
-      // Kodo's 579: the object stands, only telling the site of it failed.
+      // Kodo's 579: the object exists, only the callback to the site failed.
       if ((status >= 200 && status < 300) || status === 579) {
         if (direct) this.#tickets.arrived();
         this.#slots.measured(this.#deps.now() - began);

@@ -3,7 +3,7 @@
 import { call } from "./api";
 import type { Deps, SignedPart } from "./transfer/world";
 
-/** XMLHttpRequest, because fetch tells nothing while a body goes up. */
+/** XMLHttpRequest, because fetch reports no upload progress. */
 function put(
   target: SignedPart,
   body: Blob,

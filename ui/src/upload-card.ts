@@ -197,7 +197,7 @@ export class Card {
       phase === "sending" ? [transfer.speed, transfer.wait] : [0, transfer.active ? transfer.wait : 0];
     const words = speed > 0 ? this.#t("upload-speed", { speed: bytes(speed), time: clock((size - sent) / speed) }) : "";
     set("speed", wait > 0 ? this.#t("upload-away", { seconds: String(Math.ceil(wait / 1000)) }) : words);
-    // A line that went quiet tells nothing: the clock moves what the card says.
+    // A connection that went quiet sends no events: a timer updates the card.
     clearTimeout(this.#tick);
     if (transfer.active) this.#tick = window.setTimeout(() => this.#paint(), 1000);
     if (phase !== this.#phase) this.#turn(phase);
@@ -217,7 +217,7 @@ export class Card {
     const watch = slot<HTMLAnchorElement>(this.#root, "watch");
     if (watch && this.transfer.videoId) {
       watch.href = `/v/${this.transfer.videoId}`;
-      // While bytes move its page opens beside this one.
+      // During the upload its page opens in a new tab.
       watch.target = phase === "done" ? "" : "_blank";
       show(watch, true);
     }

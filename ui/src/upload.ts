@@ -83,7 +83,7 @@ class UploadPage extends HTMLElement {
     });
   }
 
-  /** Adds to what is refused; without words it starts anew. */
+  /** Adds a refusal to the list; without a text it clears the list. */
   #refuse(words: string): void {
     const note = part(this, "refused");
     if (!words) note?.replaceChildren();
@@ -110,7 +110,7 @@ class UploadPage extends HTMLElement {
       const open = await call("GET", "/uploads");
       this.#open = new Map(open.map((upload) => [upload.fingerprint, upload]));
     } catch {
-      // Then every file simply starts anew.
+      // Then every file simply starts over.
     }
     const most = Number(this.dataset.uploadMax ?? 0);
     for (const file of files) {
@@ -121,7 +121,7 @@ class UploadPage extends HTMLElement {
     this.#next();
   }
 
-  /** The same file again, for an upload that stands open. */
+  /** The same file again, for an unfinished upload. */
   async #again(input: HTMLInputElement): Promise<void> {
     const file = input.files?.[0];
     const id = input.dataset.again;

@@ -268,7 +268,7 @@ async fn a_refused_form_comes_back_with_its_text_and_the_message_at_its_field() 
     let site = site(None);
     let (answer, html) = post_form(&site, "/sign-in", "", "name=a%22b&password=no").await;
     assert_eq!(answer.status(), 401);
-    assert!(html.contains("value=\"a&#34;b\"") && html.contains("Username or password is wrong"));
+    assert!(html.contains("value=\"a&#34;b\"") && html.contains("Wrong username or password"));
     assert!(!html.contains("value=\"no\""));
     let (answer, html) = post_form(
         &site,

@@ -72,7 +72,7 @@ export class Acts {
     this.say(this.#t(seconds < 0 ? "player-went-back" : "player-went-ahead", { time: String(Math.abs(seconds)) }));
   }
 
-  /** 0 to 1; anything above silence is also heard. */
+  /** 0 to 1; any volume above 0 also unmutes. */
   volume(to: number, aloud = false): void {
     const { video, choices } = this;
     choices.volume = Math.round(Math.min(1, Math.max(0, to)) * 100) / 100;
@@ -136,7 +136,7 @@ export class Acts {
     this.seek(video.currentTime + direction / (hls?.levels[hls.currentLevel]?.frameRate || 25));
   }
 
-  /** This video's page at the present second, also where the player stands in another page. */
+  /** The address of this video's page at the current second, even from an embedded player. */
   link(): string {
     const url = new URL(location.pathname.replace(/^\/embed\//, "/v/"), location.href);
     url.searchParams.set("t", String(Math.floor(this.video.currentTime)));

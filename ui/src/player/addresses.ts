@@ -16,7 +16,7 @@ export interface Deps {
  * wait for a connection, or travel slowly, before the bucket reads its date. */
 const SPARE_SHARE = 0.25;
 const SPARE_MOST = 10_000;
-/** After a question that nobody answered the old addresses may hold for a while yet. */
+/** After a request without an answer, the old addresses may still be valid for a while. */
 const AGAIN = 3000;
 
 /** The object behind an address: what signs it, in path or query, changes, these two do not. */

@@ -4,7 +4,7 @@ import type { Texts } from "../dom";
 
 type Attributes = Record<string, string>;
 
-/** An element with attributes and what is inside it. */
+/** Creates an element with attributes and children. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -63,7 +63,7 @@ export class Kit {
   }
 }
 
-/** Changes a text only when it is another one: screen readers hear each change. */
+/** Changes a text only if it differs: screen readers announce each change. */
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

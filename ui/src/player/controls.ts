@@ -1,4 +1,4 @@
-// The controls: built beside the video, kept in step with it, out of sight while one only watches.
+// The controls: built next to the video, kept in sync with it, hidden while the viewer only watches.
 
 import type { Acts } from "./acts";
 import { el, type Kit, setText } from "./build";
@@ -107,7 +107,7 @@ export class Controls {
     this.draw();
   }
 
-  /** Words in the middle of the picture, for a moment; screen readers hear them. */
+  /** A short message in the middle of the picture; screen readers announce it. */
   say(words: string): void {
     clearTimeout(this.#noted);
     this.#note.textContent = words;
@@ -140,7 +140,7 @@ export class Controls {
     });
   }
 
-  /** Everything that the video tells. */
+  /** Listens to the video's events. */
   #follow(): void {
     const { video } = this.#acts;
     const draw = () => this.draw();
@@ -220,7 +220,7 @@ export class Controls {
     const found = command(event, focusOf(target instanceof Element ? target : null), inside);
     if (!found || (this.#help.open && found !== "help")) return false;
     this.#acts.do(found);
-    // Where nothing is said, the bar shows what the key did.
+    // Without a message, the bar shows the effect of the key.
     this.show();
     return true;
   }
@@ -332,7 +332,7 @@ export class Controls {
     this.#seek.draw();
   }
 
-  /** All of it as the video stands. */
+  /** Updates everything to the video's current state. */
   draw(): void {
     const kit = this.#kit;
     const { video, screen } = this.#acts;

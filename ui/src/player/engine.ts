@@ -43,12 +43,12 @@ export class Restraint {
       this.#asked.add(frag.type);
       if (this.#all(this.#asked)) hls.pauseBuffering();
     });
-    // What was loaded lies beside the place: the next segment has it.
+    // The loaded segment is next to the position: the next segment contains it.
     hls.on(Events.FRAG_BUFFERED, (_, { frag }) => {
       this.#there.add(frag.type);
       if (!this.#over && this.#all(this.#there) && !holds(video)) this.more();
     });
-    // What was on its way does not come.
+    // The requested segment will not arrive.
     for (const event of [Events.ERROR, Events.FRAG_LOAD_EMERGENCY_ABORTED, Events.LEVEL_SWITCHING] as const) {
       hls.on(event, () => this.more());
     }
@@ -76,7 +76,7 @@ export class Restraint {
 /** Seconds after a place that a browser wants before it shows the picture there. */
 const LEAD = 0.5;
 
-/** Whether the place that it stands at can be shown: it is there, and a little of what follows. */
+/** Whether the current position can be shown: it and a little after it are buffered. */
 export function holds({ buffered, currentTime, duration }: HTMLVideoElement): boolean {
   // Nothing follows the end.
   const until = Math.min(currentTime + LEAD, Math.max(currentTime, duration - LEAD));

@@ -39,7 +39,7 @@ export function pick(levels: readonly Level[], wanted: number): number {
   return fits ?? order.at(-1) ?? -1;
 }
 
-/** The next speed in the list, one step up or down from wherever it stands. */
+/** The next speed in the list, one step up or down from the current one. */
 export function step(list: readonly number[], now: number, up: boolean): number {
   const next = up ? list.find((value) => value > now + 0.001) : list.filter((value) => value < now - 0.001).at(-1);
   return next ?? now;
@@ -50,10 +50,10 @@ export function choose(hls: Hls, video: HTMLVideoElement, level: number): void {
   if (level < 0) {
     hls.loadLevel = -1;
   } else if (!video.paused) {
-    // After what is being played.
+    // From the next segment on.
     hls.nextLevel = level;
   } else {
-    // Standing still, the new picture is wanted at once, and only a seek decodes it.
+    // While paused, the new picture is wanted at once, and only a seek decodes it.
     const events = (hls.constructor as typeof Hls).Events;
     const shown = (_: string, { frag }: { frag: { type: string; level: number } }) => {
       if (frag.type !== "main" || frag.level !== level) return;

@@ -1,5 +1,5 @@
 // The gear menu, by the pattern of a menu button: arrows move, Enter chooses, Escape closes and
-// gives the focus back. It lies above everything, so that a small player does not cut it off.
+// gives the focus back. It is in the top layer, so that a small player does not cut it off.
 
 import { el, type Kit } from "./build";
 
@@ -8,7 +8,7 @@ export interface Item {
   part: string;
   text: string;
   icon?: string;
-  /** What is chosen at present, behind the text. */
+  /** The current choice, shown after the text. */
   value?: string;
   /** Set where the entry is a choice: whether it is the one. */
   checked?: boolean;
@@ -27,7 +27,7 @@ export class Menu {
   readonly #items: () => Item[];
   readonly #host: HTMLElement;
   #opened: string | null = null;
-  /** The press beside the menu that closed it: it means nothing else. */
+  /** The press outside the menu that closed it; it has no other effect. */
   dismissed: Event | null = null;
   readonly #away = (event: Event) => {
     const target = event.target as Node;

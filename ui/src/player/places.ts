@@ -42,7 +42,7 @@ export class Places {
 
   save(): void {
     const { currentTime, readyState } = this.#video;
-    // Nothing was watched since; or the source is just being changed and stands at its beginning.
+    // Nothing was watched since, or the source is just being changed and is at its beginning.
     if (readyState < 1 || currentTime === this.#last) return;
     const what = leaving(currentTime, this.#total());
     if (what === "nothing") return;
@@ -71,7 +71,7 @@ export class Places {
   }
 }
 
-/** "Continued from 1:20 · Start over", for a while. */
+/** "Resumed from 1:20 · Start over", for a while. */
 export function resumedToast(t: Texts, at: number, over: () => void): HTMLElement {
   const button = el("button", { type: "button", class: "pl-over", "data-part": "start-over" }, t("player-start-over"));
   // A live region speaks of what changes in it: it is there first, then its words.

@@ -27,7 +27,7 @@ export class Retry {
   #skip: (() => void) | null = null;
   #stopped = false;
 
-  /** `told`: the seconds until the next try, each second; 0 when the waiting is over. */
+  /** `told` gets the seconds until the next attempt, each second; 0 when the wait is over. */
   constructor(told: (seconds: number) => void) {
     this.#told = told;
   }

@@ -126,7 +126,7 @@ export class SeekBar {
     this.#acts.seek(Math.min(total, Math.max(0, video.currentTime + step)));
   }
 
-  /** Where the video stands and how much of it is there. */
+  /** The position and the buffered ranges of the video. */
   draw(): void {
     const { total, video } = this.#acts;
     const share = this.#held ?? (total > 0 ? Math.min(1, video.currentTime / total) : 0);

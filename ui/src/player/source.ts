@@ -1,6 +1,6 @@
-// Where picture and sound come from: hls.js, else the plain file. Asks for fresh addresses when
-// they end, goes on at the same place after every change, takes a better version when told to.
-// Before the first play it loads one segment, and none where the browser saves data.
+// The source of picture and sound: hls.js, else the plain file. Fetches new addresses when the old
+// ones end, keeps the position after every change, and switches to a better version on request.
+// Before the first play it loads one segment, and none if the browser saves data.
 
 import type Hls from "hls.js";
 import type { ErrorData, LevelDetails } from "hls.js";
@@ -20,7 +20,7 @@ export interface How {
   go: boolean;
 }
 
-/** What the source tells its player. */
+/** The events that the source reports to its player. */
 export interface Told {
   /** Other renditions, or another one of them plays. */
   levels(): void;
@@ -72,7 +72,7 @@ export class Source {
     // While there are pictures to be seen, nobody is bothered.
     this.#retry = new Retry((seconds) => told.away(this.#starves ? seconds : 0));
     window.addEventListener("online", this.#online);
-    // A source that broke stands at 0; the viewer does not.
+    // A broken source reports position 0; the viewer's position is another.
     for (const name of ["timeupdate", "seeking"] as const) {
       video.addEventListener(name, () => {
         if (video.readyState >= 1) this.#reached = video.currentTime;
@@ -95,7 +95,7 @@ export class Source {
     });
   }
 
-  /** Loads what is shown at the place asked for, also where the browser saves data. */
+  /** Loads the picture at the requested position, even if the browser saves data. */
   load(): void {
     if (!this.#waiting) return;
     this.#waiting = false;
@@ -117,7 +117,7 @@ export class Source {
     this.#told.levels();
   }
 
-  /** The engine goes on asking for what is refused; a viewer who waits hears of it sooner. */
+  /** The engine keeps requesting what is refused; this tells a waiting viewer sooner. */
   #watch(): void {
     const { hls } = this;
     clearTimeout(this.#stalled);
@@ -154,7 +154,7 @@ export class Source {
     const Engine = await engine.catch(() => null);
     if (this.#gone) return;
     if (!Engine?.isSupported()) return this.#plain(playback, how);
-    // Someone was quicker than the engine and plays the plain file already: go on from there.
+    // The viewer was quicker than the engine and already plays the plain file: continue from there.
     const go = how.go || !video.paused;
     const at = how.at < 0 && video.currentTime > 0 ? video.currentTime : how.at;
     this.#hold();
@@ -219,7 +219,7 @@ export class Source {
       void this.refresh(false);
       return;
     }
-    // Refused, or nobody there; what is merely slow is not.
+    // Refused or unreachable, not merely slow.
     if (data.type === Engine.ErrorTypes.NETWORK_ERROR && !data.details.endsWith("TimeOut")) {
       this.#refused = true;
       if (this.#starves) void this.#probe();
@@ -285,7 +285,7 @@ export class Source {
       const wait = this.#refreshed.length > 1 ? 1000 * 2 ** (this.#refreshed.length - 2) : 0;
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       const playback = await this.#retry.until(() => reach(() => this.fetch()));
-      // Who paused it meanwhile wants it paused.
+      // If the viewer paused in the meantime, stay paused.
       await this.play(playback, { at: this.#place, go: !video.paused || (go && !played) });
     } catch {
       this.#broken();

@@ -38,7 +38,7 @@ export function leaving(at: number, duration: number): "keep" | "forget" | "noth
   return duration > 0 && at > duration * SEEN ? "forget" : "keep";
 }
 
-/** The place to go on from, or null to start at the beginning. */
+/** The position to resume from, or null to start at the beginning. */
 export function resuming(saved: number | null, duration: number): number | null {
   return saved !== null && leaving(saved, duration) === "keep" ? saved : null;
 }

@@ -1,4 +1,4 @@
-// What of a file is held by the server and what is on its way, and how fast that grows.
+// How much of a file the server has, how much is on its way, and how fast that grows.
 
 /** Milliseconds whose bytes make the speed. */
 const WINDOW = 6000;

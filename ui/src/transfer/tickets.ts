@@ -27,7 +27,7 @@ export class Tickets {
   ): Promise<SignedPart> {
     for (;;) {
       const known = this.#known.get(number);
-      // The viewer's clock may be wrong: this only avoids sending what is surely stale.
+      // The viewer's clock may be wrong: this only avoids requests that are certainly expired.
       if (known && Date.parse(known.expires_at) - this.#now() > 10_000) return known;
       if (known) this.#known.delete(number);
       if (this.#asking !== null) {

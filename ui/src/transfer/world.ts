@@ -3,7 +3,7 @@
 
 import type { Wire } from "../api";
 
-/** Of the wire's types what is read here; tests answer no more. */
+/** The fields of the API's types that are used here; tests provide only these. */
 export type Upload = Pick<Wire["Upload"], "id" | "video_id" | "file_name" | "size" | "fingerprint" | "part_size">;
 export type SignedPart = Wire["SignedPart"];
 export type HeldPart = Wire["HeldPart"];

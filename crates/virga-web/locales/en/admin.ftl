@@ -1,8 +1,8 @@
 # Administration
 nav-admin = Administration
 admin-users = Accounts
-admin-jobs = Failed jobs
-admin-storage = Disk
+admin-jobs = Jobs
+admin-storage = Storage
 problem-account-blocked = This account is blocked. Ask an administrator of this site.
 problem-admin-only = Only administrators may see this.
 problem-admin-yourself = This is your own account. Ask another administrator to do this.
@@ -19,13 +19,13 @@ admin-reset = Reset password
 admin-block = Block
 admin-unblock = Unblock
 admin-done-blocked = The account is blocked and signed out everywhere.
-admin-done-unblocked = The account may sign in again.
+admin-done-unblocked = The account can sign in again.
 
 admin-block-title = Block { $name }?
 admin-block-text = The account can no longer sign in, and all its sessions end immediately. Its videos and comments stay.
 admin-block-go = Block this account
 admin-unblock-title = Unblock { $name }?
-admin-unblock-text = The account may sign in again with its password.
+admin-unblock-text = The account can sign in again with its password.
 admin-unblock-go = Unblock this account
 admin-reset-title = Reset the password of { $name }?
 admin-reset-text = The current password stops working, and all sessions of the account end immediately. The new password is shown to you once, so that you can pass it on.
@@ -38,14 +38,14 @@ admin-password-done = I have saved it
 # Failed jobs
 admin-jobs-none = No job has failed
 admin-tries = { $n ->
-    [one] { $shown } try
-   *[other] { $shown } tries
+    [one] { $shown } attempt
+   *[other] { $shown } attempts
   }
 job-probe = Checking the file
 job-package = Packaging
 job-first-rung = First version
 job-ladder = Other qualities
-job-poster = Cover picture
+job-poster = Cover image
 job-fallback = Version for old browsers
 job-purge = Permanent deletion
 
@@ -59,7 +59,7 @@ admin-free = Free
 admin-free-of = { $free } of { $total }
 admin-keep = Kept free
 admin-reserved = Reserved for uploads in progress
-admin-full = The disk has reached its limit. No uploads are accepted until some space is freed.
+admin-full = The disk has reached its limit. Free some space to accept uploads again.
 
 # Site
 admin-site = Site

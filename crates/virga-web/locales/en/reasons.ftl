@@ -1,42 +1,42 @@
 # Why a video failed, by the reason's code; English pages show the API's own words, which hold the figures
-reason-coding_unsupported = This site does not support its encoding format.
-reason-damaged = The file is damaged, or it holds no picture that this site can decode.
-reason-encoder_time = Your videos have used this site's encoding time for the last 24 hours. It continues automatically later.
+reason-coding_unsupported = This site does not support the codec of this file.
+reason-damaged = The file is damaged, or it has no picture that this site can decode.
+reason-encoder_time = Your videos have used up their encoding time for 24 hours. Encoding continues automatically later.
 reason-encrypted = The file is encrypted.
-reason-external_media = The file only points to media elsewhere.
+reason-external_media = The file only refers to media stored elsewhere.
 reason-file_empty = The file is empty.
-reason-file_is_audio = This file holds only sound, no video.
+reason-file_is_audio = This file contains only sound, no video.
 reason-file_is_concat = This is a list of other files, not a video. Upload the video itself.
 reason-file_is_image = This is a picture, not a video.
-reason-file_is_playlist = This is a playlist, which only points to video elsewhere. Upload the video itself.
-reason-file_is_sdp = This describes a network stream and holds no video.
+reason-file_is_playlist = This is a playlist, which only refers to video elsewhere. Upload the video itself.
+reason-file_is_sdp = This file describes a network stream and contains no video.
 reason-file_is_text = This is a text file, not a video.
-reason-file_unknown = This site does not know this video format, or the file is damaged.
+reason-file_unknown = This site does not recognise this video format, or the file is damaged.
 reason-frame_rate_too_high = Its frame rate is higher than this site accepts.
-reason-gave_up = Processing stopped again and again. Try again later.
-reason-internal = Something went wrong here. Try again; if it happens again, contact the people who run this site.
+reason-gave_up = Processing failed several times. Try again later.
+reason-internal = Something went wrong during processing. Try again; if it happens again, contact an administrator of this site.
 reason-media_malformed = The file is damaged.
 reason-media_no_index = The file has no index. The recording was probably not finished.
 reason-media_too_large = The file is larger than this site can process.
-reason-media_repeated = The file's index names the same bytes again and again, so it cannot be played. Export it again from the program that made it.
-reason-media_truncated = The file is incomplete: it ends before its contents do.
+reason-media_repeated = The file’s index refers to the same data again and again, so it cannot be played. Export the video again from the program that made it.
+reason-media_truncated = The file is incomplete: the end is missing.
 reason-media_unsupported = The file uses a feature that this site does not support.
-reason-no_video = The file holds no video.
+reason-no_video = The file contains no video.
 reason-picture_too_large = Its picture has more pixels than this site accepts.
 reason-picture_too_small = Its picture is too small to be shown.
-reason-quota_used = Your storage is full. Delete videos to make room; it then continues automatically.
-reason-scratch_too_small = This file is too large for the scratch disk of this site.
+reason-quota_used = Your storage is full. Delete videos to free space; encoding then continues automatically.
+reason-scratch_too_small = This file is too large for the temporary disk space of this site.
 reason-too_long = It is longer than this site accepts.
 reason-too_many_tracks = It has more tracks than this site accepts.
-reason-too_slow = Encoding it takes far longer than it should.
+reason-too_slow = Encoding takes far longer than it should.
 
 # What failed beside what plays, by the kind of job
 warning-probe = Checking the file failed: { $why }
 warning-package = Preparing it for faster playback failed: { $why }
-warning-first-rung = Making the first version for all browsers failed: { $why }
-warning-ladder = Making other qualities failed: { $why }
-warning-poster = Making a cover picture failed: { $why }
-warning-fallback = Making the version for old browsers failed: { $why }
+warning-first-rung = Creating the first version for all browsers failed: { $why }
+warning-ladder = Creating the other qualities failed: { $why }
+warning-poster = Creating the cover image failed: { $why }
+warning-fallback = Creating the version for old browsers failed: { $why }
 
 # What waits, by the kind of job
 waits-first-rung = This video is waiting to be processed: { $why }

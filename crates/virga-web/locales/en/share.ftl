@@ -9,5 +9,5 @@ beside = More videos
 person-feed = RSS
 
 # The player in other sites' pages
-embed-title = Nothing to show here
+embed-title = Video unavailable
 embed-missing = This video cannot be shown on other sites: it is private, deleted, or not ready yet.

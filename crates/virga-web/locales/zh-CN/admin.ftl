@@ -2,7 +2,7 @@
 nav-admin = 管理
 admin-users = 账号
 admin-jobs = 失败的任务
-admin-storage = 磁盘
+admin-storage = 存储空间
 problem-account-blocked = 这个账号已被停用，请联系本站管理员。
 problem-admin-only = 只有管理员可以查看。
 problem-admin-yourself = 这是你自己的账号，请由另一位管理员操作。
@@ -22,17 +22,17 @@ admin-done-blocked = 账号已停用，并已在所有设备上退出。
 admin-done-unblocked = 账号可以重新登录了。
 
 admin-block-title = 停用 { $name }？
-admin-block-text = 账号将无法登录，所有登录立即结束。视频和评论会保留。
+admin-block-text = 账号将无法登录，已登录的设备会立即退出。视频和评论会保留。
 admin-block-go = 停用这个账号
 admin-unblock-title = 恢复 { $name }？
 admin-unblock-text = 账号可以用原来的密码重新登录。
 admin-unblock-go = 恢复这个账号
 admin-reset-title = 为 { $name } 重置密码？
-admin-reset-text = 现在的密码立即失效，账号的所有登录也会结束。新密码只显示一次，请转交给对方。
+admin-reset-text = 当前密码立即失效，已登录的设备也会退出。新密码只显示一次，请转交给对方。
 admin-reset-go = 生成新密码
 admin-password-title = 新密码
 admin-password-text = { $name } 从现在起用这个密码登录。
-admin-password-hint = 只在此刻显示。请以安全的方式转交；登录后可以在设置中修改。
+admin-password-hint = 仅显示这一次。请用安全的方式转交；对方登录后可以在设置中修改。
 admin-password-done = 我已记下
 
 # Failed jobs
@@ -46,7 +46,7 @@ job-first-rung = 首个版本
 job-ladder = 更多清晰度
 job-poster = 封面图
 job-fallback = 旧浏览器版本
-job-purge = 清除
+job-purge = 彻底删除
 
 # Disk
 admin-disk = 存储空间
@@ -58,7 +58,7 @@ admin-free = 可用
 admin-free-of = { $free }，共 { $total }
 admin-keep = 预留空间
 admin-reserved = 上传占用
-admin-full = 磁盘已满到上限：腾出空间之前不再接收上传。
+admin-full = 磁盘已达上限，腾出空间后才能继续接收上传。
 
 # Site
 admin-site = 站点

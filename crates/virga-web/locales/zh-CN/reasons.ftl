@@ -1,42 +1,42 @@
 # Why a video failed, by the reason's code; 数字只在英文原文里
-reason-coding_unsupported = 本站不支持这种编码格式。
-reason-damaged = 文件已损坏，或者其中没有本站能解码的画面。
+reason-coding_unsupported = 本站不支持这个文件的编码格式。
+reason-damaged = 文件已损坏，或者没有本站能解码的画面。
 reason-encoder_time = 你的视频已用完最近 24 小时的转码时间，稍后会自动继续。
-reason-encrypted = 文件经过加密。
-reason-external_media = 这个文件只指向存放在别处的媒体。
+reason-encrypted = 文件已加密，无法处理。
+reason-external_media = 这个文件只引用了别处的媒体，本身不含视频。
 reason-file_empty = 文件是空的。
 reason-file_is_audio = 这个文件只有声音，没有画面。
-reason-file_is_concat = 这是一份其他文件的列表，不是视频。请上传视频本身。
+reason-file_is_concat = 这是其他文件的列表，不是视频。请上传视频本身。
 reason-file_is_image = 这是一张图片，不是视频。
-reason-file_is_playlist = 这是播放列表，只指向存放在别处的视频。请上传视频本身。
+reason-file_is_playlist = 这是播放列表，只引用了别处的视频。请上传视频本身。
 reason-file_is_sdp = 这个文件描述的是网络流，其中没有视频。
 reason-file_is_text = 这是文本文件，不是视频。
-reason-file_unknown = 这不是本站认识的视频格式，或者文件已损坏。
-reason-frame_rate_too_high = 它每秒的帧数超过了本站的上限。
-reason-gave_up = 多次处理都中断了，请稍后重试。
-reason-internal = 处理时出错了。请重试；如果仍然不行，请联系本站管理员。
+reason-file_unknown = 无法识别这种视频格式，或者文件已损坏。
+reason-frame_rate_too_high = 帧率超过了本站的上限。
+reason-gave_up = 处理多次失败，请稍后重试。
+reason-internal = 处理时出错。请重试；如果仍然失败，请联系本站管理员。
 reason-media_malformed = 文件已损坏。
-reason-media_no_index = 文件没有索引，可能录制时没有正常结束。
-reason-media_too_large = 文件超出了能处理的范围。
+reason-media_no_index = 文件没有索引，可能是录制没有正常结束。
+reason-media_too_large = 文件超过了本站能处理的大小。
 reason-media_repeated = 文件的索引反复引用同一段数据，无法播放。请在制作它的软件里重新导出。
-reason-media_truncated = 文件不完整：内容还没有结束文件就断了。
+reason-media_truncated = 文件不完整，末尾有缺失。
 reason-media_unsupported = 文件用到了本站不支持的特性。
-reason-no_video = 文件里没有画面。
-reason-picture_too_large = 画面的像素超过了本站的上限。
-reason-picture_too_small = 画面太小，无法显示。
-reason-quota_used = 你的存储空间已用完。删除一些视频腾出空间后会自动继续。
-reason-scratch_too_small = 文件太大，本站处理用的磁盘放不下。
+reason-no_video = 文件中没有视频画面。
+reason-picture_too_large = 画面分辨率超过了本站的上限。
+reason-picture_too_small = 画面分辨率太低，无法显示。
+reason-quota_used = 你的存储空间已用完，删除一些视频后会自动继续。
+reason-scratch_too_small = 文件太大，本站的临时空间不足。
 reason-too_long = 时长超过了本站的上限。
-reason-too_many_tracks = 音视频轨道的数量超过了本站的上限。
-reason-too_slow = 转码花费的时间远远超出预期。
+reason-too_many_tracks = 音视频轨道数超过了本站的上限。
+reason-too_slow = 转码耗时远超预期。
 
 # 能播放、但有一步没有成功，按任务种类
 warning-probe = 检查文件失败：{ $why }
-warning-package = 整理播放文件失败：{ $why }
-warning-first-rung = 生成第一个通用版本失败：{ $why }
+warning-package = 封装失败：{ $why }
+warning-first-rung = 生成首个通用版本失败：{ $why }
 warning-ladder = 生成其他清晰度失败：{ $why }
 warning-poster = 截取封面失败：{ $why }
-warning-fallback = 生成兼容版本失败：{ $why }
+warning-fallback = 生成旧浏览器版本失败：{ $why }
 
 # 等待处理的任务，按任务类型
 waits-first-rung = 视频正在排队等待处理：{ $why }

@@ -7,11 +7,11 @@ state-ready = 已就绪
 state-failed = 失败
 state-deleted = 已删除
 visibility-public = 公开
-visibility-public-hint = 所有人可看，会被列出和搜到。
+visibility-public-hint = 所有人可见，会出现在列表和搜索中。
 visibility-unlisted = 仅链接可见
-visibility-unlisted-hint = 有链接的人可看，不公开列出。
+visibility-unlisted-hint = 拿到链接的人可见，不会出现在列表和搜索中。
 visibility-private = 私密
-visibility-private-hint = 只有你和管理员可看。
+visibility-private-hint = 仅自己和管理员可见。
 
 # Upload
 upload-title = 上传
@@ -19,10 +19,10 @@ upload-drop = 把视频拖到这里
 upload-choose = 选择视频
 upload-limits = 单个文件最大 { $size }。支持相机文件、MP4、MOV、MKV、WebM 等多数格式。
 upload-into = 接下来的文件将用于“{ $title }”。
-upload-plain-hint = 未启用脚本时，文件一次整体上传。请先填写标题。
+upload-plain-hint = 未启用 JavaScript 时，文件只能整个上传。请先填写标题。
 upload-plain-next = 下一步：选择文件
-upload-plain-file = 《{ $title }》的文件
-upload-plain-limit = 最大 { $size }。连接中断后需要从头上传；启用脚本后可以断点续传。
+upload-plain-file = “{ $title }”的文件
+upload-plain-limit = 最大 { $size }。连接中断后需要从头上传；启用 JavaScript 后可以断点续传。
 upload-plain-send = 上传
 upload-open = 未完成的上传
 upload-open-hint = 重新选择同一个文件，就会从中断处继续。
@@ -31,7 +31,7 @@ upload-give-up = 放弃上传
 upload-discard-ask = 要放弃这个上传吗？已上传的内容会被删除。
 upload-keep = 保留
 upload-until = 保留到 { $date }
-upload-list = 本次的上传
+upload-list = 本次上传
 upload-progress = 上传进度
 upload-pause = 暂停
 upload-resume = 继续
@@ -49,10 +49,10 @@ upload-percent = { $percent }%
 upload-saved = 已保存
 upload-too-large = 文件超过了本站的大小限制。
 upload-empty = 这个文件是空的。
-upload-changed = 这个文件在你的设备上已改变或无法读取，请重新选择。
-upload-other-file = 这是另一个文件，请选择当初的那个文件。
-upload-signed-out = 你已退出登录。请在另一个标签页登录，再点继续。
-upload-failed = 上传中断了，已发送的内容不会丢失，随时可以继续。
+upload-changed = 文件在你的设备上有改动或无法读取，请重新选择。
+upload-other-file = 这不是同一个文件，请选择之前的那个。
+upload-signed-out = 登录已失效。请在另一个标签页登录，再点“继续”。
+upload-failed = 上传中断，已上传的部分不会丢失，可以随时继续。
 upload-folder = 不能上传文件夹，请选择其中的文件。
 
 # My videos
@@ -71,7 +71,7 @@ field-title = 标题
 field-description = 简介
 field-visibility = 可见范围
 edit-title = 编辑视频
-edit-conflict = 这个视频已在别的窗口修改
+edit-conflict = 这个视频已在别的窗口被修改
 edit-conflict-hint = 下面是当前保存的内容。你填写的内容在其后，保存后会替换当前内容。
 edit-conflict-theirs = 保留当前内容
 edit-conflict-mine = 你填写的内容
@@ -89,18 +89,18 @@ edit-loose = { $n ->
    *[other] 已经发出的媒体地址最多还能使用 { $shown } 分钟。
   }
 edit-forever = 彻底删除…
-edit-forever-hint = 视频、原文件和评论会立即消失，无法撤销。
+edit-forever-hint = 视频、原文件和评论会立即删除，无法恢复。
 edit-forever-go = 彻底删除“{ $title }”
 
 # Watch
-watch-no-script = 供无脚本浏览器播放的版本还在制作中。
+watch-no-script = 供未启用 JavaScript 的浏览器播放的版本尚未就绪。
 watch-better = 更清晰的版本已就绪
 watch-broken = 播放中断了。
 watch-again = 重试
 stage-draft = 作者还没有上传文件。
 stage-draft-own = 你还没有上传文件。
 stage-uploading = 文件正在上传。
-stage-processing = 请稍候，可以播放时会显示在这里。
+stage-processing = 正在处理，可以播放时会显示在这里。
 stage-starting = 即将开始
 stage-failed = 这个文件无法播放。
 stage-deleted = 现在还可以恢复。
