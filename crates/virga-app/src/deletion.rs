@@ -2,7 +2,7 @@
 //! then the purge removes every object under `v/{video}/` and closes the record last.
 
 use virga_core::{
-    Failure, Kind, Result, Timestamp, VideoId,
+    Code, Failure, Result, Timestamp, VideoId,
     job::{JobKind, LEASE},
     upload::UploadState,
 };
@@ -57,7 +57,7 @@ impl App {
             let tx = self.db.begin().await?;
             if !videos::restore(&tx, id, now).await? {
                 let detail = "This video is not deleted, or the time to restore it is over.";
-                return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
+                return Err(Failure::new(Code::VideoNotRestorable, detail));
             }
             jobs::cancel_purge(&tx, id).await?;
             videos::settle(&tx, id, now).await?;

@@ -1,7 +1,7 @@
 //! Trying again what failed: the owner's button.
 
 use virga_core::{
-    Failure, Kind, Result, VideoId,
+    Code, Failure, Result, VideoId,
     job::{JobKind, JobState},
 };
 use virga_db::{DbError, VideoRow, jobs, retried, videos};
@@ -37,7 +37,7 @@ impl App {
         }
         if !any {
             let detail = "Nothing of this video has failed.";
-            return Err(Failure::new(Kind::Conflict, "video.nothing-failed", detail));
+            return Err(Failure::new(Code::VideoNothingFailed, detail));
         }
         videos::set_failure(&tx, id, None).await?;
         videos::settle(&tx, id, now).await?;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
-use virga_core::VideoId;
+use virga_core::{Code, VideoId};
 use virga_db::{JobRow, VideoRow, videos};
 use virga_objects::{InvalidKey, KeyPrefix, MediaKey};
 
@@ -80,7 +80,7 @@ impl<'a> Work<'a> {
         let key = row
             .source_key
             .as_deref()
-            .ok_or_else(|| JobError::fail("internal", "This video has no file."))?;
+            .ok_or_else(|| JobError::fail(Code::Internal, "This video has no file."))?;
         Ok(MediaKey::parse(key)?)
     }
 
