@@ -10,7 +10,7 @@ use std::{net::IpAddr, time::Duration};
 use tracing::Instrument;
 use virga_app::hash_token;
 use virga_core::{
-    Failure, Kind, Timestamp,
+    Code, Failure, Timestamp,
     keys::{VOUCHER_HEADER, Voucher},
     paths,
     permission::{Role, Viewer, sign_in},
@@ -126,7 +126,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
             return Ok(Self(signed.user));
         }
         let detail = "Only administrators may do this.";
-        Err(Error(Failure::new(Kind::Forbidden, "admin.only", detail)))
+        Err(Error(Failure::new(Code::AdminOnly, detail)))
     }
 }
 

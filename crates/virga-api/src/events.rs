@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::{broadcast, mpsc};
 use virga_core::{
-    Failure, Kind, Result, VideoId,
+    Code, Failure, Result, VideoId,
     counts::EVENT_STREAMS,
     permission::{Action, Viewer, authorize},
     video::VideoState,
@@ -54,7 +54,7 @@ impl Wanted {
             .map_err(|_| Failure::not_found("video"))?;
         if ids.is_empty() || ids.len() > MOST {
             let detail = format!("Name 1 to {MOST} videos.");
-            return Err(Failure::new(Kind::Malformed, "events.count", detail));
+            return Err(Failure::new(Code::EventsCount, detail));
         }
         Ok(ids)
     }
@@ -75,7 +75,7 @@ pub(crate) async fn events(
     let ids = wanted.ids()?;
     let place = state.event_places().take(caller.network()).ok_or_else(|| {
         let detail = "Too many event streams are open. Close one first.";
-        Failure::new(Kind::TooMany, "events.too-many", detail).after(15)
+        Failure::new(Code::EventsTooMany, detail).after(15)
     })?;
     // Subscribe before reading the rows, so that no change in between is missed.
     let heard = ids.iter().map(|id| state.hub.hear(*id)).collect();

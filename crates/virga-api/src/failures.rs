@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-use virga_core::{Failure, Kind, Result, Timestamp};
+use virga_core::{Code, Failure, Result, Timestamp};
 
 /// Above this many keys, windows that are over are forgotten.
 const PRUNE_AT: usize = 10_000;
@@ -75,7 +75,7 @@ impl<K: Hash + Eq + Debug> Failures<K> {
 pub(crate) fn too_many(wait: Duration) -> Failure {
     let seconds = wait.as_secs() + 1;
     let detail = format!("Too many failed tries. Try again in {seconds} s.");
-    Failure::new(Kind::TooMany, "sign-in.too-many", detail).after(seconds)
+    Failure::new(Code::SignInTooMany, detail).after(seconds)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use serde::Serialize;
-use virga_core::{Failure, Kind, UserId};
+use virga_core::{Code, Failure, UserId};
 use virga_http::Error;
 
 use crate::ApiState;
@@ -65,8 +65,7 @@ impl FromRequestParts<ApiState> for IdempotencyKey {
         match (key, values.next()) {
             (Some(key), None) => Ok(Self(Some(key.to_owned()))),
             _ => Err(Error(Failure::new(
-                Kind::Malformed,
-                "idempotency-key.invalid",
+                Code::IdempotencyKeyInvalid,
                 "Idempotency-Key is sent once, with 1 to 255 visible ASCII characters, such as a UUID.",
             ))),
         }

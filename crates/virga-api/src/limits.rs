@@ -4,7 +4,7 @@
 use std::{fmt::Debug, hash::Hash, net::IpAddr, time::Duration};
 use virga_app::hash_token;
 use virga_cache::Cache;
-use virga_core::{Result, Timestamp, UserId};
+use virga_core::{Code, Result, Timestamp, UserId};
 use virga_http::limit::{Limit, too_many};
 
 use crate::{
@@ -47,20 +47,20 @@ impl Limits {
         );
         Self {
             of: config.clone(),
-            reads: shared(cache, Limit::per_second("rate.reads", reads, burst)),
+            reads: shared(cache, Limit::per_second(Code::RateReads, reads, burst)),
             openings: shared(
                 cache,
-                Limit::per_second("rate.openings", config.openings_per_second, burst),
+                Limit::per_second(Code::RateOpenings, config.openings_per_second, burst),
             ),
-            writes: shared(cache, Limit::per_second("rate.writes", writes, burst)),
-            sign_ups: shared(cache, Limit::per_window("rate.sign-ups", sign_ups, HOUR)),
+            writes: shared(cache, Limit::per_second(Code::RateWrites, writes, burst)),
+            sign_ups: shared(cache, Limit::per_window(Code::RateSignUps, sign_ups, HOUR)),
             comments: shared(
                 cache,
-                Limit::per_window("rate.comments", config.comments_per_hour, HOUR),
+                Limit::per_window(Code::RateComments, config.comments_per_hour, HOUR),
             ),
             text: shared(
                 cache,
-                Limit::per_window("rate.text", config.text_bytes_per_hour, HOUR),
+                Limit::per_window(Code::RateText, config.text_bytes_per_hour, HOUR),
             ),
             by_name: shared(cache, Failures::new("name", name, FIVE_MINUTES)),
             by_address: shared(cache, Failures::new("address", address, FIVE_MINUTES)),
@@ -125,7 +125,7 @@ impl<K: Hash + Eq + Clone + Debug + Send + Sync> Shared<Limit<K>> {
             return Ok(());
         }
         let (code, gap, most) = (self.local.code(), self.local.gap(), self.local.most());
-        let key = key(code, of);
+        let key = key(code.as_str(), of);
         match self.cache.take_paced(&key, count, gap, most).await {
             Some(wait) => Err(too_many(code, wait)),
             None => Ok(()),

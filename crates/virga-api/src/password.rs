@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use virga_core::{Failure, Kind, Result};
+use virga_core::{Code, Failure, Result};
 use virga_http::fair::FairPool;
 
 /// The longest wait for hashing.
@@ -137,5 +137,5 @@ async fn run<T: Send + 'static>(
 
 fn busy() -> Failure {
     let detail = "Too many people are signing in right now. Try again in a few seconds.";
-    Failure::new(Kind::Unavailable, "sign-in.busy", detail).after(QUEUE.as_secs())
+    Failure::new(Code::SignInBusy, detail).after(QUEUE.as_secs())
 }

@@ -1,6 +1,6 @@
 //! What administrators do to accounts, and what they see of the store.
 
-use virga_core::{Failure, Kind, Result, UserId, permission::sign_in, wire::Storage};
+use virga_core::{Code, Failure, Result, UserId, permission::sign_in, wire::Storage};
 use virga_db::{
     Tx,
     accounts::{self, UserRow},
@@ -69,7 +69,7 @@ impl App {
 async fn check(tx: &Tx, by: UserId, account: UserId) -> Result<()> {
     if by == account {
         let detail = "This is your own account. Another administrator can do this to it.";
-        return Err(Failure::new(Kind::Conflict, "admin.yourself", detail));
+        return Err(Failure::new(Code::AdminYourself, detail));
     }
     // Both rows are taken, and in one order: the second waits for the first to end, not beside it.
     let both: Vec<UserRow> = accounts::lock(tx, &[by, account]).await?;

@@ -2,7 +2,7 @@
 //! then the purge removes every object under `v/{video}/` and closes the record last.
 
 use virga_core::{
-    Failure, Kind, MediaKey, Result, Timestamp, VideoId,
+    Code, Failure, MediaKey, Result, Timestamp, VideoId,
     job::{JobKind, LEASE},
     upload::UploadState,
 };
@@ -45,7 +45,7 @@ impl App {
         self.change(id, |change| async move {
             if !videos::restore(&change.tx, id, change.now).await? {
                 let detail = "This video is not deleted, or the time to restore it is over.";
-                return Err(Failure::new(Kind::Conflict, "video.not-restorable", detail));
+                return Err(Failure::new(Code::VideoNotRestorable, detail));
             }
             jobs::cancel_purge(&change.tx, id).await?;
             Ok(change.store(()).await?)

@@ -1,6 +1,6 @@
 //! New videos, which wait for a file.
 
-use virga_core::{Failure, Kind, Result};
+use virga_core::{Code, Failure, Result};
 use virga_db::{accounts, videos, videos::NewVideoRow};
 
 use crate::App;
@@ -32,5 +32,5 @@ fn too_many(drafts: u64) -> Failure {
     let detail = format!(
         "{drafts} of your videos have no file yet. Upload their files or delete some of them first."
     );
-    Failure::new(Kind::Conflict, "video.too-many-drafts", detail)
+    Failure::new(Code::VideoTooManyDrafts, detail)
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, MediaKey, Result, UploadId, VideoId,
+    Code, Failure, MediaKey, Result, UploadId, VideoId,
     keys::FormTicket,
     permission::{Action, Viewer},
     text,
@@ -38,7 +38,7 @@ impl App {
         let max = FORM_MAX.min(self.policy.get().upload_max).min(left);
         if max == 0 {
             let detail = "Your room is used up. Delete some videos first.";
-            return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));
+            return Err(Failure::new(Code::UploadQuota, detail));
         }
         Ok(FormTicket {
             video: id,

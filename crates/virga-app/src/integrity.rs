@@ -3,7 +3,7 @@
 
 use futures_util::TryStreamExt;
 use virga_core::{
-    Failure, Kind, MediaKey, ObjectClass, Result, VideoId,
+    Code, Failure, MediaKey, ObjectClass, Result, VideoId,
     digest::{Digest, DigestPart, Hasher},
     job::JobKind,
     wire::Effect,
@@ -128,18 +128,18 @@ impl App {
         }
         let detail =
             "The file of this video is missing or damaged, so nothing can be made from it.";
-        Err(Failure::new(Kind::Conflict, "video.source-damaged", detail))
+        Err(Failure::new(Code::VideoSourceDamaged, detail))
     }
 
     async fn remake_in(&self, change: Change) -> Result<Changed<()>> {
         let (tx, id, row) = (&change.tx, change.video, change.row()?);
         if row.source_key.is_none() || row.deleted_at.is_some() {
             let detail = "This video has no file to make anything from.";
-            return Err(Failure::new(Kind::Conflict, "video.no-source", detail));
+            return Err(Failure::new(Code::VideoNoSource, detail));
         }
         if jobs::any_open(tx, id).await? {
             let detail = "This video is being worked on already.";
-            return Err(Failure::new(Kind::Conflict, "video.busy", detail));
+            return Err(Failure::new(Code::VideoBusy, detail));
         }
         tracks::remove(tx, id).await?;
         videos::set_failure(tx, id, None).await?;

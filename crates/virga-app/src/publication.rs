@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, MediaKey, Result, VideoId,
+    Code, Failure, MediaKey, Result, VideoId,
     presentation::{FORMAT, Presentation, Presented, PresentedTrack, TrackBody},
 };
 use virga_db::{TrackBytes, TrackKind, TrackRow, VideoRow, tracks, videos};
@@ -37,7 +37,7 @@ impl App {
                 written?;
             } else if now > deadline {
                 let detail = "This video is being published. Try again in a moment.";
-                return Err(Failure::new(Kind::Unavailable, "publishing", detail).after(1));
+                return Err(Failure::new(Code::Publishing, detail).after(1));
             } else {
                 tokio::time::sleep(PAUSE).await;
             }

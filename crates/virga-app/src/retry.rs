@@ -1,7 +1,7 @@
 //! Trying again what failed: the owner's button.
 
 use virga_core::{
-    Failure, Kind, Result, VideoId,
+    Code, Failure, Result, VideoId,
     job::{JobKind, JobState},
 };
 use virga_db::{VideoRow, jobs, videos};
@@ -33,7 +33,7 @@ impl App {
         }
         if !any {
             let detail = "Nothing of this video has failed.";
-            return Err(Failure::new(Kind::Conflict, "video.nothing-failed", detail));
+            return Err(Failure::new(Code::VideoNothingFailed, detail));
         }
         videos::set_failure(&change.tx, change.video, None).await?;
         Ok(change.store(()).await?)

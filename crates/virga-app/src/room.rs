@@ -1,7 +1,7 @@
 //! Room that is kept free on the disk. Uploads stop first, then what people write, so that sign-in,
 //! deletions and the site's own work go on while an administrator makes room.
 
-use virga_core::{Failure, Kind, Result};
+use virga_core::{Code, Failure, Result};
 
 use crate::App;
 
@@ -18,6 +18,6 @@ impl App {
         }
         let detail = "The disk of this site is nearly full, so nothing new is taken. \
                       Ask an administrator to make room.";
-        Err(Failure::new(Kind::NoRoom, "database.full", detail))
+        Err(Failure::new(Code::DatabaseFull, detail))
     }
 }

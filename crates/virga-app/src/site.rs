@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, Result, Timestamp,
+    Code, Failure, Result, Timestamp,
     keys::hex,
     text,
     wire::{Registration, SettingSource, Site, SitePatch, SiteSettings},
@@ -93,7 +93,7 @@ impl App {
         if patch.registration == Some(Registration::Open) && configured == Registration::Closed {
             let detail = "The configuration closes registration: change accounts.registration \
                           there.";
-            let mut failure = Failure::new(Kind::Conflict, "registration.configured", detail);
+            let mut failure = Failure::new(Code::RegistrationConfigured, detail);
             failure.field = Some("registration");
             return Err(failure);
         }
@@ -146,7 +146,7 @@ impl App {
     ) -> Result<Stored<()>> {
         let refused = || {
             let detail = "This link is used up or too old. Start Virga again for a new one.";
-            Failure::new(Kind::Forbidden, "setup.link", detail)
+            Failure::new(Code::SetupLink, detail)
         };
         let value = settings::get(&tx, settings::SETUP_TOKEN)
             .await?
@@ -173,8 +173,7 @@ pub(crate) fn name_taken(error: DbError) -> Failure {
     match error {
         DbError::Duplicate(_) => {
             let mut failure = Failure::new(
-                Kind::Conflict,
-                "name.taken",
+                Code::NameTaken,
                 "This name is taken, or looks like one that is.",
             );
             failure.field = Some("name");

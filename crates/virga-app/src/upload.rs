@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use virga_core::{
-    Failure, Kind, MediaKey, Result, UploadId, UserId, VideoId,
+    Code, Failure, MediaKey, Result, UploadId, UserId, VideoId,
     digest::Digest,
     job::JobKind,
     permission::{Action, Viewer, sign_in},
@@ -124,13 +124,13 @@ impl App {
         let (reserved, open) = uploads::reserved(tx, user).await?;
         if open >= MOST_OPEN {
             let detail = format!("{open} uploads are open already. Finish or cancel one first.");
-            return Err(Failure::new(Kind::Conflict, "upload.too-many", detail));
+            return Err(Failure::new(Code::UploadTooMany, detail));
         }
         let used = usage::stored_bytes(tx, user).await? + reserved;
         if used.saturating_add(size) > self.policy.get().quota_per_user {
             let left = self.policy.get().quota_per_user.saturating_sub(used);
             let detail = format!("This file has {size} bytes and you have {left} left.");
-            return Err(Failure::new(Kind::NoRoom, "upload.quota", detail));
+            return Err(Failure::new(Code::UploadQuota, detail));
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl App {
             return Ok(());
         }
         let detail = "This account is blocked. Ask an administrator of this site.";
-        Err(Failure::new(Kind::Forbidden, "account.blocked", detail))
+        Err(Failure::new(Code::AccountBlocked, detail))
     }
 
     pub(crate) async fn is_blocked(&self, user: UserId) -> Result<bool> {
@@ -233,7 +233,7 @@ impl App {
         }
         if row.state.is_open() && !self.stands(&row).await? {
             let detail = "The bucket has no such object of the declared size.";
-            return Err(Failure::new(Kind::Conflict, "upload.part-missing", detail));
+            return Err(Failure::new(Code::UploadPartMissing, detail));
         }
         self.complete_upload(row.id).await
     }
@@ -375,7 +375,7 @@ fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {
     if ask.size == 0 {
         return Err(Failure::field(
             "size",
-            "upload.empty",
+            Code::UploadEmpty,
             "This file is empty.",
         ));
     }
@@ -384,19 +384,19 @@ fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {
             "This file has {} bytes; at most {max} are taken here.",
             ask.size
         );
-        return Err(Failure::new(Kind::TooLarge, "upload.too-large", detail));
+        return Err(Failure::new(Code::UploadTooLarge, detail));
     }
     if ask
         .part_size
         .is_some_and(|size| !(1..=PART_MAX).contains(&size))
     {
         let detail = "A part has 1 byte to 5 GiB.";
-        return Err(Failure::field("part_size", "field.range", detail));
+        return Err(Failure::field("part_size", Code::FieldRange, detail));
     }
     let length = ask.fingerprint.chars().count();
     if length == 0 || length > FINGERPRINT_MAX {
         let detail = "A fingerprint has 1 to 128 characters.";
-        return Err(Failure::field("fingerprint", "field.length", detail));
+        return Err(Failure::field("fingerprint", Code::FieldLength, detail));
     }
     Ok(())
 }
@@ -414,16 +414,16 @@ pub(crate) fn check_empty(video: &VideoRow) -> Result<()> {
         return Ok(());
     }
     let detail = "This video has its file already. Make a new video for another file.";
-    Err(Failure::new(Kind::Conflict, "video.has-source", detail))
+    Err(Failure::new(Code::VideoHasSource, detail))
 }
 
 /// And one at a time.
 pub(crate) fn other_file() -> Failure {
     let detail = "Another file is being uploaded to this video. Cancel that upload first.";
-    Failure::new(Kind::Conflict, "upload.other-file", detail)
+    Failure::new(Code::UploadOtherFile, detail)
 }
 
 pub(crate) fn closed() -> Failure {
     let detail = "This upload is over: it was completed, cancelled, or left alone too long.";
-    Failure::new(Kind::Conflict, "upload.closed", detail)
+    Failure::new(Code::UploadClosed, detail)
 }

@@ -1,9 +1,11 @@
 //! The one error of use cases. Decision rule: below a use case, errors are enums by meaning
 //! (`DbError`, `ObjectError`, `MediaError`); a use case turns what its caller can act on into a
-//! [`Failure`] with a stable code; whatever is left is `Kind::Internal` and keeps its source for
-//! the log. Only `virga-http` turns a kind into a status.
+//! [`Failure`] with a [`Code`], which decides its kind; whatever is left is `Code::Internal` and keeps
+//! its source for the log. Only `virga-http` turns a kind into a status.
 
 use std::{error::Error as StdError, fmt};
+
+use crate::{Code, Kind};
 
 /// Result of a use case.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -23,44 +25,11 @@ pub fn with_causes(error: &dyn StdError) -> String {
     text
 }
 
-/// What the caller can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// 400: the request cannot be read.
-    Malformed,
-    /// 401: sign in first.
-    Unauthenticated,
-    /// 403: signed in, but not allowed.
-    Forbidden,
-    /// 404: not there, or not for this viewer.
-    NotFound,
-    /// 409: at odds with the present state.
-    Conflict,
-    /// 412: it changed meanwhile.
-    Precondition,
-    /// 413: too large.
-    TooLarge,
-    /// 415: this media type is not taken here.
-    UnsupportedMedia,
-    /// 422: read, but a field is wrong.
-    Invalid,
-    /// 429: slow down.
-    TooMany,
-    /// 500: ours.
-    Internal,
-    /// 503: try again later.
-    Unavailable,
-    /// 507: no room.
-    NoRoom,
-}
-
 /// A refusal or fault with a stable code and a sentence that a person can act on.
 #[derive(Debug)]
 pub struct Failure {
-    /// What the caller can do.
-    pub kind: Kind,
-    /// Stable, for programs: `upload.part-missing`.
-    pub code: &'static str,
+    /// Stable, for programs; it decides the kind.
+    pub code: Code,
     /// For people. Never holds a secret or another viewer's words.
     pub detail: String,
     /// The field at fault, by its wire name.
@@ -71,10 +40,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A refusal of this kind.
-    pub fn new(kind: Kind, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A refusal, in words for people.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            kind,
             code,
             detail: detail.into(),
             field: None,
@@ -83,11 +51,11 @@ impl Failure {
         }
     }
 
-    /// A field that is read but wrong.
-    pub fn field(field: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A refusal because of one field.
+    pub fn field(field: &'static str, code: Code, detail: impl Into<String>) -> Self {
         Self {
             field: Some(field),
-            ..Self::new(Kind::Invalid, code, detail)
+            ..Self::new(code, detail)
         }
     }
 
@@ -96,8 +64,7 @@ impl Failure {
         Self {
             source: Some(source.into()),
             ..Self::new(
-                Kind::Internal,
-                "internal",
+                Code::Internal,
                 "Something went wrong on our side. It is in the log under this request's id.",
             )
         }
@@ -105,11 +72,12 @@ impl Failure {
 
     /// No such thing, or not for this viewer: the two read the same.
     pub fn not_found(what: &str) -> Self {
-        Self::new(
-            Kind::NotFound,
-            "not-found",
-            format!("There is no such {what}."),
-        )
+        Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> Kind {
+        self.code.kind()
     }
 
     /// With the seconds to wait.

@@ -5,6 +5,7 @@
 //! said nowhere else.
 
 mod clock;
+mod code;
 pub mod counts;
 pub mod digest;
 mod entropy;
@@ -26,8 +27,9 @@ pub mod video;
 pub mod wire;
 
 pub use clock::{Clock, FakeClock, SharedClock, SystemClock, Timestamp};
+pub use code::{Code, Kind, Retry};
 pub use entropy::{Entropy, OsEntropy, SharedEntropy};
-pub use failure::{Failure, Kind, Result, with_causes};
+pub use failure::{Failure, Result, with_causes};
 pub use id::{CommentId, InvalidId, UploadId, UserId, VideoId};
 pub use live::Live;
 pub use media_key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass, PosterPart};

@@ -5,7 +5,7 @@ use unicode_security::{
     RestrictionLevel, confusable_detection::skeleton, restriction_level::RestrictionLevelDetection,
 };
 
-use crate::Failure;
+use crate::{Code, Failure};
 
 /// Longest account name, in characters.
 pub const NAME_MAX: usize = 32;
@@ -26,13 +26,13 @@ pub fn account_name(text: &str) -> Result<String, Failure> {
         && fold_name(&name) != "me";
     if !fine {
         return invalid(
-            "name.invalid",
+            Code::NameInvalid,
             "A name has 2 to 32 letters or digits; - _ and . may stand between them.",
         );
     }
     if !name.check_restriction_level(RestrictionLevel::HighlyRestrictive) {
         return invalid(
-            "name.mixed",
+            Code::NameMixed,
             "A name uses the letters of one script, or Latin letters with Chinese, Japanese or Korean.",
         );
     }
@@ -74,13 +74,13 @@ mod tests {
     #[test]
     fn names_that_mislead_are_refused() {
         for (name, code) in [
-            ("\u{430}dmin", "name.mixed"),
-            ("p\u{3b1}ul", "name.mixed"),
-            ("admin.", "name.invalid"),
-            (".admin", "name.invalid"),
-            ("ad\u{200d}min", "name.invalid"),
-            ("Ｍｅ", "name.invalid"),
-            ("..", "name.invalid"),
+            ("\u{430}dmin", Code::NameMixed),
+            ("p\u{3b1}ul", Code::NameMixed),
+            ("admin.", Code::NameInvalid),
+            (".admin", Code::NameInvalid),
+            ("ad\u{200d}min", Code::NameInvalid),
+            ("Ｍｅ", Code::NameInvalid),
+            ("..", Code::NameInvalid),
         ] {
             let refused = account_name(name).unwrap_err();
             assert_eq!(refused.code, code, "{name}");

@@ -1,7 +1,7 @@
 //! Who may do what to a video: one function for every route, page, playlist, segment and list.
 
 use crate::{
-    Failure, Kind, UserId,
+    Code, Failure, UserId,
     video::{VideoState, Visibility, word_enum},
 };
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,7 @@ pub fn authorize(viewer: &Viewer, facts: VideoFacts, action: Action) -> Result<(
         Action::Edit | Action::Delete if owns => Ok(()),
         Action::Edit | Action::Delete if *viewer == Viewer::Anonymous => Err(sign_in()),
         Action::Edit | Action::Delete => Err(Failure::new(
-            Kind::Forbidden,
-            "not-yours",
+            Code::NotYours,
             "This video belongs to someone else.",
         )),
     }
@@ -109,13 +108,12 @@ pub fn authorize(viewer: &Viewer, facts: VideoFacts, action: Action) -> Result<(
 
 /// Refusal of a request that needs an account.
 pub fn sign_in() -> Failure {
-    Failure::new(Kind::Unauthenticated, "sign-in", "Sign in first.")
+    Failure::new(Code::SignIn, "Sign in first.")
 }
 
 fn gone() -> Failure {
     Failure::new(
-        Kind::Conflict,
-        "video.deleted",
+        Code::VideoDeleted,
         "This video is deleted. Restore it first.",
     )
 }

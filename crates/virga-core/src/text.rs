@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::Failure;
+use crate::{Code, Failure};
 
 /// Longest title, in characters.
 pub const TITLE_MAX: usize = 200;
@@ -59,7 +59,7 @@ fn bounded(
             range.end()
         )
     };
-    Err(Failure::field(field, "field.length", detail))
+    Err(Failure::field(field, Code::FieldLength, detail))
 }
 
 /// A title: one line, 1 to 200 characters.
@@ -87,13 +87,13 @@ pub fn new_password(text: &str) -> Result<&str, Failure> {
     if text.len() > PASSWORD_MAX {
         Err(Failure::field(
             "password",
-            "password.too-long",
+            Code::PasswordTooLong,
             "A password has at most 1,024 bytes.",
         ))
     } else if text.chars().count() < PASSWORD_MIN {
         Err(Failure::field(
             "password",
-            "password.too-short",
+            Code::PasswordTooShort,
             "A password has at least 8 characters.",
         ))
     } else {

@@ -20,6 +20,8 @@ pub use videos::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Code;
+
 /// RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -43,6 +45,13 @@ pub struct Problem {
     /// The request's id, as in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl Problem {
+    /// Its code; `None` for one of another release.
+    pub fn known(&self) -> Option<Code> {
+        Code::parse(&self.code)
+    }
 }
 
 /// One page of a list.

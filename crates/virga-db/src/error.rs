@@ -1,7 +1,7 @@
 //! What can go wrong below a use case, by meaning.
 
 use sea_orm::{DbErr, SqlErr};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 use crate::{
     damage,
@@ -47,9 +47,6 @@ pub enum DbError {
     Database(#[source] DbErr),
 }
 
-/// The code of a failure that may be tried again at once.
-pub(crate) const BUSY: &str = "database.busy";
-
 impl From<DbErr> for DbError {
     fn from(error: DbErr) -> Self {
         if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
@@ -72,22 +69,20 @@ impl From<DbErr> for DbError {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         let code = match &error {
-            DbError::Busy(_) => BUSY,
-            DbError::Away(_) => "database",
+            DbError::Busy(_) => Code::DatabaseBusy,
+            DbError::Away(_) => Code::DatabaseAway,
             DbError::Text(_) => {
                 let detail = "This text has a sign that cannot be stored: U+0000.";
-                return Self::new(Kind::Invalid, "text.unstorable", detail);
+                return Self::new(Code::TextUnstorable, detail);
             }
             DbError::Full(_) => {
                 let detail = "The database has no room, so nothing was saved. \
                               Ask the operator to free some disk space, then try again.";
-                return Self::new(Kind::NoRoom, "database.full", detail).caused_by(error);
+                return Self::new(Code::DatabaseFull, detail).caused_by(error);
             }
             _ => return Self::internal(error),
         };
         let detail = "The database does not answer. Try again in a moment.";
-        Self::new(Kind::Unavailable, code, detail)
-            .after(2)
-            .caused_by(error)
+        Self::new(code, detail).after(2).caused_by(error)
     }
 }

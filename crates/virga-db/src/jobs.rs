@@ -95,7 +95,10 @@ async fn close(
         .col_expr(C::State, Expr::value(state))
         .col_expr(C::OpenKey, Expr::value(None::<String>))
         .col_expr(C::Error, Expr::value(error.map(|why| short(&why.text))))
-        .col_expr(C::ErrorCode, Expr::value(error.map(|why| why.code)))
+        .col_expr(
+            C::ErrorCode,
+            Expr::value(error.map(|why| why.code.as_str())),
+        )
         .col_expr(
             C::Progress,
             Expr::value(if state == "done" { 1000 } else { 0 }),
@@ -148,7 +151,14 @@ pub async fn put_off(
     why: &Reason,
     run_at: Timestamp,
 ) -> Result<bool> {
-    back(c, job, (Some(&why.text), Some(why.code)), run_at, false).await
+    back(
+        c,
+        job,
+        (Some(&why.text), Some(why.code.as_str())),
+        run_at,
+        false,
+    )
+    .await
 }
 
 async fn back(

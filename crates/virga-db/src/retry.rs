@@ -4,9 +4,9 @@ use std::{
     future::Future,
     time::{Duration, Instant},
 };
-use virga_core::{Entropy, Failure, OsEntropy};
+use virga_core::{Code, Entropy, Failure, OsEntropy};
 
-use crate::{DbError, error::BUSY};
+use crate::DbError;
 
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -27,7 +27,7 @@ impl Undone for DbError {
 
 impl Undone for Failure {
     fn is_undone(&self) -> bool {
-        self.code == BUSY
+        self.code == Code::DatabaseBusy
     }
 }
 

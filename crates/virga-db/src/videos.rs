@@ -260,7 +260,10 @@ pub async fn set_failure(
 ) -> Result<()> {
     video::Entity::update_many()
         .col_expr(C::Failure, Expr::value(failure.map(|why| short(&why.text))))
-        .col_expr(C::FailureCode, Expr::value(failure.map(|why| why.code)))
+        .col_expr(
+            C::FailureCode,
+            Expr::value(failure.map(|why| why.code.as_str())),
+        )
         .filter(C::Id.eq(id.to_string()))
         .exec(tx)
         .await?;

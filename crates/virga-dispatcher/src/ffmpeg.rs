@@ -22,7 +22,7 @@ pub(crate) use probe::{Probed, probe};
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
-use virga_core::job::JobKind;
+use virga_core::{Code, job::JobKind};
 use virga_media::Container;
 
 use crate::{
@@ -140,7 +140,7 @@ pub(crate) fn span(micros: i64) -> Duration {
 
 fn damaged() -> JobError {
     JobError::fail(
-        "damaged",
+        Code::Damaged,
         "The file is damaged, or it holds no picture that can be decoded here.",
     )
 }

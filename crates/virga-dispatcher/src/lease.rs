@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::fail;
 use virga_core::{
-    counts,
+    Code, counts,
     job::{HEARTBEAT, LEASE},
 };
 use virga_db::{
@@ -161,7 +161,7 @@ impl Held {
             Some(error) => format!("Given up after {tries} tries: {error}"),
             None => format!("Given up after {tries} tries: it broke off each time."),
         };
-        JobError::fail("gave_up", text)
+        JobError::fail(Code::GaveUp, text)
     }
 
     /// Does the work while the lease holds.

@@ -10,6 +10,7 @@ mod jobs;
 mod lanes;
 mod lease;
 mod media;
+mod media_code;
 mod outcome;
 mod pack;
 mod scratch;

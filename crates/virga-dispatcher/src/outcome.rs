@@ -4,14 +4,14 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Failure, InvalidKey, Kind, MediaKey, digest::Digest, job::JobKind, reason::Reason,
+    Code, Failure, InvalidKey, Kind, MediaKey, digest::Digest, job::JobKind, reason::Reason,
     wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
 use virga_objects::ObjectError;
 
-use crate::digests;
+use crate::{digests, media_code};
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +50,8 @@ pub(crate) enum JobError {
 }
 
 impl JobError {
-    /// No try will change it: one of `reason::CODES`, and words that a person understands.
-    pub(crate) fn fail(code: &'static str, text: impl Into<String>) -> Self {
+    /// No try will change it: one of `Code::REASONS`, and words that a person understands.
+    pub(crate) fn fail(code: Code, text: impl Into<String>) -> Self {
         Self::Fail(Reason::new(code, text))
     }
 }
@@ -168,7 +168,7 @@ impl From<ObjectError> for JobError {
 impl From<Failure> for JobError {
     fn from(error: Failure) -> Self {
         let text = with_causes(&error);
-        match error.kind {
+        match error.kind() {
             Kind::NoRoom => Self::NoRoom(text),
             Kind::Unavailable => Self::Away(text),
             _ => Self::Retry(text),
@@ -196,32 +196,25 @@ impl From<tokio::task::JoinError> for JobError {
 /// A key in a row that is none: no try will change it.
 impl From<InvalidKey> for JobError {
     fn from(error: InvalidKey) -> Self {
-        Self::fail("internal", with_causes(&error))
+        Self::fail(Code::Internal, with_causes(&error))
     }
 }
 
 impl From<MediaError> for JobError {
     fn from(error: MediaError) -> Self {
-        Self::fail(error.code(), error.to_string())
+        Self::fail(media_code::of_error(&error), error.to_string())
     }
 }
 
 impl From<Refusal> for JobError {
     fn from(refusal: Refusal) -> Self {
-        Self::fail(refusal.code(), refusal.to_string())
+        Self::fail(media_code::of_refusal(refusal), refusal.to_string())
     }
 }
 
 impl From<NotInstant> for JobError {
     fn from(reason: NotInstant) -> Self {
-        let code = match reason {
-            NotInstant::NoVideo => "no_video",
-            NotInstant::Truncated => "media_truncated",
-            NotInstant::External => "external_media",
-            NotInstant::Encrypted => "encrypted",
-            _ => "media_unsupported",
-        };
-        Self::fail(code, reason.to_string())
+        Self::fail(media_code::of_not_instant(reason), reason.to_string())
     }
 }
 

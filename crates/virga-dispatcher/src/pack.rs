@@ -2,7 +2,7 @@
 //! and of a rung come from the same packager as segments packaged per request.
 
 use bytes::Bytes;
-use virga_core::MediaKey;
+use virga_core::{Code, MediaKey};
 use virga_db::{TrackBytes, TrackKind, TrackRow};
 use virga_media::{PlannedTrack, TrackTable, segment};
 use virga_objects::{ObjectWriter, Piece};
@@ -56,7 +56,10 @@ impl Blocks {
                 if range.start <= range.end && range.end <= bytes.len() {
                     Ok(bytes.slice(range))
                 } else {
-                    Err(JobError::fail("internal", "a block lies outside its plan"))
+                    Err(JobError::fail(
+                        Code::Internal,
+                        "a block lies outside its plan",
+                    ))
                 }
             }
         }
@@ -115,7 +118,7 @@ impl Packed {
             work.check()?;
             let (offset, len) = table
                 .sample_block_range(n)
-                .ok_or_else(|| JobError::fail("internal", "the track's plan has no blocks"))?;
+                .ok_or_else(|| JobError::fail(Code::Internal, "the track's plan has no blocks"))?;
             let block = self.blocks.read(work, offset, len).await?;
             let layout = segment(table, n, &block)?;
             to.write(layout.head.into()).await?;

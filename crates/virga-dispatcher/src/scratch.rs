@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use virga_core::Code;
 
 use virga_db::jobs;
 
@@ -62,7 +63,7 @@ pub(crate) fn require(work: &Work<'_>, need: u64) -> Result<(), JobError> {
     }
     if need.saturating_add(reserve) > total {
         let why = "This file is too large for the scratch disk of this site.";
-        return Err(JobError::fail("scratch_too_small", why));
+        return Err(JobError::fail(Code::ScratchTooSmall, why));
     }
     let (need, free) = (need.div_ceil(1 << 20), free >> 20);
     Err(JobError::NoRoom(format!(

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
-use virga_core::{InvalidKey, KeyPrefix, MediaKey, VideoId};
+use virga_core::{Code, InvalidKey, KeyPrefix, MediaKey, VideoId};
 use virga_db::{JobRow, VideoRow, videos};
 
 use crate::{Dispatcher, DispatcherConfig, digests::Digests, outcome::JobError};
@@ -78,7 +78,7 @@ impl<'a> Work<'a> {
     pub(crate) fn source(row: &VideoRow) -> Result<MediaKey, JobError> {
         row.source_key
             .clone()
-            .ok_or_else(|| JobError::fail("internal", "This video has no file."))
+            .ok_or_else(|| JobError::fail(Code::Internal, "This video has no file."))
     }
 
     pub(crate) fn table_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use virga_core::{Failure, Kind, wire::Problem, with_causes};
+use virga_core::{Code, Failure, Kind, wire::Problem, with_causes};
 
 /// Result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +24,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -38,16 +39,13 @@ fn status(kind: Kind) -> StatusCode {
 
 /// The problem that a failure reads as.
 pub fn problem(failure: &Failure) -> Problem {
-    problem_as(failure, status(failure.kind))
-}
-
-fn problem_as(failure: &Failure, status: StatusCode) -> Problem {
+    let status = status(failure.kind());
     Problem {
         kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
         status: status.as_u16(),
         detail: failure.detail.clone(),
-        code: failure.code.to_owned(),
+        code: failure.code.as_str().to_owned(),
         field: failure.field.map(str::to_owned),
         retry_after: failure.retry_after,
         request_id: None,
@@ -66,15 +64,15 @@ fn answer(status: StatusCode, problem: &Problem) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The stable code of the problem that a response holds, for whoever counts refusals.
+/// The code of the problem that a response holds, for whoever counts refusals.
 #[derive(Clone, Copy, Debug)]
-pub struct ProblemCode(pub &'static str);
+pub struct ProblemCode(pub Code);
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if matches!(self.0.kind, Kind::Internal) {
+        if self.0.kind() == Kind::Internal {
             let causes = with_causes(&self.0);
-            tracing::error!(error = %causes, code = self.0.code, "request failed");
+            tracing::error!(error = %causes, code = %self.0.code, "request failed");
         }
         let problem = problem(&self.0);
         let status =
@@ -85,7 +83,7 @@ impl IntoResponse for Error {
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.0.kind == Kind::Unauthenticated {
+        if self.0.kind() == Kind::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -94,11 +92,6 @@ impl IntoResponse for Error {
 
 /// The answer to a method that an address does not take; the router adds `Allow`.
 pub fn method_not_allowed() -> Response {
-    let refused = Failure::new(
-        Kind::Malformed,
-        "method",
-        "This address does not take this method.",
-    );
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    answer(status, &problem_as(&refused, status))
+    let detail = "This address does not take this method.";
+    Error(Failure::new(Code::MethodNotAllowed, detail)).into_response()
 }

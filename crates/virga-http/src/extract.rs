@@ -10,7 +10,7 @@ use serde::{
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use std::{fmt, marker::PhantomData, time::Duration};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 use crate::Error;
 
@@ -25,7 +25,7 @@ pub(crate) async fn in_time<T>(
         .await
         .unwrap_or_else(|_| {
             let detail = "The request's body did not arrive in time.";
-            Err(Error(Failure::new(Kind::Malformed, "body.slow", detail)))
+            Err(Error(Failure::new(Code::BodySlow, detail)))
         })
 }
 
@@ -50,13 +50,13 @@ pub struct Path<T>(pub T);
 pub struct Query<T>(pub T);
 
 fn body_failure(status: http::StatusCode, text: String) -> Error {
-    let kind = match status.as_u16() {
-        413 => Kind::TooLarge,
-        415 => Kind::UnsupportedMedia,
-        422 => Kind::Invalid,
-        _ => Kind::Malformed,
+    let code = match status.as_u16() {
+        413 => Code::BodyTooLarge,
+        415 => Code::BodyUnsupported,
+        422 => Code::BodyInvalid,
+        _ => Code::BodyMalformed,
     };
-    Error(Failure::new(kind, "body.invalid", text))
+    Error(Failure::new(code, text))
 }
 
 /// A JSON object. Alone a structure would also be read from a list of its fields.
@@ -144,13 +144,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         axum::extract::Query::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|refused| {
-                Error(Failure::new(
-                    Kind::Malformed,
-                    "query.invalid",
-                    refused.body_text(),
-                ))
-            })
+            .map_err(|refused| Error(Failure::new(Code::QueryInvalid, refused.body_text())))
     }
 }
 

@@ -11,7 +11,7 @@ use http::{Method, header};
 use std::net::IpAddr;
 use std::sync::Arc;
 use virga_core::{
-    Clock, Failure, Kind,
+    Clock, Code, Failure,
     keys::{KeyRing, VOUCHER_HEADER, Voucher},
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn is_probe(path: &str) -> bool {
 /// The refusal where no place is free.
 pub(crate) fn busy() -> Response {
     let detail = "The site is busy. Try again in a moment.";
-    Error(Failure::new(Kind::Unavailable, "busy", detail).after(1)).into_response()
+    Error(Failure::new(Code::Busy, detail).after(1)).into_response()
 }
 
 /// By what another role's voucher is checked.
@@ -141,7 +141,7 @@ async fn read(request: Request) -> Result<Request, Box<Response>> {
         let limit = usize::try_from(BUFFERED).unwrap_or(usize::MAX);
         axum::body::to_bytes(body, limit).await.map_err(|_| {
             let detail = "The request's body ended before its announced length.";
-            Error(Failure::new(Kind::Malformed, "body.invalid", detail))
+            Error(Failure::new(Code::BodyMalformed, detail))
         })
     };
     match in_time(reading).await {

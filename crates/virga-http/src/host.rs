@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use std::net::Ipv6Addr;
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 use crate::Error;
 
@@ -16,7 +16,7 @@ use crate::Error;
 pub(crate) async fn check(mut request: Request, next: Next) -> Response {
     match settle(&mut request) {
         Ok(()) => next.run(request).await,
-        Err(detail) => Error(Failure::new(Kind::Malformed, "host.invalid", detail)).into_response(),
+        Err(detail) => Error(Failure::new(Code::HostInvalid, detail)).into_response(),
     }
 }
 

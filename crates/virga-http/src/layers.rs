@@ -19,7 +19,7 @@ use tower_http::{
         predicate::{Predicate, SizeAbove},
     },
 };
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 use crate::{
     Error,
@@ -135,7 +135,7 @@ async fn measured(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let detail = "Say how long the body is: Content-Length.";
-    let refused = Failure::new(Kind::Malformed, "body.length-required", detail);
+    let refused = Failure::new(Code::BodyLengthRequired, detail);
     let mut response = Error(refused).into_response();
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);

@@ -6,12 +6,12 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 use std::{fmt, hash::Hash, num::NonZeroU32, time::Duration};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 /// A bucket a key.
 pub struct Limit<K: Hash + Eq + Clone> {
     inner: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
-    code: &'static str,
+    code: Code,
     gap: Duration,
     most: NonZeroU32,
 }
@@ -28,19 +28,19 @@ fn positive(value: u32) -> NonZeroU32 {
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     /// `rate` a second, saved up for `burst` seconds.
-    pub fn per_second(code: &'static str, rate: u32, burst: u32) -> Self {
+    pub fn per_second(code: Code, rate: u32, burst: u32) -> Self {
         let most = positive(rate.saturating_mul(burst.max(1)));
         let rate = positive(rate);
         Self::new(code, Duration::from_secs(1) / rate.get(), most)
     }
 
     /// `count` in each `window`, all of them at once if need be.
-    pub fn per_window(code: &'static str, count: u32, window: Duration) -> Self {
+    pub fn per_window(code: Code, count: u32, window: Duration) -> Self {
         let count = positive(count);
         Self::new(code, window / count.get(), count)
     }
 
-    fn new(code: &'static str, gap: Duration, most: NonZeroU32) -> Self {
+    fn new(code: Code, gap: Duration, most: NonZeroU32) -> Self {
         let gap = gap.max(Duration::from_nanos(1));
         let quota = Quota::with_period(gap).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         Self {
@@ -52,7 +52,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 
     /// The refusal's code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         self.code
     }
 
@@ -89,31 +89,32 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 }
 
 /// The refusal, with the time to wait.
-pub fn too_many(code: &'static str, wait: Duration) -> Failure {
+pub fn too_many(code: Code, wait: Duration) -> Failure {
     let seconds = wait.as_secs() + 1;
     let detail = format!("Too many requests. Try again in {seconds} s.");
-    Failure::new(Kind::TooMany, code, detail).after(seconds)
+    Failure::new(code, detail).after(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use virga_core::Kind;
 
     #[test]
     fn the_one_too_many_is_told_when_to_come_back() {
-        let limit = Limit::per_window("test", 3, Duration::from_secs(300));
+        let limit = Limit::per_window(Code::RateReads, 3, Duration::from_secs(300));
         for _ in 0..3 {
             limit.take(&"a").unwrap();
         }
         let refused = limit.take(&"a").unwrap_err();
-        assert_eq!(refused.kind, Kind::TooMany);
+        assert_eq!(refused.kind(), Kind::TooMany);
         assert!((1..=101).contains(&refused.retry_after.unwrap()));
         limit.take(&"b").unwrap();
     }
 
     #[test]
     fn many_are_taken_whole_or_not_at_all() {
-        let limit = Limit::per_window("test", 10, Duration::from_secs(3600));
+        let limit = Limit::per_window(Code::RateReads, 10, Duration::from_secs(3600));
         limit.take_many(&"a", 8).unwrap();
         assert!(limit.take_many(&"a", 3).is_err());
         limit.take_many(&"a", 2).unwrap();

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, Method, Uri, header, uri::Authority};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 use crate::{Error, viewer::Presented};
 
@@ -84,6 +84,6 @@ pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
         next.run(request).await
     } else {
         let detail = "This request did not come from this site's own pages.";
-        Error(Failure::new(Kind::Forbidden, "origin", detail)).into_response()
+        Error(Failure::new(Code::OtherOrigin, detail)).into_response()
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 
 /// Entries of a page when nothing is said.
 pub const DEFAULT_LIMIT: u64 = 24;
@@ -26,7 +26,7 @@ impl PageQuery {
             return Ok(limit);
         }
         let detail = format!("Ask for 1 to {MAX_LIMIT} entries.");
-        let mut refused = Failure::new(Kind::Malformed, "query.invalid", detail);
+        let mut refused = Failure::new(Code::QueryInvalid, detail);
         refused.field = Some("limit");
         Err(refused)
     }
@@ -48,11 +48,6 @@ pub fn encode<K: Serialize>(key: &K) -> String {
 
 fn decode<K: DeserializeOwned>(text: &str) -> Result<K, Failure> {
     let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-    serde_json::from_slice(&bytes).map_err(|_| {
-        Failure::new(
-            Kind::Malformed,
-            "cursor.invalid",
-            "This cursor is not from this list.",
-        )
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|_| Failure::new(Code::CursorInvalid, "This cursor is not from this list."))
 }

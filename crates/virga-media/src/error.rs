@@ -31,17 +31,3 @@ pub enum MediaError {
         what: &'static str,
     },
 }
-
-impl MediaError {
-    /// The stable name of this kind of error, for rows, logs and the API.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Truncated => "media_truncated",
-            Self::NoMoov => "media_no_index",
-            Self::Malformed { .. } => "media_malformed",
-            Self::Repeated => "media_repeated",
-            Self::TooLarge { .. } => "media_too_large",
-            Self::Unsupported { .. } => "media_unsupported",
-        }
-    }
-}

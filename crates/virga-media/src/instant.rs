@@ -93,33 +93,6 @@ pub enum NotInstant {
     AudioCodec,
 }
 
-impl NotInstant {
-    /// The stable name of this reason.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NoVideo => "no_video",
-            Self::Fragmented => "fragmented",
-            Self::Truncated => "truncated",
-            Self::External => "external_media",
-            Self::Encrypted => "encrypted",
-            Self::VideoCodec => "video_codec",
-            Self::VideoProfile => "video_profile",
-            Self::VideoDepth => "video_depth",
-            Self::Interlaced => "interlaced",
-            Self::ChangingParameters => "changing_parameters",
-            Self::Matrix => "matrix",
-            Self::Edited => "edited",
-            Self::Trimmed => "trimmed",
-            Self::NoLeadingKeyFrame => "no_leading_key_frame",
-            Self::SparseKeyFrames => "sparse_key_frames",
-            Self::LateVideo => "late_video",
-            Self::LateAudio => "late_audio",
-            Self::AudioGaps => "audio_gaps",
-            Self::AudioCodec => "audio_codec",
-        }
-    }
-}
-
 /// Names the tracks to package as they are, or the first reason against it.
 pub fn instant(movie: &Movie) -> Result<InstantTracks, NotInstant> {
     let video = movie.video().ok_or(NotInstant::NoVideo)?;

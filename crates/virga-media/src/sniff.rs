@@ -87,22 +87,6 @@ pub enum Refusal {
     Unknown,
 }
 
-impl Refusal {
-    /// The stable name of this reason.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Empty => "file_empty",
-            Self::Playlist => "file_is_playlist",
-            Self::Concat => "file_is_concat",
-            Self::Sdp => "file_is_sdp",
-            Self::Text => "file_is_text",
-            Self::Image => "file_is_image",
-            Self::AudioOnly => "file_is_audio",
-            Self::Unknown => "file_unknown",
-        }
-    }
-}
-
 /// Names the container that `head`, the file's first bytes (at most [`SNIFF_LEN`] count), begins.
 pub fn sniff(head: &[u8]) -> Result<Container, Refusal> {
     let head = &head[..head.len().min(SNIFF_LEN)];

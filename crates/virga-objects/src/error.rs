@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, io};
 
-use virga_core::{Failure, InvalidKey, Kind};
+use virga_core::{Code, Failure, InvalidKey, Kind};
 
 /// Result of every call of this crate.
 pub type Result<T, E = ObjectError> = std::result::Result<T, E>;
@@ -162,65 +162,53 @@ impl ObjectError {
 
 impl From<ObjectError> for Failure {
     fn from(error: ObjectError) -> Self {
-        let (kind, code, detail) = match &error {
+        let (code, detail) = match &error {
             ObjectError::NoRoom => (
-                Kind::NoRoom,
-                "storage.full",
+                Code::StorageFull,
                 "The site has no room left for this. Its administrator has to make some.",
             ),
             ObjectError::Conflict(_) => (
-                Kind::Conflict,
-                "upload.conflict",
+                Code::UploadConflict,
                 "This part or this upload is being worked on by another request.",
             ),
             ObjectError::Busy => (
-                Kind::Unavailable,
-                "upload.busy",
+                Code::UploadBusy,
                 "Parts of this upload are still coming in. Try again in a moment.",
             ),
             ObjectError::NoSession(_) => (
-                Kind::Conflict,
-                "upload.closed",
+                Code::UploadClosed,
                 "This upload takes no more parts: it is complete, cancelled or expired.",
             ),
             ObjectError::WrongPart => (
-                Kind::Invalid,
-                "upload.wrong-part",
+                Code::UploadWrongPart,
                 "The file of this upload has no such part.",
             ),
             ObjectError::PartsMissing(_) => (
-                Kind::Conflict,
-                "upload.part-missing",
+                Code::UploadPartMissing,
                 "Not all parts have arrived. Send the missing ones and complete again.",
             ),
             ObjectError::LostParts => (
-                Kind::Conflict,
-                "upload.lost-parts",
+                Code::UploadLostParts,
                 "The parts of this upload are no longer there. Upload the file again.",
             ),
             ObjectError::BodyLong { .. } => (
-                Kind::TooLarge,
-                "upload.part-too-large",
+                Code::UploadPartTooLarge,
                 "More bytes came than this part has.",
             ),
             ObjectError::BodyShort { .. } => (
-                Kind::Invalid,
-                "upload.part-too-small",
+                Code::UploadPartTooSmall,
                 "Fewer bytes came than this part has.",
             ),
             ObjectError::Stalled | ObjectError::Body(_) => (
-                Kind::Malformed,
-                "upload.part-broken",
+                Code::UploadPartBroken,
                 "The part broke off on its way. Send it again.",
             ),
             ObjectError::Unavailable { .. } | ObjectError::Unmounted => (
-                Kind::Unavailable,
-                "storage.unavailable",
+                Code::StorageUnavailable,
                 "The site cannot reach its storage now. Try again in a moment.",
             ),
             ObjectError::ReadOnly { .. } => (
-                Kind::Unavailable,
-                "storage.read-only",
+                Code::StorageReadOnly,
                 "The site can store nothing now. Its administrator has to look at its storage.",
             ),
             ObjectError::NotFound(_)
@@ -232,8 +220,8 @@ impl From<ObjectError> for Failure {
             | ObjectError::Bucket { .. }
             | ObjectError::Io { .. } => return Self::internal(error),
         };
-        let failure = Self::new(kind, code, detail);
-        let failure = if kind == Kind::Unavailable {
+        let failure = Self::new(code, detail);
+        let failure = if code.kind() == Kind::Unavailable {
             failure.after(5)
         } else {
             failure

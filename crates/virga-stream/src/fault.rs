@@ -37,7 +37,7 @@ impl Fault {
         match fault {
             Self::Gone(key) => Self::Gone(key.clone()),
             Self::Failed(failure) => {
-                let mut again = Failure::new(failure.kind, failure.code, failure.detail.clone());
+                let mut again = Failure::new(failure.code, failure.detail.clone());
                 again.retry_after = failure.retry_after;
                 Self::Failed(again.caused_by(failure.to_string()))
             }

@@ -14,7 +14,7 @@ use http::{HeaderMap, Uri, header};
 use serde::Deserialize;
 use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
-    Failure, Kind, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
+    Code, Failure, Kind, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
     keys::{BadSignature, FormTicket, Voucher},
     wire::FormFile,
 };
@@ -48,8 +48,8 @@ pub(crate) async fn post(
     let taken = take(&state, &video, request).await;
     match taken {
         Ok(id) => Ok(Redirect::to(&format!("/v/{id}")).into_response()),
-        Err(failure) if page && failure.kind != Kind::Internal => {
-            tracing::info!(code = failure.code, "a form's file was refused");
+        Err(failure) if page && failure.kind() != Kind::Internal => {
+            tracing::info!(code = %failure.code, "a form's file was refused");
             let video = video.parse::<VideoId>().map(|id| format!("video={id}&"));
             let back = format!(
                 "/upload?{}refused={}",
@@ -69,7 +69,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 
 async fn take(state: &StreamState, video: &str, request: Request) -> Result<VideoId, Failure> {
     let ticket = permitted(state, video, request.uri())
-        .map_err(|bad| Failure::new(Kind::Forbidden, "upload.bad-signature", bad.to_string()))?;
+        .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))?;
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
     check_room(state, length.unwrap_or(0).min(ticket.max)).await?;
@@ -135,7 +135,7 @@ async fn store(
         if file.size > ticket.max {
             read_off(field).await;
             let detail = format!("At most {} bytes are taken by this form.", ticket.max);
-            return Err(Failure::new(Kind::TooLarge, "upload.too-large", detail));
+            return Err(Failure::new(Code::UploadTooLarge, detail));
         }
         if let Err(error) = writer.write(bytes).await {
             read_off(field).await;
@@ -144,7 +144,7 @@ async fn store(
     }
     if file.size == 0 {
         let detail = "This file is empty.";
-        return Err(Failure::field("file", "upload.empty", detail));
+        return Err(Failure::field("file", Code::UploadEmpty, detail));
     }
     api.claim_form(&file).await.map_err(told)?;
     virga_objects::fail::point("form.claimed");
@@ -166,7 +166,7 @@ async fn read_off(mut field: Field<'_>) {
 }
 
 fn malformed(detail: String) -> Failure {
-    Failure::new(Kind::Malformed, "upload.form", detail)
+    Failure::new(Code::UploadForm, detail)
 }
 
 fn broken(error: axum::extract::multipart::MultipartError) -> Failure {
@@ -180,21 +180,23 @@ fn told(error: ClientError) -> Failure {
         return refusal(problem);
     }
     let detail = "The site is restarting. Try again in a moment.";
-    Failure::new(Kind::Unavailable, "upload.api-away", detail)
+    Failure::new(Code::UploadApiAway, detail)
         .after(5)
         .caused_by(error.to_string())
 }
 
 fn refusal(problem: &virga_core::wire::Problem) -> Failure {
-    let (kind, code) = match problem.code.as_str() {
-        "account.blocked" => (Kind::Forbidden, "account.blocked"),
-        "upload.quota" => (Kind::NoRoom, "upload.quota"),
-        "upload.too-many" => (Kind::Conflict, "upload.too-many"),
-        "upload.other-file" => (Kind::Conflict, "upload.other-file"),
-        "video.has-source" => (Kind::Conflict, "video.has-source"),
-        "upload.closed" => (Kind::Conflict, "upload.closed"),
-        _ if problem.status == 404 => (Kind::NotFound, "not-found"),
-        _ => (Kind::Unavailable, "upload.api-away"),
+    let code = match problem.known() {
+        Some(
+            known @ (Code::AccountBlocked
+            | Code::UploadQuota
+            | Code::UploadTooMany
+            | Code::UploadOtherFile
+            | Code::VideoHasSource
+            | Code::UploadClosed),
+        ) => known,
+        _ if problem.status == 404 => Code::NotFound,
+        _ => Code::UploadApiAway,
     };
-    Failure::new(kind, code, problem.detail.clone())
+    Failure::new(code, problem.detail.clone())
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::HeaderMap;
 use virga_core::{
-    CacheLifetime, Failure, Kind, MediaKey, keys,
+    CacheLifetime, Code, Failure, MediaKey, keys,
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
@@ -57,7 +57,7 @@ pub(crate) async fn get(
 fn refused(with_grant: bool) -> Failure {
     if with_grant {
         let detail = keys::BadSignature.to_string();
-        Failure::new(Kind::Forbidden, "media.no-grant", detail)
+        Failure::new(Code::MediaNoGrant, detail)
     } else {
         not_there()
     }

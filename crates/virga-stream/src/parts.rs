@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use virga_core::{
-    Failure, Kind, Timestamp, UploadId,
+    Code, Failure, Timestamp, UploadId,
     keys::{BadSignature, PartTicket},
     upload::PartSpan,
 };
@@ -38,7 +38,7 @@ pub(crate) async fn put(
     // Who waits for "100 Continue" has sent nothing and hears the refusal as it is.
     let waits = head.headers.contains_key(header::EXPECT);
     if let Err(failure) = &taken
-        && failure.code != "upload.part-broken"
+        && failure.code != Code::UploadPartBroken
         && !waits
     {
         drain(&mut body).await;
@@ -57,10 +57,10 @@ async fn take(
     body: &mut BodyDataStream,
 ) -> Result<String, Failure> {
     let ticket = permitted(state, &head.uri)
-        .map_err(|bad| Failure::new(Kind::Forbidden, "upload.bad-signature", bad.to_string()))?;
+        .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))?;
     if state.presentations.refused().contains(ticket.upload) {
         let detail = "This account is blocked. Ask an administrator of this site.";
-        return Err(Failure::new(Kind::Forbidden, "account.blocked", detail));
+        return Err(Failure::new(Code::AccountBlocked, detail));
     }
     check_length(&head.headers, ticket.span.size)?;
     check_room(state, ticket.span.size).await?;
@@ -105,21 +105,18 @@ fn check_length(headers: &HeaderMap, size: u64) -> Result<(), Failure> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let wrong = |kind, code, detail: String| Err(Failure::new(kind, code, detail));
+    let wrong = |code, detail: String| Err(Failure::new(code, detail));
     match declared {
         None => wrong(
-            Kind::Malformed,
-            "upload.length-required",
+            Code::UploadLengthRequired,
             format!("Say how long the part is: Content-Length: {size}."),
         ),
         Some(length) if length > size => wrong(
-            Kind::TooLarge,
-            "upload.part-too-large",
+            Code::UploadPartTooLarge,
             format!("This part has {size} bytes, not {length}."),
         ),
         Some(length) if length < size => wrong(
-            Kind::Invalid,
-            "upload.part-too-small",
+            Code::UploadPartTooSmall,
             format!("This part has {size} bytes, not {length}."),
         ),
         Some(_) => Ok(()),

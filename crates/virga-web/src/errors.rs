@@ -1,62 +1,8 @@
 //! A refusal of the API beside the field that it is about, in the viewer's language.
 
-use virga_core::wire::Problem;
+use virga_core::{Code, wire::Problem};
 
 use crate::locale::Lang;
-
-/// Codes of the API that have words of their own here; a test holds the texts to this list.
-#[cfg(test)]
-pub(crate) const CODES: [&str; 49] = [
-    "account.blocked",
-    "admin.only",
-    "admin.yourself",
-    "cursor.invalid",
-    "field.length",
-    "name.invalid",
-    "name.mixed",
-    "name.taken",
-    "not-yours",
-    "origin",
-    "password.too-long",
-    "password.too-short",
-    "password.wrong",
-    "rate.comments",
-    "rate.openings",
-    "rate.reads",
-    "rate.sign-ups",
-    "rate.text",
-    "rate.writes",
-    "registration.closed",
-    "registration.configured",
-    "setup.link",
-    "setup.needed",
-    "sign-in",
-    "sign-in.busy",
-    "sign-in.too-many",
-    "sign-in.wrong",
-    "storage.full",
-    "storage.unavailable",
-    "upload.api-away",
-    "upload.bad-signature",
-    "upload.closed",
-    "upload.empty",
-    "upload.form",
-    "upload.other-file",
-    "upload.part-broken",
-    "upload.quota",
-    "upload.too-large",
-    "upload.too-many",
-    "video.busy",
-    "video.changed",
-    "video.deleted",
-    "video.has-source",
-    "video.no-source",
-    "video.not-restorable",
-    "video.nothing-failed",
-    "video.published",
-    "video.source-damaged",
-    "video.too-many-drafts",
-];
 
 /// What is wrong with a form as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -102,9 +48,11 @@ impl FormErrors {
 
 /// The words for a refusal: by its code; else the API's own English; else by its status.
 pub(crate) fn problem_text(lang: Lang, problem: &Problem) -> String {
-    let key = format!("problem-{}", problem.code.replace(['.', '_'], "-"));
     let wait = problem.retry_after.unwrap_or(1).to_string();
-    if let Some(text) = lang.find(&key, "seconds", &wait) {
+    // The text of `Internal` is about jobs.
+    let known = problem.known().filter(|code| *code != Code::Internal);
+    let own = known.and_then(Code::text_key);
+    if let Some(text) = own.and_then(|key| lang.find(key, "seconds", &wait)) {
         return text;
     }
     match lang {

@@ -1,20 +1,16 @@
 //! Why a video or one of its versions failed, in the reader's language.
 
 use virga_core::{
-    reason::{CODES, WAITS},
+    Code, Retry,
     wire::{Video, Warning},
 };
 
 use crate::locale::Lang;
 
-/// The text's key for a reason's code.
-fn key(code: &str) -> String {
-    format!("reason-{code}")
-}
-
 /// Every key, for pages whose scripts hear of failures.
 pub(crate) fn keys() -> impl Iterator<Item = String> {
-    CODES.iter().map(|code| key(code))
+    let keys = Code::REASONS.iter().filter_map(|code| code.text_key());
+    keys.map(str::to_owned)
 }
 
 /// English holds the figures; the other languages have a text by code.
@@ -22,12 +18,9 @@ pub(crate) fn words(lang: Lang, code: &str, english: &str) -> String {
     if lang == Lang::En && !english.is_empty() {
         return english.to_owned();
     }
-    let code = if CODES.contains(&code) {
-        code
-    } else {
-        "internal"
-    };
-    lang.text(&key(code))
+    let code = Code::parse(code).filter(|code| code.is_reason());
+    let key = code.unwrap_or(Code::Internal).text_key();
+    lang.text(key.unwrap_or_default())
 }
 
 /// Why nothing plays; `None` where nothing failed.
@@ -49,7 +42,7 @@ pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
 
 /// Whether the job is only on hold: it did not fail, and continues by itself.
 fn waits(warning: &Warning) -> bool {
-    WAITS.contains(&warning.code.as_str())
+    Code::parse(&warning.code).is_some_and(|code| code.retry() == Retry::Automatic)
 }
 
 /// Whether a job failed although the video plays.
@@ -60,8 +53,7 @@ pub(crate) fn any_failed(video: &Video) -> bool {
 /// Whether another try could end better: not where the file itself can never play.
 pub(crate) fn worth_a_retry(video: &Video) -> bool {
     let code = video.failure_code.as_deref().unwrap_or_default();
-    let hopeless = ["file_", "no_video", "external_media", "media_truncated"];
-    !hopeless.iter().any(|start| code.starts_with(start))
+    Code::parse(code).is_none_or(|code| code.retry() != Retry::No)
 }
 
 #[cfg(test)]

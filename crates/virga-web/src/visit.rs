@@ -241,7 +241,7 @@ impl<T: DeserializeOwned + Send> FromRequest<WebState> for Sent<T> {
         match Form::<T>::from_request(request, state).await {
             Ok(Form(fields)) => Ok(Self(visit, fields)),
             Err(Error(refused)) => {
-                let status = match refused.kind {
+                let status = match refused.kind() {
                     Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                     _ => StatusCode::BAD_REQUEST,
                 };

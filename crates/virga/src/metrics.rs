@@ -236,7 +236,7 @@ pub(crate) async fn count(
     if matches!(status.as_u16(), 429 | 503 | 507)
         && let Some(ProblemCode(code)) = response.extensions().get()
     {
-        let status = status.as_u16();
+        let (code, status) = (code.as_str(), status.as_u16());
         metrics
             .refused
             .get_or_create(&CodeLabels { code, status })

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tower::{ServiceExt, service_fn};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure, Kind};
 use virga_db::{Db, DbError};
 use virga_http::Error;
 
@@ -46,7 +46,7 @@ impl Later {
 
 fn starting() -> Failure {
     let detail = "The site is starting, or its database does not answer. Try again in a moment.";
-    Failure::new(Kind::Unavailable, "starting", detail).after(2)
+    Failure::new(Code::Starting, detail).after(2)
 }
 
 /// Brings the tables up to date and does `work`, again and again while the database is away; any
@@ -91,6 +91,6 @@ fn is_away(error: &anyhow::Error) -> bool {
                 error,
                 DbError::Away(_) | DbError::Busy(_) | DbError::Full(_)
             )
-        }) || failure.is_some_and(|failure| failure.kind == Kind::Unavailable)
+        }) || failure.is_some_and(|failure| failure.kind() == Kind::Unavailable)
     })
 }

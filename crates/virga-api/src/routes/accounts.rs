@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use virga_core::{
-    Failure, Kind, UserId,
+    Code, Failure, Kind, UserId,
     name::account_name,
     permission::Role,
     text,
@@ -78,7 +78,7 @@ pub(crate) async fn register(
         .await?;
     if site.registration == Registration::Closed && !caller.viewer.is_admin() {
         let detail = "Registration is closed here. Ask an administrator for an account.";
-        return Err(Failure::new(Kind::Forbidden, "registration.closed", detail).into());
+        return Err(Failure::new(Code::RegistrationClosed, detail).into());
     }
     account_name(&ask.name)?;
     text::new_password(&ask.password)?;
@@ -86,7 +86,7 @@ pub(crate) async fn register(
     if site.needs_setup {
         let detail = "This site has no administrator yet. Open /setup with the link that the \
                       server printed when it started.";
-        return Err(Failure::new(Kind::Forbidden, "setup.needed", detail).into());
+        return Err(Failure::new(Code::SetupNeeded, detail).into());
     }
     state.limits().sign_ups.take(&caller.network()).await?;
     let user = new_user(&state, &caller, &ask.name, &ask.password, Role::User).await?;
@@ -125,9 +125,9 @@ pub(crate) async fn change_password(
     text::new_password(&ask.new)?;
     let checked = check_password(&state, &caller, &signed.user.name, ask.current).await;
     if let Err(mut refused) = checked {
-        if refused.0.kind == Kind::Unauthenticated {
+        if refused.0.kind() == Kind::Unauthenticated {
             let detail = "The present password is wrong.";
-            refused.0 = Failure::field("current", "password.wrong", detail);
+            refused.0 = Failure::field("current", Code::PasswordWrong, detail);
         }
         return Err(refused);
     }

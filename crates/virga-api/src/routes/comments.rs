@@ -7,7 +7,7 @@ use axum::{
 use http::StatusCode;
 use virga_app::require;
 use virga_core::{
-    CommentId, Failure, Kind, VideoId,
+    Code, CommentId, Failure, VideoId,
     permission::Action,
     text,
     wire::{Comment, NewComment, Page},
@@ -150,11 +150,7 @@ async fn find(
 }
 
 fn not_yours() -> Failure {
-    Failure::new(
-        Kind::Forbidden,
-        "not-yours",
-        "This comment was written by someone else.",
-    )
+    Failure::new(Code::NotYours, "This comment was written by someone else.")
 }
 
 /// Edits one's own comment.

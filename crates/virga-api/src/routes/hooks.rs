@@ -4,7 +4,7 @@
 use axum::extract::{OriginalUri, State};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 use virga_http::{Bytes, Json, Path, Result};
 use virga_objects::Report;
 
@@ -32,7 +32,7 @@ pub(crate) async fn heard(
     let object = state.delivery.heard(report).await.map_err(Failure::from)?;
     let object = object.ok_or_else(|| {
         let detail = "This report is not signed by the service that keeps this site's files.";
-        Failure::new(Kind::Forbidden, "report.signature", detail)
+        Failure::new(Code::ReportSignature, detail)
     })?;
     let row = state.app.object_reported(&object).await?;
     Ok(Json(json!({"state": row.state})))

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use std::time::Duration;
 use virga_core::{
-    Failure, UploadId,
+    Code, Failure, UploadId,
     wire::{Changes, FormFile},
 };
 use virga_http::{Json, Path, Query, Result};
@@ -30,7 +30,7 @@ pub(crate) async fn changes(
         .feed
         .poll(&state.app, query.after.as_deref(), PATIENCE);
     let answer = state.stop.run_until_cancelled(poll).await;
-    let stopping = || Failure::new(virga_core::Kind::Unavailable, "stopping", "Stopping.").after(1);
+    let stopping = || Failure::new(Code::Stopping, "Stopping.").after(1);
     Ok(Json(answer.ok_or_else(stopping)??))
 }
 

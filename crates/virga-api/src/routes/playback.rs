@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use std::time::Duration;
 use virga_app::require;
 use virga_core::{
-    Failure, Kind, VideoId,
+    Code, Failure, VideoId,
     permission::Action,
     video::VideoState,
     wire::{Playback, Position, ViewReport},
@@ -90,7 +90,9 @@ pub(crate) async fn put_position(
     let at = Duration::try_from_secs_f64(position.seconds)
         .ok()
         .filter(|at| *at <= LONGEST)
-        .ok_or_else(|| Failure::field("seconds", "position.invalid", "Give seconds, 0 or more."))?;
+        .ok_or_else(|| {
+            Failure::field("seconds", Code::PositionInvalid, "Give seconds, 0 or more.")
+        })?;
     let now = state.app.clock.now();
     positions::put(state.app.db.write(), user, id, at, now)
         .await
@@ -100,15 +102,15 @@ pub(crate) async fn put_position(
 
 fn nothing_plays(row: &VideoRow) -> Failure {
     let (code, detail) = match row.state {
-        VideoState::Draft => ("video.draft", "This video has no file yet."),
-        VideoState::Uploading => ("video.uploading", "This video is still being uploaded."),
-        VideoState::Failed => ("video.failed", "This video cannot be played."),
+        VideoState::Draft => (Code::VideoDraft, "This video has no file yet."),
+        VideoState::Uploading => (Code::VideoUploading, "This video is still being uploaded."),
+        VideoState::Failed => (Code::VideoFailed, "This video cannot be played."),
         _ => (
-            "video.processing",
+            Code::VideoProcessing,
             "This video is being made ready. Try again in a moment.",
         ),
     };
-    let failure = Failure::new(Kind::Conflict, code, detail);
+    let failure = Failure::new(code, detail);
     if row.state == VideoState::Processing {
         failure.after(1)
     } else {
@@ -132,7 +134,7 @@ pub(crate) async fn report_view(
     let enough = report.watched >= (duration * 0.3).min(10.0);
     if !row.state.plays() || !report.watched.is_finite() || !enough {
         let detail = "A view counts after 10 seconds or 30 % of the video.";
-        return Err(Failure::field("watched", "view.too-short", detail).into());
+        return Err(Failure::field("watched", Code::ViewTooShort, detail).into());
     }
     let viewer = match caller.viewer.user_id() {
         Some(id) => id.to_string(),

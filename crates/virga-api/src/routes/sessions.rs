@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use std::{net::IpAddr, time::Duration};
 use virga_app::hash_token;
 use virga_core::{
-    Failure, Kind, Timestamp, UserId,
+    Code, Failure, Timestamp, UserId,
     keys::hex,
     name::fold_name,
     text,
@@ -45,7 +45,7 @@ pub(crate) async fn sign_in(
     // Told only to who knows the password.
     if user.blocked_at.is_some() {
         let detail = "This account is blocked. Ask an administrator of this site.";
-        return Err(Failure::new(Kind::Forbidden, "account.blocked", detail).into());
+        return Err(Failure::new(Code::AccountBlocked, detail).into());
     }
     signed_in(&state, &caller, user, &headers).await
 }
@@ -129,7 +129,7 @@ pub(super) async fn check_password(
         return Ok(user);
     }
     let detail = "The name or the password is wrong.";
-    Err(Failure::new(Kind::Unauthenticated, "sign-in.wrong", detail).into())
+    Err(Failure::new(Code::SignInWrong, detail).into())
 }
 
 /// A network in an account's rows: who reads the rows cannot tell which it is.

@@ -8,7 +8,7 @@ use http::StatusCode;
 use std::{collections::BTreeMap, time::Duration};
 use virga_app::{NewUploadRequest, Opened};
 use virga_core::{
-    Failure, Kind, UploadId,
+    Code, Failure, UploadId,
     keys::PartTicket,
     permission::Action,
     upload::{PartSpan, UploadState, part_span},
@@ -136,12 +136,12 @@ pub(crate) async fn sign_parts(
     virga_app::require(&state.app, &caller.viewer, row.video, Action::Edit).await?;
     if ask.numbers.is_empty() || ask.numbers.len() > MOST_NUMBERS {
         let detail = format!("Ask for 1 to {MOST_NUMBERS} parts.");
-        return Err(Failure::field("numbers", "parts.count", detail).into());
+        return Err(Failure::field("numbers", Code::PartsCount, detail).into());
     }
     let spans = ask.numbers.iter().map(|&number| {
         let span = part_span(number, row.size, row.part_size).ok_or_else(|| {
             let detail = format!("This file has no part {number}.");
-            Failure::field("numbers", "parts.number", detail)
+            Failure::field("numbers", Code::PartsNumber, detail)
         })?;
         Ok((number, span))
     });
@@ -222,7 +222,7 @@ pub(crate) async fn parts(
     let row = state.app.find_upload(&caller.viewer, id).await?;
     if !row.state.is_open() {
         let detail = "This upload is over.";
-        return Err(Failure::new(Kind::Conflict, "upload.closed", detail).into());
+        return Err(Failure::new(Code::UploadClosed, detail).into());
     }
     match state.app.sessions.list_parts(id).await {
         Ok(held) => Ok(Json(held.parts)),

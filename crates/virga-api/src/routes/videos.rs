@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use virga_app::{Change, Changed, require};
 use virga_core::{
-    Failure, Kind, VideoId,
+    Code, Failure, VideoId,
     permission::{Action, Viewer, authorize},
     text,
     video::Visibility,
@@ -274,7 +274,7 @@ async fn write_edit(
         let shown = present::one(state, viewer, row.clone()).await?;
         if !still_matches(expected, &shown) {
             let detail = "This video was changed meanwhile. Load it again.";
-            return Err(Failure::new(Kind::Precondition, "video.changed", detail));
+            return Err(Failure::new(Code::VideoChanged, detail));
         }
     }
     let title = patch
@@ -294,7 +294,7 @@ async fn write_edit(
     } else if let Some(to) = patch.publish_as {
         if row.planned().is_none() {
             let detail = "This video is published already. Change its visibility instead.";
-            return Err(Failure::new(Kind::Conflict, "video.published", detail));
+            return Err(Failure::new(Code::VideoPublished, detail));
         }
         videos::set_publish_as(tx, id, to).await?;
     }

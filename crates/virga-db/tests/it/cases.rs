@@ -171,7 +171,7 @@ pub(crate) async fn the_most_urgent_due_job_goes_first(store: &Store) {
 /// Closed jobs are forgotten after a while, but for what an owner is shown and may try again.
 pub(crate) async fn closed_jobs_are_forgotten_but_the_last_failure_of_a_kind(store: &Store) {
     let (db, video) = (store.db.write(), store.video("Old").await);
-    let why = virga_core::reason::Reason::new("damaged", "Broken.");
+    let why = virga_core::reason::Reason::new(virga_core::Code::Damaged, "Broken.");
     let close = async |kind, failed| {
         store.enqueue(kind, video).await;
         let job = store.claim().await.unwrap();
@@ -556,7 +556,7 @@ pub(crate) async fn numbers_and_texts_come_back_as_they_were(store: &Store) {
     // What one engine cannot hold is the asker's fault there, and no engine's bug.
     if let Err(error) = settings::set(db, "nul", "a\0b").await {
         let failure = virga_core::Failure::from(error);
-        assert_eq!(failure.kind, virga_core::Kind::Invalid, "{failure:?}");
+        assert_eq!(failure.kind(), virga_core::Kind::Invalid, "{failure:?}");
     }
 }
 
@@ -569,7 +569,7 @@ pub(crate) async fn pages_of_administrators_read_on_every_engine(store: &Store) 
         .unwrap();
     store.enqueue(JobKind::Probe, video).await;
     let job = store.claim().await.unwrap();
-    let why = virga_core::reason::Reason::new("internal", "ß\0".repeat(100_000));
+    let why = virga_core::reason::Reason::new(virga_core::Code::Internal, "ß\0".repeat(100_000));
     assert!(jobs::fail(db, job.id, job.fence, &why, now).await.unwrap());
     let totals = admin::totals(db).await.unwrap();
     assert_eq!((totals.videos, totals.sources, totals.reserved), (1, 5, 10));

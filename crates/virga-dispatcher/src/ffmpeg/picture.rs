@@ -1,6 +1,7 @@
 //! One still picture out of a video, in several sizes.
 
 use std::{path::PathBuf, time::Duration};
+use virga_core::Code;
 
 use super::{
     Arguments, Probed, Session,
@@ -74,7 +75,7 @@ impl Shot<'_> {
         }
         // Key frames are missing or badly indexed: decode from the beginning.
         self.take(None, false).await?;
-        let missing = || JobError::fail("damaged", "No picture could be taken from it.");
+        let missing = || JobError::fail(Code::Damaged, "No picture could be taken from it.");
         self.pictures().ok_or_else(missing)
     }
 

@@ -1,6 +1,7 @@
 //! What ffprobe says of a file.
 
 use std::time::Duration;
+use virga_core::Code;
 
 use serde::Deserialize;
 use virga_media::{NotInstant, SourceShape};
@@ -125,7 +126,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
             "an unknown coding"
         };
         return Err(JobError::fail(
-            "coding_unsupported",
+            Code::CodingUnsupported,
             format!("Its picture is in {name}, which is not taken here."),
         ));
     }

@@ -7,6 +7,7 @@ use std::{
     process::{ExitStatus, Stdio},
     time::Duration,
 };
+use virga_core::Code;
 
 use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -205,7 +206,7 @@ async fn supervise(
     let ended = tokio::select! {
         ended = timeout(bounds.deadline, process.ended(follow, stall)) => ended.unwrap_or_else(|_| {
             Err(JobError::fail(
-                "too_slow",
+                Code::TooSlow,
                 "Encoding it takes far longer than it should.",
             ))
         }),

@@ -1,6 +1,7 @@
 //! What a failed run means, and whether another try could change it.
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
+use virga_core::Code;
 
 use super::{
     damaged,
@@ -52,14 +53,14 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     }
     if says(&["exceeds specified max pixel count"]) {
         return JobError::fail(
-            "picture_too_large",
+            Code::PictureTooLarge,
             "Its picture has more pixels than are taken here.",
         );
     }
     // Streams that nobody decodes are named as well.
     if says(&["not on whitelist"]) && says(&["Error while opening decoder"]) {
         return JobError::fail(
-            "coding_unsupported",
+            Code::CodingUnsupported,
             "It is in a coding that is not taken here.",
         );
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use virga_core::reason::Reason;
+use virga_core::{Code, reason::Reason};
 use virga_db::usage;
 
 use crate::{outcome::JobError, work::Work};
@@ -26,7 +26,7 @@ pub(super) async fn check_time(work: &Work<'_>) -> Result<(), JobError> {
     }
     let minutes = most.as_secs() / 60;
     Err(JobError::OverLimit(Reason::new(
-        "encoder_time",
+        Code::EncoderTime,
         format!(
             "Your videos have used {minutes} minutes of encoding in the last 24 hours, the limit for \
              one account. It continues automatically later."
@@ -43,7 +43,7 @@ pub(super) async fn check_room(work: &Work<'_>) -> Result<(), JobError> {
         return Ok(());
     }
     Err(JobError::OverLimit(Reason::new(
-        "quota_used",
+        Code::QuotaUsed,
         "Your storage is full. Delete videos to make room; it then continues automatically.",
     )))
 }

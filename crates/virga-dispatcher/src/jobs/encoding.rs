@@ -2,7 +2,7 @@
 //! how an encoded file becomes a track.
 
 use std::{path::Path, sync::Arc};
-use virga_core::MediaKey;
+use virga_core::{Code, MediaKey};
 
 use tokio::task::spawn_blocking;
 use virga_db::{TrackRow, VideoRow};
@@ -126,7 +126,7 @@ impl Written {
             .filter(|track| !self.movie.tracks[*track].samples.is_empty());
         let track = track.ok_or_else(|| {
             JobError::fail(
-                "damaged",
+                Code::Damaged,
                 "Its picture cannot be decoded: no frame came out.",
             )
         })?;

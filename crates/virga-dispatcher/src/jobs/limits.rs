@@ -1,5 +1,6 @@
 //! How large a video may be.
 
+use virga_core::Code;
 use virga_media::SourceShape;
 
 use crate::{DispatcherConfig, outcome::JobError};
@@ -16,7 +17,7 @@ pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<()
     if seconds > most {
         let (is, most) = (seconds.div_ceil(60), most / 60);
         return Err(JobError::fail(
-            "too_long",
+            Code::TooLong,
             format!("It is {is} minutes long. At most {most} minutes are taken here."),
         ));
     }
@@ -24,7 +25,7 @@ pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<()
     // The average of a very short file says little.
     if shape.frame_rate > FRAME_RATE && seconds > 1 {
         return Err(JobError::fail(
-            "frame_rate_too_high",
+            Code::FrameRateTooHigh,
             format!(
                 "It has {:.0} frames a second. At most {FRAME_RATE:.0} are taken here.",
                 shape.frame_rate
@@ -53,7 +54,7 @@ fn check_work(most: u64, shape: &SourceShape) -> Result<(), JobError> {
     }
     let minutes = most / pixels.saturating_mul(per_minute).max(1);
     Err(JobError::fail(
-        "too_long",
+        Code::TooLong,
         format!(
             "At its size and frame rate ({}x{}, {:.0} a second) at most {minutes} minutes are taken \
              here.",
@@ -71,7 +72,7 @@ pub(super) fn check_picture(shape: &SourceShape) -> Result<(), JobError> {
     let text = format!(
         "Its picture has {width}x{height} pixels. At most {LONG_SIDE}x{SHORT_SIDE} are taken here."
     );
-    Err(JobError::fail("picture_too_large", text))
+    Err(JobError::fail(Code::PictureTooLarge, text))
 }
 
 #[cfg(test)]

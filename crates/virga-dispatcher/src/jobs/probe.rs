@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
-use virga_core::{MediaKey, job::JobKind};
+use virga_core::{Code, MediaKey, job::JobKind};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, NotInstant, ladder, plan, shape};
 
@@ -93,5 +93,8 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
 
 /// No rung can be made of it.
 pub(super) fn too_small() -> JobError {
-    JobError::fail("picture_too_small", "Its picture is too small to be shown.")
+    JobError::fail(
+        Code::PictureTooSmall,
+        "Its picture is too small to be shown.",
+    )
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use virga_app::fail;
-use virga_core::{KeyPrefix, job::JobKind, reason::Reason};
+use virga_core::{Code, KeyPrefix, job::JobKind, reason::Reason};
 use virga_db::{DbError, jobs, tracks, videos};
 
 use super::{Held, Told};
@@ -54,18 +54,19 @@ impl Held {
             }
             (Err(JobError::Broke(why)), None) if self.job.error.as_ref() == Some(&why) => {
                 let text = format!("The file is damaged: {why}");
-                self.give_up(&Reason::new("damaged", text)).await
+                self.give_up(&Reason::new(Code::Damaged, text)).await
             }
             (Err(JobError::Unlisted(_)), None) => {
                 let text = "It is in a coding that is not taken here.";
-                self.give_up(&Reason::new("coding_unsupported", text)).await
+                self.give_up(&Reason::new(Code::CodingUnsupported, text))
+                    .await
             }
             (Err(error), None) => {
                 let why = error.to_string();
                 let tries = self.job.attempts;
                 if tries >= self.job.kind.max_attempts() {
                     let text = format!("Given up after {tries} tries: {why}");
-                    self.give_up(&Reason::new("gave_up", text)).await
+                    self.give_up(&Reason::new(Code::GaveUp, text)).await
                 } else {
                     let pause = pause(self.job.attempts);
                     self.give_back(Some(&why), pause, true).await

@@ -76,7 +76,7 @@ fn pictures_sound_and_noise_are_refused() {
 }
 
 #[test]
-fn every_refusal_has_its_own_code_and_a_sentence() {
+fn every_refusal_has_its_own_sentence() {
     let all = [
         Refusal::Empty,
         Refusal::Playlist,
@@ -87,23 +87,7 @@ fn every_refusal_has_its_own_code_and_a_sentence() {
         Refusal::AudioOnly,
         Refusal::Unknown,
     ];
-    let codes: std::collections::HashSet<_> = all.iter().map(|refusal| refusal.code()).collect();
-    assert_eq!(codes.len(), all.len());
-    assert!(all.iter().all(|refusal| refusal.to_string().ends_with('.')));
-}
-
-/// The pages refuse files before they are sent; `ui/src/sniff.ts` reads the same rows.
-#[test]
-fn first_bytes_are_judged_as_the_pages_judge_them() {
-    let rows = include_str!("../../../../ui/test/first-bytes.txt");
-    let rows: Vec<_> = rows.lines().filter(|row| !row.starts_with('#')).collect();
-    assert!(rows.len() > 50);
-    for row in rows {
-        let (code, digits) = row.split_once(' ').unwrap();
-        let head: Vec<u8> = (0..digits.len() / 2)
-            .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
-            .collect();
-        let judged = sniff(&head).map_or_else(Refusal::code, |_| "-");
-        assert_eq!(judged, code, "{digits}");
-    }
+    let said: std::collections::HashSet<_> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), all.len());
+    assert!(said.iter().all(|sentence| sentence.ends_with('.')));
 }

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, header};
 use std::time::Duration;
-use virga_core::{Failure, Kind};
+use virga_core::{Code, Failure};
 use virga_objects::ObjectError;
 
 use super::malformed;
@@ -35,7 +35,7 @@ pub(super) async fn bounded(mut request: Request) -> Result<Request, Failure> {
     let first = tokio::time::timeout(PATIENCE, head(&mut body, &boundary)).await;
     let first = first.map_err(|_| {
         let detail = "The head of the form's file did not arrive in time.";
-        Failure::new(Kind::Malformed, "body.slow", detail)
+        Failure::new(Code::BodySlow, detail)
     })??;
     let body = Body::from_stream(stream::iter([Ok(first)]).chain(body));
     Ok(Request::from_parts(parts, body))

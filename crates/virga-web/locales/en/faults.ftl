@@ -68,3 +68,6 @@ problem-upload-api-away = The site was restarting. Send the file again in a mome
 problem-upload-too-many = Too many uploads are in progress. Finish or discard one first.
 problem-storage-full = The site’s storage is full. An administrator has to free some space.
 problem-storage-unavailable = The site cannot reach its storage right now. Try again in a moment.
+problem-storage-read-only = The site cannot store anything right now. An administrator has to check its storage.
+problem-database-full = The site’s database is full, so nothing was saved. An administrator has to free some space.
+problem-body-too-large = The request is larger than the site accepts.

@@ -68,3 +68,6 @@ problem-upload-api-away = 本站正在重启，请稍后重新上传。
 problem-upload-too-many = 进行中的上传太多，请先完成或放弃其中一个。
 problem-storage-full = 本站空间已满，需要管理员腾出空间。
 problem-storage-unavailable = 本站暂时无法访问存储，请稍后再试。
+problem-storage-read-only = 本站暂时无法写入存储，需要管理员检查。
+problem-database-full = 本站的数据库已满，内容没有保存，需要管理员腾出空间。
+problem-body-too-large = 提交的内容超过了本站的大小限制。

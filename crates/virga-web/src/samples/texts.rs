@@ -1,10 +1,10 @@
 //! The texts: the same in both languages, none missing, none unused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use virga_core::{job::JobKind, wire::Problem};
+use virga_core::{Code, job::JobKind, wire::Problem};
 
 use crate::{
-    errors::{CODES, problem_text, status_text, status_title},
+    errors::{problem_text, status_text, status_title},
     locale::Lang,
 };
 
@@ -57,10 +57,7 @@ fn no_text_is_unused_and_none_is_missing() {
         }
     }
     let keys = messages("en");
-    let problems: BTreeSet<String> = CODES
-        .iter()
-        .map(|code| format!("problem-{}", code.replace('.', "-")))
-        .collect();
+    let problems = || Code::PROBLEMS.iter().filter_map(|code| code.text_key());
     let reasons: BTreeSet<String> = crate::reasons::keys()
         .chain(
             JobKind::ALL
@@ -75,12 +72,13 @@ fn no_text_is_unused_and_none_is_missing() {
                 .map(|kind| format!("waits-{kind}")),
         )
         .collect();
-    for key in &reasons {
+    for key in reasons.iter().map(String::as_str).chain(problems()) {
         assert!(keys.contains_key(key), "{key} is missing");
     }
     for key in keys.keys() {
-        let used =
-            code.contains(&format!("\"{key}\"")) || problems.contains(key) || reasons.contains(key);
+        let used = code.contains(&format!("\"{key}\""))
+            || problems().any(|it| it == key)
+            || reasons.contains(key);
         assert!(used, "{key} is unused");
     }
     for piece in code
@@ -96,13 +94,14 @@ fn no_text_is_unused_and_none_is_missing() {
 #[test]
 fn every_known_refusal_and_status_has_words_in_both_languages() {
     for lang in Lang::ALL {
-        for code in CODES {
+        let spoken = |code: &&Code| code.text_key().is_some() && !code.is_reason();
+        for code in Code::PROBLEMS.iter().filter(spoken) {
             let problem = Problem {
                 kind: String::new(),
                 title: String::new(),
                 status: 418,
                 detail: "fallback".into(),
-                code: code.into(),
+                code: code.as_str().into(),
                 field: None,
                 retry_after: Some(3),
                 request_id: None,

@@ -19,10 +19,10 @@ use std::{
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use virga_client::{ApiCaller, ApiClient, Caller, ClientError};
 use virga_core::{
-    OsEntropy, UploadId, VideoId,
+    Code, OsEntropy, Retry, UploadId, VideoId,
     keys::{Voucher, hex},
     upload::part_span,
-    wire::{HeldPart, NewUpload, NewVideo, Upload},
+    wire::{HeldPart, NewUpload, NewVideo, Problem, Upload},
     with_causes,
 };
 
@@ -116,9 +116,10 @@ where
             Err(error) => error,
         };
         let passing = match &error {
-            ClientError::Problem(problem) => {
-                problem.status == 429 || problem.status >= 500 && problem.status != 507
-            }
+            ClientError::Problem(problem) => match problem.known() {
+                Some(code) => code.retry() == Retry::Yes,
+                None => problem.status == 429 || problem.status >= 500 && problem.status != 507,
+            },
             ClientError::Unreachable(_) | ClientError::TimedOut => true,
             ClientError::Unreadable(..) => false,
         };
@@ -290,14 +291,10 @@ impl<'a> Work<'a> {
     async fn complete(&self, id: UploadId) -> anyhow::Result<bool> {
         match patiently(|| self.api.complete_upload(id)).await {
             Ok(()) => Ok(true),
-            Err(error) if matches!(error.status(), Some(409 | 422)) => {
-                let code = error.problem().map(|problem| problem.code.clone());
-                match code.as_deref() {
-                    Some("upload.part-missing") => Ok(false),
-                    _ => Err(error.into()),
-                }
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => match error.problem().and_then(Problem::known) {
+                Some(Code::UploadPartMissing) => Ok(false),
+                _ => Err(error.into()),
+            },
         }
     }
 

@@ -414,14 +414,22 @@ async fn bodies_that_are_no_object_and_methods_that_are_not_taken_are_told_as_pr
             let request = request.header("content-type", "application/json");
             let answer = ann.send(request.body(body.to_owned())).await;
             let shown: String = body.chars().take(40).collect();
-            assert!(
-                [400, 422].contains(&answer.status.as_u16()),
-                "{path}: {shown:?}: {}",
-                answer.status
-            );
-            assert_eq!(answer.code(), "body.invalid", "{path}: {shown:?}");
+            let status = answer.status.as_u16();
+            let code = if status == 400 {
+                "body.malformed"
+            } else {
+                "body.invalid"
+            };
+            assert!([400, 422].contains(&status), "{path}: {shown:?}: {status}");
+            assert_eq!(answer.code(), code, "{path}: {shown:?}");
         }
     }
+    let long = json!({"title": "x".repeat(300_000)});
+    let refused = ann.post("/api/v1/videos", long).await.expect(413);
+    assert_eq!(refused.code(), "body.too-large");
+    let text = ann.request(Method::POST, "/api/v1/videos").body("{}");
+    let refused = ann.send(text).await.expect(415);
+    assert_eq!(refused.code(), "body.unsupported");
     let refused = ann.put_json("/api/v1/videos", json!({})).await.expect(405);
     assert_eq!(refused.code(), "method");
     assert!(refused.headers.contains_key("allow"));

@@ -114,7 +114,7 @@ pub(super) async fn a_bucket_that_is_busy_is_asked_again(stand: Stand) {
     assert!(matches!(error, ObjectError::Unavailable { .. }), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 4, "and not for ever");
     let failure = Failure::from(error);
-    assert_eq!(failure.kind, Kind::Unavailable);
+    assert_eq!(failure.kind(), Kind::Unavailable);
     assert_eq!(stand.store.read_all(&key, READ_LIMIT).await.unwrap(), "{}");
 }
 
