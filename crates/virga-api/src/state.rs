@@ -7,7 +7,7 @@ use virga_cache::Cache;
 use virga_core::{Live, Result, UserId, keys::KeyRing};
 use virga_db::{changes::Ended, videos};
 use virga_http::fair::FairPool;
-use virga_objects::Delivery;
+use virga_delivery::Delivery;
 
 use crate::{
     ApiConfig, Passwords, batch::ViewBatch, feed::Feed, hub::Hub, limits::Limits, replica,

@@ -25,7 +25,7 @@ pub use integrity::Look;
 pub use site::{SetupLink, hash_token};
 pub use sweep::SWEEPER_LEASE;
 pub use upload::{NewUploadRequest, Opened};
-pub use virga_objects::fail;
+pub use virga_core::fail;
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, futures::Notified};

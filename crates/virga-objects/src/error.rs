@@ -120,7 +120,7 @@ pub enum ObjectError {
 
 impl ObjectError {
     /// Sorts a system error by meaning.
-    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
+    pub fn io(doing: &'static str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded

@@ -14,7 +14,7 @@ use virga_core::{
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
 use virga_media::{Addressing, media_playlist};
-use virga_objects::Way;
+use virga_delivery::Way;
 
 use crate::{
     answer::etag,

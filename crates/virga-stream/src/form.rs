@@ -147,9 +147,9 @@ async fn store(
         return Err(Failure::field("file", Code::UploadEmpty, detail));
     }
     api.claim_form(&file).await.map_err(told)?;
-    virga_objects::fail::point("form.claimed");
+    virga_core::fail::point("form.claimed");
     writer.commit().await?;
-    virga_objects::fail::point("form.stored");
+    virga_core::fail::point("form.stored");
     if let Err(refused) = api.finish_form(upload).await {
         // Given up meanwhile: nothing points at the object. Not heard: the sweeper finds it.
         if refused.problem().is_some() {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use virga_client::ApiClient;
 use virga_core::{Live, SharedClock, keys::KeyRing};
-use virga_objects::{Delivery, SharedSessions, SharedStore};
+use virga_delivery::Delivery;
+use virga_objects::{SharedSessions, SharedStore};
 
 use crate::{MediaOrigins, Presentations, StreamConfig, segments::Segments, tables::Tables};
 

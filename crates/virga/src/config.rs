@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use virga_api::{AccountsConfig, LimitsConfig};
 use virga_dispatcher::DispatcherConfig;
 use virga_http::access_log::Access;
-use virga_objects::Addressing;
+use virga_bucket::Addressing;
 use virga_stream::{MediaCors, StreamConfig};
 use virga_web::WebConfig;
 

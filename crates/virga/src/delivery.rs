@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use virga_core::SharedClock;
 use virga_http::origin::SiteOrigin;
-use virga_objects::{
-    Cdn, CdnSigning, Delivery, DeliveryMode, DeliveryOptions, SharedDirect, UploadWay,
-};
+use virga_delivery::{Cdn, CdnSigning, Delivery, DeliveryMode, DeliveryOptions, UploadWay};
+use virga_objects::SharedDirect;
 
 use crate::objects::Objects;
 
@@ -68,7 +67,7 @@ pub(crate) fn open(
     let reached = objects
         .bucket
         .clone()
-        .filter(virga_objects::BucketStore::is_public);
+        .filter(virga_bucket::BucketStore::is_public);
     let direct = reached.map(|bucket| Arc::new(bucket) as SharedDirect);
     let options = options(config, origin)?;
     Delivery::new(options, direct, clock).context("in the settings delivery.*")

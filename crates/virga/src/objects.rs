@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use virga_objects::{
-    BucketOptions, BucketStore, Credentials, Dialect, DiskOptions, DiskStore, GuardedStore,
-    KodoForms, SharedSessions, SharedStore,
-};
+use virga_bucket::{BucketOptions, BucketStore, Credentials, Dialect, KodoForms};
+use virga_objects::{DiskOptions, DiskStore, GuardedStore, SharedSessions, SharedStore};
 
 use crate::config::{Config, ObjectsConfig, StoreKind};
 
@@ -202,7 +200,7 @@ fn credentials(config: &ObjectsConfig, dialect: Dialect) -> anyhow::Result<Crede
 
 #[cfg(test)]
 mod tests {
-    use virga_objects::Addressing;
+    use virga_bucket::Addressing;
 
     use super::*;
 

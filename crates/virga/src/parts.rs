@@ -10,7 +10,7 @@ use virga_cache::Cache;
 use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
-use virga_objects::Delivery;
+use virga_delivery::Delivery;
 
 use crate::{
     config::{Config, StoreKind},

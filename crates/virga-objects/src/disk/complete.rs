@@ -20,7 +20,8 @@ use super::{
     part::RETRY,
     session::{self, DATA, Plan, failed, folder},
 };
-use crate::{ObjectError, Result, fail};
+use crate::{ObjectError, Result};
+use virga_core::fail;
 
 /// Time that a finished upload's first viewers have the disk to themselves.
 const QUIET: Duration = Duration::from_secs(5);

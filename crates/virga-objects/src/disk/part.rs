@@ -31,7 +31,8 @@ use super::{
     durable::{sync_dir, try_lock},
     session::{self, DATA, failed, folder, in_session},
 };
-use crate::{Incoming, ObjectError, Result, fail};
+use crate::{Incoming, ObjectError, Result};
+use virga_core::fail;
 
 /// How markers end.
 pub(super) const MARKER: &str = ".part";

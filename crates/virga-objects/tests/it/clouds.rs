@@ -6,10 +6,8 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use virga_core::{Clock, MediaKey, OsEntropy, SystemClock, UploadId, VideoId};
-use virga_objects::{
-    Addressing, BucketOptions, BucketStore, Credentials, Dialect, DirectAccess, InvalidBucket,
-    KodoForms, MediaStore, ObjectError, Outcome, PostForm, ProbeOptions, Validity,
-};
+use virga_bucket::{Addressing, BucketOptions, BucketStore, Credentials, Dialect, InvalidBucket, KodoForms, Outcome, ProbeOptions};
+use virga_objects::{DirectAccess, MediaStore, ObjectError, PostForm, Validity};
 use virga_testkit::{BucketDouble, BucketServer};
 
 const REGION: &str = "cn-hangzhou";

@@ -15,7 +15,8 @@ use virga_core::{
     presentation::Presentation,
     video::Visibility,
 };
-use virga_objects::{Delivery, DiskOptions, DiskStore, MediaStore};
+use virga_delivery::Delivery;
+use virga_objects::{DiskOptions, DiskStore, MediaStore};
 use virga_stream::{
     MediaCors, MediaOrigins, Presentations, StreamConfig, StreamParts, StreamState, router,
 };

@@ -1,7 +1,7 @@
 //! `store check`: tries the configured bucket out and says in words what is wrong with it.
 
 use std::process::ExitCode;
-use virga_objects::{Outcome, ProbeOptions};
+use virga_bucket::{Outcome, ProbeOptions};
 
 use super::say;
 use crate::{cli::Store, config::Config, objects};

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 use virga_core::KeyPrefix;
-use virga_objects::{BucketOptions, BucketStore, Credentials, MediaStore, MultipartSessions};
+use virga_bucket::{BucketOptions, BucketStore, Credentials};
+use virga_objects::{MediaStore, MultipartSessions};
 use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256};
 
 use crate::VIRGA;

@@ -11,7 +11,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use virga_core::{Failure, Kind};
-use virga_objects::{BucketStore, Credentials, MediaStore, ObjectError, READ_LIMIT};
+use virga_bucket::{BucketStore, Credentials};
+use virga_objects::{MediaStore, ObjectError, READ_LIMIT};
 
 use super::{Stand, way};
 use crate::{collect, noise};

@@ -7,10 +7,8 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName};
 use reqwest::{Method, NoProxy, RequestBuilder, Response};
 use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
-use virga_objects::{
-    Addressing, BucketStore, CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest,
-    Validity,
-};
+use virga_bucket::{Addressing, BucketStore};
+use virga_objects::{CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest, Validity};
 
 use super::Stand;
 use crate::noise;

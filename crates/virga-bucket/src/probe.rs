@@ -16,7 +16,7 @@ use super::{
     client::{Ask, SHORT, broken, document, unavailable},
     kodo, write, xml,
 };
-use crate::{
+use virga_objects::{
     CorsRule, DirectAccess, MediaStore, MultipartSessions, ObjectError, Result, SignedRequest,
     Validity,
 };

@@ -17,7 +17,7 @@ use super::{
     report,
     signature::Fields,
 };
-use crate::{ObjectError, Result, Validity};
+use virga_objects::{ObjectError, Result, Validity};
 
 const DOING: &str = "write an object";
 /// How long a token of our own is good.

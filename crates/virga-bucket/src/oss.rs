@@ -12,7 +12,7 @@ use super::{
     report,
     signature::{Fields, Scope},
 };
-use crate::{ObjectError, Result, Validity};
+use virga_objects::{ObjectError, Result, Validity};
 
 const DATE: HeaderName = HeaderName::from_static("x-oss-date");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-oss-content-sha256");

@@ -9,7 +9,7 @@ use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::forma
 use virga_core::{MediaKey, keys::hex};
 
 use super::address::Address;
-use crate::Validity;
+use virga_objects::Validity;
 
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
 const MOMENT: &[BorrowedFormatItem<'_>] =

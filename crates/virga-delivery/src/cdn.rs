@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use virga_core::{MediaKey, keys::hex};
 
-use crate::Validity;
+use virga_objects::Validity;
 
 /// How addresses are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ use super::{
     write::content_md5,
     xml,
 };
-use crate::{ObjectError, Result};
+use virga_objects::{ObjectError, Result};
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 /// The payload is not part of the signature: it is a stream.

@@ -25,7 +25,7 @@ use super::{
     BucketStore, Dialect,
     client::{broken, unavailable},
 };
-use crate::{Report, Result};
+use virga_objects::{Report, Result};
 
 const DOING: &str = "read the key that reports are signed with";
 /// Where Aliyun keeps the keys that it signs reports with; no other host is asked.

@@ -11,7 +11,7 @@ use time::{
 use virga_core::Timestamp;
 
 use super::Dialect;
-use crate::CorsRule;
+use virga_objects::CorsRule;
 
 /// Reads a document; `None` where it is none.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {

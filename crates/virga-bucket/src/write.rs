@@ -16,7 +16,7 @@ use super::{
     multipart::{etag, part_ask},
     xml,
 };
-use crate::{ObjectError, ObjectWriter, Result};
+use virga_objects::{ObjectError, ObjectWriter, Result};
 
 /// How a large file goes.
 #[derive(Clone, Copy, Debug)]

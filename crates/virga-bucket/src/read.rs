@@ -13,7 +13,7 @@ use super::{
     client::{Ask, Client, STALL, broken, document, pause, unavailable},
     xml,
 };
-use crate::{ByteStream, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
+use virga_objects::{ByteStream, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
 
 const DOING: &str = "read an object";
 /// Two stretches closer than this are one request: reading on is cheaper than asking again.

@@ -9,7 +9,7 @@ use super::{
     client::{Ask, Client, document},
     xml,
 };
-use crate::{ObjectError, Result};
+use virga_objects::{ObjectError, Result};
 
 /// A part that the bucket holds.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use super::{
     write::content_md5,
     xml,
 };
-use crate::{
+use virga_objects::{
     CorsRule, DirectAccess, ObjectError, PostForm, Report, Result, SignedRequest, Validity,
 };
 

@@ -22,7 +22,7 @@ use reqsign_core::{
 use tokio::sync::Mutex;
 
 use super::Dialect;
-use crate::{ObjectError, Result};
+use virga_objects::{ObjectError, Result};
 
 /// Keys in files are read again this often, so that they can be replaced while the site runs.
 const KEPT: Duration = Duration::from_secs(600);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use virga_core::{Live, MediaKey, ObjectClass, SharedClock, Timestamp, paths};
 
-use crate::{CorsRule, ObjectError, PostForm, Report, Result, SharedDirect, Validity, cdn::Cdn};
+use virga_objects::{CorsRule, ObjectError, PostForm, Report, Result, SharedDirect, Validity};
 
 /// How long a look at the bucket's CORS rules counts.
 const RULES_KEPT: Duration = Duration::from_secs(300);

@@ -19,7 +19,8 @@ use super::{
     client::{LONG, STALL, unavailable},
     multipart::{etag, part_ask},
 };
-use crate::{Incoming, ObjectError, Result, fail};
+use virga_core::fail;
+use virga_objects::{Incoming, ObjectError, Result};
 
 const DOING: &str = "send a part";
 /// A slow sender's part may take as long as its address is good for.

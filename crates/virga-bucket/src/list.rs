@@ -10,7 +10,7 @@ use super::{
     client::{Ask, Client},
     write, xml,
 };
-use crate::{Listed, Listing, ObjectStat, Result};
+use virga_objects::{Listed, Listing, ObjectStat, Result};
 
 /// One page; and where the next begins.
 async fn page(

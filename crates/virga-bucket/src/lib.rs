@@ -38,7 +38,7 @@ use http::Method;
 use reqwest::NoProxy;
 use virga_core::{Entropy, KeyPrefix, MediaKey, OsEntropy, Timestamp, keys::hex};
 
-pub use self::{
+pub use crate::{
     address::{Addressing, InvalidBucket},
     credentials::Credentials,
     dialect::Dialect,
@@ -46,12 +46,12 @@ pub use self::{
     probe::{Outcome, Probe, ProbeOptions},
 };
 
-use self::{
+use crate::{
     address::Address,
     client::{Ask, Client},
     write::BucketWriter,
 };
-use crate::{
+use virga_objects::{
     ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
     Result,
 };

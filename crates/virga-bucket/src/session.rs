@@ -19,7 +19,8 @@ use virga_core::{
 };
 
 use super::{BucketStore, client::Client, list, multipart::RawPart, part, read, write};
-use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session, fail};
+use virga_core::fail;
+use virga_objects::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session};
 
 /// Where sessions lie.
 const FOLDER: &str = "u/";
