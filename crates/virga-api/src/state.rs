@@ -6,8 +6,8 @@ use virga_app::App;
 use virga_cache::Cache;
 use virga_core::{Live, Result, UserId, keys::KeyRing};
 use virga_db::{changes::Ended, videos};
-use virga_http::fair::FairPool;
 use virga_delivery::Delivery;
+use virga_http::fair::FairPool;
 
 use crate::{
     ApiConfig, Passwords, batch::ViewBatch, feed::Feed, hub::Hub, limits::Limits, replica,

@@ -1,13 +1,17 @@
 //! Which way bytes go between people and the store: through the nodes, or straight between browser
 //! and bucket (or its CDN). Ways of the latter kind are addresses that end by themselves.
 
+mod cdn;
+
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use virga_core::{Live, MediaKey, ObjectClass, SharedClock, Timestamp, paths};
 
-use virga_objects::{CorsRule, ObjectError, PostForm, Report, Result, SharedDirect, Validity};
+use virga_objects::{ObjectError, PostForm, Report, Result, SharedDirect, Validity};
+
+pub use cdn::{Cdn, CdnSigning};
 
 /// How long a look at the bucket's CORS rules counts.
 const RULES_KEPT: Duration = Duration::from_secs(300);
@@ -396,53 +400,5 @@ impl Delivery {
         };
         *kept = Some((now, admitted));
         admitted
-    }
-}
-
-impl CorsRule {
-    /// Whether pages of this origin may do this.
-    pub fn admits(&self, origin: &str, method: &str) -> bool {
-        let matches = |pattern: &String| match pattern.split_once('*') {
-            None => pattern == origin,
-            Some((head, tail)) => {
-                origin.len() >= head.len() + tail.len()
-                    && origin.starts_with(head)
-                    && origin.ends_with(tail)
-            }
-        };
-        self.origins.iter().any(matches) && self.methods.iter().any(|it| it == method)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_admits_its_origins_and_methods_alone() {
-        let rule = |origin: &str| CorsRule {
-            origins: vec![origin.to_owned()],
-            methods: vec!["GET".to_owned()],
-            ..CorsRule::default()
-        };
-        let pages = "https://videos.example";
-        for open in [
-            pages,
-            "*",
-            "https://*",
-            "https://*.example",
-            "https://v*s.example",
-        ] {
-            assert!(rule(open).admits(pages, "GET"), "{open}");
-            assert!(!rule(open).admits(pages, "PUT"), "{open}");
-        }
-        for other in [
-            "",
-            "http://videos.example",
-            "https://videos.example:444",
-            "https://a.*",
-        ] {
-            assert!(!rule(other).admits(pages, "GET"), "{other}");
-        }
     }
 }

@@ -93,6 +93,19 @@ impl CorsRule {
             max_age: 600,
         }
     }
+
+    /// Whether pages of this origin may do this.
+    pub fn admits(&self, origin: &str, method: &str) -> bool {
+        let matches = |pattern: &String| match pattern.split_once('*') {
+            None => pattern == origin,
+            Some((head, tail)) => {
+                origin.len() >= head.len() + tail.len()
+                    && origin.starts_with(head)
+                    && origin.ends_with(tail)
+            }
+        };
+        self.origins.iter().any(matches) && self.methods.iter().any(|it| it == method)
+    }
 }
 
 /// A store that browsers reach.
@@ -145,4 +158,37 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
 
     /// Sets them, in place of those that stood.
     fn set_cors<'a>(&'a self, rules: &'a [CorsRule]) -> BoxFuture<'a, Result<()>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_admits_its_origins_and_methods_alone() {
+        let rule = |origin: &str| CorsRule {
+            origins: vec![origin.to_owned()],
+            methods: vec!["GET".to_owned()],
+            ..CorsRule::default()
+        };
+        let pages = "https://videos.example";
+        for open in [
+            pages,
+            "*",
+            "https://*",
+            "https://*.example",
+            "https://v*s.example",
+        ] {
+            assert!(rule(open).admits(pages, "GET"), "{open}");
+            assert!(!rule(open).admits(pages, "PUT"), "{open}");
+        }
+        for other in [
+            "",
+            "http://videos.example",
+            "https://videos.example:444",
+            "https://a.*",
+        ] {
+            assert!(!rule(other).admits(pages, "GET"), "{other}");
+        }
+    }
 }

@@ -13,8 +13,8 @@ use virga_core::{
     CacheLifetime, Failure, MediaKey,
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
-use virga_media::{Addressing, media_playlist};
 use virga_delivery::Way;
+use virga_media::{Addressing, media_playlist};
 
 use crate::{
     answer::etag,

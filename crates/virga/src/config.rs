@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use virga_api::{AccountsConfig, LimitsConfig};
+use virga_bucket::Addressing;
 use virga_dispatcher::DispatcherConfig;
 use virga_http::access_log::Access;
-use virga_bucket::Addressing;
 use virga_stream::{MediaCors, StreamConfig};
 use virga_web::WebConfig;
 

@@ -5,8 +5,8 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use virga_core::SharedClock;
-use virga_http::origin::SiteOrigin;
 use virga_delivery::{Cdn, CdnSigning, Delivery, DeliveryMode, DeliveryOptions, UploadWay};
+use virga_http::origin::SiteOrigin;
 use virga_objects::SharedDirect;
 
 use crate::objects::Objects;

@@ -9,8 +9,8 @@ use virga_app::{App, Policy, Wake};
 use virga_cache::Cache;
 use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
-use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
 use virga_delivery::Delivery;
+use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
 
 use crate::{
     config::{Config, StoreKind},

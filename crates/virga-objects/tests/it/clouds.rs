@@ -5,8 +5,11 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
+use virga_bucket::{
+    Addressing, BucketOptions, BucketStore, Credentials, Dialect, InvalidBucket, KodoForms,
+    Outcome, ProbeOptions,
+};
 use virga_core::{Clock, MediaKey, OsEntropy, SystemClock, UploadId, VideoId};
-use virga_bucket::{Addressing, BucketOptions, BucketStore, Credentials, Dialect, InvalidBucket, KodoForms, Outcome, ProbeOptions};
 use virga_objects::{DirectAccess, MediaStore, ObjectError, PostForm, Validity};
 use virga_testkit::{BucketDouble, BucketServer};
 

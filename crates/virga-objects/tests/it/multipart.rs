@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::join, stream};
 use proptest::prelude::*;
 use virga_core::upload::{PartSpan, part_count, part_span};
-use virga_objects::{DiskOptions, Incoming, MediaStore, MultipartSessions, ObjectError, READ_LIMIT};
+use virga_objects::{
+    DiskOptions, Incoming, MediaStore, MultipartSessions, ObjectError, READ_LIMIT,
+};
 
 use crate::{Bench, body, noise, sha256};
 

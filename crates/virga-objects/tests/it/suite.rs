@@ -11,8 +11,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use tempfile::TempDir;
-use virga_core::{MediaKey, OsEntropy, UploadId, VideoId};
 use virga_bucket::{Addressing, BucketOptions, BucketStore, Credentials, Dialect, KodoForms};
+use virga_core::{MediaKey, OsEntropy, UploadId, VideoId};
 use virga_objects::{DiskOptions, DiskStore, SharedSessions, SharedStore};
 use virga_testkit::{BucketDouble, BucketServer, SecondBucketServer};
 

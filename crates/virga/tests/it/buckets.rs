@@ -6,8 +6,8 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use virga_core::KeyPrefix;
 use virga_bucket::{BucketOptions, BucketStore, Credentials};
+use virga_core::KeyPrefix;
 use virga_objects::{MediaStore, MultipartSessions};
 use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256};
 

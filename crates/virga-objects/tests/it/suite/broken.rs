@@ -10,8 +10,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
 };
-use virga_core::{Failure, Kind};
 use virga_bucket::{BucketStore, Credentials};
+use virga_core::{Failure, Kind};
 use virga_objects::{MediaStore, ObjectError, READ_LIMIT};
 
 use super::{Stand, way};

@@ -6,9 +6,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName};
 use reqwest::{Method, NoProxy, RequestBuilder, Response};
-use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
 use virga_bucket::{Addressing, BucketStore};
-use virga_objects::{CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest, Validity};
+use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
+use virga_objects::{
+    CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest, Validity,
+};
 
 use super::Stand;
 use crate::noise;
