@@ -58,7 +58,7 @@ admin-other-hint = Other includes playback versions and other files on this disk
 admin-free = Free
 admin-free-of = { $free } of { $total }
 admin-keep = Kept free
-admin-reserved = Reserved for uploads in progress
+admin-reserved = Reserved for uploads
 admin-full = The disk has reached its limit. Free some space to accept uploads again.
 
 # Site
