@@ -2,7 +2,7 @@
 //! English that may hold the figures.
 
 /// Every code, each a text `reason-CODE` of the pages.
-pub const CODES: [&str; 30] = [
+pub const CODES: [&str; 33] = [
     "coding_unsupported",
     "damaged",
     "encoder_time",
@@ -26,10 +26,13 @@ pub const CODES: [&str; 30] = [
     "media_truncated",
     "media_unsupported",
     "no_video",
+    "object_gone",
     "picture_too_large",
     "picture_too_small",
     "quota_used",
     "scratch_too_small",
+    "source_gone",
+    "storage_refused",
     "too_long",
     "too_many_tracks",
     "too_slow",

@@ -120,7 +120,7 @@ impl Held {
         let (kind, video) = (self.job.kind, self.job.video);
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = match &ended {
-            Ok(_) => "done",
+            Ok(_) | Err(JobError::VideoGone) => "done",
             Err(JobError::Interrupted) => "interrupted",
             Err(_) => "failed",
         };
@@ -128,6 +128,9 @@ impl Held {
         self.note_time(began.elapsed()).await;
         match &ended {
             Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
+            Err(JobError::VideoGone) => {
+                tracing::info!(job = self.job.id, %kind, %video, "job dropped: the video is gone");
+            }
             Err(JobError::Interrupted) => {
                 tracing::info!(job = self.job.id, %kind, %video, ?told, "job interrupted");
             }

@@ -1,10 +1,10 @@
-//! How a job ends. Each `?` in a job becomes one of these by its error's type: bad media fails at
-//! once, a store or database that does not answer is tried again.
+//! How a job ends. Each `?` in a job becomes one of these by its error's kind: bad media, a file that is
+//! gone and a refusal fail at once, a store or database that does not answer is tried again.
 
 use std::{io::ErrorKind, time::Duration};
 use virga_core::{
-    Failure, InvalidKey, Kind, MediaKey, Timestamp, VideoId, digest::Digest, job::JobKind,
-    reason::Reason, wire::Effect, with_causes,
+    Failure, InvalidKey, Kind, MediaKey, ObjectClass, Timestamp, VideoId, digest::Digest,
+    job::JobKind, reason::Reason, wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
@@ -18,9 +18,17 @@ pub(crate) enum JobError {
     /// Worth another try.
     #[error("{0}")]
     Retry(String),
-    /// No try will change it.
+    /// The file is to blame; no try will change it.
     #[error("{0}")]
     Fail(Reason),
+    /// What the site keeps or may do is to blame; no try will change it while nobody mends that.
+    #[error("{reason} ({cause})")]
+    Storage {
+        /// What the video's owner reads.
+        reason: Reason,
+        /// What the log says.
+        cause: String,
+    },
     /// The encoder gave up on this input by itself. If it does so twice in the same words, the
     /// input is damaged.
     #[error("{0}")]
@@ -43,6 +51,9 @@ pub(crate) enum JobError {
     /// This machine cannot confine the encoder, and the configuration asks for that.
     #[error("{0}")]
     NotConfined(String),
+    /// The video has no row any more: nothing is left to do.
+    #[error("the video is gone")]
+    VideoGone,
     /// Told to stop: the lease was lost, or the process ends.
     #[error("interrupted")]
     Interrupted,
@@ -52,6 +63,23 @@ impl JobError {
     /// No try will change it: one of `reason::CODES`, and words that a person understands.
     pub(crate) fn fail(code: &'static str, text: impl Into<String>) -> Self {
         Self::Fail(Reason::new(code, text))
+    }
+
+    /// The encoder ended well and left no file.
+    pub(crate) fn no_file() -> Self {
+        Self::Broke("the encoder made no file".to_owned())
+    }
+
+    /// The site's own fault that lasts: `code` and words for the owner, the error for the log.
+    fn storage(code: &'static str, text: &str, cause: String) -> Self {
+        let reason = Reason::new(code, text);
+        Self::Storage { reason, cause }
+    }
+
+    fn internal(cause: String) -> Self {
+        let text = "Something in this site's records of the video is wrong. \
+                    Contact the people who run this site.";
+        Self::storage("internal", text, cause)
     }
 }
 
@@ -151,8 +179,9 @@ impl From<DbError> for JobError {
         let text = with_causes(&error);
         match error {
             DbError::Full(_) => Self::NoRoom(text),
-            DbError::Away(_) => Self::Away(text),
-            _ => Self::Retry(text),
+            DbError::Away(_) | DbError::Malformed(_) => Self::Away(text),
+            passing if passing.is_transient() => Self::Retry(text),
+            _ => Self::internal(text),
         }
     }
 }
@@ -163,8 +192,29 @@ impl From<ObjectError> for JobError {
         match error {
             ObjectError::NoRoom => Self::NoRoom(text),
             away if away.is_away() => Self::Away(text),
-            _ => Self::Retry(text),
+            passing if passing.is_transient() => Self::Retry(text),
+            ObjectError::NotFound(key) => gone(&key, text),
+            ObjectError::Denied { .. } | ObjectError::Bucket { .. } => {
+                let words = "This site's storage refuses access. \
+                             Contact the people who run this site, then try again.";
+                Self::storage("storage_refused", words, text)
+            }
+            _ => Self::internal(text),
         }
+    }
+}
+
+/// An object that rows point at is not there.
+fn gone(key: &str, cause: String) -> JobError {
+    let class = MediaKey::parse(key).map(|key| key.class());
+    if class == Ok(ObjectClass::Source) {
+        let text = "The uploaded file is missing from this site's storage. \
+                    Upload it again, or contact the people who run this site.";
+        JobError::storage("source_gone", text, cause)
+    } else {
+        let text = "A file that this site made of the video is missing from its storage. \
+                    Contact the people who run this site.";
+        JobError::storage("object_gone", text, cause)
     }
 }
 
@@ -174,7 +224,8 @@ impl From<Failure> for JobError {
         match error.kind {
             Kind::NoRoom => Self::NoRoom(text),
             Kind::Unavailable => Self::Away(text),
-            _ => Self::Retry(text),
+            _ if error.is_transient() => Self::Retry(text),
+            _ => Self::internal(text),
         }
     }
 }
@@ -199,7 +250,7 @@ impl From<tokio::task::JoinError> for JobError {
 /// A key in a row that is none: no try will change it.
 impl From<InvalidKey> for JobError {
     fn from(error: InvalidKey) -> Self {
-        Self::fail("internal", with_causes(&error))
+        Self::internal(with_causes(&error))
     }
 }
 
@@ -253,7 +304,51 @@ mod tests {
             JobError::from(ObjectError::Unmounted),
         ];
         assert!(away.iter().all(|error| matches!(error, JobError::Away(_))));
-        let gone = JobError::from(ObjectError::NotFound("v".to_owned()));
-        assert!(matches!(gone, JobError::Retry(_)));
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_what_lasts_fails_at_once() {
+        let denied = || ObjectError::Denied {
+            code: "InvalidAccessKeyId".to_owned(),
+        };
+        let answer = |status| ObjectError::Bucket {
+            doing: "read",
+            status,
+            code: String::new(),
+        };
+        let missing = |key: &str| ObjectError::NotFound(key.to_owned());
+        let corrupt = || DbError::Corrupt {
+            table: "videos",
+            column: "source_key",
+            value: "x".to_owned(),
+        };
+        let lasting = [
+            (
+                JobError::from(missing("v/abcdefghijk/u/source")),
+                "source_gone",
+            ),
+            (
+                JobError::from(missing("v/abcdefghijk/a1-1/a.json")),
+                "object_gone",
+            ),
+            (JobError::from(denied()), "storage_refused"),
+            (JobError::from(answer(404)), "storage_refused"),
+            (JobError::from(InvalidKey), "internal"),
+            (JobError::from(corrupt()), "internal"),
+        ];
+        for (error, code) in lasting {
+            match error {
+                JobError::Storage { reason, .. } => assert_eq!(reason.code, code),
+                other => panic!("{code}: {other:?}"),
+            }
+        }
+        let timeout = std::io::Error::from(ErrorKind::TimedOut);
+        let passing = [
+            JobError::from(answer(503)),
+            JobError::from(ObjectError::ClockSkew),
+            JobError::from(timeout),
+            JobError::from(Failure::internal("x")),
+        ];
+        assert!(passing.iter().all(|it| matches!(it, JobError::Retry(_))));
     }
 }

@@ -60,7 +60,13 @@ pub(crate) fn any_failed(video: &Video) -> bool {
 /// Whether another try could end better: not where the file itself can never play.
 pub(crate) fn worth_a_retry(video: &Video) -> bool {
     let code = video.failure_code.as_deref().unwrap_or_default();
-    let hopeless = ["file_", "no_video", "external_media", "media_truncated"];
+    let hopeless = [
+        "file_",
+        "no_video",
+        "external_media",
+        "media_truncated",
+        "source_gone",
+    ];
     !hopeless.iter().any(|start| code.starts_with(start))
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         sound: !own_sound,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
-    let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
+    let path = encoded.rungs.first().ok_or_else(JobError::no_file)?;
     let picture = Written::open(path).await?;
     let job = work.job.id;
     let set_aside = if own_sound {
@@ -130,7 +130,7 @@ async fn aligned(
         (first.max(0), first.min(0))
     };
     let again = sound_alone(&session, &ready.probed, late, shown.saturating_add(origin)).await?;
-    let path = again.ok_or(JobError::Interrupted)?;
+    let path = again.ok_or_else(JobError::no_file)?;
     Ok((Written::open(&path).await?, origin))
 }
 

@@ -43,7 +43,12 @@ impl Held {
                 self.drop_objects().await;
                 Ok(())
             }
+            (Err(JobError::VideoGone), _) => self.close().await,
             (Err(JobError::Fail(why)), _) => self.give_up(&why).await,
+            // A purge is never given up: what it should remove would stay.
+            (Err(JobError::Storage { reason, .. }), _) if self.job.kind.shapes_the_video() => {
+                self.give_up(&reason).await
+            }
             (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
             (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
                 self.give_back(Some(&why), WAITING_PAUSE, false).await
@@ -106,6 +111,14 @@ impl Held {
         outcome.write(&tx, self.job.video, now).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// The video is gone: so is what this try made of it, and the job is over.
+    async fn close(&self) -> Result<(), DbError> {
+        self.drop_objects().await;
+        let (job, app) = (&self.job, &self.dispatcher.app);
+        jobs::finish(app.db.write(), job.id, job.fence, app.clock.now()).await?;
+        Ok(())
     }
 
     /// Failed for good, with the reason; the source is kept.

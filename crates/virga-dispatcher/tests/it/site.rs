@@ -200,7 +200,7 @@ impl Site {
         jobs::of_video(self.app.db.read(), video).await.unwrap()
     }
 
-    async fn failed(&self, video: VideoId) -> Vec<JobRow> {
+    pub(crate) async fn failed(&self, video: VideoId) -> Vec<JobRow> {
         let mut rows = self.jobs(video).await;
         rows.retain(|job| job.state == JobState::Failed);
         rows
