@@ -3,7 +3,7 @@
 
 use virga_core::{
     Failure, Kind, MediaKey, Result, Timestamp, VideoId,
-    job::{JobKind, LEASE},
+    job::{Job, LEASE},
     upload::UploadState,
 };
 use virga_db::{DbError, JobRow, UploadRow, VideoRow, jobs, retried, uploads, videos};
@@ -19,8 +19,6 @@ pub enum Purge {
     Closed,
 }
 
-const SWEPT: &str = r#"{"swept":true}"#;
-
 impl App {
     /// Deletes a video; `forever` skips the undo window. Answers the row as it is then.
     pub async fn delete_video(&self, row: &VideoRow, forever: bool) -> Result<VideoRow> {
@@ -35,7 +33,7 @@ impl App {
             // The row is taken by the first statement, before the jobs'.
             let fresh = videos::mark_deleted(&tx, row.id, now, purge_at).await?;
             if fresh {
-                jobs::enqueue(&tx, JobKind::Purge, row.id, purge_at, now).await?;
+                jobs::enqueue(&tx, &Job::Purge { swept: false }, row.id, purge_at, now).await?;
                 videos::settle(&tx, row.id, now).await?;
             } else if forever {
                 videos::set_purge_at(&tx, row.id, now).await?;
@@ -74,17 +72,17 @@ impl App {
         let id = job.video;
         if !self.fence(id).await? {
             // It was restored: the purge has nothing to do.
-            jobs::finish(self.db.write(), job.id, job.fence, self.clock.now()).await?;
+            jobs::finish(self.db.write(), job, self.clock.now()).await?;
             return Ok(Purge::Closed);
         }
         fail::point("purge.fenced");
         self.store.delete_prefix(&MediaKey::prefix(id)).await?;
         fail::point("purge.swept");
-        if job.payload == SWEPT {
+        if job.job == (Job::Purge { swept: true }) {
             self.close_purge(job).await?;
             return Ok(Purge::Closed);
         }
-        jobs::set_payload(self.db.write(), job.id, job.fence, SWEPT).await?;
+        jobs::set_payload(self.db.write(), job, &Job::Purge { swept: true }).await?;
         let again = self.clock.now().plus(LEASE);
         jobs::requeue(self.db.write(), job, None, again, false).await?;
         Ok(Purge::LookAgain)
@@ -128,7 +126,7 @@ impl App {
         retried(|| async {
             let tx = self.db.begin().await?;
             videos::lock(&tx, job.video).await?;
-            if jobs::finish(&tx, job.id, job.fence, self.clock.now()).await? {
+            if jobs::finish(&tx, job, self.clock.now()).await? {
                 videos::remove(&tx, job.video).await?;
                 tx.commit().await?;
             }

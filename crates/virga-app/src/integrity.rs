@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use virga_core::{
     Failure, Kind, MediaKey, ObjectClass, Result, VideoId,
     digest::{Digest, DigestPart, Hasher},
-    job::JobKind,
+    job::Job,
     wire::Effect,
 };
 use virga_db::{
@@ -147,7 +147,7 @@ impl App {
         }
         tracks::remove(&tx, id).await?;
         videos::set_failure(&tx, id, None).await?;
-        jobs::enqueue(&tx, JobKind::Probe, id, now, now).await?;
+        jobs::enqueue(&tx, &Job::Probe, id, now, now).await?;
         videos::bump(&tx, id, Effect::Add, now).await?;
         videos::settle(&tx, id, now).await?;
         Ok(tx.commit().await.map_err(DbError::from)?)

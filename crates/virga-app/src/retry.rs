@@ -21,18 +21,20 @@ impl App {
         let tx = self.db.begin().await?;
         videos::lock(&tx, id).await?;
         let rows = jobs::of_video(&tx, id).await?;
-        let failed = JobKind::ALL.iter().filter(|kind| {
-            kind.shapes_the_video()
-                && rows
-                    .iter()
-                    .rev()
-                    .find(|job| job.kind == **kind)
-                    .map(|job| job.state)
-                    == Some(JobState::Failed)
-        });
+        // A child is tried again with its parent.
+        let mine = |kind: JobKind| {
+            rows.iter()
+                .rev()
+                .find(|row| row.kind() == kind && row.parent.is_none())
+        };
+        let failed = JobKind::ALL
+            .iter()
+            .filter(|kind| kind.shapes_the_video())
+            .filter_map(|kind| mine(*kind))
+            .filter(|row| row.state == JobState::Failed);
         let mut any = false;
-        for kind in failed {
-            jobs::enqueue(&tx, *kind, id, now, now).await?;
+        for row in failed {
+            jobs::enqueue(&tx, &row.job, id, now, now).await?;
             any = true;
         }
         if !any {

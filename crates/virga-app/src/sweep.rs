@@ -2,7 +2,7 @@
 //! dispatcher runs it at start, and one of them, by a lease, every half minute.
 
 use std::time::Duration;
-use virga_core::{Result, Timestamp, job::JobKind, upload::UploadState};
+use virga_core::{Result, Timestamp, job::Job, upload::UploadState};
 use virga_db::{
     UploadRow, accounts, changes, jobs, positions, settings, uploads, usage, videos, views,
 };
@@ -93,7 +93,7 @@ impl App {
             }
         }
         for id in videos::due_for_purge(self.db.read(), now, BATCH).await? {
-            jobs::enqueue(self.db.write(), JobKind::Purge, id, now, now).await?;
+            jobs::enqueue(self.db.write(), &Job::Purge { swept: false }, id, now, now).await?;
         }
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;

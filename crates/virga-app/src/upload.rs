@@ -5,7 +5,7 @@ use std::time::Duration;
 use virga_core::{
     Failure, Kind, MediaKey, Result, UploadId, UserId, VideoId,
     digest::Digest,
-    job::JobKind,
+    job::Job,
     permission::{Action, Viewer, sign_in},
     text,
     upload::{UploadState, part_size_near},
@@ -331,7 +331,7 @@ impl App {
             let (from, to) = (UploadState::Completing, UploadState::Stored);
             if uploads::advance(&tx, row.id, from, to, None).await? {
                 videos::set_source(&tx, row.video, &row.object_key, row.size).await?;
-                jobs::enqueue(&tx, JobKind::Probe, row.video, now, now).await?;
+                jobs::enqueue(&tx, &Job::Probe, row.video, now, now).await?;
                 videos::settle(&tx, row.video, now).await?;
             }
             Ok::<_, DbError>(tx.commit().await?)

@@ -3,8 +3,8 @@
 
 use std::{io::ErrorKind, time::Duration};
 use virga_core::{
-    Failure, InvalidKey, Kind, MediaKey, ObjectClass, Timestamp, VideoId, digest::Digest,
-    job::JobKind, reason::Reason, wire::Effect, with_causes,
+    Failure, InvalidKey, Kind, MediaKey, ObjectClass, Timestamp, VideoId, digest::Digest, job::Job,
+    reason::Reason, wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, Tx, jobs, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
@@ -104,7 +104,7 @@ pub(crate) struct Outcome {
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Jobs to enqueue.
-    pub(crate) next: Vec<JobKind>,
+    pub(crate) next: Vec<Job>,
     /// How long they wait.
     pub(crate) pause: Duration,
 }
@@ -145,7 +145,7 @@ impl Outcome {
             tracks::remove_named(tx, video, &self.set_aside).await?;
             if !tracks::any(tx, video).await? {
                 // It may have failed, or never been needed, while the source played.
-                jobs::enqueue(tx, JobKind::FirstRung, video, now, now).await?;
+                jobs::enqueue(tx, &Job::FirstRung, video, now, now).await?;
             }
         }
         if let Some(shape) = self.shape {
@@ -167,8 +167,8 @@ impl Outcome {
             digests::note(tx, &self.digests, now).await?;
             usage::count_made(tx, video).await?;
         }
-        for kind in &self.next {
-            jobs::enqueue(tx, *kind, video, now.plus(self.pause), now).await?;
+        for job in &self.next {
+            jobs::enqueue(tx, job, video, now.plus(self.pause), now).await?;
         }
         videos::settle(tx, video, now).await
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use virga_app::fail;
-use virga_core::{KeyPrefix, job::JobKind, reason::Reason};
+use virga_core::{KeyPrefix, reason::Reason};
 use virga_db::{DbError, jobs, retried, tracks, videos};
 
 use super::{Held, Told};
@@ -46,7 +46,7 @@ impl Held {
             (Err(JobError::VideoGone), _) => self.close().await,
             (Err(JobError::Fail(why)), _) => self.give_up(&why).await,
             // A purge is never given up: what it should remove would stay.
-            (Err(JobError::Storage { reason, .. }), _) if self.job.kind.shapes_the_video() => {
+            (Err(JobError::Storage { reason, .. }), _) if self.job.kind().shapes_the_video() => {
                 self.give_up(&reason).await
             }
             (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
@@ -68,7 +68,7 @@ impl Held {
             (Err(error), None) => {
                 let why = error.to_string();
                 let tries = self.job.attempts;
-                if tries >= self.job.kind.max_attempts() {
+                if tries >= self.job.kind().max_attempts() {
                     let text = format!("Given up after {tries} tries: {why}");
                     self.give_up(&Reason::new("gave_up", text)).await
                 } else {
@@ -105,7 +105,7 @@ impl Held {
         let now = app.clock.now();
         let tx = app.db.begin().await?;
         videos::lock(&tx, self.job.video).await?;
-        if !jobs::finish(&tx, self.job.id, self.job.fence, now).await? {
+        if !jobs::finish(&tx, &self.job, now).await? {
             return Ok(false);
         }
         outcome.write(&tx, self.job.video, now).await?;
@@ -117,7 +117,7 @@ impl Held {
     async fn close(&self) -> Result<(), DbError> {
         self.drop_objects().await;
         let (job, app) = (&self.job, &self.dispatcher.app);
-        jobs::finish(app.db.write(), job.id, job.fence, app.clock.now()).await?;
+        jobs::finish(app.db.write(), job, app.clock.now()).await?;
         Ok(())
     }
 
@@ -135,16 +135,16 @@ impl Held {
         let (job, now) = (&self.job, app.clock.now());
         let tx = app.db.begin().await?;
         videos::lock(&tx, job.video).await?;
-        let mine = jobs::fail(&tx, job.id, job.fence, why, now).await?;
-        if mine {
-            let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
+        let failed = jobs::fail(&tx, job, why, now).await?;
+        if !failed.is_empty() {
+            let decides = failed.iter().any(|kind| kind.decides());
             if decides && !tracks::any(&tx, job.video).await? {
                 videos::set_failure(&tx, job.video, Some(why)).await?;
             }
             videos::settle(&tx, job.video, now).await?;
         }
         tx.commit().await?;
-        Ok(mine)
+        Ok(!failed.is_empty())
     }
 
     /// Back into the queue, with a reason that its owner sees.
@@ -182,7 +182,7 @@ impl Held {
     /// Removes what tries wrote whose worker died before their rows: the job is not done, so no
     /// row points at it.
     pub(super) async fn drop_earlier(&self) {
-        if !self.job.kind.shapes_the_video() {
+        if !self.job.kind().shapes_the_video() {
             return;
         }
         for prefix in work::earlier_prefixes(&self.job) {

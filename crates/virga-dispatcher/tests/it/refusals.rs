@@ -81,7 +81,7 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
         let jobs = site.jobs(video).await;
         assert_eq!(jobs.len(), 1);
         assert_eq!(
-            (jobs[0].kind, jobs[0].state),
+            (jobs[0].kind(), jobs[0].state),
             (JobKind::Probe, JobState::Failed)
         );
         assert_eq!(jobs[0].attempts, 1, "no second try for bad media");
