@@ -100,14 +100,17 @@ fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
         JobState::Queued => job.error_code.is_some(),
         _ => false,
     };
-    let last_of = |kind: JobKind| jobs.iter().rev().find(|job| job.kind == kind);
+    let last_of = |kind: JobKind| {
+        let mut own = jobs.iter().rev().filter(|job| job.parent.is_none());
+        own.find(|job| job.kind() == kind)
+    };
     JobKind::ALL
         .iter()
         .filter(|kind| kind.shapes_the_video())
         .filter_map(|kind| last_of(*kind))
         .filter(shown)
         .map(|job| wire::Warning {
-            job: job.kind.to_string(),
+            job: job.kind().to_string(),
             code: job.error_code.clone().unwrap_or_default(),
             text: job.error.clone().unwrap_or_default(),
         })
@@ -116,12 +119,12 @@ fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
 
 /// Share of a video's work that is done, long jobs counting more.
 pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
-    let weight = |job: &JobRow| match job.kind {
+    let weight = |job: &JobRow| match job.kind() {
         JobKind::Ladder => 12.0,
         JobKind::FirstRung => 4.0,
         _ => 1.0,
     };
-    let shaping = || jobs.iter().filter(|job| job.kind.shapes_the_video());
+    let shaping = || jobs.iter().filter(|job| job.kind().shapes_the_video());
     let total: f64 = shaping().map(weight).sum();
     let done: f64 = shaping()
         .map(|job| match job.state {

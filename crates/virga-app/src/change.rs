@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use virga_core::{Failure, Result, Timestamp, VideoId, job::JobKind};
+use virga_core::{Failure, Result, Timestamp, VideoId, job::Job};
 use virga_db::{DbError, Stored, Tx, Undone, VideoRow, jobs, retried, videos};
 
 use crate::App;
@@ -47,9 +47,9 @@ impl Change {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn enqueue(&self, kind: JobKind, run_at: Timestamp) -> Result<(), DbError> {
+    pub async fn enqueue(&self, job: &Job, run_at: Timestamp) -> Result<(), DbError> {
         self.work.store(true, Ordering::Relaxed);
-        jobs::enqueue(&self.tx, kind, self.video, run_at, self.now).await
+        jobs::enqueue(&self.tx, job, self.video, run_at, self.now).await
     }
 
     /// Makes a queued purge due now.

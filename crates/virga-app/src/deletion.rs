@@ -3,7 +3,7 @@
 
 use virga_core::{
     Code, Failure, MediaKey, Result, Timestamp, VideoId,
-    job::{JobKind, LEASE},
+    job::{Job, LEASE},
     upload::UploadState,
 };
 use virga_db::{JobRow, UploadRow, VideoRow, jobs, uploads, videos};
@@ -19,8 +19,6 @@ pub enum Purge {
     Closed,
 }
 
-const SWEPT: &str = r#"{"swept":true}"#;
-
 impl App {
     /// Deletes a video; `forever` skips the undo window. Answers the row as it is then.
     pub async fn delete_video(&self, row: &VideoRow, forever: bool) -> Result<VideoRow> {
@@ -29,7 +27,9 @@ impl App {
             let window = self.policy.get().undo_window;
             let purge_at = if forever { now } else { now.plus(window) };
             if videos::mark_deleted(tx, row.id, now, purge_at).await? {
-                change.enqueue(JobKind::Purge, purge_at).await?;
+                change
+                    .enqueue(&Job::Purge { swept: false }, purge_at)
+                    .await?;
             } else if forever {
                 videos::set_purge_at(tx, row.id, now).await?;
                 change.hurry_purge().await?;
@@ -60,17 +60,17 @@ impl App {
         let id = job.video;
         if !self.fence(id).await? {
             // It was restored: the purge has nothing to do.
-            jobs::finish(self.db.write(), job.id, job.fence, self.clock.now()).await?;
+            jobs::finish(self.db.write(), job, self.clock.now()).await?;
             return Ok(Purge::Closed);
         }
         fail::point("purge.fenced");
         self.store.delete_prefix(&MediaKey::prefix(id)).await?;
         fail::point("purge.swept");
-        if job.payload == SWEPT {
+        if job.job == (Job::Purge { swept: true }) {
             self.close_purge(job).await?;
             return Ok(Purge::Closed);
         }
-        jobs::set_payload(self.db.write(), job.id, job.fence, SWEPT).await?;
+        jobs::set_payload(self.db.write(), job, &Job::Purge { swept: true }).await?;
         let again = self.clock.now().plus(LEASE);
         jobs::requeue(self.db.write(), job, None, again, false).await?;
         Ok(Purge::LookAgain)
@@ -110,7 +110,7 @@ impl App {
 
     async fn close_purge(&self, job: &JobRow) -> Result<()> {
         self.change(job.video, |change| async move {
-            if jobs::finish(&change.tx, job.id, job.fence, change.now).await? {
+            if jobs::finish(&change.tx, job, change.now).await? {
                 videos::remove(&change.tx, job.video).await?;
             }
             Ok(change.store(()).await?)

@@ -420,7 +420,9 @@ impl App {
         for job in jobs::stuck(self.db.read(), before).await? {
             let detail = format!(
                 "{} of video {}: its lease ended at {} and no worker took it up; is a dispatcher running?",
-                job.kind, job.video, job.lease_until
+                job.kind(),
+                job.video,
+                job.lease_until
             );
             report.add(Class::StuckJob, job.id, detail, false);
         }

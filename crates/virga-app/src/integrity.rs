@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use virga_core::{
     Code, Failure, MediaKey, ObjectClass, Result, VideoId,
     digest::{Digest, DigestPart, Hasher},
-    job::JobKind,
+    job::Job,
     wire::Effect,
 };
 use virga_db::{
@@ -143,7 +143,7 @@ impl App {
         }
         tracks::remove(tx, id).await?;
         videos::set_failure(tx, id, None).await?;
-        change.enqueue(JobKind::Probe, change.now).await?;
+        change.enqueue(&Job::Probe, change.now).await?;
         videos::bump(tx, id, Effect::Add, change.now).await?;
         Ok(change.store(()).await?)
     }

@@ -17,18 +17,20 @@ impl App {
 
     async fn retry_in(&self, change: Change) -> Result<Changed<()>> {
         let rows = jobs::of_video(&change.tx, change.video).await?;
-        let failed = JobKind::ALL.iter().filter(|kind| {
-            kind.shapes_the_video()
-                && rows
-                    .iter()
-                    .rev()
-                    .find(|job| job.kind == **kind)
-                    .map(|job| job.state)
-                    == Some(JobState::Failed)
-        });
+        // A child is tried again with its parent.
+        let mine = |kind: JobKind| {
+            rows.iter()
+                .rev()
+                .find(|row| row.kind() == kind && row.parent.is_none())
+        };
+        let failed = JobKind::ALL
+            .iter()
+            .filter(|kind| kind.shapes_the_video())
+            .filter_map(|kind| mine(*kind))
+            .filter(|row| row.state == JobState::Failed);
         let mut any = false;
-        for kind in failed {
-            change.enqueue(*kind, change.now).await?;
+        for row in failed {
+            change.enqueue(&row.job, change.now).await?;
             any = true;
         }
         if !any {

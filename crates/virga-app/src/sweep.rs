@@ -2,7 +2,7 @@
 //! dispatcher runs it at start, and one of them, by a lease, every half minute.
 
 use std::time::Duration;
-use virga_core::{Result, Timestamp, job::JobKind, upload::UploadState};
+use virga_core::{Result, Timestamp, job::Job, upload::UploadState};
 use virga_db::{
     UploadRow, accounts, changes, jobs, positions, settings, uploads, usage, videos, views,
 };
@@ -94,7 +94,9 @@ impl App {
         }
         for id in videos::due_for_purge(self.db.read(), now, BATCH).await? {
             self.change(id, |change| async move {
-                change.enqueue(JobKind::Purge, change.now).await?;
+                change
+                    .enqueue(&Job::Purge { swept: false }, change.now)
+                    .await?;
                 Ok(change.store(()).await?)
             })
             .await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use virga_core::{
     Code, Failure, MediaKey, Result, UploadId, UserId, VideoId,
     digest::Digest,
-    job::JobKind,
+    job::Job,
     permission::{Action, Viewer, sign_in},
     text,
     upload::{UploadState, part_size_near},
@@ -317,7 +317,7 @@ impl App {
             let (from, to) = (UploadState::Completing, UploadState::Stored);
             if uploads::advance(&change.tx, row.id, from, to, None).await? {
                 videos::set_source(&change.tx, row.video, &row.object_key, row.size).await?;
-                change.enqueue(JobKind::Probe, change.now).await?;
+                change.enqueue(&Job::Probe, change.now).await?;
             }
             Ok(change.store(()).await?)
         })

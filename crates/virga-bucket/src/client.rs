@@ -149,7 +149,7 @@ impl Client {
                 BUCKET_ERRORS.add();
             }
             match sent {
-                Err(error) if error.is_transient() && tried < ask.tries => pause(tried).await,
+                Err(error) if error.is_unanswered() && tried < ask.tries => pause(tried).await,
                 done => return done,
             }
         }

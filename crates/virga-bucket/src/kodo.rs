@@ -115,7 +115,7 @@ pub(super) async fn create(
         let sent = create_once(client, forms, key, kind, bytes).await;
         tried += 1;
         match sent {
-            Err(error) if error.is_transient() && tried < TRIES => pause(tried).await,
+            Err(error) if error.is_unanswered() && tried < TRIES => pause(tried).await,
             done => return done,
         }
     }

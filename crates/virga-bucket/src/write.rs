@@ -212,7 +212,7 @@ async fn send_span<'a>(
             .await;
         tried += 1;
         match sent {
-            Err(error) if error.is_transient() && tried < TRIES => pause(tried).await,
+            Err(error) if error.is_unanswered() && tried < TRIES => pause(tried).await,
             done => return done,
         }
     }

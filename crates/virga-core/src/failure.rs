@@ -80,6 +80,14 @@ impl Failure {
         self.code.kind()
     }
 
+    /// Whether the same may well succeed later. A fault of ours may be one that passes.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind(),
+            Kind::Unavailable | Kind::TooMany | Kind::NoRoom | Kind::Internal
+        )
+    }
+
     /// With the seconds to wait.
     #[must_use]
     pub fn after(mut self, seconds: u64) -> Self {

@@ -1,26 +1,27 @@
 //! Jobs: what the dispatcher leases from SQL and runs.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 
-use crate::video::word_enum;
+use crate::{VideoId, video::word_enum};
 
 word_enum! {
-    /// What a job does. Every kind is idempotent and takes one video.
+    /// The kinds of jobs. Every kind is idempotent and takes one video.
     JobKind {
-        /// Look at the source by ranged reads; publish it at once where browsers can play it.
+        /// [`Job::Probe`].
         Probe = "probe",
-        /// Write one CMAF object per source track; packaging per request ends.
+        /// [`Job::Package`].
         Package = "package",
-        /// Encode the lowest rung.
+        /// [`Job::FirstRung`].
         FirstRung = "first-rung",
-        /// Encode the other rungs in one decode pass.
+        /// [`Job::Ladder`].
         Ladder = "ladder",
-        /// Take a picture from the source.
+        /// [`Job::Poster`].
         Poster = "poster",
-        /// Write `fallback.mp4`.
+        /// [`Job::Fallback`].
         Fallback = "fallback",
-        /// Remove every object of a deleted video.
+        /// [`Job::Purge`].
         Purge = "purge",
     }
 }
@@ -32,6 +33,8 @@ word_enum! {
         Queued = "queued",
         /// A worker holds it until `lease_until`.
         Leased = "leased",
+        /// Its part is done; it waits for its children.
+        Waiting = "waiting",
         /// Its result is in.
         Done = "done",
         /// Given up, with the reason; can be retried.
@@ -39,18 +42,124 @@ word_enum! {
     }
 }
 
+/// What a job does, with all that it needs to know. A row holds the kind and, as JSON, the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Job {
+    /// Look at the source by ranged reads; publish it at once where browsers can play it.
+    Probe,
+    /// Write one CMAF object per source track; packaging per request ends.
+    Package,
+    /// Encode the lowest rung.
+    FirstRung,
+    /// Encode the other rungs in one decode pass.
+    Ladder,
+    /// Take a picture from the source.
+    Poster,
+    /// Write `fallback.mp4`.
+    Fallback,
+    /// Remove every object of a deleted video.
+    Purge {
+        /// Whether they were removed once; the second time comes a lease later.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        swept: bool,
+    },
+}
+
+impl Job {
+    /// The kind and payload of a row; `None` where a later release wrote either.
+    pub fn read(kind: &str, payload: &str) -> Option<Self> {
+        let mut fields: Value = serde_json::from_str(payload).ok()?;
+        let fields_of = fields.as_object_mut()?;
+        fields_of.insert("kind".to_owned(), kind.into());
+        serde_json::from_value(fields).ok()
+    }
+
+    /// What a row holds besides the kind, JSON.
+    pub fn payload(&self) -> String {
+        let mut fields = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.remove("kind");
+        }
+        fields.to_string()
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::Probe => JobKind::Probe,
+            Self::Package => JobKind::Package,
+            Self::FirstRung => JobKind::FirstRung,
+            Self::Ladder => JobKind::Ladder,
+            Self::Poster => JobKind::Poster,
+            Self::Fallback => JobKind::Fallback,
+            Self::Purge { .. } => JobKind::Purge,
+        }
+    }
+
+    /// Of the jobs with one key, one is open. Where several of a kind may be, what tells them apart is
+    /// part of it.
+    pub fn dedup_key(&self, video: VideoId) -> String {
+        format!("{}/{video}", self.kind())
+    }
+}
+
+/// A kind's weight: which places of a dispatcher it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Seconds, and somebody waits for it.
+    Quick,
+    /// Reads and writes, or one picture.
+    Light,
+    /// Keeps cores busy for long: what makes a film play at all.
+    First,
+    /// Keeps cores busy for long.
+    Heavy,
+}
+
+/// How a kind is treated.
+struct Terms {
+    lane: Lane,
+    priority: i32,
+    max_attempts: i32,
+}
+
 impl JobKind {
+    fn terms(self) -> Terms {
+        let (lane, priority, max_attempts) = match self {
+            Self::Probe => (Lane::Quick, 90, 5),
+            Self::Poster => (Lane::Light, 70, 5),
+            Self::FirstRung => (Lane::First, 60, 5),
+            Self::Fallback => (Lane::Light, 50, 5),
+            Self::Package => (Lane::Light, 40, 5),
+            Self::Ladder => (Lane::Heavy, 20, 5),
+            Self::Purge => (Lane::Light, 10, 1_000_000),
+        };
+        Terms {
+            lane,
+            priority,
+            max_attempts,
+        }
+    }
+
+    /// Which places it takes.
+    pub fn lane(self) -> Lane {
+        self.terms().lane
+    }
+
     /// Higher runs first: what makes a video playable goes before what makes it better.
     pub fn priority(self) -> i32 {
-        match self {
-            Self::Probe => 90,
-            Self::Poster => 70,
-            Self::FirstRung => 60,
-            Self::Fallback => 50,
-            Self::Package => 40,
-            Self::Ladder => 20,
-            Self::Purge => 10,
-        }
+        self.terms().priority
+    }
+
+    /// Tries before it is given up.
+    pub fn max_attempts(self) -> i32 {
+        self.terms().max_attempts
+    }
+
+    /// Whether it keeps cores busy for long; such jobs run one at a time.
+    pub fn is_heavy(self) -> bool {
+        matches!(self.lane(), Lane::First | Lane::Heavy)
     }
 
     /// Whether it changes what plays, so that an open one keeps a video from being `ready`.
@@ -58,17 +167,9 @@ impl JobKind {
         self != Self::Purge
     }
 
-    /// Whether it keeps cores busy for long; such jobs run one at a time.
-    pub fn is_heavy(self) -> bool {
-        matches!(self, Self::FirstRung | Self::Ladder)
-    }
-
-    /// Tries before it is given up.
-    pub fn max_attempts(self) -> i32 {
-        match self {
-            Self::Purge => 1_000_000,
-            _ => 5,
-        }
+    /// Whether a video of which nothing plays has failed with it.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::Probe | Self::FirstRung)
     }
 }
 
@@ -76,3 +177,35 @@ impl JobKind {
 pub const LEASE: Duration = Duration::from_secs(20);
 /// How often a worker says that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_release_before_are_read_and_written_alike() {
+        for kind in JobKind::ALL {
+            let job = Job::read(kind.as_str(), "{}").unwrap();
+            assert_eq!((job.kind(), job.payload().as_str()), (*kind, "{}"));
+            let video = "abcdefghijk".parse().unwrap();
+            assert_eq!(job.dedup_key(video), format!("{kind}/abcdefghijk"));
+        }
+        let swept = Job::Purge { swept: true };
+        assert_eq!(swept.payload(), r#"{"swept":true}"#);
+        assert_eq!(Job::read("purge", r#"{"swept":true}"#), Some(swept));
+    }
+
+    #[test]
+    fn what_a_later_release_wrote_is_not_read() {
+        for (kind, payload) in [
+            ("storyboard", "{}"),
+            ("probe", "[]"),
+            ("probe", "probe"),
+            ("purge", r#"{"swept":"twice"}"#),
+        ] {
+            assert_eq!(Job::read(kind, payload), None, "{kind} {payload}");
+        }
+        // A field more is no reason to leave it.
+        assert_eq!(Job::read("probe", r#"{"deep":true}"#), Some(Job::Probe));
+    }
+}

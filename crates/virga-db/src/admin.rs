@@ -133,6 +133,8 @@ pub async fn failed_jobs(
     let mut query = job::Entity::find()
         .filter(C::State.eq("failed"))
         .filter(C::Kind.ne(JobKind::Purge.as_str()))
+        // Its parent failed with it, and is what can be tried again.
+        .filter(C::Parent.is_null())
         .filter(Expr::exists(later).not())
         .filter(Expr::exists(there));
     if let Some(before) = before {

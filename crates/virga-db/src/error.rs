@@ -47,6 +47,20 @@ pub enum DbError {
     Database(#[source] DbErr),
 }
 
+impl DbError {
+    /// Whether the same may well succeed later, with nobody changing the rows or the request.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Busy(_)
+            | Self::Away(_)
+            | Self::Full(_)
+            | Self::Malformed(_)
+            | Self::Database(_) => true,
+            Self::Duplicate(_) | Self::Corrupt { .. } | Self::Text(_) => false,
+        }
+    }
+}
+
 impl From<DbErr> for DbError {
     fn from(error: DbErr) -> Self {
         if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {

@@ -1,9 +1,11 @@
 //! Job rows: enqueue in the caller's transaction, claim under a lease, heartbeat, finish by fence.
 
+mod children;
 mod claim;
 mod pruning;
 mod turns;
 
+pub use children::{children, split};
 pub use claim::{Claim, Queue, claim, take};
 pub use pruning::prune;
 pub use turns::{Turns, WINDOW, of_kind, waiting};
@@ -16,7 +18,7 @@ use sea_orm::{
 use std::collections::HashMap;
 use virga_core::{
     Timestamp, VideoId,
-    job::{JobKind, LEASE},
+    job::{Job, JobKind, LEASE},
     reason::Reason,
 };
 
@@ -27,40 +29,65 @@ use job::Column as C;
 /// States of jobs that are over. Every other one is open, those of a later release too.
 const CLOSED: [&str; 2] = ["done", "failed"];
 
-fn open_key(kind: JobKind, video: VideoId) -> String {
-    format!("{kind}/{video}")
+/// A row to add.
+struct New {
+    kind: String,
+    payload: String,
+    open_key: String,
+    priority: i32,
+    video: String,
+    parent: Option<i64>,
+    run_at: Timestamp,
 }
 
-/// Adds a job unless one of its kind is open for the video.
+impl New {
+    /// Adds it unless one with its key is open.
+    async fn insert(self, tx: &impl ConnectionTrait, now: Timestamp) -> Result<()> {
+        let model = job::ActiveModel {
+            id: NotSet,
+            kind: Set(self.kind),
+            video_id: Set(self.video),
+            open_key: Set(Some(self.open_key)),
+            payload: Set(self.payload),
+            state: Set("queued".to_owned()),
+            priority: Set(self.priority),
+            attempts: Set(0),
+            run_at: Set(self.run_at.0),
+            lease_until: Set(0),
+            fence: Set(0),
+            worker: Set(String::new()),
+            progress: Set(0),
+            error: Set(None),
+            error_code: Set(None),
+            created_at: Set(now.0),
+            updated_at: Set(now.0),
+            spent_ms: Set(None),
+            parent: Set(self.parent),
+            follow_up: Set(None),
+        };
+        insert_new(tx, model, [C::OpenKey]).await?;
+        Ok(())
+    }
+}
+
+/// Adds a job unless one with its key is open.
 pub async fn enqueue(
     tx: &impl ConnectionTrait,
-    kind: JobKind,
+    job: &Job,
     video: VideoId,
     run_at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
-    let model = job::ActiveModel {
-        id: NotSet,
-        kind: Set(kind.as_str().to_owned()),
-        video_id: Set(video.to_string()),
-        open_key: Set(Some(open_key(kind, video))),
-        payload: Set("{}".to_owned()),
-        state: Set("queued".to_owned()),
-        priority: Set(kind.priority()),
-        attempts: Set(0),
-        run_at: Set(run_at.0),
-        lease_until: Set(0),
-        fence: Set(0),
-        worker: Set(String::new()),
-        progress: Set(0),
-        error: Set(None),
-        error_code: Set(None),
-        created_at: Set(now.0),
-        updated_at: Set(now.0),
-        spent_ms: Set(None),
+    let new = New {
+        kind: job.kind().as_str().to_owned(),
+        payload: job.payload(),
+        open_key: job.dedup_key(video),
+        priority: job.kind().priority(),
+        video: video.to_string(),
+        parent: None,
+        run_at,
     };
-    insert_new(tx, model, [C::OpenKey]).await?;
-    Ok(())
+    new.insert(tx, now).await
 }
 
 /// Says that the worker lives; `false`: it lost the job and must stop.
@@ -112,25 +139,32 @@ async fn close(
     Ok(changed.rows_affected == 1)
 }
 
-/// Its result is in. `false`: the worker lost the job, nothing of its result may be kept.
-pub async fn finish(
-    tx: &impl ConnectionTrait,
-    id: i64,
-    fence: i64,
-    now: Timestamp,
-) -> Result<bool> {
-    close(tx, id, fence, "done", None, now).await
+/// Its result is in, and with the last child's its parent's. `false`: the worker lost the job, nothing of
+/// its result may be kept. The caller holds the video's lock where the job may have a parent.
+pub async fn finish(tx: &impl ConnectionTrait, job: &JobRow, now: Timestamp) -> Result<bool> {
+    let mine = close(tx, job.id, job.fence, "done", None, now).await?;
+    if let Some(parent) = job.parent.filter(|_| mine) {
+        children::child_done(tx, parent, now).await?;
+    }
+    Ok(mine)
 }
 
-/// Given up, with the reason.
+/// Given up, with the reason, and its parents with it. Answers the kinds of all that failed, its own first;
+/// none: the worker lost the job. The caller holds the video's lock where the job may have a parent.
 pub async fn fail(
     tx: &impl ConnectionTrait,
-    id: i64,
-    fence: i64,
-    error: &Reason,
+    job: &JobRow,
+    why: &Reason,
     now: Timestamp,
-) -> Result<bool> {
-    close(tx, id, fence, "failed", Some(error), now).await
+) -> Result<Vec<JobKind>> {
+    if !close(tx, job.id, job.fence, "failed", Some(why), now).await? {
+        return Ok(Vec::new());
+    }
+    let mut kinds = vec![job.kind()];
+    if let Some(parent) = job.parent {
+        kinds.extend(children::child_failed(tx, parent, why, now).await?);
+    }
+    Ok(kinds)
 }
 
 /// Back into the queue for another try at `run_at`. `counted`: whether this try counts.
@@ -189,17 +223,12 @@ async fn back(
     Ok(changed.rows_affected == 1)
 }
 
-/// Notes what the next try needs to know, JSON.
-pub async fn set_payload(
-    c: &impl ConnectionTrait,
-    id: i64,
-    fence: i64,
-    payload: &str,
-) -> Result<bool> {
+/// Notes what the next try needs to know: the same job with other contents.
+pub async fn set_payload(c: &impl ConnectionTrait, row: &JobRow, job: &Job) -> Result<bool> {
     let changed = job::Entity::update_many()
-        .col_expr(C::Payload, Expr::value(payload))
-        .filter(C::Id.eq(id))
-        .filter(C::Fence.eq(fence))
+        .col_expr(C::Payload, Expr::value(job.payload()))
+        .filter(C::Id.eq(row.id))
+        .filter(C::Fence.eq(row.fence))
         .exec(c)
         .await?;
     Ok(changed.rows_affected == 1)

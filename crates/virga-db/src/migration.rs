@@ -12,6 +12,7 @@ mod m20261129_400001_skeletons;
 mod m20261129_500001_usage;
 mod m20261129_600001_queue;
 mod m20261129_700001_sweeper;
+mod m20261130_000001_children;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -49,6 +50,10 @@ const ALL: &[Migration] = &[
     (
         "m20261129_700001_sweeper",
         m20261129_700001_sweeper::statements,
+    ),
+    (
+        "m20261130_000001_children",
+        m20261130_000001_children::statements,
     ),
     #[cfg(feature = "failpoints")]
     (

@@ -2,14 +2,15 @@
 
 use virga_core::{
     MediaKey, Timestamp, UploadId, UserId, VideoId,
-    job::{JobKind, JobState},
     permission::VideoFacts,
     upload::UploadState,
     video::{VideoState, Visibility},
 };
 
+mod job;
 mod track;
 
+pub use job::JobRow;
 pub use track::{TrackBytes, TrackKind, TrackRow};
 
 use crate::{DbError, Result, entity};
@@ -219,67 +220,5 @@ impl TryFrom<entity::upload::Model> for UploadRow {
             expires_at: Timestamp(row.expires_at),
             lease_until: Timestamp(row.lease_until),
         })
-    }
-}
-
-/// A job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRow {
-    /// Id.
-    pub id: i64,
-    /// What it does.
-    pub kind: JobKind,
-    /// To which video.
-    pub video: VideoId,
-    /// What else it needs to know, JSON.
-    pub payload: String,
-    /// Where it stands.
-    pub state: JobState,
-    /// Tries so far, this one included.
-    pub attempts: i32,
-    /// Grows with each claim; results carry it.
-    pub fence: i64,
-    /// Not before.
-    pub run_at: Timestamp,
-    /// Its worker lives until then.
-    pub lease_until: Timestamp,
-    /// Thousandths done.
-    pub progress: i32,
-    /// Why it failed last.
-    pub error: Option<String>,
-    /// The stable name of that reason, once the job is given up.
-    pub error_code: Option<String>,
-    /// Last touched.
-    pub updated_at: Timestamp,
-}
-
-impl JobRow {
-    /// Reads a row; `None` for a kind or a state of a later release, whose workers see to it.
-    pub(crate) fn read(row: entity::job::Model) -> Result<Option<Self>> {
-        let known = JobKind::parse(&row.kind).zip(JobState::parse(&row.state));
-        let Some((kind, state)) = known else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            id: row.id,
-            kind,
-            video: id("jobs", "video_id", &row.video_id)?,
-            state,
-            payload: row.payload,
-            attempts: row.attempts,
-            fence: row.fence,
-            run_at: Timestamp(row.run_at),
-            lease_until: Timestamp(row.lease_until),
-            progress: row.progress,
-            error: row.error,
-            error_code: row.error_code,
-            updated_at: Timestamp(row.updated_at),
-        }))
-    }
-
-    /// Reads rows, without those of a later release.
-    pub(crate) fn read_known(rows: Vec<entity::job::Model>) -> Result<Vec<Self>> {
-        let read = rows.into_iter().map(Self::read);
-        read.filter_map(Result::transpose).collect()
     }
 }

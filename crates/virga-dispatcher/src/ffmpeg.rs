@@ -56,7 +56,7 @@ impl<'a> Session<'a> {
             lease: work.lease,
             folder,
             container,
-            nice: if work.job.kind == JobKind::Ladder {
+            nice: if work.job.kind() == JobKind::Ladder {
                 launcher::NICE_LADDER
             } else {
                 launcher::NICE

@@ -11,7 +11,7 @@ mod poster;
 mod probe;
 
 use virga_app::Purge;
-use virga_core::job::JobKind;
+use virga_core::job::Job;
 use virga_db::jobs;
 
 use crate::{
@@ -29,17 +29,17 @@ pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
 }
 
 async fn run(work: Work<'_>) -> Result<Done, JobError> {
-    if work.job.kind.is_heavy() {
+    if work.job.kind().is_heavy() {
         allowance::check_time(&work).await?;
     }
-    match work.job.kind {
-        JobKind::Probe => probe::run(&work).await,
-        JobKind::Package => package::run(&work).await,
-        JobKind::FirstRung => Box::pin(first_rung::run(&work)).await,
-        JobKind::Ladder => Box::pin(ladder::run(&work)).await,
-        JobKind::Poster => Box::pin(poster::run(&work)).await,
-        JobKind::Fallback => fallback::run(&work).await,
-        JobKind::Purge => purge(&work).await,
+    match work.job.job {
+        Job::Probe => probe::run(&work).await,
+        Job::Package => package::run(&work).await,
+        Job::FirstRung => Box::pin(first_rung::run(&work)).await,
+        Job::Ladder => Box::pin(ladder::run(&work)).await,
+        Job::Poster => Box::pin(poster::run(&work)).await,
+        Job::Fallback => fallback::run(&work).await,
+        Job::Purge { .. } => purge(&work).await,
     }
 }
 
@@ -47,8 +47,7 @@ async fn purge(work: &Work<'_>) -> Result<Done, JobError> {
     let app = work.app();
     if app.purge(work.job).await? == Purge::Closed {
         // Where the video was restored meanwhile the job is still open.
-        let (id, fence, now) = (work.job.id, work.job.fence, app.clock.now());
-        jobs::finish(app.db.write(), id, fence, now).await?;
+        jobs::finish(app.db.write(), work.job, app.clock.now()).await?;
     }
     Ok(Done::Settled)
 }

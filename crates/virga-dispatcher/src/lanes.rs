@@ -5,33 +5,12 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use virga_core::job::JobKind;
+use virga_core::job::{JobKind, Lane};
 
 use crate::DispatcherConfig;
 
 /// Probes and publications at once.
 const QUICK: usize = 2;
-
-/// A kind's weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    Quick,
-    Light,
-    /// What makes a film play at all.
-    First,
-    Heavy,
-}
-
-impl Lane {
-    pub(crate) fn of(kind: JobKind) -> Self {
-        match kind {
-            JobKind::Probe => Self::Quick,
-            JobKind::FirstRung => Self::First,
-            kind if kind.is_heavy() => Self::Heavy,
-            _ => Self::Light,
-        }
-    }
-}
 
 /// Room for jobs.
 #[derive(Debug)]
@@ -63,12 +42,12 @@ impl Lanes {
 
     /// The kinds that there is room for.
     pub(crate) fn open(&self) -> Vec<JobKind> {
-        let open = |kind: &JobKind| self.of(Lane::of(*kind)).available_permits() > 0;
+        let open = |kind: &JobKind| self.of(kind.lane()).available_permits() > 0;
         JobKind::ALL.iter().copied().filter(open).collect()
     }
 
     /// Takes a place; only the lease loop does, so what was open stays open until then.
     pub(crate) fn enter(&self, kind: JobKind) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(self.of(Lane::of(kind))).try_acquire_owned().ok()
+        Arc::clone(self.of(kind.lane())).try_acquire_owned().ok()
     }
 }

@@ -81,7 +81,7 @@ async fn claim(
         now: dispatcher.app.clock.now(),
     };
     match jobs::claim(&dispatcher.app.db, queue, claim).await {
-        Ok(job) => job.and_then(|job| lanes.enter(job.kind).map(|place| (job, place))),
+        Ok(job) => job.and_then(|job| lanes.enter(job.kind()).map(|place| (job, place))),
         Err(error) => {
             tracing::warn!(%error, "claiming a job failed");
             None
@@ -112,15 +112,15 @@ impl Held {
         let began = Instant::now();
         let lease = Lease::default();
         self.drop_earlier().await;
-        let (ended, told) = if self.job.attempts > self.job.kind.max_attempts() {
+        let (ended, told) = if self.job.attempts > self.job.kind().max_attempts() {
             (Err(self.used_up()), None)
         } else {
             self.work(&lease).await
         };
-        let (kind, video) = (self.job.kind, self.job.video);
+        let (kind, video) = (self.job.kind(), self.job.video);
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = match &ended {
-            Ok(_) => "done",
+            Ok(_) | Err(JobError::VideoGone) => "done",
             Err(JobError::Interrupted) => "interrupted",
             Err(_) => "failed",
         };
@@ -128,6 +128,9 @@ impl Held {
         self.note_time(began.elapsed()).await;
         match &ended {
             Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
+            Err(JobError::VideoGone) => {
+                tracing::info!(job = self.job.id, %kind, %video, "job dropped: the video is gone");
+            }
             Err(JobError::Interrupted) => {
                 tracing::info!(job = self.job.id, %kind, %video, ?told, "job interrupted");
             }
@@ -145,7 +148,7 @@ impl Held {
 
     /// Counts what it took of the encoder, however it ended.
     async fn note_time(&self, time: Duration) {
-        if !self.job.kind.is_heavy() {
+        if !self.job.kind().is_heavy() {
             return;
         }
         let noted = usage::spend(self.dispatcher.app.db.write(), self.job.id, time).await;
@@ -192,7 +195,7 @@ impl Held {
 
     async fn stopping(&self) {
         self.stop.cancelled().await;
-        if !self.job.kind.is_heavy() {
+        if !self.job.kind().is_heavy() {
             tokio::time::sleep(FINISH).await;
         }
     }

@@ -1,11 +1,11 @@
-//! How a job ends. Each `?` in a job becomes one of these by its error's type: bad media fails at
-//! once, a store or database that does not answer is tried again.
+//! How a job ends. Each `?` in a job becomes one of these by its error's kind: bad media, a file that is
+//! gone and a refusal fail at once, a store or database that does not answer is tried again.
 
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Code, Failure, InvalidKey, Kind, MediaKey, digest::Digest, job::JobKind, reason::Reason,
-    wire::Effect, with_causes,
+    Code, Failure, InvalidKey, Kind, MediaKey, ObjectClass, digest::Digest, job::Job,
+    reason::Reason, wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, tracks, usage, videos};
 use virga_media::{MediaError, NotInstant, Refusal};
@@ -19,9 +19,17 @@ pub(crate) enum JobError {
     /// Worth another try.
     #[error("{0}")]
     Retry(String),
-    /// No try will change it.
+    /// The file is to blame; no try will change it.
     #[error("{0}")]
     Fail(Reason),
+    /// What the site keeps or may do is to blame; no try will change it while nobody mends that.
+    #[error("{reason} ({cause})")]
+    Storage {
+        /// What the video's owner reads.
+        reason: Reason,
+        /// What the log says.
+        cause: String,
+    },
     /// The encoder gave up on this input by itself. If it does so twice in the same words, the
     /// input is damaged.
     #[error("{0}")]
@@ -44,6 +52,9 @@ pub(crate) enum JobError {
     /// This machine cannot confine the encoder, and the configuration asks for that.
     #[error("{0}")]
     NotConfined(String),
+    /// The video has no row any more: nothing is left to do.
+    #[error("the video is gone")]
+    VideoGone,
     /// Told to stop: the lease was lost, or the process ends.
     #[error("interrupted")]
     Interrupted,
@@ -53,6 +64,23 @@ impl JobError {
     /// No try will change it: one of `Code::REASONS`, and words that a person understands.
     pub(crate) fn fail(code: Code, text: impl Into<String>) -> Self {
         Self::Fail(Reason::new(code, text))
+    }
+
+    /// The encoder ended well and left no file.
+    pub(crate) fn no_file() -> Self {
+        Self::Broke("the encoder made no file".to_owned())
+    }
+
+    /// The site's own fault that lasts: `code` and words for the owner, the error for the log.
+    fn storage(code: Code, text: &str, cause: String) -> Self {
+        let reason = Reason::new(code, text);
+        Self::Storage { reason, cause }
+    }
+
+    fn internal(cause: String) -> Self {
+        let text = "Something in this site's records of the video is wrong. \
+                    Contact the people who run this site.";
+        Self::storage(Code::Internal, text, cause)
     }
 }
 
@@ -77,7 +105,7 @@ pub(crate) struct Outcome {
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Jobs to enqueue.
-    pub(crate) next: Vec<JobKind>,
+    pub(crate) next: Vec<Job>,
     /// How long they wait.
     pub(crate) pause: Duration,
 }
@@ -114,7 +142,7 @@ impl Outcome {
             tracks::remove_named(tx, video, &self.set_aside).await?;
             if !tracks::any(tx, video).await? {
                 // It may have failed, or never been needed, while the source played.
-                change.enqueue(JobKind::FirstRung, now).await?;
+                change.enqueue(&Job::FirstRung, now).await?;
             }
         }
         if let Some(shape) = self.shape {
@@ -136,8 +164,8 @@ impl Outcome {
             digests::note(tx, &self.digests, now).await?;
             usage::count_made(tx, video).await?;
         }
-        for kind in &self.next {
-            change.enqueue(*kind, now.plus(self.pause)).await?;
+        for job in &self.next {
+            change.enqueue(job, now.plus(self.pause)).await?;
         }
         Ok(())
     }
@@ -148,8 +176,9 @@ impl From<DbError> for JobError {
         let text = with_causes(&error);
         match error {
             DbError::Full(_) => Self::NoRoom(text),
-            DbError::Away(_) => Self::Away(text),
-            _ => Self::Retry(text),
+            DbError::Away(_) | DbError::Malformed(_) => Self::Away(text),
+            passing if passing.is_transient() => Self::Retry(text),
+            _ => Self::internal(text),
         }
     }
 }
@@ -160,8 +189,29 @@ impl From<ObjectError> for JobError {
         match error {
             ObjectError::NoRoom => Self::NoRoom(text),
             away if away.is_away() => Self::Away(text),
-            _ => Self::Retry(text),
+            passing if passing.is_transient() => Self::Retry(text),
+            ObjectError::NotFound(key) => gone(&key, text),
+            ObjectError::Denied { .. } | ObjectError::Bucket { .. } => {
+                let words = "This site's storage refuses access. \
+                             Contact the people who run this site, then try again.";
+                Self::storage(Code::StorageRefused, words, text)
+            }
+            _ => Self::internal(text),
         }
+    }
+}
+
+/// An object that rows point at is not there.
+fn gone(key: &str, cause: String) -> JobError {
+    let class = MediaKey::parse(key).map(|key| key.class());
+    if class == Ok(ObjectClass::Source) {
+        let text = "The uploaded file is missing from this site's storage. \
+                    Upload it again, or contact the people who run this site.";
+        JobError::storage(Code::SourceGone, text, cause)
+    } else {
+        let text = "A file that this site made of the video is missing from its storage. \
+                    Contact the people who run this site.";
+        JobError::storage(Code::ObjectGone, text, cause)
     }
 }
 
@@ -171,7 +221,8 @@ impl From<Failure> for JobError {
         match error.kind() {
             Kind::NoRoom => Self::NoRoom(text),
             Kind::Unavailable => Self::Away(text),
-            _ => Self::Retry(text),
+            _ if error.is_transient() => Self::Retry(text),
+            _ => Self::internal(text),
         }
     }
 }
@@ -196,7 +247,7 @@ impl From<tokio::task::JoinError> for JobError {
 /// A key in a row that is none: no try will change it.
 impl From<InvalidKey> for JobError {
     fn from(error: InvalidKey) -> Self {
-        Self::fail(Code::Internal, with_causes(&error))
+        Self::internal(with_causes(&error))
     }
 }
 
@@ -243,7 +294,51 @@ mod tests {
             JobError::from(ObjectError::Unmounted),
         ];
         assert!(away.iter().all(|error| matches!(error, JobError::Away(_))));
-        let gone = JobError::from(ObjectError::NotFound("v".to_owned()));
-        assert!(matches!(gone, JobError::Retry(_)));
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_what_lasts_fails_at_once() {
+        let denied = || ObjectError::Denied {
+            code: "InvalidAccessKeyId".to_owned(),
+        };
+        let answer = |status| ObjectError::Bucket {
+            doing: "read",
+            status,
+            code: String::new(),
+        };
+        let missing = |key: &str| ObjectError::NotFound(key.to_owned());
+        let corrupt = || DbError::Corrupt {
+            table: "videos",
+            column: "source_key",
+            value: "x".to_owned(),
+        };
+        let lasting = [
+            (
+                JobError::from(missing("v/abcdefghijk/u/source")),
+                Code::SourceGone,
+            ),
+            (
+                JobError::from(missing("v/abcdefghijk/a1-1/a.json")),
+                Code::ObjectGone,
+            ),
+            (JobError::from(denied()), Code::StorageRefused),
+            (JobError::from(answer(404)), Code::StorageRefused),
+            (JobError::from(InvalidKey), Code::Internal),
+            (JobError::from(corrupt()), Code::Internal),
+        ];
+        for (error, code) in lasting {
+            match error {
+                JobError::Storage { reason, .. } => assert_eq!(reason.code, code),
+                other => panic!("{code}: {other:?}"),
+            }
+        }
+        let timeout = std::io::Error::from(ErrorKind::TimedOut);
+        let passing = [
+            JobError::from(answer(503)),
+            JobError::from(ObjectError::ClockSkew),
+            JobError::from(timeout),
+            JobError::from(Failure::internal("x")),
+        ];
+        assert!(passing.iter().all(|it| matches!(it, JobError::Retry(_))));
     }
 }

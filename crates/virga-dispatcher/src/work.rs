@@ -67,11 +67,11 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The video's row; gone or going: nothing is left to do.
+    /// The video's row.
     pub(crate) async fn row(&self) -> Result<VideoRow, JobError> {
         videos::find(self.app().db.read(), self.video())
             .await?
-            .ok_or(JobError::Interrupted)
+            .ok_or(JobError::VideoGone)
     }
 
     /// The source's key.

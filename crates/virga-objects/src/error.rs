@@ -140,8 +140,38 @@ impl ObjectError {
         }
     }
 
-    /// Whether the same may well succeed a moment later.
+    /// Whether the same may well succeed later, with nobody changing the object, the request or the
+    /// site's settings.
     pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoRoom
+            | Self::Conflict(_)
+            | Self::Busy
+            | Self::Stalled
+            | Self::Body(_)
+            | Self::BodyShort { .. }
+            | Self::ClockSkew
+            | Self::Unavailable { .. }
+            | Self::Unmounted
+            | Self::ReadOnly { .. }
+            | Self::Io { .. } => true,
+            // 0: no answer came.
+            Self::Bucket { status, .. } => matches!(status, 0 | 408 | 409 | 425 | 429 | 500..),
+            Self::NotFound(_)
+            | Self::InvalidKey(_)
+            | Self::OutOfRange { .. }
+            | Self::TooLarge { .. }
+            | Self::NoSession(_)
+            | Self::WrongPart
+            | Self::PartsMissing(_)
+            | Self::LostParts
+            | Self::BodyLong { .. }
+            | Self::Denied { .. } => false,
+        }
+    }
+
+    /// Whether the bucket gave no answer, so that the same request may be sent again at once.
+    pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 

@@ -178,7 +178,7 @@ pub(crate) async fn failed_jobs(
             video_id: video.id,
             title: video.title.clone(),
             owner: names.get(&video.owner).cloned().unwrap_or_default(),
-            kind: job.kind,
+            kind: job.kind(),
             code: job.error_code.unwrap_or_default(),
             text: job.error.unwrap_or_default(),
             tries: u32::try_from(job.attempts).unwrap_or(0),

@@ -283,6 +283,8 @@ codes! {
         MediaUnsupported = "media_unsupported", UnsupportedMedia, Yes, "reason-media_unsupported";
         /// The file holds no video.
         NoVideo = "no_video", Invalid, No, "reason-no_video";
+        /// An object that was made of the video is missing from the storage.
+        ObjectGone = "object_gone", Internal, Yes, "reason-object_gone";
         /// The picture has more pixels than the site accepts.
         PictureTooLarge = "picture_too_large", TooLarge, Yes, "reason-picture_too_large";
         /// The picture is too small to be shown.
@@ -291,6 +293,10 @@ codes! {
         QuotaUsed = "quota_used", NoRoom, Automatic, "reason-quota_used";
         /// The file is larger than the scratch disk.
         ScratchTooSmall = "scratch_too_small", NoRoom, Yes, "reason-scratch_too_small";
+        /// The uploaded file is missing from the storage.
+        SourceGone = "source_gone", Internal, No, "reason-source_gone";
+        /// The storage refuses access.
+        StorageRefused = "storage_refused", Internal, Yes, "reason-storage_refused";
         /// The video is longer than the site accepts.
         TooLong = "too_long", TooLarge, Yes, "reason-too_long";
         /// The file has more tracks than the site accepts. Only older releases wrote it.

@@ -1,4 +1,4 @@
-//! Jobs. `open_key` is `kind/video` while queued or leased and null after: one open job a kind and video.
+//! Jobs. `open_key` is `Job::dedup_key` while the job is open and null after: one open job a key.
 
 use sea_orm::entity::prelude::*;
 
@@ -28,6 +28,9 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub spent_ms: Option<i64>,
+    pub parent: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub follow_up: Option<String>,
 }
 
 /// None: joins are written where they are needed.

@@ -19,7 +19,7 @@ async fn run(store: &Store, sql: &str) {
 
 pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
-    for (kind, state) in [("storyboard", "queued"), ("probe", "waiting")] {
+    for (kind, state) in [("storyboard", "queued"), ("probe", "paused")] {
         let video = store.video("Rain").await;
         videos::set_source(db.write(), video, &key(video), 1)
             .await
@@ -47,6 +47,20 @@ pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(st
         tx.commit().await.unwrap();
         assert!(!jobs::any_open(db.read(), video).await.unwrap());
     }
+}
+
+pub(crate) async fn a_payload_of_a_later_release_is_passed_over(store: &Store) {
+    let video = store.video("Rain").await;
+    store.enqueue(JobKind::Probe, video).await;
+    run(store, "UPDATE jobs SET payload = '[1]'").await;
+    assert!(
+        jobs::of_video(store.db.read(), video)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(store.claim().await.is_none());
+    assert!(jobs::any_open(store.db.read(), video).await.unwrap());
 }
 
 pub(crate) async fn the_scratch_of_a_later_releases_job_is_held(store: &Store) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod children;
 mod future;
 mod keys;
 mod migrations;
@@ -90,6 +91,12 @@ async fn suite(bench: Bench) {
         cases::of_two_who_take_a_setting_one_gets_it,
         cases::numbers_and_texts_come_back_as_they_were,
         cases::pages_of_administrators_read_on_every_engine,
+        children::of_two_children_that_end_at_once_one_enqueues_what_follows,
+        children::a_child_that_fails_ends_its_parent_and_its_siblings,
+        children::a_child_in_its_parents_place_ends_the_grandparent,
+        children::deletion_ends_parents_and_children,
+        children::a_follow_up_of_a_later_release_is_enqueued_as_it_stands,
+        future::a_payload_of_a_later_release_is_passed_over,
         future::a_job_of_a_later_release_is_open_and_nobody_here_takes_it,
         future::the_scratch_of_a_later_releases_job_is_held,
         future::tracks_of_a_later_release_play_and_are_told_apart,

@@ -101,7 +101,7 @@ async fn what_is_behind_others_is_found(store: &Store) {
     assert!(first.contains(&video), "{first:?}");
     store.enqueue(JobKind::Poster, video).await;
     let any = jobs::claim(&store.db, &queue, claim(JobKind::ALL));
-    assert_eq!(any.await.unwrap().unwrap().kind, JobKind::Poster);
+    assert_eq!(any.await.unwrap().unwrap().kind(), JobKind::Poster);
     let light = jobs::claim(&store.db, &queue, claim(&[JobKind::Probe, JobKind::Poster]));
     assert_eq!(light.await.unwrap(), None);
 }

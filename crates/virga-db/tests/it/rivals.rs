@@ -6,7 +6,7 @@ use sea_orm::DatabaseBackend;
 use std::collections::BTreeSet;
 use virga_core::{Clock, CommentId, OsEntropy, VideoId, job::JobKind, video::VideoState};
 use virga_db::{
-    DbError, accounts,
+    DbError, JobRow, accounts,
     changes::{self, Line},
     comments::{self, CommentRow},
     jobs, retried, settings, videos,
@@ -94,18 +94,18 @@ pub(crate) async fn of_two_who_end_the_last_jobs_the_second_sees_the_first(store
         }
         assert_eq!(store.state(video).await, VideoState::Processing);
         let jobs = [store.claim().await.unwrap(), store.claim().await.unwrap()];
-        let end = |id, fence| async move {
+        let end = |job: JobRow| async move {
             retried(|| async {
                 let now = store.clock.now();
                 let tx = store.db.begin().await?;
-                jobs::finish(&tx, id, fence, now).await?;
+                jobs::finish(&tx, &job, now).await?;
                 videos::settle(&tx, video, now).await?;
                 Ok::<_, DbError>(tx.commit().await?)
             })
             .await
             .unwrap();
         };
-        join_all(jobs.map(|job| end(job.id, job.fence))).await;
+        join_all(jobs.map(end)).await;
         let row = videos::find(store.db.read(), video).await.unwrap().unwrap();
         assert_ne!(row.state, VideoState::Processing, "no work is open");
     }

@@ -2,7 +2,7 @@
 
 use virga_core::{
     Clock, FakeClock, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
-    job::{JobKind, LEASE},
+    job::{Job, JobKind, LEASE},
     permission::Role,
     upload::UploadState,
     video::{VideoState, Visibility},
@@ -80,7 +80,8 @@ impl Store {
 
     pub(crate) async fn enqueue(&self, kind: JobKind, video: VideoId) {
         let now = self.clock.now();
-        jobs::enqueue(self.db.write(), kind, video, now, now)
+        let job = Job::read(kind.as_str(), "{}").unwrap();
+        jobs::enqueue(self.db.write(), &job, video, now, now)
             .await
             .unwrap();
     }

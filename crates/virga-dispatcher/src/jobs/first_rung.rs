@@ -1,7 +1,7 @@
 //! The lowest rung alone, so that something small plays soon; the sound where the source's own does
 //! not play; and `fallback.mp4` out of both.
 
-use virga_core::job::JobKind;
+use virga_core::job::Job;
 use virga_db::{tracks, videos::Shape};
 use virga_media::first_shown;
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         if !own_sound {
             return Err(too_small());
         }
-        let next = vec![JobKind::Fallback];
+        let next = vec![Job::Fallback];
         return Ok(Outcome {
             next,
             ..Outcome::default()
@@ -45,7 +45,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         sound: !own_sound,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
-    let path = encoded.rungs.first().ok_or(JobError::Interrupted)?;
+    let path = encoded.rungs.first().ok_or_else(JobError::no_file)?;
     let picture = Written::open(path).await?;
     let job = work.job.id;
     let set_aside = if own_sound {
@@ -90,7 +90,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         }),
         fallback: Some(fallback),
         next: (rungs.len() > 1)
-            .then_some(JobKind::Ladder)
+            .then_some(Job::Ladder)
             .into_iter()
             .collect(),
         ..Outcome::set_aside(set_aside.iter())
@@ -130,7 +130,7 @@ async fn aligned(
         (first.max(0), first.min(0))
     };
     let again = sound_alone(&session, &ready.probed, late, shown.saturating_add(origin)).await?;
-    let path = again.ok_or(JobError::Interrupted)?;
+    let path = again.ok_or_else(JobError::no_file)?;
     Ok((Written::open(&path).await?, origin))
 }
 

@@ -2,7 +2,7 @@
 //! bytes, read once out of the interleaved source instead of at each request. The source is looked at
 //! whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
-use virga_core::{MediaKey, job::JobKind};
+use virga_core::{MediaKey, job::Job};
 use virga_db::{TrackBytes, TrackKind, TrackRow, tracks};
 use virga_media::TrackTable;
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         // Rungs that stand already may have been made to be heard with the source's sound.
         let heard = todo.iter().any(|(row, ..)| row.kind == TrackKind::Audio);
         return Ok(Outcome {
-            next: heard.then_some(JobKind::FirstRung).into_iter().collect(),
+            next: heard.then_some(Job::FirstRung).into_iter().collect(),
             ..Outcome::set_aside(todo.iter().map(|(row, ..)| *row))
         }
         .into());

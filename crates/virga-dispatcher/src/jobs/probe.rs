@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
-use virga_core::{Code, MediaKey, job::JobKind};
+use virga_core::{Code, MediaKey, job::Job};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, NotInstant, ladder, plan, shape};
 
@@ -49,9 +49,9 @@ async fn publish(
         None => vec![video.await?],
     };
     let rung = if ladder(&shape, work.config().max_height).is_empty() {
-        JobKind::Fallback
+        Job::Fallback
     } else {
-        JobKind::FirstRung
+        Job::FirstRung
     };
     Ok(Outcome {
         tracks,
@@ -60,7 +60,7 @@ async fn publish(
             width: shape.width,
             height: shape.height,
         }),
-        next: vec![JobKind::Poster, JobKind::Package, rung],
+        next: vec![Job::Poster, Job::Package, rung],
         pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
     }
@@ -85,7 +85,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done
             width: shape.width,
             height: shape.height,
         }),
-        next: vec![JobKind::FirstRung, JobKind::Poster],
+        next: vec![Job::FirstRung, Job::Poster],
         ..Outcome::default()
     }
     .into())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use virga_app::fail;
-use virga_core::{Code, KeyPrefix, job::JobKind, reason::Reason};
+use virga_core::{Code, KeyPrefix, reason::Reason};
 use virga_db::{DbError, jobs, tracks, videos};
 
 use super::{Held, Told};
@@ -43,7 +43,12 @@ impl Held {
                 self.drop_objects().await;
                 Ok(())
             }
+            (Err(JobError::VideoGone), _) => self.close().await,
             (Err(JobError::Fail(why)), _) => self.give_up(&why).await,
+            // A purge is never given up: what it should remove would stay.
+            (Err(JobError::Storage { reason, .. }), _) if self.job.kind().shapes_the_video() => {
+                self.give_up(&reason).await
+            }
             (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
             (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
                 self.give_back(Some(&why), WAITING_PAUSE, false).await
@@ -64,7 +69,7 @@ impl Held {
             (Err(error), None) => {
                 let why = error.to_string();
                 let tries = self.job.attempts;
-                if tries >= self.job.kind.max_attempts() {
+                if tries >= self.job.kind().max_attempts() {
                     let text = format!("Given up after {tries} tries: {why}");
                     self.give_up(&Reason::new(Code::GaveUp, text)).await
                 } else {
@@ -81,7 +86,7 @@ impl Held {
         let app = &self.dispatcher.app;
         let job = &self.job;
         let written = app.change_rows(job.video, |change| async move {
-            if !jobs::finish(&change.tx, job.id, job.fence, change.now).await? {
+            if !jobs::finish(&change.tx, job, change.now).await? {
                 return Ok(change.leave(false));
             }
             outcome.write(&change).await?;
@@ -102,15 +107,24 @@ impl Held {
         Ok(())
     }
 
+    /// The video is gone: so is what this try made of it, and the job is over.
+    async fn close(&self) -> Result<(), DbError> {
+        self.drop_objects().await;
+        let (job, app) = (&self.job, &self.dispatcher.app);
+        jobs::finish(app.db.write(), job, app.clock.now()).await?;
+        Ok(())
+    }
+
     /// Failed for good, with the reason; the source is kept.
     async fn give_up(&self, why: &Reason) -> Result<(), DbError> {
         let (app, job) = (&self.dispatcher.app, &self.job);
         let written = app.change_rows(job.video, |change| async move {
             let (tx, now) = (&change.tx, change.now);
-            if !jobs::fail(tx, job.id, job.fence, why, now).await? {
+            let failed = jobs::fail(tx, job, why, now).await?;
+            if failed.is_empty() {
                 return Ok(change.leave(false));
             }
-            let decides = matches!(job.kind, JobKind::Probe | JobKind::FirstRung);
+            let decides = failed.iter().any(|kind| kind.decides());
             if decides && !tracks::any(tx, job.video).await? {
                 videos::set_failure(tx, job.video, Some(why)).await?;
             }
@@ -158,7 +172,7 @@ impl Held {
     /// Removes what tries wrote whose worker died before their rows: the job is not done, so no
     /// row points at it.
     pub(super) async fn drop_earlier(&self) {
-        if !self.job.kind.shapes_the_video() {
+        if !self.job.kind().shapes_the_video() {
             return;
         }
         for prefix in work::earlier_prefixes(&self.job) {

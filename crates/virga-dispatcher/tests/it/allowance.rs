@@ -17,7 +17,7 @@ const CLIP: &str = "-f lavfi -i testsrc2=s=640x480:d=2 -c:v mpeg4 clip.avi";
 /// The code of what the last job of this kind waits for.
 async fn waits_for(site: &Site, video: VideoId, kind: JobKind) -> Option<String> {
     let jobs = site.jobs(video).await;
-    let job = jobs.into_iter().rev().find(|job| job.kind == kind)?;
+    let job = jobs.into_iter().rev().find(|job| job.kind() == kind)?;
     (job.state == JobState::Queued)
         .then_some(job.error_code)
         .flatten()

@@ -5,7 +5,7 @@ use virga_core::{
     job::{JobKind, JobState},
     presentation::{Presentation, TrackBody},
 };
-use virga_db::{TrackBytes, TrackKind, TrackRow};
+use virga_db::{JobRow, TrackBytes, TrackKind, TrackRow};
 use virga_media::{SegmentLayout, segment};
 
 use crate::site::{Site, decodes, streams};
@@ -47,7 +47,7 @@ async fn a_browser_safe_file_is_published_before_anything_is_encoded() {
     let open: Vec<JobKind> = jobs
         .iter()
         .filter(|job| job.state == JobState::Queued)
-        .map(|job| job.kind)
+        .map(JobRow::kind)
         .collect();
     // 360p at this rate is played as it is, so no rung is made.
     assert_eq!(open, [JobKind::Poster, JobKind::Package, JobKind::Fallback]);

@@ -16,7 +16,7 @@ const LONG: &str = "-f lavfi -i testsrc2=size=1280x720:rate=30 -t 40 -c:v mpeg4 
 
 async fn job(site: &Site, video: VideoId, kind: JobKind) -> Option<JobRow> {
     let jobs = site.jobs(video).await;
-    jobs.into_iter().find(|job| job.kind == kind)
+    jobs.into_iter().find(|job| job.kind() == kind)
 }
 
 /// Waits until ffmpeg works on the lowest rung.
@@ -104,7 +104,7 @@ async fn two_dispatchers_do_every_job_once() {
     for video in videos {
         site.ready(video).await;
         let jobs = site.jobs(video).await;
-        let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind.as_str()).collect();
+        let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind().as_str()).collect();
         assert_eq!(kinds.len(), jobs.len(), "one job of each kind");
         assert!(jobs.iter().all(|job| job.attempts == 1 && job.fence == 1));
         let tracks = site.tracks(video).await;

@@ -81,7 +81,7 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
         let jobs = site.jobs(video).await;
         assert_eq!(jobs.len(), 1);
         assert_eq!(
-            (jobs[0].kind, jobs[0].state),
+            (jobs[0].kind(), jobs[0].state),
             (JobKind::Probe, JobState::Failed)
         );
         assert_eq!(jobs[0].attempts, 1, "no second try for bad media");
@@ -100,5 +100,63 @@ async fn a_video_beyond_the_limits_is_refused() {
     let video = site.add(&clip).await;
     let why = site.settled(video).await.failure.unwrap();
     assert!(why.contains("minutes"), "{why}");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_whose_file_is_gone_fails_at_once_and_says_so() {
+    let mut site = Site::new().await;
+    let clip = site.clip("-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v mpeg4 gone.avi");
+    let video = site.add(&clip).await;
+    let source = site.row(video).await.source_key.unwrap();
+    std::fs::remove_file(site.path(&source)).unwrap();
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    let row = site.settled(video).await;
+    assert_eq!(row.state, VideoState::Failed);
+    assert_eq!(row.failure_code.as_deref(), Some("source_gone"));
+    let why = row.failure.unwrap();
+    assert!(
+        why.contains("Upload it again") && !why.contains("v/"),
+        "{why}"
+    );
+    let jobs = site.jobs(video).await;
+    assert_eq!((jobs.len(), jobs[0].attempts), (1, 1));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_gone_takes_nothing_from_what_plays() {
+    let mut site = Site::new().await;
+    let clip = site.clip(
+        "-f lavfi -i testsrc2=size=640x360:rate=25 -t 2 -c:v libx264 -preset ultrafast \
+         -profile:v baseline -pix_fmt yuv420p -movflags faststart plays.mp4",
+    );
+    let video = site.add(&clip).await;
+    let quick = virga_dispatcher::DispatcherConfig {
+        light_jobs: 0,
+        heavy_jobs: 0,
+        ..Default::default()
+    };
+    site.start(quick);
+    site.until(async || site.row(video).await.published_version > 0)
+        .await;
+    site.stop().await;
+    let before = site.tracks(video).await;
+    let source = site.row(video).await.source_key.unwrap();
+    std::fs::remove_file(site.path(&source)).unwrap();
+    site.start(virga_dispatcher::DispatcherConfig::default());
+    site.until(async || {
+        site.jobs(video)
+            .await
+            .iter()
+            .all(|job| matches!(job.state, JobState::Done | JobState::Failed))
+    })
+    .await;
+    for job in site.failed(video).await {
+        assert_eq!(job.error_code.as_deref(), Some("source_gone"), "{job:?}");
+        assert_eq!(job.attempts, 1);
+    }
+    assert!(!site.failed(video).await.is_empty());
+    assert_eq!(site.tracks(video).await, before);
     site.stop().await;
 }

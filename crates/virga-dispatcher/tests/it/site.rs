@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::{App, Policy, Wake};
 use virga_core::{
     FakeClock, Live, MediaKey, OsEntropy, UploadId, UserId, VideoId,
-    job::{JobKind, JobState},
+    job::{Job, JobState},
     video::{VideoState, Visibility},
 };
 use virga_db::{
@@ -144,9 +144,7 @@ impl Site {
         };
         videos::insert(&tx, &new, now).await.unwrap();
         videos::set_source(&tx, id, &key, size).await.unwrap();
-        jobs::enqueue(&tx, JobKind::Probe, id, now, now)
-            .await
-            .unwrap();
+        jobs::enqueue(&tx, &Job::Probe, id, now, now).await.unwrap();
         videos::settle(&tx, id, now).await.unwrap();
         tx.commit().await.unwrap();
         self.app.wake_all();
@@ -201,7 +199,7 @@ impl Site {
         jobs::of_video(self.app.db.read(), video).await.unwrap()
     }
 
-    async fn failed(&self, video: VideoId) -> Vec<JobRow> {
+    pub(crate) async fn failed(&self, video: VideoId) -> Vec<JobRow> {
         let mut rows = self.jobs(video).await;
         rows.retain(|job| job.state == JobState::Failed);
         rows

@@ -48,7 +48,8 @@ async fn an_encoder_that_hangs_is_killed_in_time_and_tried_again() {
     let video = site.add(&clip).await;
     let rung = async || {
         let jobs = site.jobs(video).await;
-        jobs.into_iter().find(|job| job.kind == JobKind::FirstRung)
+        jobs.into_iter()
+            .find(|job| job.kind() == JobKind::FirstRung)
     };
     site.until(async || rung().await.is_some_and(|job| job.error.is_some()))
         .await;

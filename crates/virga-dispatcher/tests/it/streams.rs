@@ -163,7 +163,7 @@ async fn a_source_that_an_earlier_release_published_unseen_is_looked_at_before_i
         let done = |job: &virga_db::JobRow| job.state == JobState::Done;
         let jobs = site.jobs(video).await;
         jobs.iter()
-            .any(|job| job.kind == JobKind::FirstRung && done(job))
+            .any(|job| job.kind() == JobKind::FirstRung && done(job))
     })
     .await;
     site.stop().await;

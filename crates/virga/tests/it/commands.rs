@@ -11,7 +11,7 @@ use std::{
 };
 use virga_core::{
     Clock, OsEntropy, SystemClock, UploadId,
-    job::{JobKind, JobState},
+    job::{Job, JobKind, JobState},
 };
 use virga_db::{
     Db,
@@ -419,7 +419,7 @@ async fn fsck_finds_a_session_of_no_upload_and_a_job_that_nobody_took_up() {
         .unwrap();
     let past = SystemClock.now().minus(Duration::from_secs(600));
     let id = video.parse().unwrap();
-    jobs::enqueue(db.write(), JobKind::Probe, id, past, past)
+    jobs::enqueue(db.write(), &Job::Probe, id, past, past)
         .await
         .unwrap();
     let claim = Claim {

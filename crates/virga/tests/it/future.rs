@@ -3,7 +3,7 @@
 
 use sea_orm::ConnectionTrait;
 use std::time::Duration;
-use virga_core::{Clock, SystemClock, job::JobKind};
+use virga_core::{Clock, SystemClock, job::Job};
 use virga_db::{Db, jobs};
 use virga_testkit::Site;
 
@@ -23,14 +23,14 @@ async fn words_of_a_later_release_break_no_answer() {
     let now = SystemClock.now();
     // Not due before it is changed.
     let later = now.plus(Duration::from_secs(600));
-    for kind in [JobKind::Poster, JobKind::Ladder] {
-        jobs::enqueue(db.write(), kind, video.parse().unwrap(), later, now)
+    for job in [Job::Poster, Job::Ladder] {
+        jobs::enqueue(db.write(), &job, video.parse().unwrap(), later, now)
             .await
             .unwrap();
     }
     for statement in [
         "UPDATE jobs SET kind = 'storyboard' WHERE kind = 'poster' AND state = 'queued'",
-        "UPDATE jobs SET state = 'waiting' WHERE kind = 'ladder' AND state = 'queued'",
+        "UPDATE jobs SET state = 'paused' WHERE kind = 'ladder' AND state = 'queued'",
         &format!(
             "INSERT INTO tracks (video_id, name, kind, position, height, table_key) \
              VALUES ('{video}', 'pieces', 'video', 9, 240, 'v/t')"
