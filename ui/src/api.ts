@@ -34,13 +34,20 @@ type Rest<O> = [O] extends [never]
     ? [body?: undefined, ...More]
     : [body: Body<O>, ...More];
 
+/** Codes of this release's API, and those that scripts give to what is no answer of it. */
+type KnownCode = Wire["ProblemCode"] | "network" | "http" | "part";
+/** A later release may answer others. */
+export type Code = KnownCode | (string & Record<never, never>);
+
+const INTERNAL: KnownCode = "internal";
+
 /** A refusal or fault. `status` 0: no answer at all. */
 export class ApiError extends Error {
   readonly status: number;
-  readonly code: string;
+  readonly code: Code;
   readonly wait: number;
 
-  constructor(status: number, code: string, detail: string, wait = 0) {
+  constructor(status: number, code: Code, detail: string, wait = 0) {
     super(detail);
     this.status = status;
     this.code = code;
@@ -84,5 +91,7 @@ export async function call(
   if (answer.ok) return value;
   const problem = (value ?? {}) as Partial<Wire["Problem"]>;
   const wait = problem.retry_after ?? Number(answer.headers.get("retry-after") ?? 0);
-  throw new ApiError(answer.status, problem.code ?? "http", problem.detail ?? answer.statusText, wait || 0);
+  const { code = "http", detail = answer.statusText, request_id: id } = problem;
+  // Its sentence says that it is in the log under the request's id.
+  throw new ApiError(answer.status, code, code === INTERNAL && id ? `${detail} (${id})` : detail, wait || 0);
 }

@@ -2,15 +2,21 @@
 //! the refusals that come from what stands around the handlers.
 
 use http::StatusCode;
+use serde_json::json;
 use utoipa::{
     PartialSchema,
     openapi::{
-        Components, Content, License, OpenApi, Ref, RefOr, Response, Schema,
+        Components, Content, License, ObjectBuilder, OpenApi, Ref, RefOr, Response, Schema,
+        extensions::ExtensionsBuilder,
         path::{Operation, ParameterIn, PathItem},
+        schema::Type,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
-use virga_core::wire::{Problem, Sort};
+use virga_core::{
+    Code, Retry,
+    wire::{Problem, Sort},
+};
 
 /// The name of the session's token among the ways to sign in.
 const TOKEN: &str = "token";
@@ -30,7 +36,16 @@ pub(crate) fn complete(document: &mut OpenApi) {
     document.info.contact = None;
     "1".clone_into(&mut document.info.version);
     let components = document.components.get_or_insert_with(Components::new);
-    for (name, schema) in [("Problem", Problem::schema()), ("Sort", Sort::schema())] {
+    let answered = "The codes that a problem may have in this release. Later releases have more: \
+                    go by the status of a code that you do not know.";
+    let of_videos = "The codes of why a video or job failed or waits in this release. Later \
+                     releases have more: show the sentence of a code that you do not know.";
+    for (name, schema) in [
+        ("Problem", Problem::schema()),
+        ("ProblemCode", codes(Code::PROBLEMS, answered)),
+        ("ReasonCode", codes(Code::REASONS, of_videos)),
+        ("Sort", Sort::schema()),
+    ] {
         components.schemas.insert(name.to_owned(), schema);
     }
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
@@ -45,6 +60,28 @@ pub(crate) fn complete(document: &mut OpenApi) {
             refusals(operation, safe, open);
         }
     }
+}
+
+/// The codes as a schema. No property refers to it, because a client takes codes of later releases too.
+fn codes(list: &[Code], of: &str) -> RefOr<Schema> {
+    let retry = |code: &Code| match code.retry() {
+        Retry::No => "no",
+        Retry::Yes => "yes",
+        Retry::Automatic => "automatic",
+    };
+    let about = |code: &Code| {
+        let (meaning, status) = (code.meaning(), code.kind().status());
+        let about = json!({"meaning": meaning, "status": status, "retry": retry(code)});
+        (code.to_string(), about)
+    };
+    let table: serde_json::Map<_, _> = list.iter().map(about).collect();
+    let table = ExtensionsBuilder::new().add("x-codes", table).build();
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(list.iter().map(|code| code.as_str())))
+        .description(Some(of))
+        .extensions(Some(table))
+        .into()
 }
 
 /// Says the largest file that this site takes.

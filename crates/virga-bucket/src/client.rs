@@ -1,7 +1,7 @@
 //! One signed request to the bucket: time limits, what a refusal means, and trying again what may
 //! be tried again.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,9 @@ use reqsign_core::Signer;
 use reqwest::Response;
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
-use virga_core::{Clock, Entropy, OsEntropy, SystemClock, counts::BUCKET_ERRORS, keys::hex};
+use virga_core::{
+    Clock, Entropy, OsEntropy, SystemClock, counts::BUCKET_ERRORS, keys::hex, with_causes,
+};
 
 use super::{
     Dialect,
@@ -280,14 +282,7 @@ pub(super) fn unavailable(doing: &'static str, why: impl Into<String>) -> Object
 
 /// A connection that did not come about or broke.
 pub(super) fn broken(doing: &'static str, error: reqwest::Error) -> ObjectError {
-    let error = error.without_url();
-    let mut why = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        why = format!("{why}: {inner}");
-        cause = inner.source();
-    }
-    unavailable(doing, why)
+    unavailable(doing, with_causes(&error.without_url()))
 }
 
 /// Reads a whole document.

@@ -39,6 +39,28 @@ pub enum Kind {
     NoRoom,
 }
 
+impl Kind {
+    /// The status that it answers.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Method => 405,
+            Self::Conflict => 409,
+            Self::Precondition => 412,
+            Self::TooLarge => 413,
+            Self::UnsupportedMedia => 415,
+            Self::Invalid => 422,
+            Self::TooMany => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+            Self::NoRoom => 507,
+        }
+    }
+}
+
 /// Whether the same may succeed when it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {

@@ -1,7 +1,7 @@
 //! The one error of use cases. Decision rule: below a use case, errors are enums by meaning
 //! (`DbError`, `ObjectError`, `MediaError`); a use case turns what its caller can act on into a
 //! [`Failure`] with a [`Code`], which decides its kind; whatever is left is `Code::Internal` and keeps
-//! its source for the log. Only `virga-http` turns a kind into a status.
+//! its source for the log.
 
 use std::{error::Error as StdError, fmt};
 

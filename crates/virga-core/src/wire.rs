@@ -34,7 +34,7 @@ pub struct Problem {
     pub status: u16,
     /// A sentence that a person can act on.
     pub detail: String,
-    /// Stable, for programs.
+    /// Stable, for programs: one of `ProblemCode`, or a code of a later release.
     pub code: String,
     /// The field at fault, by its wire name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct Problem {
     /// Seconds to wait before trying again; also in `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// The request's id, as in the log.
+    /// The id of the visitor's request, as in the log and in `x-request-id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }

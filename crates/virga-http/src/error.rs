@@ -1,8 +1,10 @@
-//! A [`Failure`] as an answer: RFC 9457 problem details. The only place that maps kinds to statuses.
+//! A [`Failure`] as an answer: RFC 9457 problem details.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use virga_core::{Code, Failure, Kind, wire::Problem, with_causes};
+
+use crate::layers;
 
 /// Result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,51 +19,22 @@ impl<F: Into<Failure>> From<F> for Error {
     }
 }
 
-/// The status that a kind answers.
-fn status(kind: Kind) -> StatusCode {
-    match kind {
-        Kind::Malformed => StatusCode::BAD_REQUEST,
-        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
-        Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
-        Kind::Conflict => StatusCode::CONFLICT,
-        Kind::Precondition => StatusCode::PRECONDITION_FAILED,
-        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
-        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::NoRoom => StatusCode::INSUFFICIENT_STORAGE,
-    }
-}
-
 /// The problem that a failure reads as.
 pub fn problem(failure: &Failure) -> Problem {
-    let status = status(failure.kind());
+    let status = failure.kind().status();
+    let reason = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
     Problem {
         kind: "about:blank".to_owned(),
-        title: status.canonical_reason().unwrap_or("Error").to_owned(),
-        status: status.as_u16(),
+        title: reason.unwrap_or("Error").to_owned(),
+        status,
         detail: failure.detail.clone(),
         code: failure.code.as_str().to_owned(),
         field: failure.field.map(str::to_owned),
         retry_after: failure.retry_after,
-        request_id: None,
+        request_id: layers::request_id(),
     }
-}
-
-fn answer(status: StatusCode, problem: &Problem) -> Response {
-    let body = serde_json::to_vec(problem).unwrap_or_default();
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (status, headers, body).into_response()
 }
 
 /// The code of the problem that a response holds, for whoever counts refusals.
@@ -70,24 +43,38 @@ pub struct ProblemCode(pub Code);
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        let problem = problem(&self.0);
         if self.0.kind() == Kind::Internal {
             let causes = with_causes(&self.0);
-            tracing::error!(error = %causes, code = %self.0.code, "request failed");
+            let request_id = problem.request_id.as_deref();
+            tracing::error!(error = %causes, code = %self.0.code, request_id, "request failed");
         }
-        let problem = problem(&self.0);
-        let status =
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = answer(status, &problem);
-        response.extensions_mut().insert(ProblemCode(self.0.code));
-        let headers = response.headers_mut();
-        if let Some(seconds) = self.0.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.0.kind() == Kind::Unauthenticated {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        answer(&problem)
     }
+}
+
+/// A problem as an answer: also another role's, which passes through as it is, its code known here or
+/// not.
+pub fn answer(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let kind = HeaderValue::from_static("application/problem+json");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let mut response = (status, headers, body).into_response();
+    if let Some(code) = problem.known() {
+        response.extensions_mut().insert(ProblemCode(code));
+    }
+    let headers = response.headers_mut();
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// The answer to a method that an address does not take; the router adds `Allow`.

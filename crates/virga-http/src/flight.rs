@@ -48,6 +48,14 @@ pub struct Vouching {
     pub clock: Arc<dyn Clock>,
 }
 
+impl Vouching {
+    /// What another role says of a request's viewer.
+    pub(crate) fn open(&self, request: &Request) -> Option<Voucher> {
+        let text = request.headers().get(VOUCHER_HEADER)?.to_str().ok()?;
+        Voucher::open(&self.keys, text, self.clock.now()).ok()
+    }
+}
+
 /// The places of one listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
@@ -70,11 +78,7 @@ impl Places {
 
     /// Whose place it is: the viewer's, whom another role may name.
     fn holder(&self, request: &Request) -> IpAddr {
-        let header = request.headers().get(VOUCHER_HEADER);
-        let named = self.vouching.as_ref().zip(header).and_then(|(by, header)| {
-            let text = header.to_str().ok()?;
-            Voucher::open(&by.keys, text, by.clock.now()).ok()
-        });
+        let named = self.vouching.as_ref().and_then(|by| by.open(request));
         named
             .map_or_else(|| Address::of(request), |it| Address(it.address))
             .bucket()

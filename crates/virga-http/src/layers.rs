@@ -35,6 +35,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+tokio::task_local! {
+    /// The id of the request that this task answers.
+    static CURRENT: String;
+}
+
+/// The id of the request that is being answered; `None` outside of a listener.
+pub(crate) fn request_id() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the listener needs to know.
@@ -59,6 +69,7 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
     let site = config.origin;
     let proxies: Arc<[IpNet]> = config.trusted_proxies.into();
     let log = Arc::new(AccessLog::new(config.access));
+    let vouching = config.vouching.clone();
     let places = Places::new(config.max_in_flight, config.vouching);
     router
         .layer(middleware::from_fn(move |request, next| {
@@ -78,7 +89,15 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
             Error(Failure::internal("a handler panicked")).into_response()
         }))
         .layer(middleware::from_fn(move |request, next| {
-            identify(Arc::clone(&proxies), Arc::clone(&log), request, next)
+            let id = id_of(&request, vouching.as_ref());
+            let answered = identify(
+                Arc::clone(&proxies),
+                Arc::clone(&log),
+                id.clone(),
+                request,
+                next,
+            );
+            CURRENT.scope(id, answered)
         }))
 }
 
@@ -142,21 +161,30 @@ async fn measured(request: Request, next: Next) -> Response {
     response
 }
 
+/// The id that another role vouches for, so that all roles log one id for what one visitor asked; else
+/// the one that the request brings; else a new one.
+fn id_of(request: &Request, vouching: Option<&Vouching>) -> String {
+    let vouched = vouching.and_then(|by| by.open(request));
+    let brought = request.headers().get(&REQUEST_ID);
+    vouched
+        .map(|voucher| voucher.request_id)
+        .filter(|id| is_id(id))
+        .or_else(|| Some(brought?.to_str().ok()?.to_owned()).filter(|id| is_id(id)))
+        .unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string())
+}
+
+fn is_id(text: &str) -> bool {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (8..=64).contains(&text.len()) && text.bytes().all(sign)
+}
+
 async fn identify(
     proxies: Arc<[IpNet]>,
     log: Arc<AccessLog>,
+    id: String,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = request
-        .headers()
-        .get(&REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| {
-            (8..=64).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })
-        .map_or_else(|| uuid::Uuid::now_v7().simple().to_string(), str::to_owned);
     if let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() {
         let address = viewer::resolve(peer, request.headers(), &proxies);
         request.extensions_mut().insert(address);

@@ -16,7 +16,8 @@ use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
     Code, Failure, Kind, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
     keys::{BadSignature, FormTicket, Voucher},
-    wire::FormFile,
+    wire::{FormFile, Problem},
+    with_causes,
 };
 use virga_http::{layers::RequestId, viewer::Address};
 use virga_objects::ObjectError;
@@ -38,28 +39,49 @@ struct Signed {
     sig: String,
 }
 
+/// Why a form's file was not taken: found here, or said by the API, whose words go on as they are.
+struct Refused(Problem);
+
+impl<F: Into<Failure>> From<F> for Refused {
+    fn from(failure: F) -> Self {
+        let failure = failure.into();
+        if failure.kind() == Kind::Internal {
+            tracing::error!(error = %with_causes(&failure), "a form's file was not stored");
+        }
+        Self(virga_http::problem(&failure))
+    }
+}
+
 /// Takes a file in and sends the browser on to the video's page, or back with the reason.
 pub(crate) async fn post(
     State(state): State<StreamState>,
     Path(video): Path<String>,
     request: Request,
-) -> virga_http::Result<Response> {
+) -> Response {
     let page = wants_page(request.headers());
-    let taken = take(&state, &video, request).await;
-    match taken {
-        Ok(id) => Ok(Redirect::to(&format!("/v/{id}")).into_response()),
-        Err(failure) if page && failure.kind() != Kind::Internal => {
-            tracing::info!(code = %failure.code, "a form's file was refused");
-            let video = video.parse::<VideoId>().map(|id| format!("video={id}&"));
-            let back = format!(
-                "/upload?{}refused={}",
-                video.unwrap_or_default(),
-                failure.code
-            );
-            Ok(Redirect::to(&back).into_response())
+    match take(&state, &video, request).await {
+        Ok(id) => Redirect::to(&format!("/v/{id}")).into_response(),
+        Err(Refused(problem)) if page && problem.status != 500 => {
+            tracing::info!(code = problem.code, "a form's file was refused");
+            Redirect::to(&way_back(&video, &problem)).into_response()
         }
-        Err(failure) => Err(failure.into()),
+        Err(Refused(problem)) => virga_http::answer(&problem),
     }
+}
+
+/// The upload page, which says why in the viewer's language.
+fn way_back(video: &str, problem: &Problem) -> String {
+    let is_code = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '_');
+    let code: String = problem.code.chars().filter(|sign| is_code(*sign)).collect();
+    let video = video.parse::<VideoId>().map(|id| format!("video={id}&"));
+    let mut back = format!("/upload?{}refused={code}", video.unwrap_or_default());
+    if problem.known().is_none() {
+        back += &format!("&status={}", problem.status);
+    }
+    if let Some(seconds) = problem.retry_after {
+        back += &format!("&seconds={seconds}");
+    }
+    back
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {
@@ -67,7 +89,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")))
 }
 
-async fn take(state: &StreamState, video: &str, request: Request) -> Result<VideoId, Failure> {
+async fn take(state: &StreamState, video: &str, request: Request) -> Result<VideoId, Refused> {
     let ticket = permitted(state, video, request.uri())
         .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))?;
     let length = request.headers().get(header::CONTENT_LENGTH);
@@ -82,9 +104,10 @@ async fn take(state: &StreamState, video: &str, request: Request) -> Result<Vide
         Some(field) if field.name() == Some(FIELD) => {
             Box::pin(store(state, &api, ticket, field)).await
         }
-        _ => Err(malformed(format!(
-            "The form's first field must be the file, named {FIELD:?}."
-        ))),
+        _ => {
+            let detail = format!("The form's first field must be the file, named {FIELD:?}.");
+            Err(malformed(detail).into())
+        }
     }
 }
 
@@ -118,7 +141,7 @@ async fn store(
     api: &ApiCaller,
     ticket: FormTicket,
     mut field: Field<'_>,
-) -> Result<VideoId, Failure> {
+) -> Result<VideoId, Refused> {
     let upload = UploadId::random(&OsEntropy);
     let key = MediaKey::source(ticket.video, upload);
     let mut file = FormFile {
@@ -135,7 +158,7 @@ async fn store(
         if file.size > ticket.max {
             read_off(field).await;
             let detail = format!("At most {} bytes are taken by this form.", ticket.max);
-            return Err(Failure::new(Code::UploadTooLarge, detail));
+            return Err(Failure::new(Code::UploadTooLarge, detail).into());
         }
         if let Err(error) = writer.write(bytes).await {
             read_off(field).await;
@@ -144,7 +167,7 @@ async fn store(
     }
     if file.size == 0 {
         let detail = "This file is empty.";
-        return Err(Failure::field("file", Code::UploadEmpty, detail));
+        return Err(Failure::field("file", Code::UploadEmpty, detail).into());
     }
     api.claim_form(&file).await.map_err(told)?;
     virga_core::fail::point("form.claimed");
@@ -173,30 +196,15 @@ fn broken(error: axum::extract::multipart::MultipartError) -> Failure {
     Failure::from(ObjectError::Body(error.into()))
 }
 
-/// The API's refusal in its own words.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn told(error: ClientError) -> Failure {
-    if let Some(problem) = error.problem() {
-        return refusal(problem);
+/// The API's refusal as it is, or that the API says nothing.
+fn told(error: ClientError) -> Refused {
+    match error {
+        ClientError::Problem(problem) => Refused(*problem),
+        silent => {
+            let detail = "The site is restarting. Try again in a moment.";
+            let failure = Failure::new(Code::UploadApiAway, detail).after(5);
+            tracing::warn!(error = %with_causes(&silent), "the API cannot be reached");
+            failure.into()
+        }
     }
-    let detail = "The site is restarting. Try again in a moment.";
-    Failure::new(Code::UploadApiAway, detail)
-        .after(5)
-        .caused_by(error.to_string())
-}
-
-fn refusal(problem: &virga_core::wire::Problem) -> Failure {
-    let code = match problem.known() {
-        Some(
-            known @ (Code::AccountBlocked
-            | Code::UploadQuota
-            | Code::UploadTooMany
-            | Code::UploadOtherFile
-            | Code::VideoHasSource
-            | Code::UploadClosed),
-        ) => known,
-        _ if problem.status == 404 => Code::NotFound,
-        _ => Code::UploadApiAway,
-    };
-    Failure::new(code, problem.detail.clone())
 }

@@ -36,6 +36,19 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The body of a problem without its request's id, which no two answers share.
+    ///
+    /// # Panics
+    /// Where it has none.
+    pub fn without_request_id(&self) -> Value {
+        let mut problem = self.json();
+        let id = problem
+            .as_object_mut()
+            .and_then(|it| it.remove("request_id"));
+        assert!(id.is_some(), "{}", self.text());
+        problem
+    }
+
     /// Demands a status.
     ///
     /// # Panics

@@ -169,6 +169,8 @@ codes! {
         StorageUnavailable = "storage.unavailable", Unavailable, Yes, "problem-storage-unavailable";
         /// The text has a sign that cannot be stored.
         TextUnstorable = "text.unstorable", Invalid, No, by_kind;
+        /// The balancer in front of the site finds no process that answers.
+        Unavailable = "unavailable", Unavailable, Yes, by_kind;
         /// The role that takes the file cannot reach the API.
         UploadApiAway = "upload.api-away", Unavailable, Yes, "problem-upload-api-away";
         /// The signature in the address is wrong or has expired.

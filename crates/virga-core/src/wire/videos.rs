@@ -58,7 +58,7 @@ pub struct VideoPatch {
 pub struct Warning {
     /// Which kind of job.
     pub job: String,
-    /// The stable name of the reason.
+    /// The stable name of the reason: one of `ReasonCode`, or one of a later release.
     pub code: String,
     /// The reason in words.
     pub text: String,
@@ -86,7 +86,7 @@ pub struct Video {
     /// Why nothing plays, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// The stable name of that reason.
+    /// The stable name of that reason: one of `ReasonCode`, or one of a later release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
     /// Jobs that failed although the video plays, and jobs that are on hold.

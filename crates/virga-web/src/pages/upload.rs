@@ -8,7 +8,7 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 use virga_core::{
-    VideoId,
+    Code, Kind, VideoId,
     video::{VideoState, Visibility},
     wire::{FormAsk, FormOffer, NewVideo, Problem, Upload, Video},
 };
@@ -175,14 +175,16 @@ impl UploadPage {
 pub(crate) struct Asked {
     video: Option<String>,
     refused: Option<String>,
+    /// Of a code that stream did not know either.
+    status: Option<u16>,
+    /// To wait before the next try.
+    seconds: Option<u64>,
 }
 
 /// `GET /upload`.
 pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
     let mut page = load(&visit, asked.video.as_deref()).await?;
-    if let Some(code) = asked.refused {
-        page.refused = Some(refusal_text(visit.frame.lang, &code));
-    }
+    page.refused = refusal_text(visit.frame.lang, &asked).or(page.refused);
     Ok(visit.ok(&page))
 }
 
@@ -216,22 +218,28 @@ async fn load(visit: &Visit, video: Option<&str>) -> Result<UploadPage, Fault> {
     Ok(page)
 }
 
-/// The words for a code that came back in the address: only codes that have words say more than
-/// that it failed.
-fn refusal_text(lang: Lang, code: &str) -> String {
-    problem_text(
-        lang,
-        &Problem {
-            kind: String::new(),
-            title: String::new(),
-            status: 400,
-            detail: String::new(),
-            code: code.to_owned(),
-            field: None,
-            retry_after: None,
-            request_id: None,
-        },
-    )
+/// The words for a code that came back in the address. Where it has none of its own, those of its
+/// status: what is only away says here that the file has to be sent again.
+fn refusal_text(lang: Lang, asked: &Asked) -> Option<String> {
+    let code = asked.refused.clone()?;
+    let kind = Code::parse(&code).map(Code::kind);
+    let status = kind.map_or(asked.status.unwrap_or(400), Kind::status);
+    let known = Code::parse(&code).and_then(Code::text_key).is_some();
+    let code = match status {
+        503 if !known => Code::UploadApiAway.to_string(),
+        _ => code,
+    };
+    let problem = Problem {
+        kind: String::new(),
+        title: String::new(),
+        status,
+        detail: String::new(),
+        code,
+        field: None,
+        retry_after: asked.seconds,
+        request_id: None,
+    };
+    Some(problem_text(lang, &problem))
 }
 
 /// The words of a new draft.

@@ -35,6 +35,8 @@ use self::part::Sender;
 const PARALLEL: usize = 3;
 /// Tries of one call or part: with growing pauses about two minutes.
 pub(crate) const TRIES: u32 = 9;
+/// The longest wait that the site is granted, where it asks for one, before the next try.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A line that takes or brings nothing for so long is dead.
 const STALL: Duration = Duration::from_secs(60);
 /// Rounds of sending what the site says is missing.
@@ -97,7 +99,7 @@ fn address(site: &str) -> anyhow::Result<Uri> {
 
 fn explain(site: &str, error: &ClientError) -> anyhow::Error {
     match error.status() {
-        Some(401 | 403) => anyhow!(
+        Some(401) => anyhow!(
             "{site} does not know this token: sign in anew with POST /api/v1/sessions and keep the \
              answer's token in the file"
         ),
@@ -126,7 +128,9 @@ where
         if !passing || attempt + 1 >= TRIES {
             return Err(error);
         }
-        let pause = pause(attempt);
+        let asked = error.problem().and_then(|problem| problem.retry_after);
+        let asked = Duration::from_secs(asked.unwrap_or(0)).min(LONGEST_WAIT);
+        let pause = pause(attempt).max(asked);
         // One failure is nothing to tell; who waits longer has to know for what.
         if attempt > 0 {
             complain(&anyhow!(

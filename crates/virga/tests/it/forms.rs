@@ -20,6 +20,16 @@ pub(crate) async fn offer(who: &Person, video: &str) -> String {
 
 /// Sends a file as a browser does.
 pub(crate) async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer, reqwest::Error> {
+    send_for(who, url, file, "text/html").await
+}
+
+/// The same, with what is accepted as the answer.
+pub(crate) async fn send_for(
+    who: &Person,
+    url: &str,
+    file: &[u8],
+    accept: &str,
+) -> Result<Answer, reqwest::Error> {
     let mut body =
         b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../etc/rain.mp4\"\r\n\
           Content-Type: video/mp4\r\n\r\n"
@@ -29,7 +39,7 @@ pub(crate) async fn send(who: &Person, url: &str, file: &[u8]) -> Result<Answer,
     let request = who
         .request(reqwest::Method::POST, url)
         .header("content-type", "multipart/form-data; boundary=edge")
-        .header("accept", "text/html")
+        .header("accept", accept)
         .body(body);
     who.try_send(request).await
 }

@@ -16,6 +16,7 @@ use crate::{
     VIRGA,
     admin::administrator,
     faults::{all_is_well, clip, slow_body, virga},
+    forms,
 };
 
 /// The disk is full from the middle of the second of three parts on, and then no more.
@@ -260,6 +261,37 @@ async fn assert_stored(who: &Person, video: &str, mut taken: Vec<String>) {
     stored.sort();
     taken.sort();
     assert_eq!(stored, taken);
+}
+
+#[tokio::test]
+async fn what_the_api_refuses_a_form_for_reaches_the_sender_as_the_api_said_it() {
+    let mut site = Site::of(VIRGA).build();
+    let objects = site.data().join("objects");
+    // The rows have no room, the objects have.
+    let rows = SmallDisk::mount(site.data());
+    let (Some(rows), Some(_objects)) = (rows, SmallDisk::mount(&objects)) else {
+        eprintln!("not run: mounting a small disk is not permitted here");
+        return;
+    };
+    site.start(Role::Serve);
+    administrator(&site).await;
+    let ann = site.register("ann").await;
+    let video = ann.draft("Full", "private").await;
+    let url = forms::offer(&ann, &video).await;
+    rows.fill();
+    // What room the database's files have in themselves is used up first.
+    comment(&ann, &video, "full", 20).await;
+    let file = clip();
+    let sent = forms::send(&ann, &url, &file).await.unwrap();
+    let back = forms::target(sent);
+    assert_eq!(back, format!("/upload?video={video}&refused=database.full"));
+    let page = ann.get(&back).await.expect(200);
+    assert!(page.text().contains("database is full"), "{}", page.text());
+    let sent = forms::send_for(&ann, &url, &file, "application/json").await;
+    let refused = sent.unwrap().expect(507);
+    assert_eq!(refused.code(), "database.full");
+    let detail = refused.json()["detail"].to_string();
+    assert!(detail.contains("Ask the operator"), "{detail}");
 }
 
 /// Waits until `/readyz` answers so: it tries to write every few seconds.

@@ -10,7 +10,7 @@ use std::{
 };
 use virga_testkit::{Clip, Fronts, Person, Role, Site};
 
-use crate::VIRGA;
+use crate::{VIRGA, forms};
 
 #[tokio::test]
 async fn four_roles_behind_haproxy_are_one_site() {
@@ -44,6 +44,18 @@ async fn four_roles_are_one_site(engine: &str) {
     let page = stranger.get(&format!("/v/{video}")).await.expect(200);
     assert!(page.text().contains("Split"));
     let _ = stranger.get("/internal/v1/changes").await.expect(404);
+
+    // A refusal that crosses two processes keeps its code and the id of the sender's request.
+    let late = ann.draft("Late", "unlisted").await;
+    let url = forms::offer(&ann, &late).await;
+    ann.fill(&late, &Clip::default().bytes()).await;
+    let refused = forms::send_for(&ann, &url, b"late", "application/json").await;
+    let refused = refused.unwrap().expect(409);
+    assert_eq!(refused.code(), "video.has-source");
+    assert_eq!(
+        refused.json()["request_id"].as_str(),
+        refused.headers["x-request-id"].to_str().ok()
+    );
 
     // A withdrawal reaches the other process.
     let path = format!("/api/v1/videos/{video}");

@@ -172,7 +172,7 @@ fn form(
 async fn refusal(answer: Response) -> anyhow::Error {
     let status = answer.status();
     match answer.json::<Problem>().await {
-        Ok(problem) => anyhow!("{}", problem.detail),
+        Ok(problem) => anyhow!("{} ({})", problem.detail, problem.code),
         Err(_) => anyhow!("the site answered {status}"),
     }
 }
