@@ -1,5 +1,5 @@
 //! What holds for every operation, written into the OpenAPI document once: how one signs in, and
-//! the refusals that come from what stands around the handlers.
+//! the refusals by the layers around the handlers.
 
 use http::StatusCode;
 use serde_json::json;

@@ -1,5 +1,5 @@
 //! `GET /events`: server-sent events for up to 50 videos. On connect the present state of each,
-//! then what the hub tells; those who may change a video hear how far its work is.
+//! then the hub's events; viewers who may change a video also receive its progress.
 
 use axum::{
     extract::State,
@@ -216,7 +216,7 @@ impl Listener {
         }
     }
 
-    /// Whoever signed out, here or everywhere, or was blocked, hears nothing more.
+    /// Ends the stream if the viewer signed out, here or everywhere, or was blocked.
     async fn check_session(&self) -> Result<(), Over> {
         let Some(hash) = &self.token_hash else {
             return Ok(());
@@ -228,7 +228,7 @@ impl Listener {
         }
     }
 
-    /// The same at once, when the feed told of this session or account.
+    /// The same at once, if the feed reported the end of this session or account.
     async fn check_named(&self) -> Result<(), Over> {
         match (&self.token_hash, self.viewer.user_id()) {
             (Some(hash), Some(user)) if self.state.feed.ends.name(hash, user) => {

@@ -87,7 +87,7 @@ pub(crate) struct Feed {
     grown: watch::Sender<i64>,
 }
 
-/// What readers are told of a line of the table.
+/// The lines for readers that one row of the table becomes.
 fn entries(line: Line) -> Vec<Entry> {
     match line {
         Line::Video(change) => vec![Entry::Video(change)],

@@ -1,6 +1,6 @@
-//! What all event streams of this process hear, asked once for all of them: the rows of videos that
-//! changed, how far their work is (each second, for those who may change them), and which sessions
-//! are gone. However many listen, the database answers the same few questions.
+//! Queries the database once for all event streams of this process: the rows of changed videos,
+//! their progress (each second, for viewers who may change them), and which sessions have ended.
+//! The number of queries does not grow with the number of listeners.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,11 +18,11 @@ use crate::{feed::Feed, present};
 
 /// How often work is looked at.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// How often sessions are looked at: a net beneath what the feed tells of their ends.
+/// How often sessions are checked: a safety net for ends that the feed did not report.
 const SESSIONS: Duration = Duration::from_secs(5);
 /// Videos or sessions of one question.
 const BATCH: usize = 500;
-/// Changes that a slow listener may have before it; one that falls behind comes again.
+/// Changes that may be queued for a slow listener; beyond that it has to reconnect.
 const BEHIND: usize = 64;
 
 /// What listeners want, and how many each.

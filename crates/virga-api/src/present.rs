@@ -135,7 +135,7 @@ pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
     (total > 0.0).then(|| (done / total).clamp(0.0, 1.0))
 }
 
-/// The path under which a video's media lies for those who may see it, and when it ends.
+/// The base path of a video's media for viewers who may watch it, and when that path expires.
 pub(crate) fn media_base(state: &ApiState, row: &VideoRow) -> (String, Option<Timestamp>) {
     if row.visibility == Visibility::Public {
         return (format!("/media/{}", row.id), None);

@@ -1,7 +1,7 @@
 //! Who a token belongs to. Each request needs to know, and a database asks two rows for it; with
-//! Redis there are copies, which live for a minute. What a copy says holds only where the feed of
-//! changes, as this process has read it up to now, names no end of that session since the copy was
-//! made: a sign-out is heard within a second everywhere, whatever Redis holds or keeps from us.
+//! Redis there are copies, which live for a minute. A copy is used only if the feed of changes, as
+//! far as this process has read it, has no end of that session since the copy was made. So a
+//! sign-out takes effect everywhere within a second, whatever Redis returns.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -31,7 +31,7 @@ const KEPT: Duration = Duration::from_secs(180);
 /// The feed was read this short a time ago, or copies are not believed.
 const FRESH: Duration = Duration::from_millis(750);
 
-/// What the feed told of ended sessions.
+/// The ends of sessions that the feed reported.
 #[derive(Debug)]
 pub(crate) struct Ends {
     known: Mutex<Known>,
@@ -68,8 +68,8 @@ impl Ends {
         look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The feed was read up to this place, and told these ends; `whole`: that was all it had at
-    /// that time.
+    /// Records that the feed was read up to this position and reported these ends; `whole`: there
+    /// was nothing more at that time.
     pub(crate) fn note(
         &self,
         ends: impl Iterator<Item = (i64, Ended)>,
@@ -113,7 +113,7 @@ impl Ends {
         })
     }
 
-    /// Whether the feed told of late that this session, or sessions of its account, ended.
+    /// Whether the feed recently reported the end of this session or of its account's sessions.
     pub(crate) fn name(&self, hash: &str, user: UserId) -> bool {
         self.with(|known| {
             known.ends.contains_key(&Ended::Session(hash.to_owned()))

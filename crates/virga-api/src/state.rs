@@ -141,7 +141,7 @@ impl ApiState {
         self.limits().text.take_many(&user, bytes).await
     }
 
-    /// Sessions were ended here: copies of them end now. Other replicas read it in the feed.
+    /// Sessions ended here: drops copies of them. Other replicas read it in the feed.
     pub(crate) fn ended(&self, end: Ended) {
         self.feed.ends.ended_here(end);
     }

@@ -71,7 +71,7 @@ async fn check(tx: &Tx, by: UserId, account: UserId) -> Result<()> {
         let detail = "This is your own account. Another administrator can do this to it.";
         return Err(Failure::new(Code::AdminYourself, detail));
     }
-    // Both rows are taken, and in one order: the second waits for the first to end, not beside it.
+    // Locks both rows in a fixed order, so that two transactions cannot deadlock.
     let both: Vec<UserRow> = accounts::lock(tx, &[by, account]).await?;
     match both.into_iter().find(|row| row.id == by) {
         Some(admin) if admin.blocked_at.is_none() => Ok(()),

@@ -1,5 +1,5 @@
 //! A whole file sent by one plain form, for browsers without script: the data plane writes the
-//! bytes, tells of them before it names the object, and once more when the object stands.
+//! bytes, notifies the API before it names the object, and again when the object exists.
 //!
 //! Between the two the upload is `completing`: if the data plane dies there, the sweeper finds the
 //! object (then it is stored) or does not (then the draft is free again).
@@ -77,7 +77,7 @@ impl App {
         }
     }
 
-    /// The object stands: makes it the video's source.
+    /// Makes the stored object the video's source.
     pub async fn finish_form(&self, id: UploadId) -> Result<()> {
         let row = self.upload_row(id).await?;
         let stat = self.store.stat(&row.object_key).await?;

@@ -96,9 +96,9 @@ impl Report {
 }
 
 impl App {
-    /// Looks at everything; with `repair` puts right what can be put right without guessing. `deep`
-    /// reads every byte, and with `repair` makes anew what is derived from a whole source.
-    /// `progress` hears of each video that was read.
+    /// Checks everything; with `repair`, fixes what has only one possible answer. `deep` reads all
+    /// bytes and, with `repair`, rebuilds what is derived from an intact source. `progress` runs
+    /// after each video.
     pub async fn fsck(
         &self,
         repair: bool,
@@ -128,8 +128,7 @@ impl App {
         Ok(report)
     }
 
-    /// Reads every object of a video. What is derived from the source is made anew where the source
-    /// is whole.
+    /// Reads every object of a video. Damaged derived objects are rebuilt if the source is intact.
     async fn read_video(&self, row: &VideoRow, repair: bool, report: &mut Report) -> Result<()> {
         if row.deleted_at.is_some() {
             return Ok(());

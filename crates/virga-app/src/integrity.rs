@@ -100,7 +100,7 @@ impl App {
         Ok(keys)
     }
 
-    /// Makes everything that is derived from a video's source anew.
+    /// Rebuilds everything that is derived from a video's source.
     ///
     /// # Errors
     /// Where the video has no file or a damaged one, or is being worked on.
@@ -134,11 +134,11 @@ impl App {
     async fn remake_in(&self, change: Change) -> Result<Changed<()>> {
         let (tx, id, row) = (&change.tx, change.video, change.row()?);
         if row.source_key.is_none() || row.deleted_at.is_some() {
-            let detail = "This video has no file to make anything from.";
+            let detail = "This video has no file to rebuild from.";
             return Err(Failure::new(Code::VideoNoSource, detail));
         }
         if jobs::any_open(tx, id).await? {
-            let detail = "This video is being worked on already.";
+            let detail = "This video is already being processed.";
             return Err(Failure::new(Code::VideoBusy, detail));
         }
         tracks::remove(tx, id).await?;

@@ -97,7 +97,7 @@ impl Bell {
         self.here.notified()
     }
 
-    /// Waits until it was rung here since last asked: to be told elsewhere.
+    /// Waits for the next notification in this process, to forward it to others.
     pub fn rung_here(&self) -> Notified<'_> {
         self.away.notified()
     }

@@ -9,7 +9,7 @@ use virga_db::{VideoRow, jobs, videos};
 use crate::{App, Change, Changed};
 
 impl App {
-    /// Enqueues anew every kind of job whose latest run failed.
+    /// Enqueues every kind of job again whose latest run failed.
     pub async fn retry_video(&self, id: VideoId) -> Result<VideoRow> {
         self.change(id, |change| self.retry_in(change)).await?;
         crate::find_video(self, id).await

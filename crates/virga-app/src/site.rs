@@ -123,8 +123,8 @@ impl App {
         Ok(Some(SetupLink(token)))
     }
 
-    /// Makes the account the first administrator and names the site. Of two who hold the link at
-    /// once, one is told that it is used up.
+    /// Makes the account the first administrator and names the site. If two use the link at once,
+    /// one gets the error that it was used.
     pub async fn set_up(
         &self,
         token: &str,

@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(900);
 /// … within this time: rounds come more often than that.
 const QUIET_FOR: Duration = Duration::from_secs(60);
 
-/// A sweeper that is not heard of for this long is replaced.
+/// A sweeper that does not renew its lease for this long is replaced.
 pub const SWEEPER_LEASE: Duration = Duration::from_secs(30);
 /// Clocks of machines may differ by this much.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ impl App {
         let since = quiet.minus(QUIET_FOR);
         for upload in uploads::touched(self.db.read(), since, quiet, BATCH).await? {
             if let Err(error) = self.finish_unreported(&upload).await {
-                tracing::warn!(%error, upload.id = %upload.id, "looking after an upload failed");
+                tracing::warn!(%error, upload.id = %upload.id, "checking a quiet upload failed");
             }
         }
         for id in videos::unpublished(self.db.read(), BATCH).await? {

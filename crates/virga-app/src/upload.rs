@@ -154,7 +154,7 @@ impl App {
     /// Parts were asked for: moves it to `uploading` and its end away.
     pub async fn touch_upload(&self, row: &UploadRow) -> Result<()> {
         if row.state == UploadState::Created {
-            // Whoever opened it may have died between the row and the session.
+            // The process that opened it may have died between the row and the session.
             self.sessions
                 .create(row.id, &row.object_key, row.size, row.part_size)
                 .await?;
@@ -223,8 +223,8 @@ impl App {
         Ok(row.is_some_and(|row| row.blocked_at.is_some()))
     }
 
-    /// A bucket's service says that this object stands. A hint: whether it does is looked at, and what
-    /// follows is what its client would ask for.
+    /// A bucket's service reports that this object exists. The report is only a hint: the object is
+    /// checked, and then the upload is completed as its client would.
     pub async fn object_reported(&self, key: &MediaKey) -> Result<UploadRow> {
         let missing = || Failure::not_found("upload");
         let row = self.upload_row(key.upload().ok_or_else(missing)?).await?;
@@ -306,7 +306,7 @@ impl App {
         }
     }
 
-    /// Whether the store has every byte, whoever sent them by whatever way.
+    /// Whether the store has every byte, however they were sent.
     pub(crate) async fn is_whole(&self, row: &UploadRow, held: u64) -> Result<bool> {
         Ok(held == row.size || self.stands(row).await?)
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Dialect;
 
-/// Where the bucket's name stands.
+/// Which part of the URL contains the bucket's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Addressing {
@@ -40,7 +40,7 @@ pub(super) struct Address {
     origin: String,
     /// `/bucket`, or nothing.
     path: String,
-    /// Whether a name without a value stands without `=`, as OSS signs it.
+    /// Whether a name without a value is written without `=`, as OSS signs it.
     bare: bool,
 }
 

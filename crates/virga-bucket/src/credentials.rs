@@ -26,7 +26,7 @@ use virga_objects::{ObjectError, Result};
 
 /// Keys in files are read again this often, so that they can be replaced while the site runs.
 const KEPT: Duration = Duration::from_secs(600);
-/// The signer asks anew when a credential has less than two minutes left.
+/// The signer fetches a new credential when the old one has less than two minutes left.
 const MARGIN: Duration = Duration::from_secs(120);
 /// What a machine's own metadata gets to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ pub enum Credentials {
     Surroundings {
         /// Names and values.
         variables: HashMap<String, String>,
-        /// Where the shared credentials file lies below.
+        /// Folder that contains the shared credentials file.
         home: Option<PathBuf>,
     },
 }

@@ -77,7 +77,7 @@ pub(super) fn objects(client: Arc<Client>, prefix: &str) -> Listing {
     lines(client, prefix.to_owned())
         .try_filter_map(|line| async move {
             let Ok(key) = MediaKey::parse(&line.key) else {
-                tracing::warn!(key = line.key, "a name in the bucket is no object of ours");
+                tracing::warn!(key = line.key, "an object in the bucket is not ours");
                 return Ok(None);
             };
             let stat = ObjectStat {

@@ -75,7 +75,7 @@ impl Client {
                 _ => break,
             }
         }
-        // A part that was sent again stands once; some servers list what it replaced as well.
+        // A part that was sent again counts once; some servers also list the part it replaced.
         parts.sort_by_key(|part| (part.number, std::cmp::Reverse(part.modified)));
         parts.dedup_by_key(|part| part.number);
         Ok(parts)

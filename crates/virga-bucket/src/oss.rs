@@ -92,7 +92,7 @@ pub(super) fn sign_headers(
     Ok(())
 }
 
-/// An address with its signature. Whoever uses it must not send a `Content-Type`.
+/// An address with its signature. A request to it must not have a `Content-Type`.
 pub(super) fn address(
     scope: &Scope<'_>,
     method: &str,

@@ -75,9 +75,7 @@ fn wrong(error: &ObjectError, remedy: &str) -> Outcome {
              domain that is bound to the bucket, with objects.addressing = \"domain\""
         }
         "SecondLevelDomainForbidden" => "Set objects.addressing = \"virtual\"",
-        "UserDisable" => {
-            "The account has no means left or is locked: look at the service's console"
-        }
+        "UserDisable" => "The account is out of credit or locked: check the service's console",
         _ => remedy,
     };
     Outcome::Wrong(format!("{error}. {remedy}"))
@@ -125,13 +123,13 @@ impl BucketStore {
         let _ = self.abort(upload).await;
         let removed = self.delete_prefix(&MediaKey::prefix(video)).await;
         if let Err(error) = removed {
-            let what = "Remove what lies under v/ and was written just now by hand";
+            let what = "Remove the objects just written under v/ by hand";
             told("removal", wrong(&error, what));
         }
         probes
     }
 
-    /// The bucket's own clock stands in every answer, even in a refusal.
+    /// Every answer contains the bucket's own time, even a refusal.
     async fn probe_clock(&self) -> Outcome {
         const DOING: &str = "reach the bucket";
         let url = self.client.address.of("", &[]);
@@ -158,7 +156,7 @@ impl BucketStore {
             .and_then(|it| it.to_str().ok());
         let theirs = xml::header_moment(date);
         if theirs == Timestamp::default() {
-            return Outcome::Lacking("the bucket does not say what time it is".to_owned());
+            return Outcome::Lacking("the bucket does not report its time".to_owned());
         }
         let ours = SystemClock.now();
         let apart = ours.since(theirs).max(theirs.since(ours));
@@ -170,7 +168,7 @@ impl BucketStore {
             ))
         } else if apart > DRIFT {
             Outcome::Lacking(format!(
-                "the clocks differ by {seconds} s. Let systemd-timesyncd or chrony keep this one"
+                "the clocks differ by {seconds} s. Synchronise this machine with systemd-timesyncd or chrony"
             ))
         } else {
             Outcome::Right(format!("{seconds} s apart"))
@@ -182,7 +180,9 @@ impl BucketStore {
             .query("list-type", "2")
             .query("max-keys", "1");
         match self.client.ask_document::<xml::ObjectPage>(prefix).await {
-            Ok(_) => Outcome::Right("version 4 is taken, the bucket is there".to_owned()),
+            Ok(_) => {
+                Outcome::Right("signature version 4 is accepted, the bucket exists".to_owned())
+            }
             Err(error) => wrong(&error, reach_remedy(&error)),
         }
     }
@@ -224,7 +224,7 @@ impl BucketStore {
         };
         match tried.await {
             Ok((true, Err(ObjectError::OutOfRange { size: 10 }))) => {
-                Outcome::Right("a range is a range, and one beyond the end is refused".to_owned())
+                Outcome::Right("ranges work, and one beyond the end is refused".to_owned())
             }
             Ok(_) => Outcome::Wrong(
                 "ranges are not answered as they should be. Look for a proxy or cache in between \
@@ -279,7 +279,7 @@ impl BucketStore {
                     ),
                     Dialect::S3 | Dialect::Kodo => (
                         "If-None-Match",
-                        "Use a service or version that knows conditional writes",
+                        "Use a service or version that supports conditional writes",
                     ),
                 };
                 Outcome::Wrong(format!(
@@ -292,7 +292,7 @@ impl BucketStore {
                 let error = error.unwrap_or_else(|| unavailable("write an object", "no reason"));
                 let remedy = match self.client.dialect {
                     Dialect::Kodo => "Check objects.kodo_upload_endpoint and objects.kodo_bucket",
-                    _ => "Use a service or version that knows conditional writes",
+                    _ => "Use a service or version that supports conditional writes",
                 };
                 wrong(&error, remedy)
             }
@@ -432,7 +432,9 @@ impl BucketStore {
                       with the headers range and content-type, exposing ETag, Content-Range and \
                       Content-Length";
         match self.cors_missing(key, &options.origins).await {
-            Ok(None) => return Outcome::Right("the site may, another origin may not".to_owned()),
+            Ok(None) => {
+                return Outcome::Right("the site is allowed, another origin is not".to_owned());
+            }
             Ok(Some(missing)) if !options.fix => {
                 return Outcome::Wrong(format!("{missing}. {remedy}"));
             }
@@ -447,7 +449,9 @@ impl BucketStore {
             );
         }
         match self.cors_missing(key, &options.origins).await {
-            Ok(None) => Outcome::Mended("the site may now, another origin may not".to_owned()),
+            Ok(None) => {
+                Outcome::Mended("the site is allowed now, another origin is not".to_owned())
+            }
             Ok(Some(missing)) => Outcome::Wrong(format!("set, and still {missing}")),
             Err(error) => wrong(&error, remedy),
         }
@@ -514,7 +518,7 @@ impl BucketStore {
         }
         if !rules.rule.is_empty() {
             return Outcome::Lacking(format!(
-                "the bucket has other rules, which are left alone. {remedy} beside them"
+                "the bucket has other rules, which were kept. {remedy} in addition"
             ));
         }
         let set = async {
@@ -528,7 +532,7 @@ impl BucketStore {
         };
         match set.await {
             Ok(Some(days)) => Outcome::Mended(format!("incomplete uploads end after {days} days")),
-            Ok(None) => Outcome::Lacking(format!("set, and not kept. {remedy}")),
+            Ok(None) => Outcome::Lacking(format!("set, but the bucket did not keep it. {remedy}")),
             Err(error) => Outcome::Lacking(format!("{error}. {remedy}")),
         }
     }

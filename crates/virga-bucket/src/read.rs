@@ -1,4 +1,4 @@
-//! Ranged reads. A stream that breaks goes on where it broke; a slow reader holds back the bucket.
+//! Ranged reads. A broken stream resumes where it broke; a slow reader slows the bucket down.
 
 use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
 use virga_core::MediaKey;

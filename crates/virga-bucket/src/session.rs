@@ -1,6 +1,6 @@
-//! Uploads by session. The bucket knows an upload by a key and an id of its own; whoever takes a
-//! part knows the site's id only. What leads from one to the other is a small object, `u/{upload}`,
-//! written only where none stands: of two that open a session at once one wins.
+//! Uploads by session. The bucket knows an upload by a key and an id of its own; a replica that
+//! takes a part knows only the site's id. A small object, `u/{upload}`, maps one to the other. It
+//! is written only if it does not exist: if two processes open a session at once, one wins.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -221,7 +221,7 @@ impl BucketStore {
                 self.client.give_up(plan.key.as_str(), &plan.upload).await?;
                 write::delete(&self.client, &name(id)).await
             }
-            // Whoever opened it may have died before the session's object was written.
+            // The process that opened it may have died before it wrote the session's object.
             Err(ObjectError::NoSession(_)) => {
                 for upload in self.client.uploads("v/").await? {
                     if upload_of(&upload.key) == Some(id) {
@@ -280,7 +280,7 @@ fn wanted(parts: &[RawPart], total: u64, part_size: u64) -> Result<Vec<&RawPart>
     }
 }
 
-/// One session as it stands; `None` where it has ended meanwhile.
+/// The current state of one session; `None` if it has ended in the meantime.
 async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Option<Session>> {
     let plan = match load(&client, id).await {
         Err(ObjectError::NoSession(_)) => return Ok(None),

@@ -29,7 +29,7 @@ pub(super) struct Parts {
 
 const HOP: usize = 256 * 1024;
 
-/// Writes an object; `fresh`: only where none stands.
+/// Writes an object; `fresh`: only if it does not exist.
 pub(super) async fn put(
     client: &Client,
     key: &str,

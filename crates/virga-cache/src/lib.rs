@@ -1,6 +1,6 @@
 //! Redis or Valkey, which the site can do without: copies of rows, limits that replicas share, and
-//! wake-ups. Nothing here fails and nothing waits long: what Redis does not say within [`PATIENCE`]
-//! is not known. No request ever connects; a task beside them does.
+//! wake-ups. Nothing here fails or waits long: an answer that does not come within [`PATIENCE`]
+//! counts as unknown. Requests never connect; a background task does.
 
 mod limits;
 mod line;

@@ -1,4 +1,4 @@
-//! The connection: opened and judged beside the requests, which find it open or do without.
+//! The connection. A background task opens and tests it; a request uses it if it is open.
 
 use futures_util::{FutureExt, StreamExt};
 use prometheus_client::metrics::counter::Counter;
@@ -73,14 +73,14 @@ impl Line {
         None
     }
 
-    /// Opens the line again and again, and hands on what is told on the channel.
+    /// Keeps the connection open and forwards the messages of the channel.
     pub(crate) async fn keep(&self, heard: impl Fn(&str) + Send + Sync) {
         let mut told = None;
         loop {
             let ended = self.once(&heard, &mut told).await;
             self.set(None);
             if told != Some(false) {
-                tracing::warn!(error = %ended, "Redis does not answer: going on without it");
+                tracing::warn!(error = %ended, "Redis does not answer: continuing without it");
                 told = Some(false);
             }
             sleep(PAUSE).await;

@@ -1,4 +1,4 @@
-//! One call: request out, time limit, answer in, refusal told from fault.
+//! One call: sends the request, waits up to a time limit, and separates refusals from faults.
 
 use std::{fmt, pin::Pin, time::Duration};
 

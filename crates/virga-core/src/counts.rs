@@ -19,7 +19,7 @@ pub static SEGMENT_MISSES: Count = Count::new();
 /// Event streams that are open.
 pub static EVENT_STREAMS: Count = Count::new();
 
-/// Times that this process had to forget what the feed of changes had told it.
+/// How often this process had to drop its state from the feed of changes.
 pub static FEED_RESYNCS: Count = Count::new();
 
 /// A number.

@@ -18,7 +18,7 @@ impl<T> Live<T> {
         Self(Arc::new(RwLock::new(Arc::new(value))))
     }
 
-    /// The value now. Who holds it keeps it, whatever is set meanwhile.
+    /// The current value. A caller keeps it, whatever is set later.
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

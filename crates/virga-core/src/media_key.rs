@@ -139,7 +139,7 @@ impl MediaKey {
         Self(format!("v/{video}/a{job}-{attempt}/fallback.mp4").into())
     }
 
-    /// Everything of a video lies under this.
+    /// The prefix of all objects of a video.
     pub fn prefix(video: VideoId) -> KeyPrefix {
         KeyPrefix(format!("v/{video}/").into())
     }
@@ -149,7 +149,7 @@ impl MediaKey {
         KeyPrefix(format!("v/{video}/a{job}-{attempt}/").into())
     }
 
-    /// Reads a key as it stands in a row or document.
+    /// Parses a key from a row or document.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let mut segments = text.split('/');
         let rooted = segments.next() == Some("v");

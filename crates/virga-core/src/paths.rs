@@ -1,5 +1,5 @@
-//! The public path table: which role answers which path. `virga serve` and the balancer's
-//! configuration both read it; it stands nowhere else.
+//! The public path table: which role answers which path. `virga serve` and the load balancer's
+//! configuration both read it; there is no other copy.
 
 /// A role with a public or private port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,7 +65,7 @@ pub struct PartSpan {
     pub size: u64,
 }
 
-/// Where part `number` (from 1) lies; `None` when the file has no such part.
+/// The byte range of part `number` (from 1); `None` if the file has no such part.
 pub fn part_span(number: u32, size: u64, part_size: u64) -> Option<PartSpan> {
     let offset = u64::from(number.checked_sub(1)?).checked_mul(part_size)?;
     (offset < size).then(|| PartSpan {

@@ -64,7 +64,7 @@ pub enum Ended {
     Account(UserId),
 }
 
-/// How the feed says that sessions ended; the subject stands where a video's id does.
+/// The effect that reports ended sessions; the subject is in the column of a video's id.
 const SESSION_ENDED: &str = "session-ended";
 const ACCOUNT_ENDED: &str = "account-ended";
 const UPLOAD_CLOSED: &str = "upload-closed";
@@ -105,10 +105,10 @@ fn tell(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) {
 /// Lines of one statement.
 const LINES: usize = 500;
 
-/// Writes what a transaction told. On a server numbers are dealt out before they are committed, so
-/// that a reader could see 8 before 7 and never come back; here writers go one at a time from their
-/// numbers to their commit, and sequence order is commit order as it is on SQLite. So this is the
-/// last thing that a transaction does.
+/// Writes a transaction's lines. A server hands out numbers before they are committed, so a reader
+/// could see 8 before 7 and never come back. Here writers go one at a time from their numbers to
+/// their commit, so sequence order is commit order, as on SQLite. Therefore this is the last
+/// statement of a transaction.
 pub(crate) async fn write(tx: &Tx, lines: Vec<change::ActiveModel>) -> Result<(), DbErr> {
     let turn = setting::Entity::find_by_id(TURN).lock_exclusive();
     turn.one(tx).await?;
@@ -173,7 +173,7 @@ pub async fn oldest(c: &impl ConnectionTrait) -> Result<Option<i64>> {
     Ok(oldest.one(c).await?.map(|row| row.seq))
 }
 
-/// The first place of what was told at that time or later.
+/// The first position of a line from that time or later.
 pub async fn first_since(c: &impl ConnectionTrait, at: Timestamp) -> Result<Option<i64>> {
     let since = change::Entity::find()
         .select_only()

@@ -75,14 +75,14 @@ pub struct Version {
 }
 
 const READERS: u32 = 4;
-/// Whoever waits this long for a connection is told that the database is away.
+/// After waiting this long for a connection, the caller gets the error that the database is away.
 const AWAY: Duration = Duration::from_millis(1800);
 /// SQLite waits this long for another process to release the file, after a request has waited at
 /// most [`SQLITE_QUEUE`] for the connection: together under 6 s.
 const SQLITE_BUSY: Duration = Duration::from_millis(2500);
 /// The most that a request waits for a SQLite connection of this process.
 const SQLITE_QUEUE: Duration = Duration::from_secs(3);
-/// Whoever meets another at the making of the file tries again after this time.
+/// How long a process waits before it tries again while another creates the file.
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
 /// Connections of each of a process's two pools to a server.
 const POOL: u32 = 8;
@@ -102,8 +102,8 @@ impl Db {
     }
 
     /// Connects to a server, `postgres://…` or `mysql://…`, with this password in place of the
-    /// address's own. Two pools: who writes in a transaction may read beside it, and would
-    /// otherwise wait for a connection that all the others like it hold.
+    /// address's own. There are two pools because a writer may read outside its transaction: with
+    /// one pool, writers could hold all connections and wait for one more each.
     pub async fn connect(url: &str, password: Option<String>) -> Result<Self> {
         Self::open(server(url, password)).await
     }

@@ -286,8 +286,8 @@ pub(crate) async fn has_table(c: &impl ConnectionTrait, table: &str) -> Result<b
     Ok(c.query_one_raw(ask).await?.is_some())
 }
 
-/// Takes the right to change tables, waiting for whoever has it; whether it came. On SQLite the
-/// transaction itself is that right.
+/// Takes the lock for changing tables and waits for its holder; returns whether it was granted. On
+/// SQLite the transaction itself is that lock.
 pub(crate) async fn take_turn(c: &impl ConnectionTrait) -> Result<bool> {
     let backend = c.get_database_backend();
     match backend {

@@ -234,7 +234,7 @@ pub async fn set_payload(c: &impl ConnectionTrait, row: &JobRow, job: &Job) -> R
     Ok(changed.rows_affected == 1)
 }
 
-/// Closes all open jobs of a video but purge; whoever runs one loses its lease at once.
+/// Closes all open jobs of a video except purge; their workers lose their leases at once.
 pub async fn fence_video(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<u64> {
     let changed = job::Entity::update_many()
         .col_expr(C::State, Expr::value("failed"))

@@ -1,4 +1,4 @@
-//! Where each account stopped watching, so that it goes on there on another machine.
+//! Where each account stopped watching, so that playback resumes there on any device.
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,

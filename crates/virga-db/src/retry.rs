@@ -31,9 +31,9 @@ impl Undone for Failure {
     }
 }
 
-/// Runs `work`, one transaction from `begin` to `commit` and nothing beside it, again where the
-/// engine undid it: a deadlock, a serialization failure, a lock not had in time. Nothing of an
-/// undone transaction happened, so whatever it does may be run again; what is not in it may not,
+/// Runs `work`, exactly one transaction from `begin` to `commit`, again if the engine rolled it
+/// back: a deadlock, a serialization failure, a lock timeout. Nothing of a rolled-back transaction
+/// happened, so everything inside it may be run again; anything outside it may not,
 /// and a commit whose answer was lost is never among these errors.
 pub async fn retried<T, E, F>(work: impl Fn() -> F) -> Result<T, E>
 where

@@ -89,11 +89,11 @@ pub struct VideoRow {
     pub published_at: Option<Timestamp>,
     /// Deleted by its owner.
     pub deleted_at: Option<Timestamp>,
-    /// Goes for ever then.
+    /// When it is permanently deleted.
     pub purge_at: Option<Timestamp>,
     /// In every grant; a new one revokes them.
     pub epoch: i64,
-    /// Grows with each change of what plays or who may.
+    /// Incremented whenever the playable tracks or the visibility change.
     pub presentation_version: i64,
     /// The version that the object in the store carries.
     pub published_version: i64,

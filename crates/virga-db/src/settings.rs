@@ -71,7 +71,7 @@ pub async fn swap(
     Ok(changed.rows_affected == 1)
 }
 
-/// Removes a setting that has exactly this value; whether it had. Of two who try, one is told yes.
+/// Removes a setting with exactly this value; returns whether it did. If two try, one succeeds.
 pub async fn take(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<bool> {
     let removed = setting::Entity::delete_many()
         .filter(setting::Column::Name.eq(name))

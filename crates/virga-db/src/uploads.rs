@@ -141,7 +141,7 @@ pub async fn touch(c: &impl ConnectionTrait, id: UploadId, expires: Timestamp) -
     Ok(changed.rows_affected == 1)
 }
 
-/// Takes the right to complete it until `lease`; of several who try at once, one is told yes.
+/// Takes the right to complete the upload until `lease`; if several try at once, one gets it.
 pub async fn lease_completion(
     c: &impl ConnectionTrait,
     id: UploadId,

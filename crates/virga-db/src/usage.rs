@@ -83,7 +83,7 @@ pub async fn spend(c: &impl ConnectionTrait, job: i64, time: Duration) -> Result
     Ok(())
 }
 
-/// The time that an account's jobs took which ended, or were last heard of, after `since`.
+/// The total time of an account's jobs that ended, or sent their last heartbeat, after `since`.
 pub async fn encoder_time(
     c: &impl ConnectionTrait,
     owner: UserId,

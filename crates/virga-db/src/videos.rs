@@ -84,9 +84,9 @@ pub async fn find(c: &impl ConnectionTrait, id: VideoId) -> Result<Option<VideoR
     found.map(TryInto::try_into).transpose()
 }
 
-/// By id, and nobody else's to change until this transaction ends. Whoever reads rows of a video to
-/// decide what it writes takes this lock first: before jobs, uploads, tracks, and the feed's last,
-/// so that two wait for each other at most, and never in a ring.
+/// Reads a video by id and locks it until this transaction ends. A transaction that reads rows of a
+/// video to decide what to write takes this lock first: before jobs, uploads and tracks, with the
+/// feed's lock last, so that transactions never wait for each other in a cycle.
 pub async fn lock(tx: &Tx, id: VideoId) -> Result<Option<VideoRow>> {
     let found = video::Entity::find_by_id(id.to_string()).lock_exclusive();
     found.one(tx).await?.map(TryInto::try_into).transpose()
@@ -270,12 +270,12 @@ pub async fn set_failure(
     Ok(())
 }
 
-/// The poster stands.
+/// Records the poster's object.
 pub async fn set_poster(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
     set_key(tx, id, C::PosterKey, key).await
 }
 
-/// The one-file MP4 stands.
+/// Records the object of the one-file MP4.
 pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
     set_key(tx, id, C::FallbackKey, key).await
 }
@@ -392,7 +392,7 @@ pub async fn abandoned(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Videos that were deleted for ever and wait for their purge.
+/// Permanently deleted videos that wait for their purge.
 pub async fn due_for_purge(
     c: &impl ConnectionTrait,
     now: Timestamp,

@@ -27,8 +27,8 @@ pub struct ViewMark {
     pub at: Timestamp,
 }
 
-/// Counts those that are new in their hour. Run in a transaction. Marks and videos are touched in
-/// one order, whoever writes them: two batches wait for each other at most, and never in a ring.
+/// Counts the marks that are new in their hour. Run it in a transaction. Every writer touches marks
+/// and videos in the same order, so that batches wait for each other but never in a cycle.
 pub async fn record(tx: &impl ConnectionTrait, marks: &[ViewMark]) -> Result<()> {
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
     let mut marks: Vec<&ViewMark> = marks.iter().collect();

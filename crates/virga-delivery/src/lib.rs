@@ -343,7 +343,7 @@ impl Delivery {
         self.0.options.get().signed_for / 2
     }
 
-    /// The present half of a life, so that whoever asks within it gets one address.
+    /// Rounds the start down to half the lifetime so that concurrent viewers share one URL.
     fn window(&self, lasts: Duration) -> Validity {
         let step = i64::try_from((lasts / 2).as_micros())
             .unwrap_or(i64::MAX)
@@ -393,7 +393,7 @@ impl Delivery {
                 kept.map(|(_, it)| it).unwrap_or_default()
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the bucket does not tell its CORS rules: bytes go through the nodes");
+                tracing::warn!(%error, "cannot read the bucket's CORS rules: media goes through the nodes");
                 Admitted::default()
             }
             Err(_) => Admitted::default(),

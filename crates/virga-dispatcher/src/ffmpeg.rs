@@ -1,5 +1,5 @@
-//! The only place that starts processes. ffmpeg reads one fixed scratch name with one demuxer named
-//! by our own look at the file, and no word of a client ever stands in its arguments.
+//! The only place that starts processes. ffmpeg reads one fixed scratch name with one demuxer that
+//! our own parser chose, and no client text is ever among its arguments.
 
 mod check;
 mod codecs;
@@ -141,6 +141,6 @@ pub(crate) fn span(micros: i64) -> Duration {
 fn damaged() -> JobError {
     JobError::fail(
         Code::Damaged,
-        "The file is damaged, or it holds no picture that can be decoded here.",
+        "The file is damaged, or it has no picture that this site can decode.",
     )
 }

@@ -30,9 +30,9 @@ mod ending;
 
 /// How often it looks without being woken.
 const POLL: Duration = Duration::from_secs(1);
-/// What a job gets to end by itself once told to.
+/// How long a job may take to end by itself after a stop request.
 const GRACE: Duration = Duration::from_secs(3);
-/// What short jobs get to finish when the process is told to stop.
+/// How long short jobs may take to finish when the process stops.
 const FINISH: Duration = Duration::from_secs(3);
 
 /// Runs jobs until `stop`, then gives back what runs.
@@ -89,7 +89,7 @@ async fn claim(
     }
 }
 
-/// Why a job is told to end before it is done.
+/// Why a job is stopped before it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     /// Someone else has it, or it is closed.
@@ -161,8 +161,8 @@ impl Held {
     fn used_up(&self) -> JobError {
         let tries = self.job.attempts - 1;
         let text = match &self.job.error {
-            Some(error) => format!("Given up after {tries} tries: {error}"),
-            None => format!("Given up after {tries} tries: it broke off each time."),
+            Some(error) => format!("Processing failed {tries} times: {error}"),
+            None => format!("Processing was interrupted {tries} times. Try again later."),
         };
         JobError::fail(Code::GaveUp, text)
     }

@@ -62,7 +62,7 @@ pub(crate) fn require(work: &Work<'_>, need: u64) -> Result<(), JobError> {
         return Ok(());
     }
     if need.saturating_add(reserve) > total {
-        let why = "This file is too large for the scratch disk of this site.";
+        let why = "This file is too large for the temporary disk space of this site.";
         return Err(JobError::fail(Code::ScratchTooSmall, why));
     }
     let (need, free) = (need.div_ceil(1 << 20), free >> 20);

@@ -95,7 +95,7 @@ async fn check(dispatcher: &Dispatcher, row: &VideoRow) -> Result<(), Failure> {
             Look::Damaged(detail) => tracing::error!(
                 object = %key,
                 detail,
-                "an object is damaged; `virga fsck --deep --repair` makes it anew if its source is whole"
+                "an object is damaged; `virga fsck --deep --repair` rebuilds it if its source is intact"
             ),
             Look::Noted(_) => usage::count_made(app.db.write(), row.id).await?,
             Look::Sound(_) | Look::Gone => {}

@@ -87,7 +87,7 @@ async fn leads(dispatcher: &Dispatcher) -> bool {
     match dispatcher.app.lead_sweep(&dispatcher.worker).await {
         Ok(leads) => leads,
         Err(error) => {
-            tracing::warn!(%error, "who sweeps is not known");
+            tracing::warn!(%error, "reading the sweeper's lease failed");
             false
         }
     }
@@ -115,18 +115,18 @@ async fn seldom(dispatcher: &Dispatcher, count: u64) {
     if count.is_multiple_of(HOUR)
         && let Err(error) = app.sweep_jobs().await
     {
-        tracing::warn!(%error, "forgetting closed jobs failed");
+        tracing::warn!(%error, "removing closed jobs failed");
     }
     if count.is_multiple_of(HOUR)
         && let Err(error) = app.sweep_names().await
     {
-        tracing::warn!(%error, "looking at names failed");
+        tracing::warn!(%error, "checking account names failed");
     }
     // Reads the table of videos: rows without a count come from a release before only.
     if count.is_multiple_of(24 * HOUR)
         && let Err(error) = app.sweep_usage().await
     {
-        tracing::warn!(%error, "counting what videos take failed");
+        tracing::warn!(%error, "counting the storage of videos failed");
     }
     if count.is_multiple_of(6 * HOUR) {
         match app.sweep_orphans().await {

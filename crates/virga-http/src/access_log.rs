@@ -70,7 +70,7 @@ fn is_health(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/metrics")
 }
 
-/// A limit, or a site that has no room or no place: whoever floods a site gets many of them.
+/// A refusal by a limit, by missing space or by a full pool: a flood causes many of them.
 fn is_refusal(status: StatusCode) -> bool {
     matches!(
         status,

@@ -37,7 +37,7 @@ pub fn problem(failure: &Failure) -> Problem {
     }
 }
 
-/// The code of the problem that a response holds, for whoever counts refusals.
+/// The stable code of a response's problem, for counting refusals.
 #[derive(Clone, Copy, Debug)]
 pub struct ProblemCode(pub Code);
 
@@ -79,6 +79,6 @@ pub fn answer(problem: &Problem) -> Response {
 
 /// The answer to a method that an address does not take; the router adds `Allow`.
 pub fn method_not_allowed() -> Response {
-    let detail = "This address does not take this method.";
+    let detail = "This address does not support this method.";
     Error(Failure::new(Code::MethodNotAllowed, detail)).into_response()
 }

@@ -1,4 +1,4 @@
-//! What stands between the listener and every router: request ids, one log line a request, panics
+//! The layers between the listener and every router: request ids, one log line per request, panics
 //! turned into 500, the same-origin check, the viewer's address, limits on heads and slow bodies.
 //! In-process calls between roles enter beneath it.
 

@@ -121,7 +121,7 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!(
-            "requests still running after {} s were cut",
+            "requests still running after {} s were aborted",
             DRAIN.as_secs()
         );
     }

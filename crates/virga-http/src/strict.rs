@@ -1,7 +1,7 @@
-//! A socket whose request heads are held to the letter of RFC 9112 before the parser sees them. Two
-//! readers that disagree on where a request ends are how one is smuggled past a balancer, so that
-//! what they could disagree on is no request: bare line ends, folded lines, a length said twice, a
-//! length beside a transfer coding.
+//! A socket that checks request heads strictly against RFC 9112 before the parser sees them. If two
+//! parsers disagree on where a request ends, a second request can be smuggled past a load balancer.
+//! So anything ambiguous is refused: bare line feeds, folded lines, two lengths, a length together
+//! with a transfer coding.
 
 use std::{
     io,
@@ -130,7 +130,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 }
 
-/// Where in the requests of a connection the next byte stands.
+/// Position of the next byte within the requests of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
     #[default]

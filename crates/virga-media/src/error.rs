@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MediaError {
     /// The file ends before the box or sample it announces.
-    #[error("The file is cut off: it ends before its contents do.")]
+    #[error("The file is incomplete: the end is missing.")]
     Truncated,
     /// No `moov` box at the top level: a recording that was never finished, or not an MP4.
     #[error("The file has no index (moov), as after a recording that was not finished.")]
@@ -16,16 +16,16 @@ pub enum MediaError {
         what: &'static str,
     },
     /// The tracks name more bytes than the file has: some bytes many times over.
-    #[error("The file's index names the same bytes again and again.")]
+    #[error("The file's index refers to the same data again and again.")]
     Repeated,
     /// More than the fixed limits allow.
-    #[error("The file is beyond what can be handled: {what}.")]
+    #[error("The file exceeds what this site can process: {what}.")]
     TooLarge {
         /// Which limit, in a few words.
         what: &'static str,
     },
     /// Well-formed, but of a kind that is not handled here.
-    #[error("The file uses a feature that is not supported: {what}.")]
+    #[error("The file uses a feature that this site does not support: {what}.")]
     Unsupported {
         /// Which feature, in a few words.
         what: &'static str,

@@ -35,16 +35,16 @@ pub struct InstantTracks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum NotInstant {
     /// No picture at all: such a file is not a video.
-    #[error("The file holds no video.")]
+    #[error("The file contains no video.")]
     NoVideo,
     /// Its samples lie in fragments.
     #[error("The file is fragmented.")]
     Fragmented,
     /// Samples lie past the end of the file: it was cut off.
-    #[error("The file is cut off: it ends before its contents do.")]
+    #[error("The file is incomplete: the end is missing.")]
     Truncated,
     /// Samples lie in another file.
-    #[error("The file only points to media elsewhere.")]
+    #[error("The file only refers to media stored elsewhere.")]
     External,
     /// Locked with a key.
     #[error("The file is encrypted.")]

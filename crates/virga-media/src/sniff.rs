@@ -1,4 +1,4 @@
-//! Decides from the first bytes what a file is, so that ffmpeg is told exactly one demuxer and never
+//! Decides from the first bytes what a file is, so that ffmpeg gets exactly one demuxer and never
 //! guesses: a guess would let a playlist named `.mp4` read other people's files.
 
 use thiserror::Error;
@@ -65,13 +65,13 @@ pub enum Refusal {
     #[error("The file is empty.")]
     Empty,
     /// An HLS, DASH or other list of media that lies elsewhere.
-    #[error("This is a playlist, which only points to video elsewhere. Upload the video itself.")]
+    #[error("This is a playlist, which only refers to video elsewhere. Upload the video itself.")]
     Playlist,
     /// An ffmpeg concat script.
     #[error("This is a list of other files, not a video. Upload the video itself.")]
     Concat,
     /// A session description.
-    #[error("This describes a network stream and holds no video.")]
+    #[error("This file describes a network stream and contains no video.")]
     Sdp,
     /// Text of another kind.
     #[error("This is a text file, not a video.")]
@@ -80,10 +80,10 @@ pub enum Refusal {
     #[error("This is a picture, not a video.")]
     Image,
     /// A format that holds sound only.
-    #[error("This file holds only sound, no video.")]
+    #[error("This file contains only sound, no video.")]
     AudioOnly,
     /// None of the formats known here.
-    #[error("This is not a video format that is known here, or the file is damaged.")]
+    #[error("This site does not recognise this video format, or the file is damaged.")]
     Unknown,
 }
 

@@ -21,7 +21,7 @@ pub struct Validity {
     pub lasts: Duration,
 }
 
-/// A request that anyone may send as it stands; any change makes it void.
+/// A request that anyone may send unchanged; any change invalidates it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedRequest {
     /// `GET` or `PUT`.
@@ -147,7 +147,7 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
         tell: Option<&'a str>,
     ) -> BoxFuture<'a, Result<PostForm>>;
 
-    /// What the service calls itself that tells of forms; `None`: it tells nothing.
+    /// Name of the callback service, or `None` if callbacks are unsupported.
     fn reporter(&self) -> Option<&'static str>;
 
     /// The object that a report names; `None`: it is not the service's.

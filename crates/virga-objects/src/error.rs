@@ -46,7 +46,7 @@ pub enum ObjectError {
     /// Parts that the file needs are not held.
     #[error("{} parts are missing, the first is {:?}", .0.len(), .0.first())]
     PartsMissing(Vec<u32>),
-    /// The session is gone and no whole object stands in its place.
+    /// The session is gone and there is no complete object in its place.
     #[error("the store lost the parts")]
     LostParts,
     /// The sender sent fewer bytes than declared.

@@ -22,7 +22,7 @@ pub struct Session {
     pub id: UploadId,
     /// What it becomes.
     pub key: MediaKey,
-    /// Bytes of the whole file; 0 where whoever opened it died before saying so.
+    /// Bytes of the whole file; 0 if the process that opened the session died before recording it.
     pub total: u64,
     /// Bytes of every part but the last.
     pub part_size: u64,

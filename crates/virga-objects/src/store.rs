@@ -51,7 +51,7 @@ pub struct FreeSpace {
 }
 
 /// Objects by key. Every write is atomic and durable when it answers; objects under an attempt or
-/// upload are written once, so readers may cache them for ever.
+/// upload are written once, so readers may cache them without an expiry.
 pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a small object, in place of the one that stood there.
     fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>>;
@@ -93,7 +93,7 @@ pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     /// Removes all objects under a prefix; answers how many there were.
     fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>>;
 
-    /// Lists what lies under a prefix, as it goes.
+    /// Streams the list of objects under a prefix.
     fn list(&self, prefix: &KeyPrefix) -> Listing;
 
     /// Makes the object a local file at `path` (which must not exist) for reading only: a hard link

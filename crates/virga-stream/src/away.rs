@@ -87,7 +87,7 @@ impl Asked<'_> {
         Ok(self.small("application/json", CacheLifetime::NoStore, text.into()))
     }
 
-    /// A track's whole object: whoever asks wants ranges of it.
+    /// A track's whole object; the client requests ranges of it.
     pub(crate) async fn track(&self, track: &PresentedTrack) -> Result<Response, Fault> {
         let key = object_of(track).ok_or_else(not_there)?;
         match self.way().await {

@@ -1,5 +1,5 @@
-//! Reading off what a refused sender still sends, so that it hears the refusal: a connection closed
-//! with unread bytes is reset, and the answer with it.
+//! Drains the rest of a refused body, so that the refusal reaches the sender: closing a connection
+//! with unread bytes resets it and loses the answer.
 
 use std::time::Duration;
 

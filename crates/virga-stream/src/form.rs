@@ -1,6 +1,6 @@
 //! `POST /up/form/{video}`: a whole file by one plain form, for browsers without script, permitted
-//! once by the signature in its address. Bytes go straight into the store; the API hears of them
-//! before the object gets its name, so that a crash in between is healed by its sweeper.
+//! once by the signature in its address. Bytes go straight into the store; the API is notified
+//! before the object gets its name, so that the sweeper can repair a crash in between.
 
 mod head;
 
@@ -26,7 +26,7 @@ use crate::{StreamState, parts::check_room};
 
 /// The name of the one field: it comes first, and nothing after it is read.
 const FIELD: &str = "file";
-/// A refused sender is read off for this long, so that it hears why.
+/// How long a refused body is drained, so that the sender receives the reason.
 const READ_OFF: Duration = Duration::from_secs(60);
 
 /// The query of a form's address.
@@ -174,7 +174,8 @@ async fn store(
     writer.commit().await?;
     virga_core::fail::point("form.stored");
     if let Err(refused) = api.finish_form(upload).await {
-        // Given up meanwhile: nothing points at the object. Not heard: the sweeper finds it.
+        // If the API rejected it, delete the object. If the API was unreachable, leave it to the
+        // sweeper.
         if refused.problem().is_some() {
             state.store.delete(&key).await?;
         }

@@ -52,8 +52,8 @@ pub(crate) async fn get(
     }
 }
 
-/// The one refusal of who came without a grant, and the one of who came with one: neither tells
-/// whether there is such a video. A player that hears the second asks for a fresh address.
+/// One refusal for requests without a grant and one for requests with a grant; neither reveals
+/// whether the video exists. On the second, a player requests a new address.
 fn refused(with_grant: bool) -> Failure {
     if with_grant {
         let detail = keys::BadSignature.to_string();
@@ -168,7 +168,7 @@ impl Asked<'_> {
         let stream = read(first, count).await?;
         let logged = stream.inspect(|item| {
             if let Err(error) = item {
-                tracing::warn!(%error, "an answer broke off");
+                tracing::warn!(%error, "a response was interrupted");
             }
         });
         Ok(answer.send(part, Body::from_stream(logged)))

@@ -35,7 +35,7 @@ pub(crate) async fn put(
     let (head, body) = request.into_parts();
     let mut body = body.into_data_stream();
     let taken = take(&state, &head, &mut body).await;
-    // Who waits for "100 Continue" has sent nothing and hears the refusal as it is.
+    // A client that waits for "100 Continue" has sent no body, so the refusal reaches it.
     let waits = head.headers.contains_key(header::EXPECT);
     if let Err(failure) = &taken
         && failure.code != Code::UploadPartBroken
@@ -109,7 +109,7 @@ fn check_length(headers: &HeaderMap, size: u64) -> Result<(), Failure> {
     match declared {
         None => wrong(
             Code::UploadLengthRequired,
-            format!("Say how long the part is: Content-Length: {size}."),
+            format!("Send the part with Content-Length: {size}."),
         ),
         Some(length) if length > size => wrong(
             Code::UploadPartTooLarge,

@@ -118,7 +118,7 @@ impl Presentations {
         self.versions().hear(video, (version, i64::MIN), heard);
     }
 
-    /// Something may have been missed: read each anew at its next use.
+    /// Something may have been missed: read each presentation again at its next use.
     pub fn resync(&self) {
         self.apply(&Changes {
             cursor: String::new(),
@@ -128,8 +128,8 @@ impl Presentations {
         });
     }
 
-    /// Takes in what the feed brought. A `resync`: something may have been missed, so that each is
-    /// read anew at its next use; what is told with it is known at once.
+    /// Applies changes from the feed. After a `resync` something may have been missed, so each
+    /// presentation is read again at its next use; the changes in the same answer apply at once.
     pub fn apply(&self, changes: &Changes) {
         self.0.refused.apply(&changes.uploads);
         let heard = self.0.clock.now();
@@ -192,7 +192,7 @@ impl Presentations {
         Ok(self.permitted(video, presentation))
     }
 
-    /// As [`Self::get`], reading anew: something that the held one names is gone.
+    /// As [`Self::get`], but reads again: an object that the cached one names is gone.
     pub(crate) async fn get_anew(
         &self,
         video: VideoId,
@@ -206,7 +206,7 @@ impl Presentations {
         video: VideoId,
         presentation: Option<Arc<Presentation>>,
     ) -> Option<Arc<Presentation>> {
-        // Asked last: a restriction heard while the object was read holds as well.
+        // Checked last, so that a restriction that arrived while the object was read counts too.
         let least = self.known(video).map_or(i64::MIN, |known| known.least);
         presentation.filter(|found| !found.withdrawn && found.version >= least)
     }

@@ -1,4 +1,4 @@
-//! Embedded files under `/assets/`: hashed names, kept for ever by browsers, gzip where accepted.
+//! Embedded files under `/assets/`: hashed names, immutable in browser caches, gzip where accepted.
 
 use axum::{
     extract::Path,

@@ -1,4 +1,4 @@
-//! A refusal of the API beside the field that it is about, in the viewer's language.
+//! Shows an API error next to its form field, in the viewer's language.
 
 use virga_core::{Code, wire::Problem};
 

@@ -24,7 +24,7 @@ pub(crate) struct Frame {
     pub(crate) q: String,
 }
 
-/// Variables that scripts fill in themselves: each stands for itself in braces.
+/// Variables that scripts fill in themselves: each stays in the text as `{name}`.
 const SCRIPT_VARIABLES: [&str; 6] = ["percent", "done", "total", "speed", "time", "seconds"];
 
 impl Frame {

@@ -58,7 +58,7 @@ impl WebState {
         Ok(site)
     }
 
-    /// What was last heard of the site, however old.
+    /// The last known state of the site, however old.
     pub(crate) fn kept_site(&self) -> Option<(Timestamp, Site)> {
         self.site
             .lock()

@@ -70,7 +70,7 @@ impl FromRequestParts<WebState> for Visit {
 }
 
 impl Visit {
-    /// Before the API was asked anything: with what was last heard of the site.
+    /// Before any API call: uses the last known state of the site.
     fn bare(parts: &Parts, state: &WebState) -> Self {
         let address = parts
             .extensions
@@ -213,7 +213,7 @@ fn unknown_site() -> Site {
     }
 }
 
-/// A visit that reads no cookie and no token: whoever asks is a stranger.
+/// An anonymous visit: it reads no cookie and no token.
 #[derive(Debug)]
 pub(crate) struct Stranger(pub(crate) Visit);
 

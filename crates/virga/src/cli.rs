@@ -54,19 +54,19 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print a balancer's whole configuration for the replicas of the section [balancer]
+    /// Print a complete load balancer configuration for the replicas in the section [balancer]
     Lb {
-        /// For which balancer
+        /// The load balancer
         engine: Balancer,
     },
-    /// The store of objects
+    /// The object store
     #[command(subcommand)]
     Store(Store),
-    /// Compare rows with objects. Exit 0: all well; 1: something is wrong; 2: could not look
+    /// Compare rows with objects. Exit 0: no problems; 1: problems; 2: could not check
     Fsck(Fsck),
-    /// Send files of this machine to a site; the same command goes on where it stopped
+    /// Upload files from this machine to a site; run it again to resume
     Upload(Upload),
-    /// Check what Virga needs on this machine: each line right, or wrong and what to do
+    /// Check what Virga needs on this machine, and say how to fix what is wrong
     Doctor,
     /// How the workers start ffmpeg: with limits, then in its place
     #[command(hide = true)]
@@ -126,7 +126,7 @@ pub(crate) enum User {
     },
     /// All accounts
     List,
-    /// Keep an account from signing in and end its sessions; its videos stay
+    /// Block an account from signing in and end its sessions; its videos stay
     Block {
         /// Its name
         name: String,
@@ -148,11 +148,11 @@ pub(crate) enum User {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Every setting, its value and the layer it comes from; secrets hidden
+    /// Show every setting, its value and its source; secrets are hidden
     Show,
-    /// Say what in the settings would keep a role from starting. Exit 0: nothing; 1: a line for each
+    /// List settings that would keep a role from starting. Exit 0: none; 1: one line for each
     Check,
-    /// Print a virga.toml made of the origin's config.json or conf.json; what it lacks is named
+    /// Print a virga.toml made from the config.json or conf.json of the site that Virga replaces
     Import {
         /// The file
         file: PathBuf,
@@ -161,8 +161,8 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
-    /// Try the configured bucket out: clock, signature, ranges, multipart, create-only, signed
-    /// addresses, CORS, the abort rule. Exit 0: it will do; 1: something is wrong
+    /// Test the configured bucket: clock, signature, ranges, multipart, create-only, signed
+    /// addresses, CORS, the abort rule. Exit 0: no problems; 1: problems
     Check {
         /// Set CORS and the abort rule where they are missing
         #[arg(long)]
@@ -181,7 +181,7 @@ pub(crate) struct Upload {
         help = "The site, as in https://videos.example"
     )]
     pub(crate) server: String,
-    /// File whose first line is a session's token, as POST /api/v1/sessions answers it
+    /// File whose first line is a session token from POST /api/v1/sessions
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
     /// The video's title [default: the file's name]
@@ -198,11 +198,11 @@ fn visibility(text: &str) -> Result<Visibility, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fsck {
-    /// Put right what can be put right
+    /// Fix what can be fixed without guessing
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Read every byte and compare it with what was stored; with --repair, make damaged versions of
-    /// a video anew from its source
+    /// Read every byte and compare it with its checksum; with --repair, rebuild damaged versions of
+    /// a video from its source
     #[arg(long)]
     pub(crate) deep: bool,
     /// One JSON document instead of lines

@@ -147,7 +147,7 @@ impl Health {
             Ok(Ok(())) => Writable::Yes,
             Ok(Err(DbError::Full(_))) => Writable::NoRoom,
             Ok(Err(error)) => Writable::No(error.to_string()),
-            Err(_) => Writable::No("it takes no write in time".to_owned()),
+            Err(_) => Writable::No("a write timed out".to_owned()),
         };
         *last = Some((Instant::now(), found.clone()));
         found

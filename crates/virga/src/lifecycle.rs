@@ -1,6 +1,6 @@
-//! Start and stop. SIGTERM or SIGINT fails readiness, so that balancers send nobody here any more; a
-//! moment later `stop` is cancelled, and what runs gets a while to end. A second signal, or the end
-//! of that while, ends the process anyway. A service manager is told of each step (`sd_notify(3)`).
+//! Start and stop. SIGTERM or SIGINT fails readiness, so that load balancers stop sending requests;
+//! a moment later `stop` is cancelled, and running work gets some time to end. After that time, or
+//! at a second signal, the process ends anyway. `sd_notify(3)` reports each step to systemd.
 
 use sd_notify::NotifyState;
 use std::{
@@ -103,6 +103,6 @@ impl Lifecycle {
 /// Tells the service manager, where one listens.
 pub(crate) fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager was not told");
+        tracing::warn!(%error, "notifying the service manager failed");
     }
 }

@@ -131,7 +131,7 @@ impl Inner {
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register(
             "http_request_seconds",
-            "Time until the head of the answer",
+            "Time until the response headers",
             self.seconds.clone(),
         );
         registry.register(
@@ -146,7 +146,7 @@ impl Inner {
         );
         registry.register(
             "upload_bytes",
-            "Bytes of parts and files that were taken in",
+            "Bytes of parts and files that were received",
             self.uploaded.clone(),
         );
         registry.register(
@@ -161,12 +161,12 @@ impl Inner {
         );
         registry.register(
             "config_taken",
-            "Changed settings that were taken",
+            "Changes of settings that were applied",
             self.config_taken.clone(),
         );
         registry.register(
             "config_refused",
-            "Changed settings that were refused: the ones before are in force",
+            "Changes of settings that were refused; the previous ones stay in force",
             self.config_refused.clone(),
         );
     }

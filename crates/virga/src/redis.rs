@@ -23,8 +23,8 @@ pub(crate) fn open(config: &RedisConfig) -> anyhow::Result<Cache> {
     Cache::new(url, password.transpose()?.as_deref()).context("the setting `redis.url` is wrong")
 }
 
-/// Connects, and wakes this process and the others when there is something to do. Polling goes on
-/// beside it.
+/// Connects, and wakes this process and the others when there is something to do. Polling
+/// continues independently.
 pub(crate) fn start(cache: &Cache, wake: &Arc<Wake>, life: &Lifecycle) {
     if !cache.is_set() {
         return;

@@ -71,7 +71,7 @@ impl Reload {
             let error = format!("{error:#}");
             tracing::error!(
                 error,
-                "the settings were not taken; those before are in force"
+                "the changed settings were refused; the previous ones stay in force"
             );
         }
     }
@@ -97,7 +97,7 @@ impl Reload {
         if !boot.is_empty() {
             tracing::warn!(
                 changed = boot.join(" "),
-                "these settings need a restart before they hold"
+                "these settings take effect after a restart"
             );
         }
         Ok(())

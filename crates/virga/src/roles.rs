@@ -105,10 +105,10 @@ pub(crate) async fn with_sandbox(parts: &Parts, health: Health) -> anyhow::Resul
     let settings = parts.config.dispatcher.clone();
     for program in missing_programs(&settings) {
         let program = program.display();
-        tracing::error!(%program, "not found: no video can be worked on until ffmpeg is installed");
+        tracing::error!(%program, "not found: no video can be processed until ffmpeg is installed");
     }
     let health = health.with(
-        "ffmpeg (no video can be worked on: install it)",
+        "ffmpeg (no video can be processed: install it)",
         move || std::future::ready(missing_programs(&settings).is_empty()).boxed(),
     );
     let (config, launcher) = (parts.config.dispatcher.clone(), launcher()?);

@@ -19,7 +19,7 @@ impl LogLevel {
 
 /// Reads a `log.level`.
 pub(crate) fn level(text: &str) -> anyhow::Result<EnvFilter> {
-    EnvFilter::try_new(text).with_context(|| format!("log.level {text:?} is no level"))
+    EnvFilter::try_new(text).with_context(|| format!("log.level {text:?} is not a log level"))
 }
 
 /// Starts logging.

@@ -137,7 +137,7 @@ pub(crate) async fn change_password(
     let hash = hash.as_str();
     let change = state.app.transaction(|tx| async move {
         accounts::set_password(&tx, user, hash).await?;
-        // Never ended and begun again: signing out beside this would be undone.
+        // Keeps the session instead of replacing it: a sign-out at the same time would be undone.
         accounts::end_other_sessions(&tx, user, kept, now).await?;
         Ok::<_, Failure>(tx.store(()).await?)
     });

@@ -85,7 +85,7 @@ pub(crate) async fn accounts(
     Ok(Json(Page { items, next }))
 }
 
-/// Gives an account a new password, told in the answer and nowhere else; its sessions end.
+/// Gives an account a new password, which only this answer contains, and ends its sessions.
 #[utoipa::path(post, path = "/admin/users/{name}/reset-password", tag = "admin",
     params(("name" = String, Path)),
     responses((status = 200, body = NewPassword), (status = 403), (status = 409)))]

@@ -13,7 +13,7 @@ use crate::ApiState;
 /// A report names one object.
 pub(crate) const BODY_LIMIT: usize = 4 * 1024;
 
-/// Takes a report. Its answer goes on to the browser whose form it was.
+/// Takes a report. The service passes the answer on to the browser that sent the form.
 pub(crate) async fn heard(
     State(state): State<ApiState>,
     Path(service): Path<String>,

@@ -42,7 +42,7 @@ pub(crate) async fn sign_in(
     Json(ask): Json<Credentials>,
 ) -> Result<Response> {
     let user = check_password(&state, &caller, &ask.name, ask.password).await?;
-    // Told only to who knows the password.
+    // Revealed only after the password was verified.
     if user.blocked_at.is_some() {
         let detail = "This account is blocked. Ask an administrator of this site.";
         return Err(Failure::new(Code::AccountBlocked, detail).into());

@@ -273,7 +273,7 @@ async fn write_edit(
     if let Some(expected) = expected {
         let shown = present::one(state, viewer, row.clone()).await?;
         if !still_matches(expected, &shown) {
-            let detail = "This video was changed meanwhile. Load it again.";
+            let detail = "This video was changed in the meantime. Load it again.";
             return Err(Failure::new(Code::VideoChanged, detail));
         }
     }
@@ -343,7 +343,7 @@ pub(crate) async fn restore(
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RetryQuery {
-    /// Make everything anew that is made from the file, also what did not fail.
+    /// Rebuild everything that is made from the file, even jobs that did not fail.
     #[serde(default)]
     all: bool,
 }

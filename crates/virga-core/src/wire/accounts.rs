@@ -148,7 +148,7 @@ pub struct User {
 pub struct Setup {
     /// From the link that the first start printed.
     pub token: String,
-    /// The administrator's account: its fields stand beside the others.
+    /// The administrator's account; its fields are on the same level as the others.
     #[serde(flatten)]
     pub administrator: NewAccount,
     /// The site's name, 1 to 200 characters.

@@ -29,7 +29,7 @@ pub struct Account {
 /// `POST /admin/users/{name}/reset-password`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewPassword {
-    /// The new password, told this once.
+    /// The new password, shown only this once.
     pub password: String,
 }
 

@@ -90,8 +90,8 @@ pub struct UploadChange {
 pub struct Changes {
     /// Ask with this next.
     pub cursor: String,
-    /// The cursor was unknown or too old: forget known versions, re-read at next use. What comes with
-    /// it and after it was perhaps told before.
+    /// The cursor was unknown or too old: drop known versions and re-read at next use. The changes
+    /// in this answer and later ones may repeat earlier ones.
     pub resync: bool,
     /// Videos, in order.
     pub changes: Vec<Change>,

@@ -128,7 +128,7 @@ pub struct SignedPart {
     pub method: String,
     /// To send as they are.
     pub headers: BTreeMap<String, String>,
-    /// With `POST`: what stands in the form (`multipart/form-data`), in this order, before `file`.
+    /// With `POST`: the form's fields (`multipart/form-data`), in this order, before `file`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FormField>,
     /// Ends then.

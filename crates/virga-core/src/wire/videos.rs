@@ -108,7 +108,7 @@ pub struct Video {
     /// Height as shown, pixels, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// Path of the poster, with a grant where one is needed; once it stands.
+    /// Path of the poster, with a grant where one is needed; present once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster: Option<String>,
     /// Widths in which the poster can be had as WebP: `{poster}?w=320`.
@@ -125,11 +125,11 @@ pub struct Video {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
-    /// When a deleted video goes for ever.
+    /// When a deleted video is permanently deleted.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_at: Option<Timestamp>,
-    /// Grows with each change of what plays or who may.
+    /// Incremented whenever the playable tracks or the visibility change.
     pub presentation_version: i64,
 }
 
@@ -156,9 +156,9 @@ impl Video {
 pub struct Playback {
     /// Multivariant playlist.
     pub hls: String,
-    /// One MP4 file; null until it stands.
+    /// One MP4 file; null until it exists.
     pub fallback: Option<String>,
-    /// Picture; null until it stands.
+    /// Poster; null until it exists.
     pub poster: Option<String>,
     /// When these addresses end; null for public videos.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -166,7 +166,7 @@ pub struct Playback {
     /// The presentation that they belong to.
     pub version: i64,
     /// Seconds for which addresses of a bucket in a playlist hold at least, from when it was read;
-    /// `urls.json` beside the multivariant playlist has fresh ones.
+    /// `urls.json` next to the multivariant playlist has new ones.
     pub holds: u64,
     /// Seconds at which the signed-in viewer stopped last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -158,7 +158,7 @@ fn own_place(worker: &str, of: usize) -> usize {
     usize::try_from(hasher.finish() % most).unwrap_or(0)
 }
 
-/// The lock only spares waiting for whoever takes the row at this moment: what decides is the fence.
+/// The lock only avoids waiting for a worker that is taking the row now; the fence decides.
 async fn lock_and_take(
     tx: &impl ConnectionTrait,
     id: i64,

@@ -32,9 +32,9 @@ use super::{
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Due jobs of a kind that every look reads.
 pub const WINDOW: u64 = 128;
-/// Of jobs that are due for another reason than their time a look reads so many.
+/// Limit for one read of jobs that are due for another reason than their time.
 const FEW: u64 = 64;
-/// Jobs whose turns are told at once.
+/// Jobs whose turns one read returns.
 const TOLD: u64 = 1000;
 /// The index to walk along, for due jobs. Each query asks for its order too: without one, an engine that takes the
 /// conditions for independent expects many rows and reads the table. MariaDB has to be told besides,
@@ -163,8 +163,8 @@ fn unusual(kinds: &[JobKind], now: Timestamp) -> Vec<SelectStatement> {
     misdated.chain([ended, ahead]).collect()
 }
 
-/// What `pick` takes of each of these, one after the other. Each stands in a query of its own: SQLite
-/// takes no bounds within a union.
+/// The rows that `pick` takes of each of these, in order. Each is a subquery: SQLite allows no
+/// limit within a union.
 fn union(
     all: impl IntoIterator<Item = SelectStatement>,
     pick: impl Fn(&mut SelectStatement) -> SelectStatement,

@@ -30,7 +30,7 @@ pub struct Listing<'a> {
     /// Of the owner's own list: only those that are unpublished, or only the others. Deleted ones
     /// count as the others.
     pub unpublished: Option<bool>,
-    /// What was deleted for ever by now is left out.
+    /// Leaves out videos that were permanently deleted before this time.
     pub now: Timestamp,
     /// Order.
     pub sort: Sort,

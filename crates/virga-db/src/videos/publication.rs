@@ -37,8 +37,8 @@ pub async fn release_publish(c: &impl ConnectionTrait, id: VideoId) -> Result<()
     Ok(())
 }
 
-/// The object in the store carries `version`; gives the lease back. `false`: the rows moved on
-/// meanwhile, so write again.
+/// Records that the object in the store has `version` and gives the lease back. `false`: the rows
+/// changed in the meantime, so write again.
 pub async fn note_published(c: &impl ConnectionTrait, id: VideoId, version: i64) -> Result<bool> {
     let changed = video::Entity::update_many()
         .col_expr(C::PublishedVersion, Expr::value(version))
@@ -60,7 +60,7 @@ pub async fn unpublish(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
     Ok(())
 }
 
-/// Videos whose published object is behind their rows: the database keeps `behind`, whoever writes.
+/// Videos whose published object is older than their rows; the database computes `behind` itself.
 pub async fn unpublished(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<VideoId>> {
     let rows = video::Entity::find()
         .filter(Expr::col("behind").eq(1))

@@ -283,7 +283,7 @@ mod tests {
             {"index":1,"codec_type":"video","codec_name":"mjpeg","width":9,"height":9,
              "disposition":{"default":0,"attached_pic":1}}],"format":{}}"#;
         let error = read(&answer(cover)).unwrap_err();
-        assert_eq!(error.to_string(), "The file holds no video.");
+        assert_eq!(error.to_string(), "The file contains no video.");
     }
 
     #[test]

@@ -207,7 +207,7 @@ async fn supervise(
         ended = timeout(bounds.deadline, process.ended(follow, stall)) => ended.unwrap_or_else(|_| {
             Err(JobError::fail(
                 Code::TooSlow,
-                "Encoding it takes far longer than it should.",
+                "Encoding takes far longer than it should.",
             ))
         }),
         () = halt.cancelled() => Err(JobError::Interrupted),

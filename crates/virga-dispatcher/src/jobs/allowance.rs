@@ -44,6 +44,6 @@ pub(super) async fn check_room(work: &Work<'_>) -> Result<(), JobError> {
     }
     Err(JobError::OverLimit(Reason::new(
         Code::QuotaUsed,
-        "Your storage is full. Delete videos to make room; it then continues automatically.",
+        "Your storage is full. Delete videos to free space; encoding then continues automatically.",
     )))
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(
 enum Attempt {
     /// Parts are still coming in.
     InFlight,
-    /// The object stands; what is left of the session lies here.
+    /// The object exists; the rest of the session is in this folder.
     Done(Option<PathBuf>),
 }
 
@@ -103,7 +103,7 @@ fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
         return Err(ObjectError::LostParts);
     }
     data.sync_all().map_err(failed)?;
-    // Opened before: whoever says complete as well may take the name away in between.
+    // Opened before the rename: a second completion at the same time may remove the name.
     let own = session::in_session(id, File::open(&folder))?;
     fail::point("complete.before-rename");
     place(root, &folder.join(DATA), &root.join(plan.key.as_str()))

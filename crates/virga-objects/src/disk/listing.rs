@@ -70,7 +70,7 @@ fn listed(root: &Path, entry: &fs::DirEntry) -> Result<Option<Listed>> {
         .and_then(Path::to_str)
         .and_then(|text| MediaKey::parse(text).ok());
     let Some(key) = key else {
-        tracing::warn!(path = %path.display(), "a file in the store is no object");
+        tracing::warn!(path = %path.display(), "a file in the store is not an object");
         return Ok(None);
     };
     let metadata = match entry.metadata() {

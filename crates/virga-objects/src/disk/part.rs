@@ -173,8 +173,8 @@ impl OpenPart {
     }
 }
 
-/// Writes a batch in as few calls as the system allows: each takes the file's lock, which the parts
-/// beside this one want as well.
+/// Writes a batch in as few calls as the system allows: each call takes the file's lock, for which
+/// parts that are written in parallel compete.
 fn write_all(file: &File, batch: &[Bytes], mut offset: u64) -> io::Result<()> {
     fail::full("part.write")?;
     for batch in batch.chunks(MOST_SLICES) {

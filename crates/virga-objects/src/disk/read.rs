@@ -23,7 +23,7 @@ const HOP: u64 = 512 * 1024;
 const ITEM: usize = 256 * 1024;
 /// Two stretches closer than this are read as one: cheaper than another call.
 const GAP: u64 = 16 * 1024;
-/// Reads in one hop, so that a hop stays short when every stretch lies alone.
+/// Reads in one blocking task, so that the task stays short when no two ranges are adjacent.
 const READS: usize = 128;
 
 pub(super) fn open(path: &Path, key: &MediaKey) -> Result<(File, u64)> {

@@ -2,8 +2,8 @@
 //! `data` (one sparse file of the full size), and for each part `N.part` (its marker: number, size,
 //! SHA-256) and `N.lock`.
 //!
-//! A part is held exactly while its marker stands. Who writes a part holds a shared lock on `data`
-//! and an exclusive one on the part; who completes holds the exclusive lock on `data`.
+//! A part is stored exactly while its marker exists. The writer of a part holds a shared lock on
+//! `data` and an exclusive one on the part; a completion holds the exclusive lock on `data`.
 
 use std::{
     fs::{self, File},
@@ -30,7 +30,7 @@ use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session
 
 /// Where sessions lie below the root.
 pub(super) const FOLDER: &str = ".multipart";
-/// What the name of a session that is over begins with: nobody needs what lies there.
+/// Prefix of finished sessions; safe to delete.
 const GONE: &str = ".gone-";
 /// The sparse file in a session's folder.
 pub(super) const DATA: &str = "data";
@@ -40,7 +40,7 @@ pub(super) fn failed(error: io::Error) -> ObjectError {
     ObjectError::io("keep a multipart session", error)
 }
 
-/// What a session is for, as it stands in `session.json`.
+/// The purpose of a session, as `session.json` stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) key: MediaKey,

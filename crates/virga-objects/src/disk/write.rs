@@ -77,7 +77,7 @@ fn prune(root: &Path, folder: &Path) -> Result<()> {
         folder = folder.parent().unwrap_or(&top);
     }
     match sync_dir(folder) {
-        // Someone else removed it meanwhile, and syncs it.
+        // Another writer removed the folder in the meantime, and syncs that.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         synced => synced.map_err(|error| ObjectError::io("sync a folder", error)),
     }

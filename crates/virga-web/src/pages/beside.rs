@@ -5,7 +5,7 @@ use virga_core::wire::{Page, Video};
 
 use crate::{show::Card, visit::Visit};
 
-/// Videos beside the player, and how many of them are of the same owner.
+/// Number of related videos, and how many of them may be the same owner's.
 const BESIDE: usize = 12;
 const BESIDE_OWN: usize = 6;
 

@@ -47,12 +47,12 @@ pub(crate) struct EditPage {
     /// It can be rebuilt from its file.
     pub(crate) remake: bool,
     pub(crate) undo_text: String,
-    /// How long what was given out goes on, where anything does.
+    /// How long existing media addresses keep working, if there are any.
     pub(crate) loose_text: Option<String>,
     pub(crate) errors: FormErrors,
     /// The tag of what the form was filled from.
     pub(crate) seen: String,
-    /// What somebody else saved meanwhile.
+    /// What somebody else saved in the meantime.
     pub(crate) other: Option<Saved>,
 }
 

@@ -1,5 +1,5 @@
-//! `/embed/{id}`: the player alone, for frames of other sites. Whoever asks is a stranger: no
-//! cookie is read, so what is private never plays in another site's page.
+//! `/embed/{id}`: the player alone, for frames of other sites. Requests are anonymous: no cookie is
+//! read, so private videos never play in another site's page.
 
 use askama::Template;
 use axum::{

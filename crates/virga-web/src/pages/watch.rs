@@ -1,4 +1,4 @@
-//! `/v/{id}`: the player, or what stands in its place, and the comments.
+//! `/v/{id}`: the player, or a notice in its place, and the comments.
 
 use askama::Template;
 use axum::{
@@ -84,7 +84,7 @@ pub(crate) struct WatchPage {
     pub(crate) beside: Vec<Card>,
 }
 
-/// What stands where the player will be.
+/// The notice in place of the player.
 #[derive(Clone, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,

@@ -63,7 +63,7 @@ pub(crate) async fn run(config: &Config, command: User) -> anyhow::Result<ExitCo
         User::Unblock { name } => {
             let user = find(&db, &name).await?;
             set_blocked(&db, &user, None).await?;
-            say(format!("{} may sign in again.", user.name));
+            say(format!("{} can sign in again.", user.name));
         }
         User::ResetPassword {
             name,

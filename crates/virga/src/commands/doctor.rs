@@ -148,7 +148,7 @@ async fn objects(config: &Config) -> Finding {
     if room.available <= keep {
         let (free, keep) = (room.available >> 20, keep >> 20);
         return Err(format!(
-            "{free} MiB free, uploads stop below {keep} MiB. Make room"
+            "{free} MiB free, uploads stop below {keep} MiB. Free some space"
         ));
     }
     Ok(format!("writable, {} GiB free", room.available >> 30))
@@ -164,13 +164,11 @@ fn remedy(config: &Config, error: &ObjectError) -> String {
              bucket"
         }
         ObjectError::ClockSkew => "For instance with systemd-timesyncd",
-        ObjectError::Unavailable { .. } => {
-            "Check objects.endpoint and what lies between here and there"
-        }
+        ObjectError::Unavailable { .. } => "Check objects.endpoint and the network between",
         ObjectError::Bucket { .. } => {
             "Check objects.bucket, objects.region, objects.endpoint and objects.addressing"
         }
-        ObjectError::NoRoom => return format!("Make room on the disk of {dir}"),
+        ObjectError::NoRoom => return format!("Free some space on the disk of {dir}"),
         _ => return format!("Make {dir} writable for this user"),
     }
     .to_owned()
@@ -179,7 +177,7 @@ fn remedy(config: &Config, error: &ObjectError) -> String {
 fn data_folder(config: &Config) -> Finding {
     let dir = config.data.dir.display();
     if !config.data.dir.exists() {
-        return Ok(format!("{dir} is made at the first start"));
+        return Ok(format!("{dir} will be created at the first start"));
     }
     parts::open_to_others(config).map_or(Ok(format!("{dir} is private")), Err)
 }
@@ -187,7 +185,7 @@ fn data_folder(config: &Config) -> Finding {
 fn signing_keys(config: &Config) -> Finding {
     let file = keys::file(config);
     if !file.exists() {
-        return Ok("none yet; made by `virga migrate` and at the first start".to_owned());
+        return Ok("none yet; `virga migrate` or the first start creates them".to_owned());
     }
     keys::load(&file, &virga_core::OsEntropy)
         .map(|_| format!("{}", file.display()))

@@ -21,8 +21,12 @@ pub(super) fn convert(file: &Path) -> anyhow::Result<String> {
     let name = file
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
-    toml_of(&text, &name.unwrap_or_default())
-        .with_context(|| format!("{} is no configuration of the origin's", file.display()))
+    toml_of(&text, &name.unwrap_or_default()).with_context(|| {
+        format!(
+            "{} is not a config.json or conf.json that can be imported",
+            file.display()
+        )
+    })
 }
 
 fn toml_of(text: &str, name: &str) -> anyhow::Result<String> {
@@ -32,7 +36,7 @@ fn toml_of(text: &str, name: &str) -> anyhow::Result<String> {
     if lb.is_none() && oss.is_none() {
         return Err(anyhow!("it has neither lb_address nor oss_address"));
     }
-    let mut toml = format!("# From {name}. What stands behind # is missing there: set it.\n");
+    let mut toml = format!("# From {name}. Settings after # are missing there: set them.\n");
     toml.push_str(
         "\n[http]\n# public_url = \"https://…\"          # the site as its viewers open it\n\
          \n[database]\n# url = \"mysql://user@host/virga\"    # left out: SQLite in the data folder\n\
@@ -51,7 +55,7 @@ fn toml_of(text: &str, name: &str) -> anyhow::Result<String> {
     }
     match oss {
         Some(host) => objects(&mut toml, &host)?,
-        None => toml.push_str("\n# [objects]: no oss_address, so files lie in the data folder\n"),
+        None => toml.push_str("\n# [objects]: no oss_address, so files are in the data folder\n"),
     }
     Ok(toml)
 }
@@ -66,13 +70,14 @@ fn host_of(address: &str) -> anyhow::Result<String> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-');
     fine.then(|| host.to_owned())
-        .ok_or_else(|| anyhow!("{address:?} is no address"))
+        .ok_or_else(|| anyhow!("{address:?} is not an address"))
 }
 
 /// `[bucket.]oss-REGION[-internal].aliyuncs.com`.
 fn objects(toml: &mut String, host: &str) -> anyhow::Result<()> {
-    let bad =
-        || anyhow!("{host:?} is no address of OSS, as in oss-cn-hangzhou-internal.aliyuncs.com");
+    let bad = || {
+        anyhow!("{host:?} is not an address of OSS such as oss-cn-hangzhou-internal.aliyuncs.com")
+    };
     let names = host.strip_suffix(".aliyuncs.com").ok_or_else(bad)?;
     let (bucket, endpoint) = match names.split_once('.') {
         Some((bucket, endpoint)) => (Some(bucket), endpoint),

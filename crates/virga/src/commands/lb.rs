@@ -12,7 +12,7 @@ const LISTENERS: usize = 1000;
 
 const AWAY_PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The site does not answer just now. Try again in a moment.","code":"unavailable","retry_after":2}"#;
 const RATE_PROBLEM: &str = r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests come from your network. Try again in a moment.","code":"rate","retry_after":5}"#;
-const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site does not answer just now. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
+const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site is not responding at the moment. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
 
 /// What both engines are told.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ fn plan<'a>(config: &'a BalancerConfig, usual_user: &'a str) -> anyhow::Result<P
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     ensure!(
         user.chars().all(plain),
-        "balancer.user: {user:?} is no user"
+        "balancer.user: {user:?} is not a user name"
     );
     let metrics = Some(config.metrics_listen.as_str()).filter(|it| !it.is_empty());
     if let Some(address) = metrics {

@@ -13,7 +13,7 @@ pub(crate) async fn run(config: &Config, store: &Store) -> anyhow::Result<ExitCo
     let Some(bucket) = objects.bucket else {
         objects.store.check_writable().await?;
         say(format!(
-            "right  objects: {} can be written; there is more to try with a bucket only",
+            "right  objects: {} can be written; the other checks are for buckets",
             objects.place
         ));
         return Ok(ExitCode::SUCCESS);

@@ -1,5 +1,5 @@
-//! `virga upload`: files of this machine to a site, part by part. What broke off goes on with the
-//! same command: the site knows the file again and says what it holds.
+//! `virga upload`: sends files from this machine to a site, part by part. After an interruption the
+//! same command resumes: the site recognises the file and reports the parts that it has.
 
 mod part;
 
@@ -94,7 +94,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 fn address(site: &str) -> anyhow::Result<Uri> {
     let base: Option<Uri> = site.parse().ok();
     base.filter(|it| matches!(it.scheme_str(), Some("http" | "https")) && it.host().is_some())
-        .with_context(|| format!("--server {site:?} is no address, as in https://videos.example"))
+        .with_context(|| {
+            format!("--server {site:?} is not an address such as https://videos.example")
+        })
 }
 
 fn explain(site: &str, error: &ClientError) -> anyhow::Error {
@@ -169,7 +171,7 @@ impl<'a> Work<'a> {
     ) -> anyhow::Result<Self> {
         let found = tokio::fs::metadata(path).await?;
         if !found.is_file() {
-            return Err(anyhow!("this is no file"));
+            return Err(anyhow!("this is not a file"));
         }
         let name = path
             .file_name()
@@ -200,7 +202,7 @@ impl<'a> Work<'a> {
                 return Ok(format!("{}/v/{}", self.site, upload.video_id));
             }
         }
-        Err(anyhow!("the site still misses parts that it took"))
+        Err(anyhow!("the site lost parts that it had accepted"))
     }
 
     /// The open upload of this very file, or a new one for a new video.
@@ -249,7 +251,7 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         let span = part_span(part, upload.size, upload.part_size)
-            .ok_or_else(|| anyhow!("the site holds a part that this file does not have"))?;
+            .ok_or_else(|| anyhow!("the site has a part that does not exist in this file"))?;
         let mut file = tokio::fs::File::open(self.path).await?;
         file.seek(std::io::SeekFrom::Start(span.offset)).await?;
         let (mut left, mut digest) = (file.take(span.size), Sha256::new());
@@ -264,7 +266,7 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         Err(anyhow!(
-            "the site holds parts of another file of the same name and size; cancel that upload on your videos' page"
+            "the site has parts of another file with the same name and size; cancel that upload under My videos"
         ))
     }
 
@@ -328,7 +330,7 @@ pub(crate) fn existing(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.metadata() {
         Ok(found) if found.is_file() => Ok(path),
-        Ok(_) => Err("this is no file".to_owned()),
+        Ok(_) => Err("this is not a file".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

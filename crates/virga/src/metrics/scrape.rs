@@ -64,18 +64,18 @@ fn counters(registry: &mut Registry, name: &str, help: &str, values: Vec<(Labels
 /// What the parts of this process counted.
 fn parts(site: &mut Registry) {
     let one = |count: &counts::Count| vec![(Labels::new(), as_float(count.get()))];
-    let help = "Requests that the bucket did not answer as it should";
+    let help = "Failed requests to the bucket";
     counters(site, "bucket_errors", help, one(&counts::BUCKET_ERRORS));
-    let help = "Segments that viewers asked for and memory had";
+    let help = "Requested segments that were in memory";
     counters(site, "segment_cache_hits", help, one(&counts::SEGMENT_HITS));
-    let help = "Segments that viewers asked for and had to be read";
+    let help = "Requested segments that had to be read";
     counters(
         site,
         "segment_cache_misses",
         help,
         one(&counts::SEGMENT_MISSES),
     );
-    let help = "Times that the feed of changes had to be followed anew";
+    let help = "Resyncs of the feed of changes";
     counters(site, "feed_resyncs", help, one(&counts::FEED_RESYNCS));
     let help = "Event streams that are open";
     gauges(
@@ -91,12 +91,12 @@ fn parts(site: &mut Registry) {
     let count = ended
         .iter()
         .map(|(end, count, _)| (labels(*end), as_float(*count)));
-    let help = "Tries of jobs that ended in this process";
+    let help = "Job attempts that ended in this process";
     counters(site, "job_tries", help, count.collect());
     let time = ended
         .iter()
         .map(|(end, _, time)| (labels(*end), time.as_secs_f64()));
-    let help = "Time that these tries took together";
+    let help = "Total time of these attempts";
     counters(site, "job_try_seconds", help, time.collect());
 }
 

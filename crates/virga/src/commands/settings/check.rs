@@ -107,7 +107,7 @@ impl Findings {
         let is_url = url.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
         if !is_url {
             self.0.push(format!(
-                "services.api: {api:?} is no URL, such as http://10.0.0.2:9000"
+                "services.api: {api:?} is not a URL such as http://10.0.0.2:9000"
             ));
         }
     }
@@ -115,7 +115,7 @@ impl Findings {
     fn listen(&mut self, setting: &str, address: &str) {
         if let Err(error) = address.to_socket_addrs() {
             self.0.push(format!(
-                "{setting}: {address:?} is no ADDRESS:PORT to listen on ({error})"
+                "{setting}: {address:?} is not an ADDRESS:PORT to listen on ({error})"
             ));
         }
     }
@@ -129,7 +129,7 @@ impl Findings {
         let Some(folder) = nearest else { return };
         if !folder.is_dir() {
             self.0
-                .push(format!("data.dir: {} is no folder", folder.display()));
+                .push(format!("data.dir: {} is not a folder", folder.display()));
         } else if let Err(error) = access(&folder, Access::WRITE_OK | Access::EXEC_OK) {
             self.0.push(format!(
                 "data.dir: {} cannot be written: {error}. Run this as the user that the site runs as",

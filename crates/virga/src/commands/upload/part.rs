@@ -99,7 +99,7 @@ impl<'a> Sender<'a> {
             }
             tokio::time::sleep(pause(attempt)).await;
         }
-        Err(anyhow!("part {number} did not get through"))
+        Err(anyhow!("part {number} could not be sent"))
     }
 
     async fn put(
@@ -139,7 +139,7 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Kodo's 579 is taken too: the object stands, only telling the site of it failed.
+/// Kodo's 579 counts as success too: the object exists, only the callback to the site failed.
 fn is_taken(status: StatusCode) -> bool {
     status.is_success() || status.as_u16() == 579
 }
