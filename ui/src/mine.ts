@@ -1,7 +1,7 @@
 // My videos: states and progress as they change.
 
 import { reason, show, slot, type Texts, texts } from "./dom";
-import { type LiveEvent, live, type StateEvent } from "./live";
+import { type LiveEvent, live, type StateEvent } from "./events";
 
 const UNFINISHED = new Set(["uploading", "processing", "playable"]);
 

@@ -4,7 +4,7 @@
 import type Hls from "hls.js";
 import { ApiError, call } from "./api";
 import { part, reason, show, type Texts, texts } from "./dom";
-import { type LiveEvent, live, type StateEvent } from "./live";
+import { type LiveEvent, live, type StateEvent } from "./events";
 import { Acts } from "./player/acts";
 import { el, Kit } from "./player/build";
 import { Controls } from "./player/controls";

@@ -3,7 +3,7 @@
 import { call, type Wire } from "./api";
 import { ask } from "./ask";
 import { bytes, clock, reason, refusal, show, slot, type Texts } from "./dom";
-import { live } from "./live";
+import { live } from "./events";
 import { type Phase, type Start, Transfer } from "./transfer";
 import type { Slots } from "./transfer/slots";
 import type { Deps } from "./transfer/world";

@@ -52,6 +52,45 @@ fn no_source_file_is_longer_than_a_reader_can_hold() {
     assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:?}");
 }
 
+/// Names that mean the same thing in each crate that exports them.
+const SHARED_NAMES: [&str; 1] = ["Result"];
+
+#[test]
+fn no_two_crates_export_one_name_for_two_things() {
+    let mut exported: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in rust_files() {
+        let text_path = path.display().to_string();
+        let Some((name, _)) = text_path
+            .split_once("crates/")
+            .and_then(|(_, rest)| rest.split_once("/src/"))
+        else {
+            continue;
+        };
+        // The testkit stands for the whole site, and says so: `Site`.
+        if name == "virga-testkit" {
+            continue;
+        }
+        for line in text.lines() {
+            let item = ["pub struct ", "pub enum ", "pub trait ", "pub type "]
+                .iter()
+                .find_map(|start| line.strip_prefix(start));
+            if let Some(item) = item {
+                let end = item.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let item = &item[..end.unwrap_or(item.len())];
+                exported
+                    .entry(item.to_owned())
+                    .or_default()
+                    .insert(name.to_owned());
+            }
+        }
+    }
+    let twice: Vec<_> = exported
+        .into_iter()
+        .filter(|(name, crates)| crates.len() > 1 && !SHARED_NAMES.contains(&name.as_str()))
+        .collect();
+    assert!(twice.is_empty(), "exported by several crates: {twice:?}");
+}
+
 #[test]
 fn modules_are_files_named_like_themselves() {
     let maze: Vec<_> = rust_files()

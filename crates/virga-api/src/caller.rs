@@ -19,7 +19,7 @@ use virga_db::accounts::{self, UserRow};
 use virga_http::layers::RequestId;
 use virga_http::{
     Error,
-    viewer::{Address, Presented},
+    viewer::{ClientIp, PresentedToken},
 };
 
 use crate::ApiState;
@@ -35,7 +35,7 @@ pub(crate) struct Caller {
     /// Verified.
     pub(crate) viewer: Viewer,
     /// The viewer's own address.
-    pub(crate) address: Address,
+    pub(crate) address: ClientIp,
     /// Hash of the session's token.
     pub(crate) token_hash: Option<String>,
     /// The request's id, as in the listener's log line.
@@ -151,7 +151,7 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
     let voucher = voucher(state, request, now);
     let address = voucher
         .as_ref()
-        .map_or_else(|| Address::of(request), |it| Address(it.address));
+        .map_or_else(|| ClientIp::of(request), |it| ClientIp(it.address));
     let mut caller = Caller {
         viewer: Viewer::Anonymous,
         address,
@@ -159,7 +159,7 @@ async fn caller_of(state: &ApiState, request: &mut Request) -> Result<Caller, Fa
         request_id: request_id(voucher.as_ref(), request),
         vouched: voucher.is_some(),
     };
-    if let Some(token) = Presented::read(request.headers(), state.config.get().https).token() {
+    if let Some(token) = PresentedToken::read(request.headers(), state.config.get().https).token() {
         let hash = hash_token(token);
         if let Some(user) = session_user(state, &hash, now).await? {
             caller.viewer = Viewer::User {

@@ -27,7 +27,7 @@ use virga_http::Query;
 use crate::{
     ApiState,
     caller::Caller,
-    hub::{Told, Wanted as Want},
+    hub::{Subscription, Updates},
 };
 
 const MOST: usize = 50;
@@ -38,12 +38,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `?videos=id,id…`
 #[derive(Debug, Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct EventsQuery {
     #[serde(default)]
     videos: String,
 }
 
-impl Wanted {
+impl EventsQuery {
     fn ids(&self) -> Result<Vec<VideoId>> {
         let ids: Vec<VideoId> = self
             .videos
@@ -70,7 +70,7 @@ impl Wanted {
 pub(crate) async fn events(
     State(state): State<ApiState>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<EventsQuery>,
 ) -> virga_http::Result<Sse<impl Stream<Item = Result<Line, Infallible>>>> {
     let ids = wanted.ids()?;
     let place = state.event_places().take(caller.network()).ok_or_else(|| {
@@ -128,12 +128,12 @@ fn again(state: &ApiState) -> Duration {
     Duration::from_millis(AGAIN.start + dice % (AGAIN.end - AGAIN.start))
 }
 
-struct Seen {
+struct Watched {
     state: VideoState,
     version: i64,
     progress: f64,
     /// Held while there is work, of which the viewer may know.
-    work: Option<Want<VideoId>>,
+    work: Option<Subscription<VideoId>>,
 }
 
 struct Listener {
@@ -142,27 +142,27 @@ struct Listener {
     /// The session that the viewer came with.
     token_hash: Option<String>,
     sender: mpsc::Sender<Event>,
-    seen: HashMap<VideoId, Seen>,
-    _heard: Vec<Want<VideoId>>,
-    _session: Option<Want<String>>,
+    seen: HashMap<VideoId, Watched>,
+    _heard: Vec<Subscription<VideoId>>,
+    _session: Option<Subscription<String>>,
 }
 
 /// The browser went away, its session ended, or it fell behind.
-struct Over;
+struct Closed;
 
-type Telling = broadcast::Receiver<Arc<Told>>;
+type UpdateReceiver = broadcast::Receiver<Arc<Updates>>;
 
 impl Listener {
-    async fn run(mut self, rows: Vec<VideoRow>, told: Telling, from: i64) {
+    async fn run(mut self, rows: Vec<VideoRow>, told: UpdateReceiver, from: i64) {
         let _ = self.listen(rows, told, from).await;
     }
 
     async fn listen(
         &mut self,
         rows: Vec<VideoRow>,
-        mut told: Telling,
+        mut told: UpdateReceiver,
         from: i64,
-    ) -> Result<(), Over> {
+    ) -> Result<(), Closed> {
         let hub = Arc::clone(&self.state.hub);
         let (mut progress, mut gone) = (hub.progress(), hub.gone());
         let mut ended = self.state.feed.ends.watch();
@@ -175,7 +175,7 @@ impl Listener {
             tokio::select! {
                 // First whether the viewer may hear anything.
                 biased;
-                () = self.sender.closed() => return Err(Over),
+                () = self.sender.closed() => return Err(Closed),
                 Ok(()) = ended.changed() => self.check_named().await?,
                 Ok(()) = gone.changed() => {
                     let now = Arc::clone(&gone.borrow_and_update());
@@ -183,7 +183,7 @@ impl Listener {
                 }
                 batch = told.recv() => {
                     // Who falls behind is sent away and comes back fresh.
-                    let batch = batch.map_err(|_| Over)?;
+                    let batch = batch.map_err(|_| Closed)?;
                     if batch.until > from {
                         self.take(&batch).await?;
                     }
@@ -196,9 +196,9 @@ impl Listener {
         }
     }
 
-    async fn take(&mut self, told: &Told) -> Result<(), Over> {
+    async fn take(&mut self, told: &Updates) -> Result<(), Closed> {
         if told.is_all_lost() {
-            return Err(Over);
+            return Err(Closed);
         }
         for (change, row) in &told.changes {
             if self.seen.contains_key(&change.video) {
@@ -209,27 +209,27 @@ impl Listener {
         Ok(())
     }
 
-    fn check_gone(&self, gone: &HashSet<String>) -> Result<(), Over> {
+    fn check_gone(&self, gone: &HashSet<String>) -> Result<(), Closed> {
         match &self.token_hash {
-            Some(hash) if gone.contains(hash) => Err(Over),
+            Some(hash) if gone.contains(hash) => Err(Closed),
             _ => Ok(()),
         }
     }
 
     /// Ends the stream if the viewer signed out, here or everywhere, or was blocked.
-    async fn check_session(&self) -> Result<(), Over> {
+    async fn check_session(&self) -> Result<(), Closed> {
         let Some(hash) = &self.token_hash else {
             return Ok(());
         };
         let app = &self.state.app;
         match accounts::session(app.db.read(), hash, app.clock.now()).await {
             Ok(Some(_)) => Ok(()),
-            Ok(None) | Err(_) => Err(Over),
+            Ok(None) | Err(_) => Err(Closed),
         }
     }
 
     /// The same at once, if the feed reported the end of this session or account.
-    async fn check_named(&self) -> Result<(), Over> {
+    async fn check_named(&self) -> Result<(), Closed> {
         match (&self.token_hash, self.viewer.user_id()) {
             (Some(hash), Some(user)) if self.state.feed.ends.name(hash, user) => {
                 self.check_session().await
@@ -238,11 +238,11 @@ impl Listener {
         }
     }
 
-    async fn send(&self, event: Event) -> Result<(), Over> {
-        self.sender.send(event).await.map_err(|_| Over)
+    async fn send(&self, event: Event) -> Result<(), Closed> {
+        self.sender.send(event).await.map_err(|_| Closed)
     }
 
-    async fn send_state(&self, row: &VideoRow) -> Result<(), Over> {
+    async fn send_state(&self, row: &VideoRow) -> Result<(), Closed> {
         let told = authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
         self.send(Event::State {
             id: row.id,
@@ -253,8 +253,8 @@ impl Listener {
         .await
     }
 
-    async fn greet(&mut self, row: &VideoRow) -> Result<(), Over> {
-        let seen = Seen {
+    async fn greet(&mut self, row: &VideoRow) -> Result<(), Closed> {
+        let seen = Watched {
             state: row.state,
             version: row.presentation_version,
             progress: -1.0,
@@ -274,7 +274,7 @@ impl Listener {
     }
 
     /// Has the work of a video looked at, where there is some and the viewer may know.
-    fn work(&self, row: &VideoRow) -> Option<Want<VideoId>> {
+    fn work(&self, row: &VideoRow) -> Option<Subscription<VideoId>> {
         let working = matches!(row.state, VideoState::Processing | VideoState::Playable);
         let told = working && authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
         told.then(|| self.state.hub.follow_work(row.id))
@@ -285,7 +285,7 @@ impl Listener {
         id: VideoId,
         effect: Effect,
         row: Option<&VideoRow>,
-    ) -> Result<(), Over> {
+    ) -> Result<(), Closed> {
         let allowed = row.filter(|row| authorize(&self.viewer, row.facts(), Action::View).is_ok());
         let Some(row) = allowed else {
             self.seen.remove(&id);
@@ -316,7 +316,7 @@ impl Listener {
         Ok(())
     }
 
-    async fn progress(&mut self, now: &HashMap<VideoId, f64>) -> Result<(), Over> {
+    async fn progress(&mut self, now: &HashMap<VideoId, f64>) -> Result<(), Closed> {
         let mut moved = Vec::new();
         for (id, seen) in &mut self.seen {
             let Some(progress) = seen.work.as_ref().and_then(|_| now.get(id)) else {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use virga_app::App;
 use virga_core::{
     Result,
-    wire::{Change, Changes, UploadChange},
+    wire::{Changes, UploadChange, VideoChange},
 };
 use virga_db::changes::{self, ChangeRow, Line};
 
@@ -28,7 +28,7 @@ const TOLD_AGAIN: Duration = Duration::from_secs(600);
 /// What readers of the feed get.
 #[derive(Clone, Debug)]
 enum Entry {
-    Video(Change),
+    Video(VideoChange),
     Upload(UploadChange),
 }
 
@@ -128,7 +128,7 @@ impl Feed {
     pub(crate) async fn tail(self: Arc<Self>, app: App, stop: CancellationToken) {
         let mut seen = self.head;
         loop {
-            let woken = app.wake.changes.rung();
+            let woken = app.wake.changes.notified();
             let asked = Instant::now();
             match changes::after(app.db.read(), seen, BATCH).await {
                 Ok(rows) => {
@@ -182,7 +182,7 @@ impl Feed {
     }
 
     /// Videos that changed after a place, and the new one; `None`: that place is no longer kept.
-    pub(crate) fn from(&self, place: i64) -> Option<(Vec<Change>, i64)> {
+    pub(crate) fn from(&self, place: i64) -> Option<(Vec<VideoChange>, i64)> {
         let (entries, end) = self.ring().read(place)?;
         let videos = entries.into_iter().filter_map(|entry| match entry {
             Entry::Video(change) => Some(change),

@@ -11,10 +11,10 @@ use std::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
-use virga_core::{Result, VideoId, wire::Change};
+use virga_core::{Result, VideoId, wire::VideoChange};
 use virga_db::{VideoRow, accounts, jobs, videos};
 
-use crate::{feed::Feed, present};
+use crate::{feed::Feed, to_wire};
 
 /// How often work is looked at.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -27,23 +27,23 @@ const BEHIND: usize = 64;
 
 /// What listeners want, and how many each.
 #[derive(Debug)]
-pub(crate) struct Tally<K>(Arc<Mutex<HashMap<K, usize>>>);
+pub(crate) struct Subscriptions<K>(Arc<Mutex<HashMap<K, usize>>>);
 
-impl<K> Default for Tally<K> {
+impl<K> Default for Subscriptions<K> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<K: Hash + Eq + Clone> Tally<K> {
+impl<K: Hash + Eq + Clone> Subscriptions<K> {
     fn held(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wants it until the value is dropped.
-    fn want(&self, key: K) -> Wanted<K> {
+    fn want(&self, key: K) -> Subscription<K> {
         *self.held().entry(key.clone()).or_default() += 1;
-        Wanted {
+        Subscription {
             tally: Self(Arc::clone(&self.0)),
             key,
         }
@@ -54,14 +54,14 @@ impl<K: Hash + Eq + Clone> Tally<K> {
     }
 }
 
-/// One want of a [`Tally`].
+/// One want of a [`Subscriptions`].
 #[derive(Debug)]
-pub(crate) struct Wanted<K: Hash + Eq + Clone> {
-    tally: Tally<K>,
+pub(crate) struct Subscription<K: Hash + Eq + Clone> {
+    tally: Subscriptions<K>,
     key: K,
 }
 
-impl<K: Hash + Eq + Clone> Drop for Wanted<K> {
+impl<K: Hash + Eq + Clone> Drop for Subscription<K> {
     fn drop(&mut self) {
         let mut held = self.tally.held();
         if let Some(count) = held.get_mut(&self.key) {
@@ -75,14 +75,14 @@ impl<K: Hash + Eq + Clone> Drop for Wanted<K> {
 
 /// Changes of videos that somebody listens to, with their rows as they are after them.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Updates {
     /// The place in the feed up to which that goes.
     pub(crate) until: i64,
     /// In order; no row: the video is gone.
-    pub(crate) changes: Vec<(Change, Option<VideoRow>)>,
+    pub(crate) changes: Vec<(VideoChange, Option<VideoRow>)>,
 }
 
-impl Told {
+impl Updates {
     /// There was so much that some of it is lost.
     fn lost() -> Self {
         Self {
@@ -99,10 +99,10 @@ impl Told {
 /// Asks for all listeners. They end when it does.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    heard: Tally<VideoId>,
-    worked: Tally<VideoId>,
-    sessions: Tally<String>,
-    told: broadcast::Sender<Arc<Told>>,
+    heard: Subscriptions<VideoId>,
+    worked: Subscriptions<VideoId>,
+    sessions: Subscriptions<String>,
+    told: broadcast::Sender<Arc<Updates>>,
     progress: watch::Sender<Arc<HashMap<VideoId, f64>>>,
     gone: watch::Sender<Arc<HashSet<String>>>,
 }
@@ -110,9 +110,9 @@ pub(crate) struct Hub {
 impl Default for Hub {
     fn default() -> Self {
         Self {
-            heard: Tally::default(),
-            worked: Tally::default(),
-            sessions: Tally::default(),
+            heard: Subscriptions::default(),
+            worked: Subscriptions::default(),
+            sessions: Subscriptions::default(),
             told: broadcast::Sender::new(BEHIND),
             progress: watch::Sender::default(),
             gone: watch::Sender::default(),
@@ -122,21 +122,21 @@ impl Default for Hub {
 
 impl Hub {
     /// Changes of a video are told from now on.
-    pub(crate) fn hear(&self, video: VideoId) -> Wanted<VideoId> {
+    pub(crate) fn hear(&self, video: VideoId) -> Subscription<VideoId> {
         self.heard.want(video)
     }
 
     /// The progress of a video's work is looked at from now on.
-    pub(crate) fn follow_work(&self, video: VideoId) -> Wanted<VideoId> {
+    pub(crate) fn follow_work(&self, video: VideoId) -> Subscription<VideoId> {
         self.worked.want(video)
     }
 
     /// A session is looked at from now on.
-    pub(crate) fn follow_session(&self, hash: &str) -> Wanted<String> {
+    pub(crate) fn follow_session(&self, hash: &str) -> Subscription<String> {
         self.sessions.want(hash.to_owned())
     }
 
-    pub(crate) fn told(&self) -> broadcast::Receiver<Arc<Told>> {
+    pub(crate) fn told(&self) -> broadcast::Receiver<Arc<Updates>> {
         self.told.subscribe()
     }
 
@@ -166,7 +166,7 @@ impl Hub {
             feed.grown_past(place).await;
             let Some((changes, until)) = feed.from(place) else {
                 place = feed.end();
-                let _ = self.told.send(Arc::new(Told::lost()));
+                let _ = self.told.send(Arc::new(Updates::lost()));
                 continue;
             };
             match self.with_rows(app, changes, until).await {
@@ -182,7 +182,12 @@ impl Hub {
         }
     }
 
-    async fn with_rows(&self, app: &App, mut changes: Vec<Change>, until: i64) -> Result<Told> {
+    async fn with_rows(
+        &self,
+        app: &App,
+        mut changes: Vec<VideoChange>,
+        until: i64,
+    ) -> Result<Updates> {
         {
             let heard = self.heard.held();
             changes.retain(|change| heard.contains_key(&change.video));
@@ -194,11 +199,11 @@ impl Hub {
             let found = videos::find_many(app.db.read(), ids).await?;
             rows.extend(found.into_iter().map(|row| (row.id, row)));
         }
-        let with_row = |change: Change| {
+        let with_row = |change: VideoChange| {
             let row = rows.get(&change.video).cloned();
             (change, row)
         };
-        Ok(Told {
+        Ok(Updates {
             until,
             changes: changes.into_iter().map(with_row).collect(),
         })
@@ -214,7 +219,7 @@ impl Hub {
                 match jobs::of_videos(app.db.read(), ids).await {
                     Ok(jobs) => progress.extend(
                         jobs.into_iter()
-                            .filter_map(|(id, jobs)| Some((id, present::progress(&jobs)?))),
+                            .filter_map(|(id, jobs)| Some((id, to_wire::progress(&jobs)?))),
                     ),
                     Err(error) => tracing::warn!(%error, "reading progress failed"),
                 }

@@ -1,24 +1,24 @@
 //! Control plane: accounts, catalogue, uploads, comments, grants, events. Owns SQL; serves no
 //! media. Handlers extract, call one use case and render.
 
-mod batch;
+mod attempt_limit;
 mod caller;
 mod config;
 mod document;
 mod events;
-mod failures;
 mod feed;
 mod hub;
 mod idempotency;
 mod limits;
 mod password;
-mod present;
 mod reference;
 mod replica;
 mod router;
 mod routes;
 mod sessions;
 mod state;
+mod to_wire;
+mod view_counter;
 
 pub use config::{AccountsConfig, ApiConfig, LimitsConfig};
 pub use password::Passwords;

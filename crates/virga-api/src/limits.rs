@@ -9,7 +9,7 @@ use virga_http::limit::{Limit, too_many};
 
 use crate::{
     LimitsConfig,
-    failures::{self, Failures},
+    attempt_limit::{self, Failures},
 };
 
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The counters.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub(crate) struct RateLimits {
     /// What they were made of.
     of: LimitsConfig,
     pub(crate) reads: Shared<Limit<String>>,
@@ -36,7 +36,7 @@ pub(crate) struct Limits {
     pub(crate) by_strangers: Shared<Failures<String>>,
 }
 
-impl Limits {
+impl RateLimits {
     pub(crate) fn new(config: &LimitsConfig, cache: &Cache) -> Self {
         let (reads, writes) = (config.reads_per_second, config.writes_per_second);
         let burst = config.burst_seconds;
@@ -140,7 +140,7 @@ impl<K: Hash + Eq + Debug + Send + Sync> Shared<Failures<K>> {
         self.local.take(of, now)?;
         let (most, window) = (self.local.most(), self.local.window());
         match self.cache.take_counted(&key, most, window).await {
-            Some(wait) => Err(failures::too_many(wait)),
+            Some(wait) => Err(attempt_limit::too_many(wait)),
             None => Ok(()),
         }
     }

@@ -89,7 +89,7 @@ pub fn router(state: ApiState) -> Router {
         )
         .route(
             "/hooks/{service}",
-            post(hooks::heard).layer(DefaultBodyLimit::max(hooks::BODY_LIMIT)),
+            post(hooks::receive).layer(DefaultBodyLimit::max(hooks::BODY_LIMIT)),
         )
         .route("/internal/v1/changes", get(internal::changes))
         .route("/internal/v1/forms", post(internal::claim_form))

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
 use virga_cache::Cache;
-use virga_core::{Live, Result, UserId, keys::KeyRing};
+use virga_core::{Reloadable, Result, UserId, keys::KeyRing};
 use virga_db::{changes::Ended, videos};
 use virga_delivery::Delivery;
 use virga_http::fair::FairPool;
 
 use crate::{
-    ApiConfig, Passwords, batch::ViewBatch, feed::Feed, hub::Hub, limits::Limits, replica,
-    sessions::Sessions,
+    ApiConfig, Passwords, feed::Feed, hub::Hub, limits::RateLimits, replica, sessions::Sessions,
+    view_counter::ViewBatch,
 };
 
 /// What the binary hands in.
@@ -26,7 +26,7 @@ pub struct ApiParts {
     /// Copies of sessions and counters that replicas share.
     pub cache: Cache,
     /// Settings.
-    pub config: Live<ApiConfig>,
+    pub config: Reloadable<ApiConfig>,
     /// Background work runs on it.
     pub tracker: TaskTracker,
     /// Ends event streams and background work.
@@ -40,9 +40,9 @@ pub struct ApiState {
     pub(crate) app: App,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) delivery: Delivery,
-    pub(crate) config: Live<ApiConfig>,
+    pub(crate) config: Reloadable<ApiConfig>,
     pub(crate) passwords: Passwords,
-    limits: Live<Limits>,
+    limits: Reloadable<RateLimits>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) sessions: Sessions,
@@ -56,11 +56,11 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 impl ApiState {
     /// The counters; where the settings changed, fresh ones.
-    pub(crate) fn limits(&self) -> Arc<Limits> {
+    pub(crate) fn limits(&self) -> Arc<RateLimits> {
         let config = self.config.get();
         if *self.limits.get().of() != config.limits {
             self.limits
-                .set(Limits::new(&config.limits, &self.sessions.cache));
+                .set(RateLimits::new(&config.limits, &self.sessions.cache));
         }
         self.limits.get()
     }
@@ -83,7 +83,7 @@ impl ApiState {
             stop,
         } = parts;
         let streams = FairPool::new(config.get().limits.event_streams);
-        let limits = Live::new(Limits::new(&config.get().limits, &cache));
+        let limits = Reloadable::new(RateLimits::new(&config.get().limits, &cache));
         // A withdrawal that a crash kept from being published comes before anyone reads the feed.
         for id in videos::unpublished(app.db.read(), 1000).await? {
             if let Err(error) = app.publish(id).await {
@@ -147,7 +147,7 @@ impl ApiState {
     }
 }
 
-async fn shrink(limits: Live<Limits>, stop: CancellationToken) {
+async fn shrink(limits: Reloadable<RateLimits>, stop: CancellationToken) {
     while stop
         .run_until_cancelled(tokio::time::sleep(FIVE_MINUTES))
         .await

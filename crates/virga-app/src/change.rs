@@ -64,7 +64,7 @@ impl Change {
     /// Where the database fails or the outbox refuses.
     pub async fn store<T>(self, value: T) -> Result<Changed<T>, DbError> {
         let (before, tx) = (self.row, self.tx);
-        let after = videos::settle(&tx, self.video, self.now).await?;
+        let after = videos::recompute_state(&tx, self.video, self.now).await?;
         if let Some(outbox) = &self.outbox
             && before != after
         {
@@ -141,7 +141,7 @@ impl App {
     {
         let stored = retried(|| async { work(self.db.begin().await?).await }).await?;
         if stored.told {
-            self.wake.changes.ring();
+            self.wake.changes.notify();
         }
         Ok(stored.value)
     }
@@ -178,10 +178,10 @@ impl App {
     {
         let changed = retried(|| async { work(self.begin(video).await?).await }).await?;
         if changed.work {
-            self.wake.jobs.ring();
+            self.wake.jobs.notify();
         }
         if changed.stored.told {
-            self.wake.changes.ring();
+            self.wake.changes.notify();
         }
         Ok((changed.stored.value, changed.publish))
     }

@@ -46,7 +46,7 @@ pub enum Class {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct FsckFinding {
     /// What kind.
     pub class: Class,
     /// Object key, upload or job.
@@ -57,7 +57,7 @@ pub struct Finding {
     pub repaired: bool,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for FsckFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = serde_json::to_value(self.class).unwrap_or_default();
         let class = class.as_str().unwrap_or_default();
@@ -68,7 +68,7 @@ impl fmt::Display for Finding {
 
 /// What `fsck` saw.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
+pub struct FsckReport {
     /// Videos looked at.
     pub videos: u64,
     /// Objects looked at.
@@ -76,17 +76,17 @@ pub struct Report {
     /// Bytes read and compared.
     pub bytes: u64,
     /// What is wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FsckFinding>,
 }
 
-impl Report {
+impl FsckReport {
     /// Nothing is wrong any more.
     pub fn is_clean(&self) -> bool {
         self.findings.iter().all(|finding| finding.repaired)
     }
 
     fn add(&mut self, class: Class, subject: impl fmt::Display, detail: String, repaired: bool) {
-        self.findings.push(Finding {
+        self.findings.push(FsckFinding {
             class,
             subject: subject.to_string(),
             detail,
@@ -103,9 +103,9 @@ impl App {
         &self,
         repair: bool,
         deep: bool,
-        mut progress: impl FnMut(&Report),
-    ) -> Result<Report> {
-        let mut report = Report::default();
+        mut progress: impl FnMut(&FsckReport),
+    ) -> Result<FsckReport> {
+        let mut report = FsckReport::default();
         let mut after = String::new();
         loop {
             let rows = videos::ids_after(self.db.read(), &after, PAGE).await?;
@@ -129,7 +129,12 @@ impl App {
     }
 
     /// Reads every object of a video. Damaged derived objects are rebuilt if the source is intact.
-    async fn read_video(&self, row: &VideoRow, repair: bool, report: &mut Report) -> Result<()> {
+    async fn read_video(
+        &self,
+        row: &VideoRow,
+        repair: bool,
+        report: &mut FsckReport,
+    ) -> Result<()> {
         if row.deleted_at.is_some() {
             return Ok(());
         }
@@ -163,7 +168,7 @@ impl App {
         &self,
         mut row: VideoRow,
         repair: bool,
-        report: &mut Report,
+        report: &mut FsckReport,
     ) -> Result<()> {
         report.videos += 1;
         let wanted = loop {
@@ -173,7 +178,7 @@ impl App {
             }
             let tracks = tracks::all_of_video(self.db.read(), row.id).await?;
             let wanted = referenced(&row, &tracks.known);
-            let mut sizes = Report::default();
+            let mut sizes = FsckReport::default();
             self.check_sizes(&row, &tracks.known, &wanted, &mut sizes)
                 .await?;
             let Some(now) = videos::find(self.db.read(), row.id).await? else {
@@ -202,7 +207,7 @@ impl App {
     }
 
     /// What the background check found.
-    async fn report_damage(&self, report: &mut Report) -> Result<()> {
+    async fn report_damage(&self, report: &mut FsckReport) -> Result<()> {
         for row in digests::damaged(self.db.read(), PAGE).await? {
             let detail = row.damage.unwrap_or_default();
             report.add(Class::DamagedObject, row.key, detail, false);
@@ -210,7 +215,7 @@ impl App {
         Ok(())
     }
 
-    async fn orphan(&self, key: &MediaKey, repair: bool, report: &mut Report) -> Result<()> {
+    async fn orphan(&self, key: &MediaKey, repair: bool, report: &mut FsckReport) -> Result<()> {
         if repair {
             self.store.delete(key).await?;
             digests::remove(self.db.write(), key).await?;
@@ -229,7 +234,7 @@ impl App {
         row: &VideoRow,
         tracks: &[TrackRow],
         wanted: &HashSet<MediaKey>,
-        report: &mut Report,
+        report: &mut FsckReport,
     ) -> Result<()> {
         let mut sizes: Vec<(&MediaKey, u64)> = Vec::new();
         if let Some(source) = &row.source_key {
@@ -277,7 +282,7 @@ impl App {
         &self,
         row: &VideoRow,
         repair: bool,
-        report: &mut Report,
+        report: &mut FsckReport,
     ) -> Result<()> {
         if row.presentation_version == 0 {
             return Ok(());
@@ -314,7 +319,7 @@ impl App {
     }
 
     /// Objects of videos that have no row.
-    async fn check_strangers(&self, repair: bool, report: &mut Report) -> Result<()> {
+    async fn check_strangers(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
         let mut listed = self.store.list(&KeyPrefix::all());
         let mut known: Option<(VideoId, bool)> = None;
         while let Some(object) = listed.try_next().await? {
@@ -386,7 +391,7 @@ impl App {
     /// Drops multipart sessions of no open upload, a day after their last byte: a crash between a
     /// row's end and the store's leaves one.
     pub async fn sweep_sessions(&self) -> Result<()> {
-        let mut report = Report::default();
+        let mut report = FsckReport::default();
         self.check_sessions(true, &mut report).await?;
         for finding in report.findings {
             tracing::info!(
@@ -397,7 +402,7 @@ impl App {
         Ok(())
     }
 
-    async fn check_sessions(&self, repair: bool, report: &mut Report) -> Result<()> {
+    async fn check_sessions(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
         let mut sessions = self.sessions.list_sessions();
         while let Some(session) = sessions.next().await {
             let session = session?;
@@ -414,7 +419,7 @@ impl App {
         Ok(())
     }
 
-    async fn check_jobs(&self, report: &mut Report) -> Result<()> {
+    async fn check_jobs(&self, report: &mut FsckReport) -> Result<()> {
         let before = self.clock.now().minus(STUCK_AFTER);
         for job in jobs::stuck(self.db.read(), before).await? {
             let detail = format!(

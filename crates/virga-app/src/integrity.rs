@@ -144,7 +144,7 @@ impl App {
         tracks::remove(tx, id).await?;
         videos::set_failure(tx, id, None).await?;
         change.enqueue(&Job::Probe, change.now).await?;
-        videos::bump(tx, id, Effect::Add, change.now).await?;
+        videos::raise_version(tx, id, Effect::Add, change.now).await?;
         Ok(change.store(()).await?)
     }
 

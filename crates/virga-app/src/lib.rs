@@ -7,7 +7,7 @@ mod admin;
 mod change;
 mod deletion;
 mod draft;
-mod form;
+mod form_upload;
 mod fsck;
 mod integrity;
 mod publication;
@@ -20,7 +20,7 @@ mod upload;
 pub use access::{find_video, require};
 pub use change::{Change, Changed, Outbox, VideoChanged};
 pub use deletion::Purge;
-pub use fsck::{Class, Finding, Report};
+pub use fsck::{Class, FsckFinding, FsckReport};
 pub use integrity::Look;
 pub use site::{SetupLink, hash_token};
 pub use sweep::SWEEPER_LEASE;
@@ -29,7 +29,7 @@ pub use virga_core::fail;
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, futures::Notified};
-use virga_core::{Live, SharedClock, SharedEntropy};
+use virga_core::{Reloadable, SharedClock, SharedEntropy};
 use virga_db::Db;
 use virga_objects::{SharedSessions, SharedStore};
 
@@ -65,40 +65,40 @@ impl Default for Policy {
 
 /// Wakes those who would otherwise find out by polling. Only a shortcut: polling is the truth.
 #[derive(Debug, Default)]
-pub struct Wake {
+pub struct Notifiers {
     /// A job was enqueued.
-    pub jobs: Bell,
+    pub jobs: Notifier,
     /// The feed grew.
-    pub changes: Bell,
+    pub changes: Notifier,
 }
 
 /// Rung after a commit, for those who wait in this process and, where something passes it on, in
 /// others.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub struct Notifier {
     here: Notify,
     away: Notify,
 }
 
-impl Bell {
+impl Notifier {
     /// After a commit in this process.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         self.here.notify_waiters();
         self.away.notify_one();
     }
 
     /// It was rung in another process.
-    pub fn ring_here(&self) {
+    pub fn notify_here(&self) {
         self.here.notify_waiters();
     }
 
     /// Waits for the next time, from now on, that it is rung anywhere.
-    pub fn rung(&self) -> Notified<'_> {
+    pub fn notified(&self) -> Notified<'_> {
         self.here.notified()
     }
 
     /// Waits for the next notification in this process, to forward it to others.
-    pub fn rung_here(&self) -> Notified<'_> {
+    pub fn notified_here(&self) -> Notified<'_> {
         self.away.notified()
     }
 }
@@ -117,9 +117,9 @@ pub struct App {
     /// Randomness.
     pub entropy: SharedEntropy,
     /// Bounds.
-    pub policy: Live<Policy>,
+    pub policy: Reloadable<Policy>,
     /// Shortcuts.
-    pub wake: Arc<Wake>,
+    pub wake: Arc<Notifiers>,
     /// Where changes are noted for readers that must miss none.
     pub outbox: Option<Arc<dyn Outbox>>,
 }
@@ -127,7 +127,7 @@ pub struct App {
 impl App {
     /// After a commit that enqueued a job or appended to the feed.
     pub fn wake_all(&self) {
-        self.wake.jobs.ring();
-        self.wake.changes.ring();
+        self.wake.jobs.notify();
+        self.wake.changes.notify();
     }
 }

@@ -6,7 +6,7 @@ use virga_core::{
     Code, Failure, MediaKey, Result, VideoId,
     presentation::{FORMAT, Presentation, Presented, PresentedTrack, TrackBody},
 };
-use virga_db::{TrackBytes, TrackKind, TrackRow, VideoRow, tracks, videos};
+use virga_db::{TrackBytes, TrackRow, TrackRowKind, VideoRow, tracks, videos};
 use virga_objects::ObjectError;
 
 use crate::App;
@@ -77,7 +77,7 @@ impl App {
                 .await?;
             crate::fail::point("publish.after-write");
             if videos::note_published(self.db.write(), id, document.version).await? {
-                self.wake.changes.ring();
+                self.wake.changes.notify();
                 return Ok(());
             }
         }
@@ -89,7 +89,7 @@ impl App {
 fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
     let (videos, audio): (Vec<_>, Vec<_>) = tracks
         .into_iter()
-        .partition(|track| track.kind == TrackKind::Video);
+        .partition(|track| track.kind == TrackRowKind::Video);
     Presentation {
         format: FORMAT,
         version: row.presentation_version,

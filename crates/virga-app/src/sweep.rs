@@ -189,7 +189,7 @@ impl App {
         let lives_until = newest.map(|at| at.plus(UPLOAD_LIFE));
         match lives_until.filter(|until| *until > self.clock.now()) {
             Some(until) => {
-                uploads::touch(self.db.write(), row.id, until).await?;
+                uploads::extend_expiry(self.db.write(), row.id, until).await?;
             }
             None => {
                 self.expire_upload(row).await?;

@@ -160,7 +160,7 @@ impl App {
                 .await?;
         }
         let expires = self.clock.now().plus(UPLOAD_LIFE);
-        if uploads::touch(self.db.write(), row.id, expires).await? {
+        if uploads::extend_expiry(self.db.write(), row.id, expires).await? {
             Ok(())
         } else {
             Err(closed())
@@ -231,7 +231,7 @@ impl App {
         if row.object_key != *key {
             return Err(missing());
         }
-        if row.state.is_open() && !self.stands(&row).await? {
+        if row.state.is_open() && !self.exists_whole(&row).await? {
             let detail = "The bucket has no such object of the declared size.";
             return Err(Failure::new(Code::UploadPartMissing, detail));
         }
@@ -257,7 +257,7 @@ impl App {
             let parts = self.sessions.complete(row.id, key, row.size, row.part_size);
             match parts.await {
                 // A form brought it whole, past the session.
-                Err(ObjectError::PartsMissing(_)) if self.stands(row).await? => {
+                Err(ObjectError::PartsMissing(_)) if self.exists_whole(row).await? => {
                     self.sessions.abort(row.id).await
                 }
                 done => done,
@@ -298,7 +298,7 @@ impl App {
     }
 
     /// Whether the whole file is an object already.
-    async fn stands(&self, row: &UploadRow) -> Result<bool, ObjectError> {
+    async fn exists_whole(&self, row: &UploadRow) -> Result<bool, ObjectError> {
         match self.store.stat(&row.object_key).await {
             Ok(stat) => Ok(stat.size == row.size),
             Err(ObjectError::NotFound(_)) => Ok(false),
@@ -308,7 +308,7 @@ impl App {
 
     /// Whether the store has every byte, however they were sent.
     pub(crate) async fn is_whole(&self, row: &UploadRow, held: u64) -> Result<bool> {
-        Ok(held == row.size || self.stands(row).await?)
+        Ok(held == row.size || self.exists_whole(row).await?)
     }
 
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {

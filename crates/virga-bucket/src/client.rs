@@ -17,11 +17,11 @@ use virga_core::{
 
 use super::{
     Dialect,
-    address::Address,
     credentials::Keys,
     kodo::KodoForms,
     oss::{self, Resource},
     signature::{self, Scope},
+    url::BucketUrl,
     write::content_md5,
     xml,
 };
@@ -51,7 +51,7 @@ pub(super) struct Client {
     /// Of the S3 dialect.
     pub(super) signer: Signer<Credential>,
     pub(super) keys: Keys,
-    pub(super) address: Address,
+    pub(super) address: BucketUrl,
     pub(super) bucket: String,
     pub(super) region: String,
     pub(super) kodo_forms: Option<KodoForms>,
@@ -255,7 +255,7 @@ pub(super) fn understood<T>(doing: &'static str, text: &[u8]) -> Result<T>
 where
     T: serde::de::DeserializeOwned,
 {
-    xml::read(text).ok_or_else(|| match xml::read::<xml::Fault>(text) {
+    xml::read(text).ok_or_else(|| match xml::read::<xml::ErrorDocument>(text) {
         Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
         None => ObjectError::Bucket {
             doing,
@@ -322,7 +322,7 @@ async fn refusal(ask: &Ask<'_>, answer: Response) -> ObjectError {
     if text.is_empty() {
         text = instead.unwrap_or_default().into();
     }
-    let code = xml::read::<xml::Fault>(&text).map(|fault| fault.code);
+    let code = xml::read::<xml::ErrorDocument>(&text).map(|fault| fault.code);
     meaning(ask.doing, ask.key, status, &code.unwrap_or_default())
 }
 

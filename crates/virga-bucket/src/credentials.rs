@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where credentials come from. `Debug` shows no secret.
 #[derive(Clone)]
-pub enum Credentials {
+pub enum BucketCredentials {
     /// Two files; of each the first line counts.
     Files {
         /// Holds the access key's id.
@@ -53,7 +53,7 @@ pub enum Credentials {
     },
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for BucketCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Files { .. } => "Files",
@@ -62,7 +62,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl Credentials {
+impl BucketCredentials {
     /// A signer of the S3 dialect for our own requests, and the keys themselves for those of
     /// others.
     pub(super) fn signer(

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
-use super::address::Addressing;
+use super::url::BucketAddressing;
 
 /// What a bucket's service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,10 +66,10 @@ impl Dialect {
 
     /// Where the bucket's name stands if nothing else is said. Clouds want it in the host; servers
     /// of one's own rarely have a name for each bucket.
-    pub fn addressing(self, endpoint_is_named: bool) -> Addressing {
+    pub fn addressing(self, endpoint_is_named: bool) -> BucketAddressing {
         match self {
-            Self::S3 if endpoint_is_named => Addressing::Path,
-            _ => Addressing::Virtual,
+            Self::S3 if endpoint_is_named => BucketAddressing::Path,
+            _ => BucketAddressing::Virtual,
         }
     }
 

@@ -12,19 +12,19 @@ use virga_core::{
 
 use super::{
     BucketStore, Dialect,
-    address::Address,
     client::{Ask, document},
     kodo, oss,
     signature::{self, Scope},
+    url::BucketUrl,
     write::content_md5,
     xml,
 };
 use virga_objects::{
-    CorsRule, DirectAccess, ObjectError, PostForm, Report, Result, SignedRequest, Validity,
+    Callback, CorsRule, DirectAccess, ObjectError, PostForm, Result, SignedRequest, Validity,
 };
 
 impl BucketStore {
-    fn public(&self) -> Result<&Address> {
+    fn public(&self) -> Result<&BucketUrl> {
         self.public.as_deref().ok_or(ObjectError::Bucket {
             doing: "sign an address",
             status: 0,
@@ -190,7 +190,10 @@ impl DirectAccess for BucketStore {
         }
     }
 
-    fn heard<'a>(&'a self, report: Report<'a>) -> BoxFuture<'a, Result<Option<MediaKey>>> {
+    fn verify_callback<'a>(
+        &'a self,
+        report: Callback<'a>,
+    ) -> BoxFuture<'a, Result<Option<MediaKey>>> {
         self.object_of(report).boxed()
     }
 

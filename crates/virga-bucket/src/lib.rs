@@ -4,7 +4,6 @@
 //! `v/…` objects, `u/…` one small object an open upload session. The client is our own: a few
 //! requests and documents (docs/adr/0007).
 
-mod address;
 mod client;
 mod credentials;
 mod dialect;
@@ -19,6 +18,7 @@ mod read;
 mod report;
 mod session;
 mod signature;
+mod url;
 mod write;
 mod xml;
 
@@ -39,20 +39,20 @@ use reqwest::NoProxy;
 use virga_core::{Entropy, KeyPrefix, MediaKey, OsEntropy, Timestamp, keys::hex};
 
 pub use crate::{
-    address::{Addressing, InvalidBucket},
-    credentials::Credentials,
+    credentials::BucketCredentials,
     dialect::Dialect,
     kodo::KodoForms,
     probe::{Outcome, Probe, ProbeOptions},
+    url::{BucketAddressing, InvalidBucket},
 };
 
 use crate::{
-    address::Address,
     client::{Ask, Client},
+    url::BucketUrl,
     write::BucketWriter,
 };
 use virga_objects::{
-    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
     Result,
 };
 
@@ -76,13 +76,13 @@ pub struct BucketOptions {
     /// The bucket's name.
     pub bucket: String,
     /// Where the name stands.
-    pub addressing: Addressing,
+    pub addressing: BucketAddressing,
     /// The endpoint that browsers reach and how the bucket is named there; `None`: none is.
-    pub public: Option<(String, Addressing)>,
+    pub public: Option<(String, BucketAddressing)>,
     /// Where Kodo takes forms; `None`: forms and create-only are those of the S3 dialect.
     pub kodo_forms: Option<KodoForms>,
     /// Who we are.
-    pub credentials: Credentials,
+    pub credentials: BucketCredentials,
     /// A proxy on the way, but not to this machine or to what lends it its role; no proxy is taken
     /// from anywhere else.
     pub proxy: Option<String>,
@@ -98,13 +98,13 @@ pub struct BucketOptions {
 
 impl BucketOptions {
     /// The usual limits, the S3 dialect.
-    pub fn new(endpoint: &str, region: &str, bucket: &str, credentials: Credentials) -> Self {
+    pub fn new(endpoint: &str, region: &str, bucket: &str, credentials: BucketCredentials) -> Self {
         Self {
             dialect: Dialect::S3,
             endpoint: endpoint.to_owned(),
             region: region.to_owned(),
             bucket: bucket.to_owned(),
-            addressing: Addressing::Path,
+            addressing: BucketAddressing::Path,
             public: None,
             kodo_forms: None,
             credentials,
@@ -122,7 +122,7 @@ impl BucketOptions {
 pub struct BucketStore {
     client: Arc<Client>,
     /// As browsers reach it.
-    public: Option<Arc<Address>>,
+    public: Option<Arc<BucketUrl>>,
     options: Arc<BucketOptions>,
     remembered: Arc<session::Remembered>,
     public_keys: Arc<report::PublicKeys>,
@@ -135,7 +135,7 @@ impl BucketStore {
     pub fn new(options: BucketOptions) -> Result<Self, InvalidBucket> {
         let dialect = options.dialect;
         let at = |endpoint: &str, addressing| {
-            Address::new(endpoint, &options.bucket, addressing, dialect)
+            BucketUrl::new(endpoint, &options.bucket, addressing, dialect)
         };
         let address = at(&options.endpoint, options.addressing)?;
         let named = options.public.as_ref();
@@ -158,7 +158,12 @@ impl BucketStore {
             ));
         }
         if let Some(forms) = &options.kodo_forms {
-            Address::new(&forms.endpoint, &forms.bucket, Addressing::Domain, dialect)?;
+            BucketUrl::new(
+                &forms.endpoint,
+                &forms.bucket,
+                BucketAddressing::Domain,
+                dialect,
+            )?;
         }
         let mut builder = reqwest::Client::builder()
             .http1_only()
@@ -236,7 +241,7 @@ impl MediaStore for BucketStore {
     }
 
     fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
-        let parts = write::Parts {
+        let parts = write::PartUploads {
             size: self.options.part_size,
             at_once: self.options.parallel_parts,
         };
@@ -288,7 +293,7 @@ impl MediaStore for BucketStore {
         list::delete_prefix(Arc::clone(&self.client), prefix.as_str()).boxed()
     }
 
-    fn list(&self, prefix: &KeyPrefix) -> Listing {
+    fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
         list::objects(Arc::clone(&self.client), prefix.as_str())
     }
 

@@ -1,4 +1,4 @@
-//! Listing, a page at a time, and removing by prefix.
+//! ObjectListing, a page at a time, and removing by prefix.
 
 use std::{collections::VecDeque, sync::Arc};
 use virga_core::MediaKey;
@@ -10,7 +10,7 @@ use super::{
     client::{Ask, Client},
     write, xml,
 };
-use virga_objects::{Listed, Listing, ObjectStat, Result};
+use virga_objects::{Listed, ObjectListing, ObjectStat, Result};
 
 /// One page; and where the next begins.
 async fn page(
@@ -73,7 +73,7 @@ pub(super) fn lines(
     .boxed()
 }
 
-pub(super) fn objects(client: Arc<Client>, prefix: &str) -> Listing {
+pub(super) fn objects(client: Arc<Client>, prefix: &str) -> ObjectListing {
     lines(client, prefix.to_owned())
         .try_filter_map(|line| async move {
             let Ok(key) = MediaKey::parse(&line.key) else {

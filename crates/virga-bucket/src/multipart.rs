@@ -98,7 +98,7 @@ impl Client {
             .body(xml::complete(parts).into());
         // An answer of 200 may still turn out to be a refusal: it was begun before the work was done.
         let text = document(DOING, self.ask(ask).await?).await?;
-        match xml::read::<xml::Fault>(&text) {
+        match xml::read::<xml::ErrorDocument>(&text) {
             Some(fault) if fault.code == "NoSuchUpload" => Err(ObjectError::NoSession(id.into())),
             Some(fault) => Err(ObjectError::Unavailable {
                 doing: DOING,

@@ -8,9 +8,9 @@ use virga_core::MediaKey;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    address::{Address, escaped},
     report,
     signature::{Fields, Scope},
+    url::{BucketUrl, escaped},
 };
 use virga_objects::{ObjectError, Result, Validity};
 
@@ -96,7 +96,7 @@ pub(super) fn sign_headers(
 pub(super) fn address(
     scope: &Scope<'_>,
     method: &str,
-    address: &Address,
+    address: &BucketUrl,
     resource: Resource<'_>,
     query: &[(&str, &str)],
     lasts: u64,

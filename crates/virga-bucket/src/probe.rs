@@ -12,7 +12,7 @@ use virga_core::{
 };
 
 use super::{
-    Addressing, BucketStore, Dialect, MIB,
+    BucketAddressing, BucketStore, Dialect, MIB,
     client::{Ask, SHORT, broken, document, unavailable},
     kodo, write, xml,
 };
@@ -241,7 +241,7 @@ impl BucketStore {
         if self.client.dialect != Dialect::Oss {
             return None;
         }
-        if *addressing == Addressing::Domain {
+        if *addressing == BucketAddressing::Domain {
             let seen = format!("browsers reach the bucket at {endpoint}");
             return Some(Outcome::Right(seen));
         }

@@ -25,7 +25,7 @@ use super::{
     BucketStore, Dialect,
     client::{broken, unavailable},
 };
-use virga_objects::{Report, Result};
+use virga_objects::{Callback, Result};
 
 const DOING: &str = "read the key that reports are signed with";
 /// Where Aliyun keeps the keys that it signs reports with; no other host is asked.
@@ -114,12 +114,12 @@ fn key_url(headers: &HeaderMap) -> Option<String> {
 }
 
 /// What both services sign: the address that was asked for, and the body.
-fn signed_text(report: &Report<'_>) -> Vec<u8> {
+fn signed_text(report: &Callback<'_>) -> Vec<u8> {
     [report.target.as_bytes(), b"\n", report.body].concat()
 }
 
 /// `Authorization: QBox KEY:SIGNATURE`, by the keys that we share with Kodo.
-fn is_of_kodo(credential: &Credential, report: &Report<'_>) -> bool {
+fn is_of_kodo(credential: &Credential, report: &Callback<'_>) -> bool {
     let secret = credential.secret_access_key.as_bytes();
     let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(&signed_text(report));
@@ -132,7 +132,7 @@ fn is_of_kodo(credential: &Credential, report: &Report<'_>) -> bool {
 
 impl BucketStore {
     /// `Authorization: SIGNATURE`, by a key of Aliyun's.
-    async fn is_of_oss(&self, report: &Report<'_>) -> Result<bool> {
+    async fn is_of_oss(&self, report: &Callback<'_>) -> Result<bool> {
         let signature = text(report.headers, header::AUTHORIZATION.as_str());
         let signature = signature.and_then(|said| STANDARD.decode(said).ok());
         let (Some(url), Some(signature)) = (key_url(report.headers), signature) else {
@@ -150,7 +150,7 @@ impl BucketStore {
     }
 
     /// The object that a genuine report names.
-    pub(super) async fn object_of(&self, report: Report<'_>) -> Result<Option<MediaKey>> {
+    pub(super) async fn object_of(&self, report: Callback<'_>) -> Result<Option<MediaKey>> {
         let kind = text(report.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let is_form = kind
             .split(';')

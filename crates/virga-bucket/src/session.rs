@@ -20,7 +20,7 @@ use virga_core::{
 
 use super::{BucketStore, client::Client, list, multipart::RawPart, part, read, write};
 use virga_core::fail;
-use virga_objects::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session};
+use virga_objects::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, UploadSession};
 
 /// Where sessions lie.
 const FOLDER: &str = "u/";
@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 
 /// What a session object says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct UploadPlan {
     pub(super) key: MediaKey,
     pub(super) total: u64,
     pub(super) part_size: u64,
@@ -39,7 +39,7 @@ pub(super) struct Plan {
     pub(super) upload: String,
 }
 
-impl Plan {
+impl UploadPlan {
     fn is_for(&self, key: &MediaKey, total: u64, part_size: u64) -> Result<()> {
         if (&self.key, self.total, self.part_size) == (key, total, part_size) {
             Ok(())
@@ -53,15 +53,15 @@ impl Plan {
 
 /// Sessions that this process has seen. One that is over is found out when the bucket is asked.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<HashMap<UploadId, Arc<Plan>>>);
+pub(super) struct Remembered(Mutex<HashMap<UploadId, Arc<UploadPlan>>>);
 
 impl Remembered {
-    fn get(&self, id: UploadId) -> Option<Arc<Plan>> {
+    fn get(&self, id: UploadId) -> Option<Arc<UploadPlan>> {
         let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.get(&id).cloned()
     }
 
-    fn keep(&self, id: UploadId, plan: &Arc<Plan>) {
+    fn keep(&self, id: UploadId, plan: &Arc<UploadPlan>) {
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= REMEMBERED {
             plans.clear();
@@ -88,7 +88,7 @@ fn upload_of(key: &str) -> Option<UploadId> {
     key.as_str().rsplit('/').nth(1)?.parse().ok()
 }
 
-async fn load(client: &Client, id: UploadId) -> Result<Arc<Plan>> {
+async fn load(client: &Client, id: UploadId) -> Result<Arc<UploadPlan>> {
     let text = read::small(client, &name(id)).await;
     let text = text.map_err(|error| match error {
         ObjectError::NotFound(_) => ObjectError::NoSession(id.to_string()),
@@ -104,7 +104,7 @@ async fn load(client: &Client, id: UploadId) -> Result<Arc<Plan>> {
 
 impl BucketStore {
     /// The session, remembered or asked for.
-    pub(super) async fn plan(&self, id: UploadId) -> Result<Arc<Plan>> {
+    pub(super) async fn plan(&self, id: UploadId) -> Result<Arc<UploadPlan>> {
         if let Some(plan) = self.remembered.get(id) {
             return Ok(plan);
         }
@@ -120,7 +120,7 @@ impl BucketStore {
         }
         let upload = self.client.begin(key).await?;
         fail::point("bucket.begun");
-        let plan = Plan {
+        let plan = UploadPlan {
             key: key.clone(),
             total,
             part_size,
@@ -179,7 +179,7 @@ impl BucketStore {
         let plan = match load(&self.client, id).await {
             Err(ObjectError::NoSession(_)) => {
                 self.remembered.forget(id);
-                return self.stands(key, total).await;
+                return self.exists_whole(key, total).await;
             }
             plan => plan?,
         };
@@ -192,7 +192,7 @@ impl BucketStore {
         };
         match done.await {
             // Done before, and only its end was lost; or the parts are.
-            Err(ObjectError::NoSession(_)) => self.stands(key, total).await?,
+            Err(ObjectError::NoSession(_)) => self.exists_whole(key, total).await?,
             Err(ObjectError::Bucket { code, .. }) if code == "InvalidPart" => {
                 // One was replaced in between.
                 return Err(ObjectError::Busy);
@@ -206,7 +206,7 @@ impl BucketStore {
     }
 
     /// Whether the whole object is there.
-    async fn stands(&self, key: &MediaKey, total: u64) -> Result<()> {
+    async fn exists_whole(&self, key: &MediaKey, total: u64) -> Result<()> {
         match read::stat(&self.client, key).await {
             Ok(stat) if stat.size == total => Ok(()),
             Ok(_) | Err(ObjectError::NotFound(_)) => Err(ObjectError::LostParts),
@@ -281,7 +281,7 @@ fn wanted(parts: &[RawPart], total: u64, part_size: u64) -> Result<Vec<&RawPart>
 }
 
 /// The current state of one session; `None` if it has ended in the meantime.
-async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Option<Session>> {
+async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Option<UploadSession>> {
     let plan = match load(&client, id).await {
         Err(ObjectError::NoSession(_)) => return Ok(None),
         plan => plan?,
@@ -290,7 +290,7 @@ async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Opti
         Err(ObjectError::NoSession(_)) => None,
         parts => parts?.iter().map(|part| part.modified).max(),
     };
-    let session = Session {
+    let session = UploadSession {
         id,
         key: plan.key.clone(),
         total: plan.total,
@@ -300,8 +300,8 @@ async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Opti
     Ok(Some(session))
 }
 
-async fn all(client: Arc<Client>) -> Result<Vec<Session>> {
-    let mut sessions: Vec<Session> = list::lines(Arc::clone(&client), FOLDER.to_owned())
+async fn all(client: Arc<Client>) -> Result<Vec<UploadSession>> {
+    let mut sessions: Vec<UploadSession> = list::lines(Arc::clone(&client), FOLDER.to_owned())
         .try_filter_map(|line| async move {
             let id = line.key.strip_prefix(FOLDER).and_then(|id| id.parse().ok());
             let made = super::xml::moment(Some(&line.last_modified));
@@ -317,7 +317,7 @@ async fn all(client: Arc<Client>) -> Result<Vec<Session>> {
         let Some(id) = upload_of(&upload.key).filter(|id| !ids.contains(id)) else {
             continue;
         };
-        sessions.push(Session {
+        sessions.push(UploadSession {
             id,
             key: MediaKey::parse(&upload.key)?,
             total: 0,
@@ -371,7 +371,7 @@ impl MultipartSessions for BucketStore {
         self.drop_session(id).boxed()
     }
 
-    fn list_sessions(&self) -> BoxStream<'static, Result<Session>> {
+    fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>> {
         let client = Arc::clone(&self.client);
         stream::once(all(client))
             .map_ok(|sessions| stream::iter(sessions).map(Ok))

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use virga_core::{MediaKey, keys::hex};
 
-use super::address::Address;
+use super::url::BucketUrl;
 use virga_objects::Validity;
 
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
@@ -138,7 +138,7 @@ impl Scope<'_> {
 pub(super) fn s3_address(
     scope: &Scope<'_>,
     method: &str,
-    address: &Address,
+    address: &BucketUrl,
     key: &str,
     query: &[(&str, &str)],
     lasts: u64,
@@ -199,7 +199,7 @@ mod tests {
     use virga_core::Timestamp;
 
     use super::*;
-    use crate::{Addressing, Dialect};
+    use crate::{BucketAddressing, Dialect};
 
     /// The example of the AWS documentation, "Authenticating Requests: Using Query Parameters".
     #[test]
@@ -217,7 +217,12 @@ mod tests {
             region: "us-east-1",
         };
         let host = "https://s3.amazonaws.com";
-        let address = Address::new(host, "examplebucket", Addressing::Virtual, Dialect::S3);
+        let address = BucketUrl::new(
+            host,
+            "examplebucket",
+            BucketAddressing::Virtual,
+            Dialect::S3,
+        );
         let url = s3_address(
             &scope,
             "GET",

@@ -20,7 +20,7 @@ use virga_objects::{ObjectError, ObjectWriter, Result};
 
 /// How a large file goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parts {
+pub(super) struct PartUploads {
     /// Bytes of each but the last.
     pub(super) size: u64,
     /// How many are on their way at once.
@@ -104,7 +104,7 @@ pub(super) async fn put_file(
     client: &Client,
     key: &MediaKey,
     path: &Path,
-    parts: Parts,
+    parts: PartUploads,
 ) -> Result<()> {
     let failed = |error| ObjectError::io("read a scratch file", error);
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
@@ -118,7 +118,7 @@ pub(super) async fn put_file(
         send_span(client, path, span, ask).await?;
     } else {
         let part_size = parts.size.max(size.div_ceil(MAX_PARTS));
-        let parts = Parts {
+        let parts = PartUploads {
             size: part_size,
             ..parts
         };
@@ -134,7 +134,7 @@ async fn put_parts(
     key: &MediaKey,
     path: &Path,
     size: u64,
-    parts: Parts,
+    parts: PartUploads,
 ) -> Result<()> {
     let part_size = parts.size;
     let id = client.begin(key).await?;

@@ -20,7 +20,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Fault {
+pub(super) struct ErrorDocument {
     pub(super) code: String,
 }
 
@@ -279,8 +279,8 @@ mod tests {
         let empty: ObjectPage =
             read(b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>").unwrap();
         assert!(empty.contents.is_empty());
-        assert!(read::<Fault>(b"<html>no</html>").is_none());
-        assert!(read::<Fault>(b"not xml").is_none());
+        assert!(read::<ErrorDocument>(b"<html>no</html>").is_none());
+        assert!(read::<ErrorDocument>(b"not xml").is_none());
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! All are HMAC-SHA256 over a purpose word and fields joined by newlines, under a key of the ring,
 //! named by its `kid`. Two keys can be live at once, so that a rotation revokes nothing.
 
-mod form;
+mod form_upload;
 mod seal;
 
-pub use form::FormTicket;
+pub use form_upload::FormTicket;
 pub use seal::{seal, unseal};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

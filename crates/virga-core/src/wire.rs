@@ -4,10 +4,10 @@ mod accounts;
 mod admin;
 mod comments;
 mod feed;
+mod integer;
 mod sitemap;
 mod uploads;
 mod videos;
-mod whole;
 
 pub use accounts::*;
 pub use admin::*;

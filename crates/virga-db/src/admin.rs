@@ -65,7 +65,7 @@ fn holding(words: &str) -> LikeExpr {
 
 /// What an account holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holding {
+pub struct AccountStorage {
     /// Videos that are not deleted.
     pub videos: u64,
     /// Bytes of its sources, of all that was made of them, and of what its open uploads reserve.
@@ -73,7 +73,10 @@ pub struct Holding {
 }
 
 /// What each of these accounts holds; who holds nothing may be missing.
-pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap<UserId, Holding>> {
+pub async fn holdings(
+    c: &impl ConnectionTrait,
+    of: &[UserId],
+) -> Result<HashMap<UserId, AccountStorage>> {
     let ids = || of.iter().map(ToString::to_string);
     let stored: Vec<(String, i64, i64)> = video::Entity::find()
         .select_only()
@@ -95,7 +98,7 @@ pub async fn holdings(c: &impl ConnectionTrait, of: &[UserId]) -> Result<HashMap
         .into_tuple()
         .all(c)
         .await?;
-    let mut found: HashMap<UserId, Holding> = HashMap::new();
+    let mut found: HashMap<UserId, AccountStorage> = HashMap::new();
     for (owner, videos, bytes) in stored {
         let holding = found.entry(id("videos", "owner_id", &owner)?).or_default();
         holding.videos = unsigned(videos);

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use virga_core::{
     Timestamp, UploadId, UserId, VideoId,
-    wire::{Change, Effect, UploadChange},
+    wire::{Effect, UploadChange, VideoChange},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ pub struct ChangeRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A video changed.
-    Video(Change),
+    Video(VideoChange),
     /// Parts of an upload are refused from now on, or taken again.
     Upload(UploadChange),
     /// Sessions ended: what was read of them before is void.
@@ -130,7 +130,7 @@ fn line(row: &change::Model) -> Result<Line> {
             open: word == UPLOAD_OPEN,
         }),
         word => match parse_effect(word) {
-            Some(effect) => Line::Video(Change {
+            Some(effect) => Line::Video(VideoChange {
                 video: id("changes", "video_id", subject)?,
                 version: row.version,
                 effect,

@@ -11,7 +11,7 @@ mod job;
 mod track;
 
 pub use job::JobRow;
-pub use track::{TrackBytes, TrackKind, TrackRow};
+pub use track::{TrackBytes, TrackRow, TrackRowKind};
 
 use crate::{DbError, Result, entity};
 

@@ -130,7 +130,11 @@ pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u6
 }
 
 /// Parts were asked for: it is being uploaded, and lives on until `expires`.
-pub async fn touch(c: &impl ConnectionTrait, id: UploadId, expires: Timestamp) -> Result<bool> {
+pub async fn extend_expiry(
+    c: &impl ConnectionTrait,
+    id: UploadId,
+    expires: Timestamp,
+) -> Result<bool> {
     let changed = upload::Entity::update_many()
         .col_expr(C::State, Expr::value(UploadState::Uploading.as_str()))
         .col_expr(C::ExpiresAt, Expr::value(expires.0))

@@ -142,7 +142,7 @@ pub async fn set_visibility(tx: &Tx, row: &VideoRow, to: Visibility, now: Timest
         update = update.col_expr(C::PublishedAt, Expr::value(now.0));
     }
     update.filter(C::Id.eq(row.id.to_string())).exec(tx).await?;
-    bump(
+    raise_version(
         tx,
         row.id,
         if narrower {
@@ -164,7 +164,7 @@ fn rank(visibility: Visibility) -> u8 {
 }
 
 /// What plays or who may changed: a new presentation version, and a line in the feed.
-pub async fn bump(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Result<()> {
+pub async fn raise_version(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Result<()> {
     video::Entity::update_many()
         .col_expr(
             C::PresentationVersion,
@@ -181,7 +181,7 @@ pub async fn bump(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Resul
 
 /// Brings `state` in line with the rows it follows from, and tells the feed where it moved; the row as
 /// it is then. It ends every transaction that touches uploads, jobs or tracks of the video.
-pub async fn settle(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Option<VideoRow>> {
+pub async fn recompute_state(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Option<VideoRow>> {
     // Locked: of two who end the last two jobs at once, the second sees what the first wrote.
     let Some(mut row) = lock(tx, id).await? else {
         return Ok(None);
@@ -305,7 +305,7 @@ pub async fn mark_deleted(
         .exec(tx)
         .await?;
     if changed.rows_affected == 1 {
-        bump(tx, id, Effect::Restrict, now).await?;
+        raise_version(tx, id, Effect::Restrict, now).await?;
     }
     Ok(changed.rows_affected == 1)
 }
@@ -332,7 +332,7 @@ pub async fn restore(tx: &Tx, id: VideoId, now: Timestamp) -> Result<bool> {
         .exec(tx)
         .await?;
     if changed.rows_affected == 1 {
-        bump(tx, id, Effect::Add, now).await?;
+        raise_version(tx, id, Effect::Add, now).await?;
     }
     Ok(changed.rows_affected == 1)
 }

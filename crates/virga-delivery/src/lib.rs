@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use virga_core::{Live, MediaKey, ObjectClass, SharedClock, Timestamp, paths};
+use virga_core::{MediaKey, ObjectClass, Reloadable, SharedClock, Timestamp, paths};
 
-use virga_objects::{ObjectError, PostForm, Report, Result, SharedDirect, Validity};
+use virga_objects::{Callback, ObjectError, PostForm, Result, SharedDirect, Validity};
 
 pub use cdn::{Cdn, CdnSigning};
 
@@ -52,7 +52,7 @@ pub enum UploadWay {
 
 /// The way that one video's media takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum DeliveryMethod {
     /// Through stream.
     Proxy,
     /// By a redirect for each request.
@@ -157,7 +157,7 @@ pub struct Delivery(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    options: Live<DeliveryOptions>,
+    options: Reloadable<DeliveryOptions>,
     direct: Option<SharedDirect>,
     clock: SharedClock,
     /// When the rules were read, and what they admit.
@@ -180,7 +180,7 @@ impl Delivery {
     ) -> Result<Self, InvalidDelivery> {
         options.check(direct.is_some())?;
         Ok(Self(Arc::new(Inner {
-            options: Live::new(options),
+            options: Reloadable::new(options),
             direct,
             clock,
             admitted: Mutex::new(None),
@@ -200,7 +200,7 @@ impl Delivery {
     /// All through the nodes.
     pub fn proxied(clock: SharedClock) -> Self {
         Self(Arc::new(Inner {
-            options: Live::default(),
+            options: Reloadable::default(),
             direct: None,
             clock,
             admitted: Mutex::new(None),
@@ -208,19 +208,19 @@ impl Delivery {
     }
 
     /// The way of a video's media.
-    pub async fn way(&self, public: bool) -> Way {
+    pub async fn method(&self, public: bool) -> DeliveryMethod {
         let options = self.0.options.get();
         let open = self.resolve(options.mode).await;
         if public {
             return open;
         }
         match (options.private_mode, open) {
-            (DeliveryMode::Auto, Way::Direct) => Way::Redirect,
-            (DeliveryMode::Auto, Way::Cdn) if !self.cdn_signs() => {
+            (DeliveryMode::Auto, DeliveryMethod::Direct) => DeliveryMethod::Redirect,
+            (DeliveryMode::Auto, DeliveryMethod::Cdn) if !self.cdn_signs() => {
                 if self.0.direct.is_some() {
-                    Way::Redirect
+                    DeliveryMethod::Redirect
                 } else {
-                    Way::Proxy
+                    DeliveryMethod::Proxy
                 }
             }
             (DeliveryMode::Auto, open) => open,
@@ -228,14 +228,14 @@ impl Delivery {
         }
     }
 
-    async fn resolve(&self, mode: DeliveryMode) -> Way {
+    async fn resolve(&self, mode: DeliveryMode) -> DeliveryMethod {
         match mode {
-            DeliveryMode::Proxy => Way::Proxy,
-            DeliveryMode::Redirect => Way::Redirect,
-            DeliveryMode::Direct => Way::Direct,
-            DeliveryMode::Cdn => Way::Cdn,
-            DeliveryMode::Auto if self.admitted().await.play => Way::Direct,
-            DeliveryMode::Auto => Way::Proxy,
+            DeliveryMode::Proxy => DeliveryMethod::Proxy,
+            DeliveryMode::Redirect => DeliveryMethod::Redirect,
+            DeliveryMode::Direct => DeliveryMethod::Direct,
+            DeliveryMode::Cdn => DeliveryMethod::Cdn,
+            DeliveryMode::Auto if self.admitted().await.play => DeliveryMethod::Direct,
+            DeliveryMode::Auto => DeliveryMethod::Proxy,
         }
     }
 
@@ -244,7 +244,7 @@ impl Delivery {
     }
 
     /// How long an address that was given out may answer after its video is withdrawn.
-    pub fn loose(&self) -> Duration {
+    pub fn revocation_lag(&self) -> Duration {
         let options = self.0.options.get();
         let life = |mode| match mode {
             DeliveryMode::Redirect => options.redirect_for,
@@ -286,26 +286,26 @@ impl Delivery {
     }
 
     /// The object that a report names; `None`: it is not the service's.
-    pub async fn heard(&self, report: Report<'_>) -> Result<Option<MediaKey>> {
+    pub async fn verify_callback(&self, report: Callback<'_>) -> Result<Option<MediaKey>> {
         match &self.0.direct {
-            Some(direct) => direct.heard(report).await,
+            Some(direct) => direct.verify_callback(report).await,
             None => Ok(None),
         }
     }
 
     /// The address of an object in a playlist, the same for all viewers for half its life.
-    pub async fn playlist_url(&self, way: Way, key: &MediaKey) -> Result<String> {
+    pub async fn playlist_url(&self, way: DeliveryMethod, key: &MediaKey) -> Result<String> {
         let validity = self.window(self.0.options.get().signed_for);
         match (way, &self.0.options.get().cdn) {
-            (Way::Cdn, Some(cdn)) => Ok(cdn.url(key, validity)),
+            (DeliveryMethod::Cdn, Some(cdn)) => Ok(cdn.url(key, validity)),
             _ => self.sign(key, validity).await,
         }
     }
 
     /// The address of an object in a redirect.
-    pub async fn redirect_url(&self, way: Way, key: &MediaKey) -> Result<String> {
+    pub async fn redirect_url(&self, way: DeliveryMethod, key: &MediaKey) -> Result<String> {
         match way {
-            Way::Redirect => {
+            DeliveryMethod::Redirect => {
                 self.sign(key, self.window(self.0.options.get().redirect_for))
                     .await
             }

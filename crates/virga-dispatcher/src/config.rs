@@ -28,13 +28,13 @@ pub struct DispatcherConfig {
     /// the encoder with.
     pub unconfined: bool,
     /// Bounds of one job.
-    pub limits: LimitsConfig,
+    pub limits: SourceLimitsConfig,
 }
 
 /// `[dispatcher.limits]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
+pub struct SourceLimitsConfig {
     /// Pixels of one decoded picture.
     pub max_pixels: u64,
     /// Address space of one ffmpeg, bytes; large pictures on many threads get what they need beyond it.
@@ -60,12 +60,12 @@ impl Default for DispatcherConfig {
             heavy_jobs: 1,
             head_start_ms: 3000,
             unconfined: false,
-            limits: LimitsConfig::default(),
+            limits: SourceLimitsConfig::default(),
         }
     }
 }
 
-impl Default for LimitsConfig {
+impl Default for SourceLimitsConfig {
     fn default() -> Self {
         Self {
             max_pixels: 40_000_000,
@@ -103,7 +103,7 @@ impl DispatcherConfig {
     }
 }
 
-impl LimitsConfig {
+impl SourceLimitsConfig {
     /// See `stall_seconds`.
     pub(crate) fn stall(&self) -> Duration {
         Duration::from_secs(self.stall_seconds.max(1))
@@ -121,7 +121,7 @@ mod tests {
             ..DispatcherConfig::default()
         };
         let (hd, uhd) = (1920 * 1080, 3840 * 2160);
-        assert_eq!(with(2).memory(hd), LimitsConfig::default().memory);
+        assert_eq!(with(2).memory(hd), SourceLimitsConfig::default().memory);
         assert!(with(8).memory(uhd) >= 4 << 30);
         assert!(with(32).memory(uhd) >= 8 << 30);
         assert!((1..=MOST_THREADS).contains(&with(0).threads()));

@@ -14,7 +14,7 @@ use virga_core::{
 use virga_db::{DbError, Tx, digests as rows};
 use virga_objects::{ObjectWriter, Result as StoreResult};
 
-use crate::{outcome::JobError, work::Work};
+use crate::{job_result::JobError, work::Work};
 
 /// What a job wrote so far. Cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -3,6 +3,7 @@
 
 mod check;
 mod codecs;
+mod diagnosis;
 mod encode;
 mod filters;
 mod launcher;
@@ -10,9 +11,8 @@ mod picture;
 mod probe;
 mod process;
 mod sandbox;
-mod words;
 
-pub use check::{Finding, can_encode, check_programs};
+pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
 pub use sandbox::Layers;
 
@@ -27,7 +27,7 @@ use virga_media::Container;
 
 use crate::{
     DispatcherConfig,
-    outcome::JobError,
+    job_result::JobError,
     work::{Lease, Work},
 };
 
@@ -37,7 +37,7 @@ pub(crate) const INPUT: &str = "../in";
 
 /// What every start of ffmpeg on one input needs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Session<'a> {
+pub(crate) struct FfmpegRun<'a> {
     pub(crate) launcher: &'a Launcher,
     pub(crate) config: &'a DispatcherConfig,
     pub(crate) lease: &'a Lease,
@@ -48,7 +48,7 @@ pub(crate) struct Session<'a> {
     pub(crate) nice: i32,
 }
 
-impl<'a> Session<'a> {
+impl<'a> FfmpegRun<'a> {
     pub(crate) fn new(work: &Work<'a>, folder: &'a Path, container: Container) -> Self {
         Self {
             launcher: &work.dispatcher.launcher,

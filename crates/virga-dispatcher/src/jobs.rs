@@ -15,20 +15,20 @@ use virga_core::job::Job;
 use virga_db::jobs;
 
 use crate::{
-    outcome::{Done, JobError},
+    job_result::{JobError, JobResult},
     work::Work,
 };
 
 /// Does one try of a job.
-pub(crate) async fn perform(work: Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn perform(work: Work<'_>) -> Result<JobResult, JobError> {
     let mut done = run(work).await?;
-    if let Done::Written(outcome) = &mut done {
+    if let JobResult::Written(outcome) = &mut done {
         outcome.digests = work.lease.digests.take();
     }
     Ok(done)
 }
 
-async fn run(work: Work<'_>) -> Result<Done, JobError> {
+async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
     if work.job.kind().is_heavy() {
         allowance::check_time(&work).await?;
     }
@@ -43,11 +43,11 @@ async fn run(work: Work<'_>) -> Result<Done, JobError> {
     }
 }
 
-async fn purge(work: &Work<'_>) -> Result<Done, JobError> {
+async fn purge(work: &Work<'_>) -> Result<JobResult, JobError> {
     let app = work.app();
     if app.purge(work.job).await? == Purge::Closed {
         // Where the video was restored meanwhile the job is still open.
         jobs::finish(app.db.write(), work.job, app.clock.now()).await?;
     }
-    Ok(Done::Settled)
+    Ok(JobResult::Settled)
 }

@@ -20,13 +20,13 @@ use virga_db::{
 
 use crate::{
     Dispatcher,
+    job_result::{JobError, JobResult},
     jobs::perform,
     lanes::Lanes,
-    outcome::{Done, JobError},
     work::{Lease, Work},
 };
 
-mod ending;
+mod finish;
 
 /// How often it looks without being woken.
 const POLL: Duration = Duration::from_secs(1);
@@ -42,12 +42,12 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     let tasks = TaskTracker::new();
     let freed = Arc::new(Notify::new());
     while !stop.is_cancelled() {
-        let mut woken = pin!(dispatcher.app.wake.jobs.rung());
+        let mut woken = pin!(dispatcher.app.wake.jobs.notified());
         woken.as_mut().enable();
         while !stop.is_cancelled()
             && let Some((job, place)) = claim(dispatcher, &lanes, &queue).await
         {
-            let held = Held {
+            let held = LeasedJob {
                 dispatcher: dispatcher.clone(),
                 job,
                 stop: stop.clone(),
@@ -91,7 +91,7 @@ async fn claim(
 
 /// Why a job is stopped before it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum StopReason {
     /// Someone else has it, or it is closed.
     Lost,
     /// The process stops.
@@ -99,14 +99,14 @@ enum Told {
 }
 
 /// A job under lease.
-struct Held {
+struct LeasedJob {
     dispatcher: Dispatcher,
     job: JobRow,
     stop: CancellationToken,
     freed: Arc<Notify>,
 }
 
-impl Held {
+impl LeasedJob {
     async fn run(self, place: OwnedSemaphorePermit) {
         fail::point("job.claimed");
         let began = Instant::now();
@@ -168,7 +168,7 @@ impl Held {
     }
 
     /// Does the work while the lease holds.
-    async fn work(&self, lease: &Lease) -> (Result<Done, JobError>, Option<Told>) {
+    async fn work(&self, lease: &Lease) -> (Result<JobResult, JobError>, Option<StopReason>) {
         let work = Work {
             dispatcher: &self.dispatcher,
             job: &self.job,
@@ -186,10 +186,10 @@ impl Held {
     }
 
     /// Keeps the lease alive; returns when the job must end.
-    async fn hold(&self, lease: &Lease) -> Told {
+    async fn hold(&self, lease: &Lease) -> StopReason {
         tokio::select! {
-            () = self.beat(lease) => Told::Lost,
-            () = self.stopping() => Told::Stop,
+            () = self.beat(lease) => StopReason::Lost,
+            () = self.stopping() => StopReason::Stop,
         }
     }
 

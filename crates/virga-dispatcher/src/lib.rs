@@ -6,12 +6,12 @@
 mod config;
 mod digests;
 mod ffmpeg;
+mod job_result;
 mod jobs;
 mod lanes;
 mod lease;
 mod media;
 mod media_code;
-mod outcome;
 mod pack;
 mod scratch;
 mod scrub;
@@ -19,8 +19,8 @@ mod state;
 mod sweeping;
 mod work;
 
-pub use config::{DispatcherConfig, LimitsConfig};
-pub use ffmpeg::{Finding, Launcher, Layers, can_encode, check_programs, launch};
+pub use config::{DispatcherConfig, SourceLimitsConfig};
+pub use ffmpeg::{Launcher, Layers, SandboxFinding, can_encode, check_programs, launch};
 pub use state::Dispatcher;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

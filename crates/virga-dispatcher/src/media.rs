@@ -9,12 +9,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Container, InstantTracks, MediaError, MoovLocator, Movie, NotInstant, SNIFF_LEN, Step, instant,
-    sniff,
+    Container, InstantTracks, MediaError, MoovLocator, Movie, SNIFF_LEN, Step, TranscodeReason,
+    instant, sniff,
 };
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
-use crate::{outcome::JobError, work::Work};
+use crate::{job_result::JobError, work::Work};
 use samples::Extent;
 
 /// Bytes in one read.
@@ -143,7 +143,7 @@ impl Source {
             Err(IndexError::Media(_)) => return Ok(source),
         };
         if movie.truncated {
-            return Err(NotInstant::Truncated.into());
+            return Err(TranscodeReason::Truncated.into());
         }
         match instant(&movie) {
             Ok(tracks)
@@ -155,10 +155,10 @@ impl Source {
             // The encoder makes of it what can be made.
             Ok(_) => {}
             Err(
-                error @ (NotInstant::NoVideo
-                | NotInstant::Truncated
-                | NotInstant::External
-                | NotInstant::Encrypted),
+                error @ (TranscodeReason::NoVideo
+                | TranscodeReason::Truncated
+                | TranscodeReason::External
+                | TranscodeReason::Encrypted),
             ) => return Err(error.into()),
             Err(_) => {}
         }

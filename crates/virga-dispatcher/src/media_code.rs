@@ -2,7 +2,7 @@
 //! their codes here, each match without a rest: a new error does not compile until it has one.
 
 use virga_core::Code;
-use virga_media::{MediaError, NotInstant, Refusal};
+use virga_media::{MediaError, Refusal, TranscodeReason};
 
 /// Bytes that cannot be read as media.
 pub(crate) fn of_error(error: &MediaError) -> Code {
@@ -31,27 +31,27 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Code {
 }
 
 /// A file that must be encoded, where encoding cannot help either.
-pub(crate) fn of_not_instant(reason: NotInstant) -> Code {
+pub(crate) fn of_not_instant(reason: TranscodeReason) -> Code {
     match reason {
-        NotInstant::NoVideo => Code::NoVideo,
-        NotInstant::Truncated => Code::MediaTruncated,
-        NotInstant::External => Code::ExternalMedia,
-        NotInstant::Encrypted => Code::Encrypted,
-        NotInstant::Fragmented
-        | NotInstant::VideoCodec
-        | NotInstant::VideoProfile
-        | NotInstant::VideoDepth
-        | NotInstant::Interlaced
-        | NotInstant::ChangingParameters
-        | NotInstant::Matrix
-        | NotInstant::Edited
-        | NotInstant::Trimmed
-        | NotInstant::NoLeadingKeyFrame
-        | NotInstant::SparseKeyFrames
-        | NotInstant::LateVideo
-        | NotInstant::LateAudio
-        | NotInstant::AudioGaps
-        | NotInstant::AudioCodec => Code::MediaUnsupported,
+        TranscodeReason::NoVideo => Code::NoVideo,
+        TranscodeReason::Truncated => Code::MediaTruncated,
+        TranscodeReason::External => Code::ExternalMedia,
+        TranscodeReason::Encrypted => Code::Encrypted,
+        TranscodeReason::Fragmented
+        | TranscodeReason::VideoCodec
+        | TranscodeReason::VideoProfile
+        | TranscodeReason::VideoDepth
+        | TranscodeReason::Interlaced
+        | TranscodeReason::ChangingParameters
+        | TranscodeReason::Matrix
+        | TranscodeReason::Edited
+        | TranscodeReason::Trimmed
+        | TranscodeReason::NoLeadingKeyFrame
+        | TranscodeReason::SparseKeyFrames
+        | TranscodeReason::LateVideo
+        | TranscodeReason::LateAudio
+        | TranscodeReason::AudioGaps
+        | TranscodeReason::AudioCodec => Code::MediaUnsupported,
     }
 }
 

@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 use virga_core::{Code, MediaKey};
-use virga_db::{TrackBytes, TrackKind, TrackRow};
+use virga_db::{TrackBytes, TrackRow, TrackRowKind};
 use virga_media::{PlannedTrack, TrackTable, segment};
 use virga_objects::{ObjectWriter, Piece};
 
-use crate::{media::Media, outcome::JobError, work::Work};
+use crate::{job_result::JobError, media::Media, work::Work};
 
 /// Where a track stands among those of its size: what is encoded comes before the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) async fn put_jit(
 #[derive(Clone, Debug)]
 pub(crate) enum Blocks {
     /// Just planned.
-    Held(Bytes),
+    LeasedJob(Bytes),
     /// In an object.
     Stored(MediaKey),
 }
@@ -50,7 +50,7 @@ impl Blocks {
     async fn read(&self, work: &Work<'_>, offset: u64, len: u64) -> Result<Bytes, JobError> {
         match self {
             Self::Stored(key) => Ok(work.app().store.read(key, offset..offset + len).await?),
-            Self::Held(bytes) => {
+            Self::LeasedJob(bytes) => {
                 let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
                 let range = at(offset)..at(offset + len);
                 if range.start <= range.end && range.end <= bytes.len() {
@@ -82,7 +82,7 @@ impl Packed {
             name,
             rank: Rank::Encoded,
             table: planned.table,
-            blocks: Blocks::Held(planned.samples.into()),
+            blocks: Blocks::LeasedJob(planned.samples.into()),
         }
     }
 
@@ -159,8 +159,8 @@ fn row(
     let height = table.width.min(table.height);
     let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
     let (kind, position) = match table.kind {
-        virga_media::TrackKind::Video => (TrackKind::Video, twice.saturating_add(rank as i32)),
-        _ => (TrackKind::Audio, 0),
+        virga_media::TrackKind::Video => (TrackRowKind::Video, twice.saturating_add(rank as i32)),
+        _ => (TrackRowKind::Audio, 0),
     };
     TrackRow {
         video: work.video(),

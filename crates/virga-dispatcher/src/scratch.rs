@@ -8,7 +8,7 @@ use virga_core::Code;
 
 use virga_db::jobs;
 
-use crate::{Dispatcher, ffmpeg::INPUT, outcome::JobError, work::Work};
+use crate::{Dispatcher, ffmpeg::INPUT, job_result::JobError, work::Work};
 
 /// A try's folder: the input, and a folder that ffmpeg may write to. Removed when dropped.
 #[derive(Debug)]

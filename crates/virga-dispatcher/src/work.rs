@@ -7,7 +7,7 @@ use virga_app::App;
 use virga_core::{Code, InvalidKey, KeyPrefix, MediaKey, VideoId};
 use virga_db::{JobRow, VideoRow, videos};
 
-use crate::{Dispatcher, DispatcherConfig, digests::Digests, outcome::JobError};
+use crate::{Dispatcher, DispatcherConfig, digests::Digests, job_result::JobError};
 
 /// A worker's hold on a job.
 #[derive(Debug, Default)]

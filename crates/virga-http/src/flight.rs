@@ -19,7 +19,7 @@ use crate::{
     Error,
     extract::in_time,
     fair::{FairPool, Permit},
-    viewer::Address,
+    viewer::ClientIp,
 };
 
 /// A body of at most this many bytes is read before the request takes a place in flight. No page and
@@ -80,7 +80,7 @@ impl Places {
     fn holder(&self, request: &Request) -> IpAddr {
         let named = self.vouching.as_ref().and_then(|by| by.open(request));
         named
-            .map_or_else(|| Address::of(request), |it| Address(it.address))
+            .map_or_else(|| ClientIp::of(request), |it| ClientIp(it.address))
             .bucket()
     }
 }

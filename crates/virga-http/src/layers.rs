@@ -24,11 +24,11 @@ use virga_core::{Code, Failure};
 use crate::{
     Error,
     access_log::{Access, AccessLog, Answered},
+    body_timeout::MinRateBody,
     flight::{self, Places, Vouching},
     host,
     origin::{self, SiteOrigin},
-    pace::Paced,
-    viewer::{self, Address, Peer},
+    viewer::{self, ClientIp, PeerAddress},
 };
 
 /// The request's id, as a typed extension and in the answer's `x-request-id`.
@@ -81,7 +81,7 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
             flight::limit(places.clone(), request, next)
         }))
         .layer(middleware::map_request(|request: Request<_>| async {
-            request.map(|body| Body::new(Paced::new(body)))
+            request.map(|body| Body::new(MinRateBody::new(body)))
         }))
         .layer(middleware::from_fn(measured))
         .layer(middleware::from_fn(host::check))
@@ -185,11 +185,11 @@ async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() {
+    if let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>().copied() {
         let address = viewer::resolve(peer, request.headers(), &proxies);
         request.extensions_mut().insert(address);
     }
-    let address = Address::of(&request).0;
+    let address = ClientIp::of(&request).0;
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), loggable(request.uri().path()));
     let started = std::time::Instant::now();

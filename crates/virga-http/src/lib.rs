@@ -1,12 +1,12 @@
 //! HTTP kit shared by the roles: problem details, extractors, who calls, same-origin check, limits,
 //! the listener's layers, serve and drain. Knows no route, no SQL and no object store.
 
+mod body_timeout;
 mod error;
 mod extract;
 mod flight;
+mod head_guard;
 mod host;
-mod pace;
-mod strict;
 
 pub mod access_log;
 pub mod cookie;

@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderMap, Method, Uri, header, uri::Authority};
 use virga_core::{Code, Failure};
 
-use crate::{Error, viewer::Presented};
+use crate::{Error, viewer::PresentedToken};
 
 /// The site's origin as configured; `None`: the request's own `Host` decides.
 #[derive(Clone, Debug, Default)]
@@ -75,9 +75,9 @@ pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
     let fine = match text(headers, "origin") {
         _ if matches!(fetched, Some("cross-site" | "same-site")) => false,
         Some(origin) => site.matches(origin, &request),
-        None => match Presented::read(headers, site.is_https()) {
-            Presented::Cookie(_) => fetched == Some("same-origin"),
-            Presented::Bearer(_) | Presented::Nothing => true,
+        None => match PresentedToken::read(headers, site.is_https()) {
+            PresentedToken::Cookie(_) => fetched == Some("same-origin"),
+            PresentedToken::Bearer(_) | PresentedToken::Nothing => true,
         },
     };
     if fine {

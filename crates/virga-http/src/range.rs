@@ -4,7 +4,7 @@ use http::{HeaderMap, header};
 
 /// What a `Range` header asks of `length` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum RangeRequest {
     /// No range, one that is to be ignored, or several: the whole, 200.
     Whole,
     /// First byte and count: 206.
@@ -14,31 +14,31 @@ pub enum Asked {
 }
 
 /// Reads `Range`, honouring `If-Range` against the strong `etag`.
-pub fn read(headers: &HeaderMap, length: u64, etag: &str) -> Asked {
+pub fn read(headers: &HeaderMap, length: u64, etag: &str) -> RangeRequest {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(range) = text(header::RANGE) else {
-        return Asked::Whole;
+        return RangeRequest::Whole;
     };
     if text(header::IF_RANGE).is_some_and(|condition| condition != etag) {
-        return Asked::Whole;
+        return RangeRequest::Whole;
     }
     let Some(spec) = range.strip_prefix("bytes=") else {
-        return Asked::Whole;
+        return RangeRequest::Whole;
     };
     let Some((first, last)) = spec.trim().split_once('-') else {
-        return Asked::Whole;
+        return RangeRequest::Whole;
     };
     let parsed = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => Some((first, last)),
         (Ok(first), Err(_)) if last.is_empty() => Some((first, u64::MAX)),
-        (Err(_), Ok(0)) if first.is_empty() => return Asked::Unsatisfiable,
+        (Err(_), Ok(0)) if first.is_empty() => return RangeRequest::Unsatisfiable,
         (Err(_), Ok(suffix)) if first.is_empty() => Some((length.saturating_sub(suffix), u64::MAX)),
         _ => None,
     };
     match parsed {
-        None => Asked::Whole,
-        Some((first, _)) if first >= length => Asked::Unsatisfiable,
-        Some((first, last)) => Asked::Part(first, last.min(length - 1) - first + 1),
+        None => RangeRequest::Whole,
+        Some((first, _)) if first >= length => RangeRequest::Unsatisfiable,
+        Some((first, last)) => RangeRequest::Part(first, last.min(length - 1) - first + 1),
     }
 }
 
@@ -54,15 +54,15 @@ mod tests {
                 .collect();
             read(&headers, 100, "\"a\"")
         };
-        assert_eq!(asked("bytes=0-0"), Asked::Part(0, 1));
-        assert_eq!(asked("bytes=90-"), Asked::Part(90, 10));
-        assert_eq!(asked("bytes=-10"), Asked::Part(90, 10));
-        assert_eq!(asked("bytes=-1000"), Asked::Part(0, 100));
-        assert_eq!(asked("bytes=50-1000"), Asked::Part(50, 50));
-        assert_eq!(asked("bytes=100-"), Asked::Unsatisfiable);
-        assert_eq!(asked("bytes=-0"), Asked::Unsatisfiable);
-        assert_eq!(asked("bytes=5-1"), Asked::Whole);
-        assert_eq!(asked("bytes=0-1,4-5"), Asked::Whole);
-        assert_eq!(asked("lines=0-1"), Asked::Whole);
+        assert_eq!(asked("bytes=0-0"), RangeRequest::Part(0, 1));
+        assert_eq!(asked("bytes=90-"), RangeRequest::Part(90, 10));
+        assert_eq!(asked("bytes=-10"), RangeRequest::Part(90, 10));
+        assert_eq!(asked("bytes=-1000"), RangeRequest::Part(0, 100));
+        assert_eq!(asked("bytes=50-1000"), RangeRequest::Part(50, 50));
+        assert_eq!(asked("bytes=100-"), RangeRequest::Unsatisfiable);
+        assert_eq!(asked("bytes=-0"), RangeRequest::Unsatisfiable);
+        assert_eq!(asked("bytes=5-1"), RangeRequest::Whole);
+        assert_eq!(asked("bytes=0-1,4-5"), RangeRequest::Whole);
+        assert_eq!(asked("lines=0-1"), RangeRequest::Whole);
     }
 }

@@ -17,9 +17,9 @@ use tower::{ServiceExt, service_fn};
 use crate::{
     fair::{FairPool, Permit},
     flight::{busy, is_probe},
+    head_guard::GuardedIo,
     layers::ListenerConfig,
-    strict::Strict,
-    viewer::{Address, Peer},
+    viewer::{ClientIp, PeerAddress},
 };
 
 /// How long running requests may go on after the stop was asked for.
@@ -60,7 +60,7 @@ impl Places {
         if self.trusted.iter().any(|net| net.contains(&address)) {
             return Some(Place::Exempt);
         }
-        let holder = Address(address).bucket();
+        let holder = ClientIp(address).bucket();
         let open = || Some(Place::Open(Arc::new(self.connections.take(holder)?)));
         let probe = || Some(Place::Probe(Arc::new(self.probes.take(holder)?)));
         open().or_else(probe)
@@ -108,7 +108,7 @@ pub async fn serve(
             let watcher = graceful.watcher();
             tasks.spawn(connection(
                 socket,
-                Peer(peer),
+                PeerAddress(peer),
                 router.clone(),
                 watcher,
                 place,
@@ -130,7 +130,7 @@ pub async fn serve(
 
 async fn connection(
     socket: TcpStream,
-    peer: Peer,
+    peer: PeerAddress,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
     place: Place,
@@ -149,7 +149,7 @@ async fn connection(
             router.oneshot(request.map(axum::body::Body::new)).await
         }
     });
-    let io = TokioIo::new(Strict::new(socket, HEAD, place.permit().cloned()));
+    let io = TokioIo::new(GuardedIo::new(socket, HEAD, place.permit().cloned()));
     // Not the builder that detects the version: a preface of HTTP/2 must never be understood here.
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -12,13 +12,13 @@ use crate::cookie;
 
 /// The other end of the connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct PeerAddress(pub SocketAddr);
 
 /// The viewer's address: the peer, or what a configured proxy says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Address(pub IpAddr);
+pub struct ClientIp(pub IpAddr);
 
-impl Address {
+impl ClientIp {
     /// What the address counts as for limits: an IPv6 host is its /64.
     pub fn bucket(self) -> IpAddr {
         match self.0.to_canonical() {
@@ -54,11 +54,11 @@ impl Address {
 
 /// The nearest address that is not one of our own proxies, read from the right of
 /// `X-Forwarded-For`. Without configured proxies the header is never believed.
-pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Address {
+pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> ClientIp {
     let trusted = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let mut nearest = peer.ip().to_canonical();
     if !trusted(&nearest) {
-        return Address(nearest);
+        return ClientIp(nearest);
     }
     let forwarded: Vec<&str> = headers
         .get_all("x-forwarded-for")
@@ -82,7 +82,7 @@ pub fn resolve(peer: SocketAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Addr
             break;
         }
     }
-    Address(nearest)
+    ClientIp(nearest)
 }
 
 /// An address as proxies write it: plain, with a port, in brackets, with a zone.
@@ -106,7 +106,7 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 
 /// A session token as presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub enum PresentedToken {
     /// None.
     Nothing,
     /// `Authorization: Bearer`: cannot be forged across sites.
@@ -115,7 +115,7 @@ pub enum Presented {
     Cookie(String),
 }
 
-impl Presented {
+impl PresentedToken {
     /// Reads it off the headers; a bearer wins. On an https site only the cookie that is bound to
     /// the host counts: a plain one may have been planted from elsewhere.
     pub fn read(headers: &HeaderMap, https: bool) -> Self {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_host_counts_as_its_64() {
-        let bucket = |text: &str| Address(text.parse().unwrap()).bucket();
+        let bucket = |text: &str| ClientIp(text.parse().unwrap()).bucket();
         assert_eq!(bucket("2001:db8::1"), bucket("2001:db8::ffff"));
         assert_ne!(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"));
         assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));

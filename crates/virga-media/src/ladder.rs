@@ -1,6 +1,6 @@
 //! Which renditions are encoded: never larger than the source, the rate capped for each size.
 
-use crate::instant::instant;
+use crate::direct_play::instant;
 use crate::movie::Movie;
 use crate::plan::{frame_rate, rate};
 use crate::time;

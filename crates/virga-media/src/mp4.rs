@@ -27,7 +27,7 @@ pub struct FallbackInput<'a> {
 
 /// A range of one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
+pub struct InputRange {
     /// Which input, by its place in the list given.
     pub input: usize,
     /// Position in that input's file.
@@ -42,7 +42,7 @@ pub struct FallbackMp4 {
     /// `ftyp`, `moov` and the header of `mdat`.
     pub head: Vec<u8>,
     /// What follows.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<InputRange>,
     /// Bytes of the whole file.
     pub len: u64,
 }
@@ -59,7 +59,7 @@ pub fn fallback_mp4(inputs: &[FallbackInput<'_>]) -> Result<FallbackMp4, MediaEr
         });
     }
     hold_last_frame(&mut tracks);
-    let mut pieces: Vec<Piece> = Vec::new();
+    let mut pieces: Vec<InputRange> = Vec::new();
     let mut body = 0_u64;
     while let Some(next) = (0..tracks.len())
         .filter(|index| tracks[*index].pending.is_some())
@@ -131,7 +131,7 @@ impl<'a> Copied<'a> {
     }
 
     /// Copies half a second of samples as one chunk and returns its bytes.
-    fn take_turn(&mut self, input: usize, at: u64, pieces: &mut Vec<Piece>) -> u64 {
+    fn take_turn(&mut self, input: usize, at: u64, pieces: &mut Vec<InputRange>) -> u64 {
         let turn = time::from_micros(TURN_MICROS, self.track.timescale);
         let ends = self
             .pending
@@ -144,7 +144,7 @@ impl<'a> Copied<'a> {
             }
             push(
                 pieces,
-                Piece {
+                InputRange {
                     input,
                     offset: sample.offset,
                     len: sample.size.into(),
@@ -205,7 +205,7 @@ impl<'a> Copied<'a> {
     }
 }
 
-fn push(pieces: &mut Vec<Piece>, piece: Piece) {
+fn push(pieces: &mut Vec<InputRange>, piece: InputRange) {
     match pieces.last_mut() {
         Some(last) if last.input == piece.input && last.offset + last.len == piece.offset => {
             last.len += piece.len;

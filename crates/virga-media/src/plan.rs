@@ -5,7 +5,7 @@ mod cut;
 
 use crate::MediaError;
 use crate::block::{Block, BlockSample};
-use crate::instant::InstantTracks;
+use crate::direct_play::InstantTracks;
 use crate::movie::{Movie, Track, TrackKind};
 use crate::packager::{init_segment, segment_head};
 use crate::table::TrackTable;
@@ -15,7 +15,7 @@ use cut::Cuts;
 
 /// How the tracks of one file are served.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct SegmentPlan {
     /// The picture.
     pub video: PlannedTrack,
     /// The sound.
@@ -32,7 +32,7 @@ pub struct PlannedTrack {
 }
 
 /// Plans a file whose own tracks are served as they are.
-pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<Plan, MediaError> {
+pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<SegmentPlan, MediaError> {
     let origin = first_shown(movie, tracks.video);
     let sound_ends = tracks.audio.map_or(0, |audio| ends(movie, audio, origin));
     let video = plan_video(movie, tracks.video, sound_ends)?;
@@ -43,7 +43,7 @@ pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<Plan, MediaError> {
         .audio
         .map(|audio| plan_audio(movie, audio, origin, &starts))
         .transpose()?;
-    Ok(Plan { video, audio })
+    Ok(SegmentPlan { video, audio })
 }
 
 /// When the track's first sample is shown on its own file's timeline, in microseconds. For a video

@@ -57,7 +57,7 @@ impl fmt::Debug for PostForm {
 
 /// What a bucket's service tells of a form that it took: its request, as it came.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
+pub struct Callback<'a> {
     /// Path and query that it asked for.
     pub target: &'a str,
     /// With its signature.
@@ -151,7 +151,10 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
     fn reporter(&self) -> Option<&'static str>;
 
     /// The object that a report names; `None`: it is not the service's.
-    fn heard<'a>(&'a self, report: Report<'a>) -> BoxFuture<'a, Result<Option<MediaKey>>>;
+    fn verify_callback<'a>(
+        &'a self,
+        report: Callback<'a>,
+    ) -> BoxFuture<'a, Result<Option<MediaKey>>>;
 
     /// The bucket's rules for pages of other origins.
     fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>>;

@@ -24,7 +24,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::{
-    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
     READ_LIMIT, Result,
 };
 
@@ -164,7 +164,7 @@ impl MediaStore for DiskStore {
         blocking(move || write::delete_folder(&root, &folder)).boxed()
     }
 
-    fn list(&self, prefix: &KeyPrefix) -> Listing {
+    fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
         listing::objects(Arc::clone(&self.root), self.root.join(prefix.as_str()))
     }
 

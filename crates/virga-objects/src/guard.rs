@@ -17,7 +17,7 @@ use tokio::{
 use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::{
-    ByteStream, FreeSpace, Listing, MediaStore, ObjectError, ObjectStat, ObjectWriter, Piece,
+    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
     Result, SharedStore,
 };
 
@@ -60,7 +60,7 @@ impl GuardedStore {
         Self { inner, guard }
     }
 
-    fn stands(&self) -> Result<()> {
+    fn exists_whole(&self) -> Result<()> {
         match &self.guard {
             Guard::Folder(folder) if !folder.is_dir() => Err(ObjectError::Unmounted),
             _ => Ok(()),
@@ -74,7 +74,9 @@ impl GuardedStore {
     ) -> Result<T> {
         match &self.guard {
             Guard::Folder(_) => match call.await {
-                Err(error) if error.is_not_found() => Err(self.stands().err().unwrap_or(error)),
+                Err(error) if error.is_not_found() => {
+                    Err(self.exists_whole().err().unwrap_or(error))
+                }
                 done => done,
             },
             Guard::Answers(last) => tokio::select! {
@@ -108,7 +110,7 @@ impl GuardedStore {
     }
 
     fn written<'a, T>(&'a self, call: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
-        match self.stands() {
+        match self.exists_whole() {
             Ok(()) => call,
             Err(gone) => async { Err(gone) }.boxed(),
         }
@@ -176,8 +178,8 @@ impl MediaStore for GuardedStore {
         self.written(self.inner.delete_prefix(prefix))
     }
 
-    fn list(&self, prefix: &KeyPrefix) -> Listing {
-        match self.stands() {
+    fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
+        match self.exists_whole() {
             Ok(()) => self.inner.list(prefix),
             Err(gone) => stream::iter([Err(gone)]).boxed(),
         }
@@ -195,7 +197,7 @@ impl MediaStore for GuardedStore {
             {
                 return Err(silent("store an object"));
             }
-            self.stands()?;
+            self.exists_whole()?;
             self.inner.free_space().await
         }
         .boxed()

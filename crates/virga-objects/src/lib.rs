@@ -12,12 +12,14 @@ mod guard;
 mod multipart;
 mod store;
 
-pub use direct::{CorsRule, DirectAccess, PostForm, Report, SharedDirect, SignedRequest, Validity};
+pub use direct::{
+    Callback, CorsRule, DirectAccess, PostForm, SharedDirect, SignedRequest, Validity,
+};
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use guard::GuardedStore;
-pub use multipart::{HeldParts, Incoming, MultipartSessions, Session, SharedSessions};
+pub use multipart::{HeldParts, Incoming, MultipartSessions, SharedSessions, UploadSession};
 pub use store::{
-    ByteStream, FreeSpace, Listed, Listing, MediaStore, ObjectStat, ObjectWriter, Piece,
+    ByteStream, FreeSpace, Listed, MediaStore, ObjectListing, ObjectStat, ObjectWriter, Piece,
     READ_LIMIT, SharedStore,
 };

@@ -17,7 +17,7 @@ pub type Incoming<'a> = BoxStream<'a, Result<Bytes, Box<dyn StdError + Send + Sy
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct UploadSession {
     /// The upload.
     pub id: UploadId,
     /// What it becomes.
@@ -87,5 +87,5 @@ pub trait MultipartSessions: fmt::Debug + Send + Sync + 'static {
     fn abort(&self, id: UploadId) -> BoxFuture<'_, Result<()>>;
 
     /// All open sessions.
-    fn list_sessions(&self) -> BoxStream<'static, Result<Session>>;
+    fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>>;
 }

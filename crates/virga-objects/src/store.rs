@@ -18,7 +18,7 @@ pub type SharedStore = Arc<dyn MediaStore>;
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// Keys under a prefix, in no particular order.
-pub type Listing = BoxStream<'static, Result<Listed>>;
+pub type ObjectListing = BoxStream<'static, Result<Listed>>;
 
 /// A stretch of an object: first byte and length.
 pub type Piece = (u64, u32);
@@ -94,7 +94,7 @@ pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>>;
 
     /// Streams the list of objects under a prefix.
-    fn list(&self, prefix: &KeyPrefix) -> Listing;
+    fn list(&self, prefix: &KeyPrefix) -> ObjectListing;
 
     /// Makes the object a local file at `path` (which must not exist) for reading only: a hard link
     /// where possible, else a copy.

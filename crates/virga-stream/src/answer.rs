@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use virga_core::{CacheLifetime, keys::hex};
-use virga_http::range::{self, Asked};
+use virga_http::range::{self, RangeRequest};
 
 /// Playlists: the listener compresses them, so that every answer about them says what it varies by.
 const TEXT: &str = "application/vnd.apple.mpegurl";
@@ -28,7 +28,7 @@ pub(crate) struct Representation {
 
 /// What the request wants of it.
 #[derive(Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum AnswerBody {
     /// Nothing more: 304 or 416.
     Done(Response),
     /// All bytes.
@@ -49,21 +49,21 @@ pub(crate) fn etag(parts: &[&[u8]]) -> String {
 
 impl Representation {
     /// Reads `If-None-Match`, `Range` and `If-Range`.
-    pub(crate) fn wanted(&self, request: &HeaderMap) -> Wanted {
+    pub(crate) fn wanted(&self, request: &HeaderMap) -> AnswerBody {
         if self.is_known(request) {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
             self.validators(response.headers_mut());
-            return Wanted::Done(response);
+            return AnswerBody::Done(response);
         }
         match range::read(request, self.length, &self.etag) {
-            Asked::Whole => Wanted::Whole,
-            Asked::Part(first, count) => Wanted::Part(first, count),
-            Asked::Unsatisfiable => {
+            RangeRequest::Whole => AnswerBody::Whole,
+            RangeRequest::Part(first, count) => AnswerBody::Part(first, count),
+            RangeRequest::Unsatisfiable => {
                 let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
                 let all = format!("bytes */{}", self.length);
                 set(response.headers_mut(), header::CONTENT_RANGE, &all);
                 self.validators(response.headers_mut());
-                Wanted::Done(response)
+                AnswerBody::Done(response)
             }
         }
     }
@@ -78,7 +78,7 @@ impl Representation {
             .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
     }
 
-    /// The answer with these bytes; `part` as [`Wanted::Part`] said.
+    /// The answer with these bytes; `part` as [`AnswerBody::Part`] said.
     pub(crate) fn send(&self, part: Option<(u64, u64)>, body: Body) -> Response {
         let mut response = Response::new(body);
         let headers = response.headers_mut();

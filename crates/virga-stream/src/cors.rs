@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
-use crate::address::What;
+use crate::media_path::What;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static("content-length, content-range, etag");
 

@@ -3,16 +3,16 @@
 //! What may be seen is decided from the published presentation of a video and the grant in the
 //! path; how fresh a presentation must be follows from the feed of changes (`Presentations`).
 
-mod address;
 mod answer;
-mod away;
 mod body;
 mod config;
 mod cors;
-mod fault;
+mod error;
 mod follow;
-mod form;
+mod form_upload;
 mod media;
+mod media_path;
+mod offload;
 mod parts;
 mod presentations;
 mod refused;

@@ -20,9 +20,9 @@ use virga_objects::ByteStream;
 
 use crate::{
     StreamState,
-    address::{Address, What},
-    answer::{Representation, Wanted, etag},
-    fault::Fault,
+    answer::{AnswerBody, Representation, etag},
+    error::StreamError,
+    media_path::{MediaPath, What},
     segments::SegmentName,
     tables::find,
 };
@@ -37,12 +37,12 @@ pub(crate) async fn get(
     request: Request,
 ) -> virga_http::Result<Response> {
     let path = request.uri().path();
-    let mut address = Address::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
+    let mut address = MediaPath::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
     address.what.resize(request.uri().query());
     let found = state.presentations.get(address.video).await?;
     match answer(&state, &address, found, request.headers()).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
-        Err(Fault::Gone(key)) => {
+        Err(StreamError::Gone(key)) => {
             tracing::debug!(key, "an object is gone, reading the presentation again");
             let found = state.presentations.get_anew(address.video).await?;
             let again = answer(&state, &address, found, request.headers()).await;
@@ -69,13 +69,13 @@ pub(crate) fn not_there() -> Failure {
 
 async fn answer(
     state: &StreamState,
-    address: &Address,
+    address: &MediaPath,
     presentation: Option<Arc<Presentation>>,
     headers: &HeaderMap,
-) -> Result<Response, Fault> {
+) -> Result<Response, StreamError> {
     let permitted = presentation.filter(|it| is_permitted(state, address, it));
     let presentation = permitted.ok_or_else(|| refused(address.grant.is_some()))?;
-    let request = Asked {
+    let request = MediaRequest {
         state,
         private: presentation.visibility != Visibility::Public,
         headers,
@@ -99,7 +99,7 @@ async fn answer(
 }
 
 /// Public videos open at any address; all others only under a valid grant.
-fn is_permitted(state: &StreamState, address: &Address, presentation: &Presentation) -> bool {
+fn is_permitted(state: &StreamState, address: &MediaPath, presentation: &Presentation) -> bool {
     let grant = address.grant.as_deref().unwrap_or_default();
     let (epoch, now) = (presentation.epoch, state.clock.now());
     presentation.visibility == Visibility::Public
@@ -107,13 +107,13 @@ fn is_permitted(state: &StreamState, address: &Address, presentation: &Presentat
 }
 
 /// One permitted request.
-pub(crate) struct Asked<'a> {
+pub(crate) struct MediaRequest<'a> {
     pub(crate) state: &'a StreamState,
     pub(crate) private: bool,
     pub(crate) headers: &'a HeaderMap,
 }
 
-impl Asked<'_> {
+impl MediaRequest<'_> {
     pub(crate) fn representation(
         &self,
         content_type: &'static str,
@@ -141,9 +141,9 @@ impl Asked<'_> {
         let length = bytes.len() as u64;
         let answer = self.representation(content_type, cache, etag(&[&bytes]), length);
         match answer.wanted(self.headers) {
-            Wanted::Done(response) => response,
-            Wanted::Whole => answer.send(None, Body::from(bytes)),
-            Wanted::Part(first, count) => {
+            AnswerBody::Done(response) => response,
+            AnswerBody::Whole => answer.send(None, Body::from(bytes)),
+            AnswerBody::Part(first, count) => {
                 let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
                 let part = bytes.slice(at(first)..at(first + count));
                 answer.send(Some((first, count)), Body::from(part))
@@ -156,14 +156,14 @@ impl Asked<'_> {
         &self,
         answer: Representation,
         read: impl FnOnce(u64, u64) -> F,
-    ) -> Result<Response, Fault>
+    ) -> Result<Response, StreamError>
     where
-        F: Future<Output = Result<ByteStream, Fault>>,
+        F: Future<Output = Result<ByteStream, StreamError>>,
     {
         let (part, first, count) = match answer.wanted(self.headers) {
-            Wanted::Done(response) => return Ok(response),
-            Wanted::Whole => (None, 0, answer.length),
-            Wanted::Part(first, count) => (Some((first, count)), first, count),
+            AnswerBody::Done(response) => return Ok(response),
+            AnswerBody::Whole => (None, 0, answer.length),
+            AnswerBody::Part(first, count) => (Some((first, count)), first, count),
         };
         let stream = read(first, count).await?;
         let logged = stream.inspect(|item| {
@@ -174,7 +174,7 @@ impl Asked<'_> {
         Ok(answer.send(part, Body::from_stream(logged)))
     }
 
-    async fn multivariant(&self, presentation: &Presentation) -> Result<Response, Fault> {
+    async fn multivariant(&self, presentation: &Presentation) -> Result<Response, StreamError> {
         let tables = &self.state.tables;
         let mut videos = Vec::with_capacity(presentation.videos.len());
         for track in presentation.known_videos() {
@@ -200,7 +200,7 @@ impl Asked<'_> {
         Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
     }
 
-    async fn init(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+    async fn init(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let table = self.state.tables.get(track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
         Ok(self.small(media_type(&table), CacheLifetime::Immutable, bytes))
@@ -208,10 +208,10 @@ impl Asked<'_> {
 
     async fn segment(
         &self,
-        address: &Address,
+        address: &MediaPath,
         track: &PresentedTrack,
         n: usize,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, StreamError> {
         let table = self.state.tables.get(track).await?;
         let (offset, length) = table.byte_range(n).ok_or_else(not_there)?;
         // What decides the bytes whether they come from the source or the track object: both
@@ -233,7 +233,7 @@ impl Asked<'_> {
     }
 
     /// The poster as wide as asked, or the JPEG where there is none of that width.
-    async fn poster(&self, key: Option<&MediaKey>, width: u32) -> Result<Response, Fault> {
+    async fn poster(&self, key: Option<&MediaKey>, width: u32) -> Result<Response, StreamError> {
         let key = key.ok_or_else(not_there)?;
         let parts = key.poster_parts();
         let wanted = parts.iter().find(|part| part.width == width);
@@ -253,7 +253,7 @@ impl Asked<'_> {
     }
 
     /// A whole object at an address behind which its key may change.
-    pub(crate) async fn object(&self, key: Option<&MediaKey>) -> Result<Response, Fault> {
+    pub(crate) async fn object(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
         let key = key.ok_or_else(not_there)?;
         let stat = self.state.store.stat(key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);

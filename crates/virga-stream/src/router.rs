@@ -7,14 +7,14 @@ use axum::{
     routing::{get, post, put},
 };
 
-use crate::{StreamState, form, media, parts};
+use crate::{StreamState, form_upload, media, parts};
 
 /// `/media/…` and `/up/…`.
 pub fn router(state: StreamState) -> Router {
     Router::new()
         .route("/media/{*path}", get(media::get))
         .route("/up/{*path}", put(parts::put))
-        .route("/up/form/{video}", post(form::post))
+        .route("/up/form/{video}", post(form_upload::post))
         // Both count what they take by their signature.
         .layer(DefaultBodyLimit::disable())
         .with_state(state)

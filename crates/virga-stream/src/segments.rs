@@ -15,7 +15,7 @@ use virga_core::{
 use virga_media::{TrackTable, segment};
 use virga_objects::{ByteStream, Piece, SharedStore};
 
-use crate::fault::Fault;
+use crate::error::StreamError;
 
 /// The longest segment that is held whole.
 const HOT: u64 = 4 * 1024 * 1024;
@@ -75,7 +75,7 @@ impl Segments {
         track: &PresentedTrack,
         table: &TrackTable,
         (first, count): (u64, u64),
-    ) -> Result<ByteStream, Fault> {
+    ) -> Result<ByteStream, StreamError> {
         let (start, length) = table
             .byte_range(name.n)
             .ok_or_else(|| Failure::not_found("segment"))?;
@@ -98,7 +98,7 @@ impl Segments {
             .hot
             .try_get_with(name.clone(), whole)
             .await
-            .map_err(|fault| Fault::shared(&fault))?;
+            .map_err(|fault| StreamError::shared(&fault))?;
         let range = usize::try_from(first)
             .ok()
             .zip(usize::try_from(first + count).ok());
@@ -122,7 +122,7 @@ impl Segments {
         table: &TrackTable,
         n: usize,
         offset: u64,
-    ) -> Result<Layout, Fault> {
+    ) -> Result<Layout, StreamError> {
         match &track.body {
             TrackBody::Object { object } => Ok(Layout::Object {
                 key: object.clone(),
@@ -146,7 +146,12 @@ impl Segments {
         }
     }
 
-    async fn stream(&self, layout: Layout, first: u64, count: u64) -> Result<ByteStream, Fault> {
+    async fn stream(
+        &self,
+        layout: Layout,
+        first: u64,
+        count: u64,
+    ) -> Result<ByteStream, StreamError> {
         match layout {
             Layout::Object { key, offset } => {
                 let start = offset.saturating_add(first);
@@ -183,7 +188,7 @@ fn cut(mut head: Bytes, body: Vec<Piece>, mut first: u64, mut count: u64) -> (By
     (head, kept)
 }
 
-async fn collect(mut stream: ByteStream, length: u64) -> Result<Bytes, Fault> {
+async fn collect(mut stream: ByteStream, length: u64) -> Result<Bytes, StreamError> {
     let mut whole = BytesMut::with_capacity(usize::try_from(length.min(HOT)).unwrap_or_default());
     while let Some(bytes) = stream.try_next().await? {
         whole.extend_from_slice(&bytes);

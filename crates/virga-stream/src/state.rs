@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use virga_client::ApiClient;
-use virga_core::{Live, SharedClock, keys::KeyRing};
+use virga_core::{Reloadable, SharedClock, keys::KeyRing};
 use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
@@ -19,7 +19,7 @@ pub struct StreamState {
     pub(crate) presentations: Presentations,
     pub(crate) tables: Tables,
     pub(crate) segments: Segments,
-    pub(crate) keep_free: Live<u64>,
+    pub(crate) keep_free: Reloadable<u64>,
     pub(crate) cdn_max_age: u32,
     pub(crate) delivery: Delivery,
     pub(crate) origins: MediaOrigins,
@@ -30,7 +30,7 @@ pub struct StreamState {
 #[derive(Debug)]
 pub struct StreamParts {
     /// Bytes of the store (`storage.keep_free`) that parts leave free.
-    pub keep_free: Live<u64>,
+    pub keep_free: Reloadable<u64>,
     /// Objects.
     pub store: SharedStore,
     /// Upload sessions.

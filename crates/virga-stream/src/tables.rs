@@ -8,7 +8,7 @@ use virga_core::presentation::{Presentation, PresentedTrack};
 use virga_media::TrackTable;
 use virga_objects::SharedStore;
 
-use crate::fault::Fault;
+use crate::error::StreamError;
 
 /// A table of a day of film has 22,000 segments and 0.5 MiB of JSON.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -33,15 +33,15 @@ impl Tables {
     }
 
     /// The table of a track.
-    pub(crate) async fn get(&self, track: &PresentedTrack) -> Result<Arc<TrackTable>, Fault> {
+    pub(crate) async fn get(&self, track: &PresentedTrack) -> Result<Arc<TrackTable>, StreamError> {
         let read = async {
             let json = self.store.read_all(&track.table, LIMIT).await?;
-            Ok::<_, Fault>(Arc::new(TrackTable::from_json(&json)?))
+            Ok::<_, StreamError>(Arc::new(TrackTable::from_json(&json)?))
         };
         self.held
             .try_get_with(track.table.clone(), read)
             .await
-            .map_err(|fault| Fault::shared(&fault))
+            .map_err(|fault| StreamError::shared(&fault))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
-use virga_testkit::{Cluster, Fault, ROLES};
+use virga_testkit::{Cluster, LineFault, ROLES};
 
 const HELP: &str = "  kill web|api|stream|dispatcher 1|2    as a power cut would\n  \
     stop web|api|stream|dispatcher 1|2    as an update does: what runs may end\n  \
@@ -126,10 +126,10 @@ fn obey(cluster: &mut Cluster, line: &str) -> String {
         }
         [verb, what @ ("database" | "redis" | "bucket")] => {
             let fault = match verb {
-                "slow" => Fault::Slow(Duration::from_millis(300)),
-                "freeze" => Fault::Frozen,
-                "cut" => Fault::Cut,
-                "heal" => Fault::None,
+                "slow" => LineFault::Slow(Duration::from_millis(300)),
+                "freeze" => LineFault::Frozen,
+                "cut" => LineFault::Cut,
+                "heal" => LineFault::None,
                 _ => return HELP.to_owned(),
             };
             let line = match what {

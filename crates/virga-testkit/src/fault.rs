@@ -14,7 +14,7 @@ use tokio::{
 
 /// How the line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum LineFault {
     /// As it should be.
     None,
     /// What is sent comes this much later; so does a fresh connection.
@@ -29,7 +29,7 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct FaultyLine {
     port: u16,
-    fault: watch::Sender<Fault>,
+    fault: watch::Sender<LineFault>,
 }
 
 impl FaultyLine {
@@ -40,7 +40,7 @@ impl FaultyLine {
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let own = listener.local_addr().expect("it is bound").port();
-        let (fault, seen) = watch::channel(Fault::None);
+        let (fault, seen) = watch::channel(LineFault::None);
         let target = SocketAddr::from(([127, 0, 0, 1], port));
         #[expect(clippy::disallowed_methods, reason = "it ends with the sender")]
         let _running = tokio::spawn(run(listener, target, seen));
@@ -53,12 +53,12 @@ impl FaultyLine {
     }
 
     /// Changes how it is, for open connections too.
-    pub fn set(&self, fault: Fault) {
+    pub fn set(&self, fault: LineFault) {
         self.fault.send_replace(fault);
     }
 }
 
-async fn run(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<Fault>) {
+async fn run(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<LineFault>) {
     let mut gone = fault.clone();
     let mut lines = JoinSet::new();
     loop {
@@ -72,7 +72,7 @@ async fn run(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<F
             let mut cut = fault.clone();
             tokio::select! {
                 _ = connect(near, target, fault) => {}
-                _ = cut.wait_for(|fault| *fault == Fault::Cut) => {}
+                _ = cut.wait_for(|fault| *fault == LineFault::Cut) => {}
             }
         });
         while lines.try_join_next().is_some() {}
@@ -82,7 +82,7 @@ async fn run(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<F
 async fn connect(
     near: TcpStream,
     target: SocketAddr,
-    mut fault: watch::Receiver<Fault>,
+    mut fault: watch::Receiver<LineFault>,
 ) -> std::io::Result<()> {
     let _ = near.set_nodelay(true);
     pass(&mut fault).await;
@@ -98,7 +98,7 @@ async fn connect(
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut fault: watch::Receiver<Fault>,
+    mut fault: watch::Receiver<LineFault>,
 ) -> std::io::Result<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
@@ -112,10 +112,10 @@ async fn pump(
 }
 
 /// Waits as the line has it.
-async fn pass(fault: &mut watch::Receiver<Fault>) {
-    let is = fault.wait_for(|fault| *fault != Fault::Frozen).await;
-    let is = is.map_or(Fault::Cut, |fault| *fault);
-    if let Fault::Slow(late) = is {
+async fn pass(fault: &mut watch::Receiver<LineFault>) {
+    let is = fault.wait_for(|fault| *fault != LineFault::Frozen).await;
+    let is = is.map_or(LineFault::Cut, |fault| *fault);
+    if let LineFault::Slow(late) = is {
         sleep(late).await;
     }
 }

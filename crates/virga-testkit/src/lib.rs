@@ -12,7 +12,7 @@ pub mod large;
 mod person;
 mod ports;
 mod redis;
-mod second;
+mod s3s;
 mod servers;
 mod site;
 
@@ -20,12 +20,12 @@ pub use balancer::{Balancer, Fronts};
 pub use buckets::{BucketDouble, BucketServer};
 pub use clips::Clip;
 pub use cluster::{Cluster, ROLES};
-pub use fault::{Fault, FaultyLine};
+pub use fault::{FaultyLine, LineFault};
 pub use hostile::{Targets, intruder, without_sandbox};
 pub use person::{Answer, Person};
 pub use ports::free_port;
 pub use redis::RedisServer;
-pub use second::SecondBucketServer;
+pub use s3s::S3sServer;
 pub use servers::{Sql, SqlServer};
 pub use site::{Role, Site, SiteBuilder};
 

@@ -1,25 +1,25 @@
 //! Pages: server-rendered HTML, forms that work without script, locales, embedded assets.
 //!
 //! An HTTP client of the API and nothing else: no SQL, no object store. Every page starts from a
-//! [`visit::Visit`]: who asks, in which language, with which nonce.
+//! [`context::PageContext`]: who asks, in which language, with which nonce.
 
 mod assets;
 mod config;
+mod context;
+mod error_page;
 mod errors;
-mod fault;
-mod frame;
+mod format;
 mod headers;
+mod layout;
 mod locale;
 mod pages;
 mod reasons;
 mod router;
-mod show;
 mod state;
 mod theme;
-mod visit;
 
 #[cfg(test)]
-mod samples;
+mod fixtures;
 
 pub use config::WebConfig;
 pub use router::router;

@@ -2,7 +2,6 @@
 
 pub(crate) mod account;
 pub(crate) mod admin;
-pub(crate) mod beside;
 pub(crate) mod comments;
 pub(crate) mod edit;
 pub(crate) mod embed;
@@ -11,6 +10,7 @@ pub(crate) mod home;
 pub(crate) mod install;
 pub(crate) mod missing;
 pub(crate) mod person;
+pub(crate) mod related;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod share;

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_only_waits_is_not_said_to_have_failed() {
-        let mut video = crate::samples::video(VideoState::Playable);
+        let mut video = crate::fixtures::video(VideoState::Playable);
         assert!(any_failed(&video));
         video.warnings[0].code = "quota_used".into();
         assert!(!any_failed(&video));

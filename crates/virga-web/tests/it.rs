@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_client::{ApiClient, TransportError};
 use virga_core::{FakeClock, OsEntropy, keys::Voucher};
-use virga_http::{layers::RequestId, origin::SiteOrigin, viewer::Address};
+use virga_http::{layers::RequestId, origin::SiteOrigin, viewer::ClientIp};
 use virga_web::{WebConfig, WebState};
 
 const ID: &str = "0000000abcd";
@@ -154,7 +154,7 @@ async fn send(
     let mut request = request.body(Body::from(body.to_owned())).unwrap();
     request
         .extensions_mut()
-        .insert(Address("203.0.113.7".parse().unwrap()));
+        .insert(ClientIp("203.0.113.7".parse().unwrap()));
     request.extensions_mut().insert(RequestId("r-42".into()));
     let (head, body) = pages.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();

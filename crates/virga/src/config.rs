@@ -3,13 +3,13 @@
 
 mod installed;
 mod layers;
-mod live;
+mod reloadable;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use virga_api::{AccountsConfig, LimitsConfig};
-use virga_bucket::Addressing;
+use virga_bucket::BucketAddressing;
 use virga_dispatcher::DispatcherConfig;
 use virga_http::access_log::Access;
 use virga_stream::{MediaCors, StreamConfig};
@@ -19,7 +19,7 @@ use crate::delivery::DeliveryConfig;
 
 pub(crate) use installed::{as_root, find, named};
 pub(crate) use layers::{Flags, Loaded, Shown, changed, load, sources};
-pub(crate) use live::is_live;
+pub(crate) use reloadable::is_reloadable;
 
 /// All settings. Each section belongs to the part that reads it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -113,11 +113,11 @@ pub(crate) struct ObjectsConfig {
     pub(crate) bucket: Option<String>,
     /// `virtual` (the name is part of the host) or `path`; default: of `s3` with an endpoint
     /// `path`, else `virtual`.
-    pub(crate) addressing: Option<Addressing>,
+    pub(crate) addressing: Option<BucketAddressing>,
     /// The bucket as browsers reach it: a public address, a domain of its own, an accelerator.
     pub(crate) public_endpoint: Option<String>,
     /// How the bucket is named there: as `addressing`, or `domain` where the host is its own.
-    pub(crate) public_addressing: Option<Addressing>,
+    pub(crate) public_addressing: Option<BucketAddressing>,
     /// Bytes of a part of what the site itself writes; each writer holds one in memory.
     pub(crate) part_size: u64,
     /// Parts of a file that are on their way at once.

@@ -36,7 +36,7 @@ pub(crate) struct Health {
     started: Arc<AtomicBool>,
     /// Whether the role can answer nothing without objects.
     needs_objects: bool,
-    peers: Vec<Peer>,
+    peers: Vec<Dependency>,
     pub(crate) metrics: Metrics,
     /// The last try to write, and when it was.
     written: Arc<tokio::sync::Mutex<Option<(Instant, Writable)>>>,
@@ -65,12 +65,12 @@ enum Writable {
 /// Another role that this one works better with: named when it is away, not a reason to send
 /// nobody here.
 #[derive(Clone)]
-struct Peer {
+struct Dependency {
     name: &'static str,
     answers: Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
 }
 
-impl fmt::Debug for Peer {
+impl fmt::Debug for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
@@ -120,7 +120,7 @@ impl Health {
     where
         F: Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static,
     {
-        self.peers.push(Peer {
+        self.peers.push(Dependency {
             name,
             answers: Arc::new(answers),
         });

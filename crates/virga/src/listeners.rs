@@ -24,11 +24,11 @@ use crate::{
     health::Health,
     lifecycle::Lifecycle,
     metrics::{self, Metrics, Readers, Sources},
-    parts::Parts,
+    parts::RoleParts,
 };
 
 /// Binds a role's port.
-pub(crate) async fn bind(parts: &Parts, role: RoleName) -> anyhow::Result<TcpListener> {
+pub(crate) async fn bind(parts: &RoleParts, role: RoleName) -> anyhow::Result<TcpListener> {
     let address = address(parts.config.http.listen.as_deref(), role);
     TcpListener::bind(&address).await.with_context(|| {
         format!("cannot listen on {address}; choose another with http.listen or --listen")
@@ -98,7 +98,7 @@ struct Numbers {
     token: Option<Arc<str>>,
 }
 
-fn sources(config: &Config, parts: &Parts, health: &Health) -> Sources {
+fn sources(config: &Config, parts: &RoleParts, health: &Health) -> Sources {
     Sources {
         db: health.db.clone(),
         store: health.store.clone(),
@@ -133,7 +133,7 @@ async fn numbers_alone(State(numbers): State<Numbers>, request: Request) -> Resp
 /// Serves a router on a listener as a vital part, with health routes, numbers and the listener's
 /// layers.
 pub(crate) async fn listen(
-    parts: &Parts,
+    parts: &RoleParts,
     role: RoleName,
     listener: TcpListener,
     router: Router,
@@ -178,7 +178,7 @@ pub(crate) async fn listen(
 }
 
 fn serve_on(
-    parts: &Parts,
+    parts: &RoleParts,
     name: &'static str,
     listener: TcpListener,
     router: Router,

@@ -22,7 +22,7 @@ use std::{
 };
 use virga_cache::Cache;
 use virga_core::paths::{self, RoleName};
-use virga_http::{ProblemCode, viewer::Address};
+use virga_http::{ProblemCode, viewer::ClientIp};
 
 pub(crate) use scrape::Sources;
 
@@ -307,7 +307,7 @@ impl Readers {
     /// Whether this request may.
     pub(crate) fn admit(&self, request: &Request) -> bool {
         match self {
-            Self::Near => !is_forwarded(request.headers()) && is_near(Address::of(request).0),
+            Self::Near => !is_forwarded(request.headers()) && is_near(ClientIp::of(request).0),
             Self::Token(token) => bears(request.headers(), token),
             Self::Nobody => false,
         }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use virga_bucket::{BucketOptions, BucketStore, Credentials, Dialect, KodoForms};
+use virga_bucket::{BucketCredentials, BucketOptions, BucketStore, Dialect, KodoForms};
 use virga_objects::{DiskOptions, DiskStore, GuardedStore, SharedSessions, SharedStore};
 
 use crate::config::{Config, ObjectsConfig, StoreKind};
@@ -177,13 +177,13 @@ fn variables(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-fn credentials(config: &ObjectsConfig, dialect: Dialect) -> anyhow::Result<Credentials> {
+fn credentials(config: &ObjectsConfig, dialect: Dialect) -> anyhow::Result<BucketCredentials> {
     match (&config.access_key_file, &config.secret_key_file) {
-        (Some(access_key), Some(secret_key)) => Ok(Credentials::Files {
+        (Some(access_key), Some(secret_key)) => Ok(BucketCredentials::Files {
             access_key: access_key.clone(),
             secret_key: secret_key.clone(),
         }),
-        (None, None) => Ok(Credentials::Surroundings {
+        (None, None) => Ok(BucketCredentials::Surroundings {
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -200,7 +200,7 @@ fn credentials(config: &ObjectsConfig, dialect: Dialect) -> anyhow::Result<Crede
 
 #[cfg(test)]
 mod tests {
-    use virga_bucket::Addressing;
+    use virga_bucket::BucketAddressing;
 
     use super::*;
 
@@ -217,7 +217,7 @@ mod tests {
         };
         let oss = of(&config, Dialect::Oss);
         assert_eq!(oss.region, "cn-hangzhou");
-        assert_eq!(oss.addressing, Addressing::Virtual);
+        assert_eq!(oss.addressing, BucketAddressing::Virtual);
         assert_eq!(oss.kodo_forms, None);
         config.endpoint = Some("https://oss-accelerate.aliyuncs.com".to_owned());
         let error = options(&config, Dialect::Oss, "oss").unwrap_err();
@@ -237,7 +237,7 @@ mod tests {
         );
         let kodo = of(&config, Dialect::Kodo);
         assert_eq!(kodo.endpoint, "https://s3.cn-east-1.qiniucs.com");
-        assert_eq!(kodo.addressing, Addressing::Virtual);
+        assert_eq!(kodo.addressing, BucketAddressing::Virtual);
         let forms = kodo.kodo_forms.unwrap();
         assert_eq!(forms.endpoint, "https://upload.qiniup.com");
         assert_eq!(forms.bucket, "site");

@@ -5,9 +5,9 @@ use http::Uri;
 use rustix::fs::Mode;
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 use virga_api::ApiConfig;
-use virga_app::{App, Policy, Wake};
+use virga_app::{App, Notifiers, Policy};
 use virga_cache::Cache;
-use virga_core::{Live, OsEntropy, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
+use virga_core::{OsEntropy, Reloadable, SharedClock, SharedEntropy, SystemClock, keys::KeyRing};
 use virga_db::Db;
 use virga_delivery::Delivery;
 use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
@@ -22,7 +22,7 @@ use crate::{
 
 /// Everything that does not depend on the role.
 #[derive(Clone, Debug)]
-pub(crate) struct Parts {
+pub(crate) struct RoleParts {
     pub(crate) config: Arc<Config>,
     pub(crate) keys: KeyRing,
     pub(crate) objects: Objects,
@@ -37,17 +37,17 @@ pub(crate) struct Parts {
 /// Settings that change under running parts.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveParts {
-    pub(crate) policy: Live<Policy>,
-    pub(crate) api: Live<ApiConfig>,
-    pub(crate) keep_free: Live<u64>,
+    pub(crate) policy: Reloadable<Policy>,
+    pub(crate) api: Reloadable<ApiConfig>,
+    pub(crate) keep_free: Reloadable<u64>,
 }
 
 impl LiveParts {
     fn new(config: &Config, origin: &SiteOrigin) -> Self {
         Self {
-            policy: Live::new(policy(config)),
-            api: Live::new(api_config(config, origin)),
-            keep_free: Live::new(config.storage.keep_free),
+            policy: Reloadable::new(policy(config)),
+            api: Reloadable::new(api_config(config, origin)),
+            keep_free: Reloadable::new(config.storage.keep_free),
         }
     }
 
@@ -102,7 +102,7 @@ pub(crate) fn open_to_others(config: &Config) -> Option<String> {
     })
 }
 
-impl Parts {
+impl RoleParts {
     /// Opens keys and store, making the data folder where missing.
     pub(crate) async fn open(config: Config) -> anyhow::Result<Self> {
         data_folder(&config)?;
@@ -138,7 +138,7 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
             policy: self.live.policy.clone(),
-            wake: Arc::new(Wake::default()),
+            wake: Arc::new(Notifiers::default()),
             outbox: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use std::{fs, sync::Arc};
-use virga_app::{Bell, Wake};
+use virga_app::{Notifier, Notifiers};
 use virga_cache::Cache;
 
 use crate::{config::RedisConfig, lifecycle::Lifecycle};
@@ -25,14 +25,14 @@ pub(crate) fn open(config: &RedisConfig) -> anyhow::Result<Cache> {
 
 /// Connects, and wakes this process and the others when there is something to do. Polling
 /// continues independently.
-pub(crate) fn start(cache: &Cache, wake: &Arc<Wake>, life: &Lifecycle) {
+pub(crate) fn start(cache: &Cache, wake: &Arc<Notifiers>, life: &Lifecycle) {
     if !cache.is_set() {
         return;
     }
     let (here, stop) = (Arc::clone(wake), life.stop.clone());
     let heard = move |word: &str| match word {
-        JOBS => here.jobs.ring_here(),
-        CHANGES => here.changes.ring_here(),
+        JOBS => here.jobs.notify_here(),
+        CHANGES => here.changes.notify_here(),
         _ => {}
     };
     life.tracker.spawn(cache.clone().keep(heard, stop));
@@ -48,9 +48,9 @@ pub(crate) fn start(cache: &Cache, wake: &Arc<Wake>, life: &Lifecycle) {
     });
 }
 
-async fn pass_on(bell: &Bell, word: &str, cache: &Cache) {
+async fn pass_on(bell: &Notifier, word: &str, cache: &Cache) {
     loop {
-        bell.rung_here().await;
+        bell.notified_here().await;
         cache.tell(word).await;
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    config::{self, Config, Flags, changed, is_live},
+    config::{self, Config, Flags, changed, is_reloadable},
     delivery,
     health::Health,
     lifecycle::Lifecycle,
-    parts::Parts,
+    parts::RoleParts,
     telemetry::{self, LogLevel},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Reload {
     flags: Flags,
     now: Config,
     log: LogLevel,
-    parts: Parts,
+    parts: RoleParts,
     health: Health,
 }
 
@@ -33,7 +33,7 @@ impl Reload {
     pub(crate) fn follow(
         flags: Flags,
         log: LogLevel,
-        parts: &Parts,
+        parts: &RoleParts,
         health: &Health,
         life: &Lifecycle,
     ) {
@@ -92,7 +92,7 @@ impl Reload {
         self.parts.live.set(&after, &self.parts.origin);
         self.now = after;
         let (live, boot): (Vec<String>, Vec<String>) =
-            keys.into_iter().partition(|key| is_live(key));
+            keys.into_iter().partition(|key| is_reloadable(key));
         tracing::info!(changed = live.join(" "), "the settings were read again");
         if !boot.is_empty() {
             tracing::warn!(

@@ -22,10 +22,10 @@ use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
 use virga_stream::{MediaOrigins, StreamParts, StreamState};
 use virga_web::WebState;
 
-use crate::{health::Health, lifecycle::Lifecycle, parts::Parts};
+use crate::{health::Health, lifecycle::Lifecycle, parts::RoleParts};
 
 /// The control plane over a database.
-pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Result<Router> {
+pub(crate) async fn api(parts: &RoleParts, app: App, life: &Lifecycle) -> anyhow::Result<Router> {
     let state = ApiState::start(ApiParts {
         app,
         keys: parts.keys.clone(),
@@ -40,7 +40,7 @@ pub(crate) async fn api(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Re
 }
 
 /// The data plane; follows the feed of changes through `api`.
-pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router {
+pub(crate) fn stream(parts: &RoleParts, api: ApiClient, life: &Lifecycle) -> Router {
     let state = StreamState::new(
         &parts.config.stream,
         StreamParts {
@@ -66,7 +66,7 @@ pub(crate) fn stream(parts: &Parts, api: ApiClient, life: &Lifecycle) -> Router 
 }
 
 /// Pages over `api`.
-pub(crate) fn web(parts: &Parts, api: ApiClient) -> Router {
+pub(crate) fn web(parts: &RoleParts, api: ApiClient) -> Router {
     virga_web::router(WebState::new(
         api,
         parts.origin.clone(),
@@ -101,7 +101,7 @@ fn missing_programs(config: &DispatcherConfig) -> Vec<PathBuf> {
 
 /// Adds to `/readyz` whether the workers of this process can encode; the log says which layers of
 /// the sandbox hold, and names a missing ffmpeg.
-pub(crate) async fn with_sandbox(parts: &Parts, health: Health) -> anyhow::Result<Health> {
+pub(crate) async fn with_sandbox(parts: &RoleParts, health: Health) -> anyhow::Result<Health> {
     let settings = parts.config.dispatcher.clone();
     for program in missing_programs(&settings) {
         let program = program.display();
@@ -121,7 +121,7 @@ pub(crate) async fn with_sandbox(parts: &Parts, health: Health) -> anyhow::Resul
 }
 
 /// Workers, as a vital part of the process.
-pub(crate) fn dispatcher(parts: &Parts, app: App, life: &Lifecycle) -> anyhow::Result<()> {
+pub(crate) fn dispatcher(parts: &RoleParts, app: App, life: &Lifecycle) -> anyhow::Result<()> {
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -158,7 +158,7 @@ pub(crate) fn in_process(router: Router) -> ApiClient {
 }
 
 /// The API over the network, for roles on their own.
-pub(crate) fn remote_api(parts: &Parts) -> anyhow::Result<ApiClient> {
+pub(crate) fn remote_api(parts: &RoleParts) -> anyhow::Result<ApiClient> {
     let text = &parts.config.services.api;
     let base = text
         .parse()

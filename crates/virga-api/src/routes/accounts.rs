@@ -33,7 +33,7 @@ pub(crate) async fn site(State(state): State<ApiState>) -> Result<Json<Site>> {
         .await?;
     Ok(Json(Site {
         media_origins: state.delivery.origins(),
-        loose_seconds: state.delivery.loose().as_secs(),
+        loose_seconds: state.delivery.revocation_lag().as_secs(),
         ..site
     }))
 }

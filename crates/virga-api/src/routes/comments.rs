@@ -22,7 +22,7 @@ use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     idempotency::IdempotencyKey,
-    present,
+    to_wire,
 };
 
 /// Comments, newest first.
@@ -59,7 +59,7 @@ pub(crate) async fn list(
         .last()
         .filter(|_| more)
         .map(|row| paging::encode(&(row.created_at.0, row.id.to_string())));
-    let show = |row| present::comment(&caller.viewer, video.owner, row, &authors);
+    let show = |row| to_wire::comment(&caller.viewer, video.owner, row, &authors);
     Ok(Json(Page {
         items: rows.into_iter().map(show).collect(),
         next,
@@ -75,7 +75,7 @@ async fn show(
     let authors = accounts::authors(state.app.db.read(), [row.author])
         .await
         .map_err(Failure::from)?;
-    Ok(present::comment(&caller.viewer, video.owner, row, &authors))
+    Ok(to_wire::comment(&caller.viewer, video.owner, row, &authors))
 }
 
 /// The comment that an earlier, equal request wrote.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use virga_core::{Code, Failure};
 use virga_http::{Bytes, Json, Path, Result};
-use virga_objects::Report;
+use virga_objects::Callback;
 
 use crate::ApiState;
 
@@ -14,7 +14,7 @@ use crate::ApiState;
 pub(crate) const BODY_LIMIT: usize = 4 * 1024;
 
 /// Takes a report. The service passes the answer on to the browser that sent the form.
-pub(crate) async fn heard(
+pub(crate) async fn receive(
     State(state): State<ApiState>,
     Path(service): Path<String>,
     OriginalUri(uri): OriginalUri,
@@ -24,12 +24,16 @@ pub(crate) async fn heard(
     if state.delivery.reporter() != Some(service.as_str()) {
         return Err(Failure::not_found("thing at this address").into());
     }
-    let report = Report {
+    let report = Callback {
         target: uri.path_and_query().map_or("/", |target| target.as_str()),
         headers: &headers,
         body: &body,
     };
-    let object = state.delivery.heard(report).await.map_err(Failure::from)?;
+    let object = state
+        .delivery
+        .verify_callback(report)
+        .await
+        .map_err(Failure::from)?;
     let object = object.ok_or_else(|| {
         let detail = "This report is not signed by the service that keeps this site's files.";
         Failure::new(Code::ReportSignature, detail)

@@ -19,7 +19,7 @@ use virga_http::{Json, Path, Result};
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
-    present,
+    to_wire,
 };
 
 /// No video is longer: the largest `limits.max_duration_seconds` that makes sense.
@@ -44,7 +44,7 @@ pub(crate) async fn playback(
     {
         return Err(failed.into());
     }
-    let (base, expires_at) = present::media_base(&state, &row);
+    let (base, expires_at) = to_wire::media_base(&state, &row);
     let playback = Playback {
         hls: format!("{base}/main.m3u8"),
         fallback: row

@@ -23,7 +23,7 @@ use virga_http::{Json, Path, Result, cookie};
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
-    limits::Limits,
+    limits::RateLimits,
     routes::accounts::me,
 };
 
@@ -52,7 +52,7 @@ pub(crate) async fn sign_in(
 
 /// The counters of failed sign-ins that one try counts on.
 struct Tries<'a> {
-    limits: &'a Limits,
+    limits: &'a RateLimits,
     network: IpAddr,
     wide: Option<IpAddr>,
     name: String,

@@ -22,15 +22,15 @@ use virga_db::{
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
-    range::{self, Asked},
+    range::{self, RangeRequest},
 };
 
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     idempotency::IdempotencyKey,
-    present,
     routes::accounts::find_user,
+    to_wire,
 };
 
 /// `?sort=&q=&cursor=&limit=`
@@ -98,7 +98,7 @@ async fn list(
     if !everything && state.app.db.has_replica() {
         rows = still_listed(state, rows).await?;
     }
-    let items = present::videos(state, &caller.viewer, rows, everything).await?;
+    let items = to_wire::videos(state, &caller.viewer, rows, everything).await?;
     Ok(Json(Page { items, next }))
 }
 
@@ -180,7 +180,7 @@ pub(crate) async fn create(
     let most = state.config.get().limits.drafts_per_user;
     state.app.create_video(&row, most).await?;
     let stored = require(&state.app, &caller.viewer, row.id, Action::View).await?;
-    let shown = present::one(&state, &caller.viewer, stored).await?;
+    let shown = to_wire::one(&state, &caller.viewer, stored).await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
 
@@ -226,7 +226,7 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response> {
     let row = require(&state.app, &caller.viewer, id, Action::View).await?;
-    let shown = present::one(&state, &caller.viewer, row).await?;
+    let shown = to_wire::one(&state, &caller.viewer, row).await?;
     let tag = etag(&shown);
     if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, validators(tag)).into_response());
@@ -256,7 +256,7 @@ pub(crate) async fn edit(
     });
     edit.await?;
     let row = require(&state.app, &caller.viewer, id, Action::View).await?;
-    let shown = present::one(&state, &caller.viewer, row).await?;
+    let shown = to_wire::one(&state, &caller.viewer, row).await?;
     Ok(([(header::ETAG, etag(&shown))], Json(shown)).into_response())
 }
 
@@ -271,7 +271,7 @@ async fn write_edit(
     let (tx, id, row) = (&change.tx, change.video, change.row()?);
     authorize(viewer, row.facts(), Action::Edit)?;
     if let Some(expected) = expected {
-        let shown = present::one(state, viewer, row.clone()).await?;
+        let shown = to_wire::one(state, viewer, row.clone()).await?;
         if !still_matches(expected, &shown) {
             let detail = "This video was changed in the meantime. Load it again.";
             return Err(Failure::new(Code::VideoChanged, detail));
@@ -293,7 +293,7 @@ async fn write_edit(
         videos::set_visibility(tx, row, to, change.now).await?;
     } else if let Some(to) = patch.publish_as {
         if row.planned().is_none() {
-            let detail = "This video is published already. Change its visibility instead.";
+            let detail = "This video is published already. VideoChange its visibility instead.";
             return Err(Failure::new(Code::VideoPublished, detail));
         }
         videos::set_publish_as(tx, id, to).await?;
@@ -322,7 +322,7 @@ pub(crate) async fn delete(
 ) -> Result<Json<Video>> {
     let row = require(&state.app, &caller.viewer, id, Action::Delete).await?;
     let row = state.app.delete_video(&row, query.now).await?;
-    Ok(Json(present::one(&state, &caller.viewer, row).await?))
+    Ok(Json(to_wire::one(&state, &caller.viewer, row).await?))
 }
 
 /// Takes a deletion back.
@@ -336,7 +336,7 @@ pub(crate) async fn restore(
 ) -> Result<Json<Video>> {
     require(&state.app, &caller.viewer, id, Action::Delete).await?;
     let row = state.app.restore_video(id).await?;
-    Ok(Json(present::one(&state, &caller.viewer, row).await?))
+    Ok(Json(to_wire::one(&state, &caller.viewer, row).await?))
 }
 
 /// `?all=true`
@@ -365,7 +365,7 @@ pub(crate) async fn retry(
     } else {
         state.app.retry_video(id).await?
     };
-    let shown = present::one(&state, &caller.viewer, row).await?;
+    let shown = to_wire::one(&state, &caller.viewer, row).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
@@ -396,9 +396,9 @@ pub(crate) async fn source(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let (status, from, length) = match range::read(&headers, size, &etag) {
-        Asked::Whole => (StatusCode::OK, 0, size),
-        Asked::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
-        Asked::Unsatisfiable => {
+        RangeRequest::Whole => (StatusCode::OK, 0, size),
+        RangeRequest::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
+        RangeRequest::Unsatisfiable => {
             let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
             return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
         }

@@ -67,7 +67,7 @@ pub enum Effect {
 
 /// One line of the feed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct VideoChange {
     /// The video.
     pub video: VideoId,
     /// Its presentation version after the change.
@@ -94,7 +94,7 @@ pub struct Changes {
     /// in this answer and later ones may repeat earlier ones.
     pub resync: bool,
     /// Videos, in order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<VideoChange>,
     /// Uploads, in order. Absent from an earlier release.
     #[serde(default)]
     pub uploads: Vec<UploadChange>,
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn an_effect_of_a_later_release_is_read() {
         let text = r#"{"video": "0000000abcd", "version": 1, "effect": "fade"}"#;
-        let change: Change = serde_json::from_str(text).unwrap();
+        let change: VideoChange = serde_json::from_str(text).unwrap();
         assert_eq!(change.effect, Effect::Other);
     }
 }

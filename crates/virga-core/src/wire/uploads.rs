@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use super::whole;
+use super::integer;
 use crate::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
 /// `POST /uploads`.
@@ -16,7 +16,7 @@ pub struct NewUpload {
     pub file_name: String,
     /// Bytes; at least 1, at most `upload_max` of `GET /site`.
     #[schema(minimum = 1)]
-    #[serde(deserialize_with = "whole::one")]
+    #[serde(deserialize_with = "integer::one")]
     pub size: u64,
     /// As the browser says; the content decides.
     #[serde(default)]
@@ -28,7 +28,7 @@ pub struct NewUpload {
     /// answer's `part_size` holds.
     #[serde(
         default,
-        deserialize_with = "super::whole::maybe",
+        deserialize_with = "super::integer::maybe",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(minimum = 1, maximum = 5_368_709_120_i64)]
@@ -110,7 +110,7 @@ pub enum UploadMode {
 pub struct PartNumbers {
     /// From 1; 1 to 100 in one request.
     #[schema(min_items = 1, max_items = 100)]
-    #[serde(deserialize_with = "whole::many")]
+    #[serde(deserialize_with = "integer::many")]
     pub numbers: Vec<u32>,
     /// Addresses of the site itself, for a browser that cannot reach the bucket's.
     #[serde(default)]

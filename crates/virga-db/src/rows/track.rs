@@ -7,14 +7,14 @@ use crate::{Result, entity};
 
 /// What kind of track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrackKind {
+pub enum TrackRowKind {
     /// Pictures.
     Video,
     /// Sound.
     Audio,
 }
 
-impl TrackKind {
+impl TrackRowKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Video => "video",
@@ -45,7 +45,7 @@ pub struct TrackRow {
     /// Its name in URLs.
     pub name: String,
     /// Pictures or sound.
-    pub kind: TrackKind,
+    pub kind: TrackRowKind,
     /// Order for players.
     pub position: i32,
     /// Pixels of the short side; 0 for sound.
@@ -61,8 +61,8 @@ impl TrackRow {
     pub(crate) fn read(row: entity::track::Model) -> Result<Option<Self>> {
         const TABLE: &str = "tracks";
         let kind = match row.kind.as_str() {
-            "video" => TrackKind::Video,
-            "audio" => TrackKind::Audio,
+            "video" => TrackRowKind::Video,
+            "audio" => TrackRowKind::Audio,
             _ => return Ok(None),
         };
         let bytes = match (row.object_key, row.source_key, row.samples_key) {

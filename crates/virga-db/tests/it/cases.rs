@@ -9,7 +9,7 @@ use virga_core::{
     wire::{Effect, Sort},
 };
 use virga_db::{
-    DbError, TrackBytes, TrackKind, TrackRow, accounts,
+    DbError, TrackBytes, TrackRow, TrackRowKind, accounts,
     admin::{self, AccountListing},
     changes::{self, Ended, Line},
     jobs, positions, settings, sitemap, tracks, uploads, usage,
@@ -362,7 +362,7 @@ pub(crate) async fn the_state_follows_the_rows_and_the_feed_hears_of_it(store: &
     let row = TrackRow {
         video,
         name: "src".to_owned(),
-        kind: TrackKind::Video,
+        kind: TrackRowKind::Video,
         position: 0,
         height: 180,
         table_key: key(video),

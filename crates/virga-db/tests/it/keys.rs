@@ -3,7 +3,8 @@
 use sea_orm::ConnectionTrait;
 use virga_core::{Clock, MediaKey, VideoId};
 use virga_db::{
-    DbError, TrackBytes, TrackKind, TrackRow, digests, digests::DigestRow, tracks, uploads, videos,
+    DbError, TrackBytes, TrackRow, TrackRowKind, digests, digests::DigestRow, tracks, uploads,
+    videos,
 };
 
 use crate::store::{Store, key};
@@ -17,7 +18,7 @@ fn track(video: VideoId, name: &str, bytes: TrackBytes) -> TrackRow {
     TrackRow {
         video,
         name: name.to_owned(),
-        kind: TrackKind::Video,
+        kind: TrackRowKind::Video,
         position: 0,
         height: 180,
         table_key: key(video),

@@ -28,7 +28,7 @@ pub(crate) async fn the_feed_shows_each_change_once_while_many_write(store: &Sto
             retried(|| async {
                 let tx = store.db.begin().await?;
                 let now = store.clock.now();
-                videos::bump(&tx, video, virga_core::wire::Effect::Add, now).await?;
+                videos::raise_version(&tx, video, virga_core::wire::Effect::Add, now).await?;
                 // Between number and commit: others would overtake here.
                 for _ in 0..n % 4 {
                     videos::find(&tx, video).await?;
@@ -67,9 +67,13 @@ pub(crate) async fn a_line_holds_nobody_up_before_its_transaction_ends(store: &S
     let now = store.clock.now();
     let long = store.db.begin().await.unwrap();
     let effect = virga_core::wire::Effect::Add;
-    videos::bump(&long, slow, effect, now).await.unwrap();
+    videos::raise_version(&long, slow, effect, now)
+        .await
+        .unwrap();
     let short = store.db.begin().await.unwrap();
-    videos::bump(&short, quick, effect, now).await.unwrap();
+    videos::raise_version(&short, quick, effect, now)
+        .await
+        .unwrap();
     short.commit().await.unwrap();
     long.commit().await.unwrap();
     let rows = changes::after(store.db.read(), 0, 1000).await.unwrap();
@@ -99,7 +103,7 @@ pub(crate) async fn of_two_who_end_the_last_jobs_the_second_sees_the_first(store
                 let now = store.clock.now();
                 let tx = store.db.begin().await?;
                 jobs::finish(&tx, &job, now).await?;
-                videos::settle(&tx, video, now).await?;
+                videos::recompute_state(&tx, video, now).await?;
                 Ok::<_, DbError>(tx.commit().await?)
             })
             .await

@@ -37,7 +37,9 @@ impl Store {
     pub(crate) async fn bump(&self, video: VideoId) {
         let tx = self.db.begin().await.unwrap();
         let now = self.clock.now();
-        videos::bump(&tx, video, Effect::Add, now).await.unwrap();
+        videos::raise_version(&tx, video, Effect::Add, now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -69,7 +71,9 @@ impl Store {
 
     pub(crate) async fn state(&self, id: VideoId) -> VideoState {
         let tx = self.db.begin().await.unwrap();
-        videos::settle(&tx, id, self.clock.now()).await.unwrap();
+        videos::recompute_state(&tx, id, self.clock.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         videos::find(self.db.read(), id)
             .await

@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Stdio};
 
-use super::launcher::{Launcher, Limits, NICE};
+use super::launcher::{Launcher, NICE, ProcessLimits};
 use crate::DispatcherConfig;
 
 const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
@@ -11,11 +11,11 @@ const ENCODERS: [&str; 3] = ["libx264", "aac", "mjpeg"];
 const WEBP: &str = "libwebp";
 
 /// One line of the doctor: what was looked at, and what is right or what to do.
-pub type Finding = (String, Result<String, String>);
+pub type SandboxFinding = (String, Result<String, String>);
 
 /// Looks at the sandbox and at the programs that jobs start in it. Blocks for a moment.
-pub fn check_programs(config: &DispatcherConfig, launcher: &Launcher) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = vec![("sandbox".to_owned(), sandbox(config, launcher))];
+pub fn check_programs(config: &DispatcherConfig, launcher: &Launcher) -> Vec<SandboxFinding> {
+    let mut findings: Vec<SandboxFinding> = vec![("sandbox".to_owned(), sandbox(config, launcher))];
     let check = Check { config, launcher };
     for (name, program) in [("ffmpeg", &config.ffmpeg), ("ffprobe", &config.ffprobe)] {
         findings.push((name.to_owned(), check.version(program)));
@@ -122,7 +122,7 @@ impl Check<'_> {
 
     /// Runs a program as jobs do, without files; answers what it said.
     fn output(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
-        let limits = Limits {
+        let limits = ProcessLimits {
             memory: self.config.limits.memory,
             cpu: 60,
             file: 0,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use virga_media::Rung;
 
 use super::{
-    Arguments, Probed, Session, deadline, filters,
+    Arguments, FfmpegRun, Probed, deadline, filters,
     process::{self, Bounds},
     span,
 };
-use crate::outcome::JobError;
+use crate::job_result::JobError;
 
 /// Bits a second of the sound.
 pub(crate) const SOUND_RATE: u64 = 128_000;
@@ -45,7 +45,7 @@ pub(crate) fn most_bytes(rungs: &[Rung], duration_micros: i64) -> u64 {
 
 /// Encodes rungs, and the sound where asked, in one pass over the input.
 pub(crate) async fn encode(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     probed: &Probed,
     what: Encode<'_>,
 ) -> Result<Encoded, JobError> {
@@ -73,7 +73,7 @@ pub(crate) async fn encode(
 /// Encodes only the sound, to begin `late` microseconds after the file's earliest moment and to be
 /// not shorter than a picture of `picture` microseconds.
 pub(crate) async fn sound_alone(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     probed: &Probed,
     late: i64,
     picture: i64,
@@ -88,7 +88,7 @@ pub(crate) async fn sound_alone(
 }
 
 async fn run(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     arguments: Arguments,
     probed: &Probed,
     rungs: &[Rung],
@@ -108,7 +108,12 @@ async fn run(
 }
 
 /// One rung: capped constant quality, a key frame at every second second of the same clock.
-fn picture_output(session: &Session<'_>, probed: &Probed, rung: &Rung, index: usize) -> Arguments {
+fn picture_output(
+    session: &FfmpegRun<'_>,
+    probed: &Probed,
+    rung: &Rung,
+    index: usize,
+) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.pair("-map", format!("[v{index}]"));
     arguments.words("-c:v libx264 -preset veryfast -profile:v high -pix_fmt yuv420p");

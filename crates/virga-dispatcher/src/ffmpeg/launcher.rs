@@ -18,7 +18,7 @@ use rustix::process::{
     setrlimit,
 };
 
-use super::sandbox::{self, Layers, Plan, Program};
+use super::sandbox::{self, Layers, Program, SandboxPlan};
 
 /// How ffmpeg is started: a program that hands its arguments to [`launch`].
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Launcher {
 
 /// What the launched process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub(crate) struct ProcessLimits {
     /// Address space, bytes.
     pub(crate) memory: u64,
     /// Processor time, seconds.
@@ -57,7 +57,7 @@ pub(super) const NOT_CONFINED: u8 = 125;
 impl Launcher {
     /// The layers that hold on this machine. Blocks for a moment.
     pub fn layers(&self) -> io::Result<Layers> {
-        let limits = Limits {
+        let limits = ProcessLimits {
             memory: 4 << 30,
             cpu: 60,
             file: 0,
@@ -74,7 +74,7 @@ impl Launcher {
 
     /// The launcher with its settings, before `--` and the command.
     #[expect(clippy::disallowed_methods, reason = "this module starts processes")]
-    pub(super) fn command(&self, limits: Limits, unconfined: bool) -> Command {
+    pub(super) fn command(&self, limits: ProcessLimits, unconfined: bool) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         let parent = std::process::id();
@@ -99,7 +99,7 @@ struct Order {
     nice: Option<i32>,
     parent: Option<u64>,
     unconfined: bool,
-    plan: Plan,
+    plan: SandboxPlan,
     /// The program and its arguments.
     command: Vec<OsString>,
 }

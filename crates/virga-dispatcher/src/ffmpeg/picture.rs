@@ -4,11 +4,11 @@ use std::{path::PathBuf, time::Duration};
 use virga_core::Code;
 
 use super::{
-    Arguments, Probed, Session,
+    Arguments, FfmpegRun, Probed,
     process::{self, Bounds},
     span,
 };
-use crate::outcome::JobError;
+use crate::job_result::JobError;
 
 /// The poster is not wider than this.
 const WIDEST: u32 = 1280;
@@ -35,7 +35,10 @@ pub(crate) struct Pictures {
 }
 
 /// Takes a picture from about a tenth into the video.
-pub(crate) async fn picture(session: &Session<'_>, probed: &Probed) -> Result<Pictures, JobError> {
+pub(crate) async fn picture(
+    session: &FfmpegRun<'_>,
+    probed: &Probed,
+) -> Result<Pictures, JobError> {
     let (width, height) = size(probed.shape.width, probed.shape.height);
     let smaller: Vec<u32> = SMALLER.into_iter().filter(|it| *it <= width).collect();
     let mut shot = Shot {
@@ -55,7 +58,7 @@ pub(crate) async fn picture(session: &Session<'_>, probed: &Probed) -> Result<Pi
 
 /// One picture to be taken.
 struct Shot<'a> {
-    session: &'a Session<'a>,
+    session: &'a FfmpegRun<'a>,
     probed: &'a Probed,
     size: (u32, u32),
     smaller: Vec<u32>,

@@ -4,14 +4,14 @@ use std::time::Duration;
 use virga_core::Code;
 
 use serde::Deserialize;
-use virga_media::{NotInstant, SourceShape};
+use virga_media::{SourceShape, TranscodeReason};
 
 use super::{
-    Arguments, INPUT, Session, codecs, damaged,
+    Arguments, FfmpegRun, INPUT, codecs, damaged,
     filters::{Light, Picture},
     process::{Bounds, ask},
 };
-use crate::outcome::JobError;
+use crate::job_result::JobError;
 
 /// Reading heads takes no longer than this.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -83,7 +83,7 @@ const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_ty
     duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_side_data=rotation";
 
 /// Asks ffprobe about the session's input.
-pub(crate) async fn probe(session: &Session<'_>) -> Result<Probed, JobError> {
+pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
     let mut more = Vec::new();
     let answer = loop {
         let mut arguments = Arguments::default();
@@ -117,7 +117,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     let mut pictures: Vec<&Stream> = pictures.collect();
     let sounds: Vec<&Stream> = of_kind(answer, "audio").collect();
     pictures.sort_by_key(|stream| std::cmp::Reverse(stream.disposition.default));
-    let video = *pictures.first().ok_or(NotInstant::NoVideo)?;
+    let video = *pictures.first().ok_or(TranscodeReason::NoVideo)?;
     if !codecs::is_picture(&video.codec_name) {
         let known = !video.codec_name.is_empty() && video.codec_name != "unknown";
         let name = if known {

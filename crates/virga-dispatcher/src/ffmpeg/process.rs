@@ -18,8 +18,8 @@ use tokio::{
 };
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use super::{Arguments, INPUT, Session, launcher::Limits, words};
-use crate::outcome::JobError;
+use super::{Arguments, FfmpegRun, INPUT, diagnosis, launcher::ProcessLimits};
+use crate::job_result::JobError;
 
 /// How much of what it complains about is kept.
 const COMPLAINTS: usize = 64 * 1024;
@@ -49,13 +49,13 @@ struct Process {
 
 impl Process {
     fn start(
-        session: &Session<'_>,
+        session: &FfmpegRun<'_>,
         program: &Path,
         arguments: Arguments,
         bounds: Bounds,
     ) -> Result<Self, JobError> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-        let limits = Limits {
+        let limits = ProcessLimits {
             memory: session.config.memory(bounds.pixels),
             cpu: bounds.deadline.as_secs().saturating_mul(cores),
             file: bounds.file,
@@ -133,7 +133,7 @@ impl Drop for Process {
 
 /// Encodes: what it writes to its output is progress.
 pub(super) async fn encode(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     arguments: Arguments,
     bounds: Bounds,
     media: Duration,
@@ -157,7 +157,7 @@ pub(super) async fn encode(
 
 /// Asks: answers what it writes to its output.
 pub(super) async fn ask(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     arguments: Arguments,
     bounds: Bounds,
 ) -> Result<Vec<u8>, JobError> {
@@ -180,7 +180,7 @@ pub(super) async fn ask(
     };
     let status = supervise(session, process, follow, bounds).await?;
     // The prober cannot be asked to leave a stream alone.
-    let unlisted = words::unlisted(&String::from_utf8_lossy(&said));
+    let unlisted = diagnosis::unlisted(&String::from_utf8_lossy(&said));
     if !status.success() && !unlisted.is_empty() {
         return Err(JobError::Unlisted(unlisted));
     }
@@ -191,12 +191,12 @@ fn judge(status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
     if status.success() {
         Ok(())
     } else {
-        Err(words::explain(status, &String::from_utf8_lossy(said)))
+        Err(diagnosis::explain(status, &String::from_utf8_lossy(said)))
     }
 }
 
 async fn supervise(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     mut process: Process,
     follow: impl Future<Output = Result<(), JobError>>,
     bounds: Bounds,
@@ -227,7 +227,7 @@ fn stalled(stall: Duration) -> JobError {
 
 /// Follows `-progress` to its end; an error if nothing moves for `stall`.
 async fn progress(
-    session: &Session<'_>,
+    session: &FfmpegRun<'_>,
     out: Option<impl AsyncRead + Unpin>,
     stall: Duration,
     media: Duration,

@@ -20,7 +20,7 @@ pub(super) const NEWEST_LANDLOCK: i32 = 7;
 
 /// What may be used of the box, and which files it leaves open to the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct SandboxPlan {
     /// Highest Landlock version used; 0: none.
     pub(super) landlock: i32,
     pub(super) namespace: bool,
@@ -31,7 +31,7 @@ pub(super) struct Plan {
     pub(super) write: Option<PathBuf>,
 }
 
-impl Default for Plan {
+impl Default for SandboxPlan {
     fn default() -> Self {
         Self {
             landlock: NEWEST_LANDLOCK,
@@ -109,7 +109,11 @@ impl fmt::Display for Layers {
 }
 
 /// Enters what is left of the box after [`leave_network`]. The calling process has one thread.
-pub(super) fn enter(plan: &Plan, program: Option<&Program>, namespace: bool) -> io::Result<Layers> {
+pub(super) fn enter(
+    plan: &SandboxPlan,
+    program: Option<&Program>,
+    namespace: bool,
+) -> io::Result<Layers> {
     set_no_new_privs(true)?;
     let landlock = files::restrict(plan, program)?;
     let none = CapabilitySet::empty();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use virga_core::{Code, reason::Reason};
 use virga_db::usage;
 
-use crate::{outcome::JobError, work::Work};
+use crate::{job_result::JobError, work::Work};
 
 /// The time of the encoder is counted over this long.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);

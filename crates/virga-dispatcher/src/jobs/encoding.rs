@@ -7,14 +7,14 @@ use virga_core::{Code, MediaKey};
 use tokio::task::spawn_blocking;
 use virga_db::{TrackRow, VideoRow};
 use virga_media::{
-    Movie, NotInstant, Rung, SourceShape, TrackTable, first_shown, ladder, plan_audio, plan_video,
-    shape,
+    Movie, Rung, SourceShape, TrackTable, TranscodeReason, first_shown, ladder, plan_audio,
+    plan_video, shape,
 };
 
 use crate::{
-    ffmpeg::{self, Probed, Session},
+    ffmpeg::{self, FfmpegRun, Probed},
+    job_result::JobError,
     media::{Media, Source, index_own},
-    outcome::JobError,
     pack::Packed,
     scratch::{self, Scratch},
     work::Work,
@@ -59,7 +59,7 @@ impl Ready {
         let need = if linked { 0 } else { source.media.len };
         let scratch = Scratch::open(work, need)?;
         store.link_to(key, &scratch.input()).await?;
-        let session = Session::new(work, scratch.folder(), source.container);
+        let session = FfmpegRun::new(work, scratch.folder(), source.container);
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {
             scratch,
@@ -68,14 +68,14 @@ impl Ready {
         })
     }
 
-    pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> Session<'a> {
-        Session::new(work, self.scratch.folder(), self.source.container)
+    pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> FfmpegRun<'a> {
+        FfmpegRun::new(work, self.scratch.folder(), self.source.container)
     }
 
     /// The shape that decides the ladder.
     pub(super) fn shape(&self) -> Result<SourceShape, JobError> {
         match (&self.source.movie, self.source.instant) {
-            (Some(movie), Some(_)) => Ok(shape(movie).ok_or(NotInstant::NoVideo)?),
+            (Some(movie), Some(_)) => Ok(shape(movie).ok_or(TranscodeReason::NoVideo)?),
             _ => Ok(self.probed.shape.clone()),
         }
     }

@@ -10,8 +10,8 @@ use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 
 use super::encoding::Written;
 use crate::{
+    job_result::{JobError, JobResult, Outcome},
     media::{Media, Source},
-    outcome::{Done, JobError, Outcome},
     pack::pieces,
     work::Work,
 };
@@ -32,7 +32,7 @@ impl Input {
         let track = written
             .movie
             .video()
-            .ok_or(virga_media::NotInstant::NoVideo)?;
+            .ok_or(virga_media::TranscodeReason::NoVideo)?;
         Ok(Self {
             media: written.media.clone(),
             movie: Arc::clone(&written.movie),
@@ -43,7 +43,7 @@ impl Input {
 }
 
 /// Where no rung is made: the source's own tracks.
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let mut source = Source::inspect(&work.app().store, &key).await?;

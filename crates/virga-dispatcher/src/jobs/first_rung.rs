@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ffmpeg::{Encode, encode, sound_alone},
-    outcome::{Done, JobError, Outcome},
+    job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
 
@@ -21,7 +21,7 @@ const EARLY_END: i64 = 100_000;
 /// Sound further off than this from the picture is encoded again, from the right moment.
 const TOLERANCE: i64 = 20_000;
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let ready = Ready::walked(work, &row).await?;
     let own_sound = ready.source.instant.is_some();

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     ffmpeg::{Encode, encode},
-    outcome::{Done, JobError, Outcome},
+    job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     allowance::check_room(work).await?;
     let row = work.row().await?;
     let ready = Ready::walked(work, &row).await?;

@@ -3,7 +3,7 @@
 use virga_core::Code;
 use virga_media::SourceShape;
 
-use crate::{DispatcherConfig, outcome::JobError};
+use crate::{DispatcherConfig, job_result::JobError};
 
 const LONG_SIDE: u32 = 8192;
 const SHORT_SIDE: u32 = 4320;

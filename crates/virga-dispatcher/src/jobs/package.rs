@@ -3,12 +3,12 @@
 //! whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
 use virga_core::{MediaKey, job::Job};
-use virga_db::{TrackBytes, TrackKind, TrackRow, tracks};
+use virga_db::{TrackBytes, TrackRow, TrackRowKind, tracks};
 use virga_media::TrackTable;
 
 use crate::{
+    job_result::{JobError, JobResult, Outcome},
     media::{Media, Source},
-    outcome::{Done, JobError, Outcome},
     pack::{Blocks, Packed, Rank},
     work::Work,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Tables are small: some bytes a segment.
 const TABLE: u64 = 16 << 20;
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let rows = tracks::of_video(work.app().db.read(), work.video()).await?;
     let todo: Vec<(&TrackRow, &MediaKey, &MediaKey)> = rows
         .iter()
@@ -29,7 +29,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
         && !Source::is_right(work, source).await?
     {
         // Rungs that stand already may have been made to be heard with the source's sound.
-        let heard = todo.iter().any(|(row, ..)| row.kind == TrackKind::Audio);
+        let heard = todo.iter().any(|(row, ..)| row.kind == TrackRowKind::Audio);
         return Ok(Outcome {
             next: heard.then_some(Job::FirstRung).into_iter().collect(),
             ..Outcome::set_aside(todo.iter().map(|(row, ..)| *row))

@@ -3,12 +3,12 @@
 use super::encoding::Ready;
 use crate::{
     ffmpeg,
-    outcome::{Done, JobError, Outcome},
+    job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
 use virga_core::MediaKey;
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let ready = Ready::open(work, &row).await?;
     let session = ready.session(work);

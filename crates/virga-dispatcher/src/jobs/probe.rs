@@ -6,17 +6,17 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use virga_core::{Code, MediaKey, job::Job};
 use virga_db::videos::Shape;
-use virga_media::{InstantTracks, Movie, NotInstant, ladder, plan, shape};
+use virga_media::{InstantTracks, Movie, TranscodeReason, ladder, plan, shape};
 
 use super::{encoding::Ready, limits};
 use crate::{
+    job_result::{JobError, JobResult, Outcome},
     media::Source,
-    outcome::{Done, JobError, Outcome},
     pack::put_jit,
     work::Work,
 };
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<Done, JobError> {
+pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let source = Source::inspect(&work.app().store, &key).await?;
@@ -32,8 +32,8 @@ async fn publish(
     key: &MediaKey,
     movie: &Arc<Movie>,
     tracks: InstantTracks,
-) -> Result<Done, JobError> {
-    let shape = shape(movie).ok_or(NotInstant::NoVideo)?;
+) -> Result<JobResult, JobError> {
+    let shape = shape(movie).ok_or(TranscodeReason::NoVideo)?;
     limits::check(work.config(), &shape)?;
     let planned = Arc::clone(movie);
     let plan = spawn_blocking(move || plan(&planned, &tracks)).await??;
@@ -68,7 +68,7 @@ async fn publish(
 }
 
 /// Leaves to the encoder what it can read.
-async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Done, JobError> {
+async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobResult, JobError> {
     // The file's own index says it where ffmpeg only finds a damaged picture.
     if let Some(shape) = source.movie.as_deref().and_then(shape) {
         limits::check_picture(&shape)?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use virga_media::{Codec, Movie, Sample, check_sample};
 
 use super::Media;
-use crate::outcome::JobError;
+use crate::job_result::JobError;
 
 /// Files up to this size are read whole. No single sample that is larger is read at all.
 pub(super) const WHOLE: u64 = 64 << 20;

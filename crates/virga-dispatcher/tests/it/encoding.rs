@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use virga_core::VideoId;
-use virga_db::{TrackKind, TrackRow};
+use virga_db::{TrackRow, TrackRowKind};
 
 use crate::site::{Site, decodes, streams};
 
@@ -96,7 +96,7 @@ async fn an_avi_of_odd_size_gets_even_rungs_and_aac() {
     let tracks = site.tracks(video).await;
     let sound = tracks
         .iter()
-        .find(|track| track.kind == TrackKind::Audio)
+        .find(|track| track.kind == TrackRowKind::Audio)
         .unwrap();
     let path = site.track_path(sound);
     decodes(&path);
@@ -214,7 +214,7 @@ async fn every_container_that_is_told_apart_comes_to_play() {
             .tracks(video)
             .await
             .iter()
-            .any(|track| track.kind == TrackKind::Audio);
+            .any(|track| track.kind == TrackRowKind::Audio);
         assert_eq!(sound, !case.contains("-an"), "{case}");
         let duration = row.duration.unwrap();
         assert!(

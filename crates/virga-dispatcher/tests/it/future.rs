@@ -34,7 +34,7 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     app.store.put(&key, bytes.into()).await.unwrap();
 
     let tx = app.db.begin().await.unwrap();
-    videos::bump(&tx, video, Effect::Add, app.clock.now())
+    videos::raise_version(&tx, video, Effect::Add, app.clock.now())
         .await
         .unwrap();
     tx.commit().await.unwrap();

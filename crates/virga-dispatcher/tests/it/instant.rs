@@ -5,7 +5,7 @@ use virga_core::{
     job::{JobKind, JobState},
     presentation::{Presentation, TrackBody},
 };
-use virga_db::{JobRow, TrackBytes, TrackKind, TrackRow};
+use virga_db::{JobRow, TrackBytes, TrackRow, TrackRowKind};
 use virga_media::{SegmentLayout, segment};
 
 use crate::site::{Site, decodes, streams};
@@ -124,7 +124,7 @@ async fn packaged_segments_are_the_bytes_that_were_made_per_request() {
         (&poster["width"], &poster["height"]),
         (&640.into(), &360.into())
     );
-    assert!(after.iter().any(|track| track.kind == TrackKind::Audio));
+    assert!(after.iter().any(|track| track.kind == TrackRowKind::Audio));
     site.stop().await;
     assert_eq!(std::fs::read_dir(site.scratch()).unwrap().count(), 0);
 }
@@ -137,11 +137,13 @@ async fn a_source_above_the_lowest_rung_keeps_its_sound_for_all() {
     let video = site.add(&clip).await;
     let row = site.ready(video).await;
     let tracks = site.tracks(video).await;
-    let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+    let sounds = tracks
+        .iter()
+        .filter(|track| track.kind == TrackRowKind::Audio);
     assert_eq!(sounds.count(), 1);
     let heights: Vec<u32> = tracks
         .iter()
-        .filter(|track| track.kind == TrackKind::Video)
+        .filter(|track| track.kind == TrackRowKind::Video)
         .map(|track| track.height)
         .collect();
     assert_eq!(heights, [360, 480, 720]);

@@ -2,7 +2,7 @@
 //! longer of its picture and sound.
 
 use virga_core::VideoId;
-use virga_db::TrackKind;
+use virga_db::TrackRowKind;
 
 use crate::site::Site;
 
@@ -17,7 +17,7 @@ async fn lasts(site: &Site, video: VideoId, name: &str, seconds: i64) {
         let table = site.table(&track.table_key).await;
         let micros = table.duration_micros();
         assert!(wanted(micros), "{name}, {}: {micros}", track.name);
-        if track.kind == TrackKind::Video {
+        if track.kind == TrackRowKind::Video {
             let end = shown_end(site, &track).await;
             assert!(wanted(end), "{name}, {}: shown until {end}", track.name);
         }

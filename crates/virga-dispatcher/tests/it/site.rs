@@ -13,14 +13,14 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use virga_app::{App, Policy, Wake};
+use virga_app::{App, Notifiers, Policy};
 use virga_core::{
-    FakeClock, Live, MediaKey, OsEntropy, UploadId, UserId, VideoId,
+    FakeClock, MediaKey, OsEntropy, Reloadable, UploadId, UserId, VideoId,
     job::{Job, JobState},
     video::{VideoState, Visibility},
 };
 use virga_db::{
-    Db, JobRow, TrackBytes, TrackKind, TrackRow, VideoRow, jobs, tracks,
+    Db, JobRow, TrackBytes, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
     videos::{self, NewVideoRow},
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
@@ -56,8 +56,8 @@ impl Site {
             sessions: Arc::new(store),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(OsEntropy),
-            policy: Live::new(Policy::default()),
-            wake: Arc::new(Wake::default()),
+            policy: Reloadable::new(Policy::default()),
+            wake: Arc::new(Notifiers::default()),
             outbox: None,
         };
         Self {
@@ -145,7 +145,7 @@ impl Site {
         videos::insert(&tx, &new, now).await.unwrap();
         videos::set_source(&tx, id, &key, size).await.unwrap();
         jobs::enqueue(&tx, &Job::Probe, id, now, now).await.unwrap();
-        videos::settle(&tx, id, now).await.unwrap();
+        videos::recompute_state(&tx, id, now).await.unwrap();
         tx.commit().await.unwrap();
         self.app.wake_all();
         id
@@ -155,7 +155,7 @@ impl Site {
     pub(crate) async fn until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
         let wait = async {
             loop {
-                let woken = self.app.wake.changes.rung();
+                let woken = self.app.wake.changes.notified();
                 if holds().await {
                     return;
                 }
@@ -212,7 +212,7 @@ impl Site {
     /// The encoded video tracks, lowest first.
     pub(crate) async fn rungs(&self, video: VideoId) -> Vec<TrackRow> {
         let mut tracks = self.tracks(video).await;
-        tracks.retain(|track| track.kind == TrackKind::Video && !track.name.starts_with("src-"));
+        tracks.retain(|track| track.kind == TrackRowKind::Video && !track.name.starts_with("src-"));
         tracks
     }
 

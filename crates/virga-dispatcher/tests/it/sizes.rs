@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use virga_db::TrackKind;
+use virga_db::TrackRowKind;
 
 use crate::site::{Site, decodes, ffmpeg, streams};
 
@@ -70,7 +70,7 @@ async fn a_size_that_changes_on_the_way_is_fitted_and_not_stretched() {
             tracks.iter().all(|it| !it.name.starts_with("src-")),
             "{name}"
         );
-        let pictures = tracks.iter().filter(|it| it.kind == TrackKind::Video);
+        let pictures = tracks.iter().filter(|it| it.kind == TrackRowKind::Video);
         let mut files: Vec<_> = pictures.map(|it| site.track_path(it)).collect();
         files.push(site.path(row.fallback_key.unwrap()));
         for file in files {

@@ -1,7 +1,7 @@
 //! Files with more streams than a film needs: those that are not used never decide.
 
 use virga_core::job::{JobKind, JobState};
-use virga_db::TrackKind;
+use virga_db::TrackRowKind;
 
 use crate::site::{Site, decodes, run};
 
@@ -43,7 +43,9 @@ async fn streams_that_are_not_used_never_decide() {
         decodes(&site.path(row.fallback_key.unwrap()));
         assert_eq!((row.width, row.height), (Some(320), Some(180)), "{name}");
         let tracks = site.tracks(video).await;
-        let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+        let sounds = tracks
+            .iter()
+            .filter(|track| track.kind == TrackRowKind::Audio);
         assert_eq!(sounds.count(), 1, "{name}");
     }
     site.stop().await;
@@ -61,7 +63,9 @@ async fn several_tracks_of_one_microphone_each_are_all_heard() {
     let video = site.add(&clip).await;
     site.ready(video).await;
     let tracks = site.tracks(video).await;
-    let sound = tracks.iter().find(|track| track.kind == TrackKind::Audio);
+    let sound = tracks
+        .iter()
+        .find(|track| track.kind == TrackRowKind::Audio);
     let path = site.track_path(sound.unwrap());
     let words = [
         "-i",
@@ -100,7 +104,9 @@ async fn set_aside(damage: impl Fn(&mut Vec<u8>)) {
         let row = site.ready(video).await;
         let tracks = site.tracks(video).await;
         assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
-        let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+        let sounds = tracks
+            .iter()
+            .filter(|track| track.kind == TrackRowKind::Audio);
         assert_eq!(sounds.count(), 1);
         for track in &tracks {
             decodes(&site.track_path(track));
@@ -176,7 +182,9 @@ async fn a_source_that_an_earlier_release_published_unseen_is_looked_at_before_i
     let row = site.ready(video).await;
     let tracks = site.tracks(video).await;
     assert!(tracks.iter().all(|track| !track.name.starts_with("src-")));
-    let sounds = tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+    let sounds = tracks
+        .iter()
+        .filter(|track| track.kind == TrackRowKind::Audio);
     assert_eq!(sounds.count(), 1, "its sound was the source's own");
     for track in &tracks {
         decodes(&site.track_path(track));

@@ -4,15 +4,15 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use virga_media::{
-    FallbackInput, Movie, Plan, PlannedTrack, fallback_mp4, first_shown, instant, plan, plan_audio,
-    plan_video, segment, shape, sniff,
+    FallbackInput, Movie, PlannedTrack, SegmentPlan, fallback_mp4, first_shown, instant, plan,
+    plan_audio, plan_video, segment, shape, sniff,
 };
 
 use crate::clips::{Clip, SAFE, index};
 
 /// An index with every table this crate reads, and its file's length.
-fn seed() -> &'static (Vec<u8>, u64, Plan) {
-    static SEED: OnceLock<(Vec<u8>, u64, Plan)> = OnceLock::new();
+fn seed() -> &'static (Vec<u8>, u64, SegmentPlan) {
+    static SEED: OnceLock<(Vec<u8>, u64, SegmentPlan)> = OnceLock::new();
     SEED.get_or_init(|| {
         let clip = Clip::with_sound(6, &format!("{SAFE} -bf 2 -vsync vfr"), "seed.mp4");
         let at = clip

@@ -1,10 +1,10 @@
 //! Which files may be played as they are, and the reason given for each that may not.
 
-use virga_media::{MediaError, NotInstant, Refusal, instant, sniff};
+use virga_media::{MediaError, Refusal, TranscodeReason, instant, sniff};
 
 use crate::clips::{Clip, PICTURE, SAFE, SOUND, index};
 
-fn reason(clip: &Clip) -> NotInstant {
+fn reason(clip: &Clip) -> TranscodeReason {
     instant(&clip.movie()).expect_err("must be encoded first")
 }
 
@@ -13,7 +13,7 @@ fn picture_codings_beyond_browsers_are_named() {
     let x264 = "-c:v libx264 -preset ultrafast -g 25";
     let hevc = "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=error";
     let clip = Clip::silent(1, hevc, "hevc.mp4");
-    assert_eq!(reason(&clip), NotInstant::VideoCodec);
+    assert_eq!(reason(&clip), TranscodeReason::VideoCodec);
     assert!(
         clip.movie().tracks[0]
             .codec
@@ -22,25 +22,25 @@ fn picture_codings_beyond_browsers_are_named() {
     );
     for (format, name) in [("yuv420p10le", "ten.mp4"), ("yuv444p", "full.mp4")] {
         let clip = Clip::silent(1, &format!("{x264} -pix_fmt {format}"), name);
-        assert_eq!(reason(&clip), NotInstant::VideoDepth);
+        assert_eq!(reason(&clip), TranscodeReason::VideoDepth);
     }
     let fields = format!("{x264} -pix_fmt yuv420p -flags +ilme+ildct");
     assert_eq!(
         reason(&Clip::silent(1, &fields, "fields.mp4")),
-        NotInstant::Interlaced
+        TranscodeReason::Interlaced
     );
     assert_eq!(
         reason(&Clip::silent(1, "-c:v mpeg4", "mpeg4.mp4")),
-        NotInstant::VideoCodec
+        TranscodeReason::VideoCodec
     );
 }
 
 #[test]
 fn sound_that_browsers_do_not_play_is_named() {
     let mp3 = Clip::with_sound(1, &format!("{SAFE} -c:a libmp3lame"), "mp3.mp4");
-    assert_eq!(reason(&mp3), NotInstant::AudioCodec);
+    assert_eq!(reason(&mp3), TranscodeReason::AudioCodec);
     let pcm = Clip::with_sound(1, &format!("{SAFE} -c:a pcm_s16le"), "pcm.mov");
-    assert_eq!(reason(&pcm), NotInstant::AudioCodec);
+    assert_eq!(reason(&pcm), TranscodeReason::AudioCodec);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn key_frames_too_far_apart_need_an_encode() {
     let options = format!("{SAFE} -g 400 -sc_threshold 0");
     assert_eq!(
         reason(&Clip::silent(13, &options, "long.mp4")),
-        NotInstant::SparseKeyFrames
+        TranscodeReason::SparseKeyFrames
     );
 }
 
@@ -57,15 +57,15 @@ fn late_or_short_sound_needs_an_encode() {
     let late = Clip::make(&format!(
         "-f lavfi -i {PICTURE} -itsoffset 0.7 -f lavfi -i {SOUND} -t 3 {SAFE} late.mp4"
     ));
-    assert_eq!(reason(&late), NotInstant::LateAudio);
+    assert_eq!(reason(&late), TranscodeReason::LateAudio);
     let short = Clip::make(&format!(
         "-f lavfi -t 4 -i {PICTURE} -f lavfi -t 1 -i {SOUND} {SAFE} short.mp4"
     ));
-    assert_eq!(reason(&short), NotInstant::AudioGaps);
+    assert_eq!(reason(&short), TranscodeReason::AudioGaps);
     let dark = Clip::make(&format!(
         "-itsoffset 0.7 -f lavfi -i {PICTURE} -f lavfi -i {SOUND} -t 3 {SAFE} -vsync vfr dark.mp4"
     ));
-    assert_eq!(reason(&dark), NotInstant::LateVideo);
+    assert_eq!(reason(&dark), TranscodeReason::LateVideo);
 }
 
 #[test]
@@ -73,23 +73,23 @@ fn a_fragmented_file_is_told_apart() {
     let options = format!("{SAFE} -movflags +frag_keyframe+empty_moov");
     let clip = Clip::with_sound(2, &options, "fragments.mp4");
     assert!(clip.movie().fragmented);
-    assert_eq!(reason(&clip), NotInstant::Fragmented);
+    assert_eq!(reason(&clip), TranscodeReason::Fragmented);
 }
 
 #[test]
 fn a_file_of_sound_only_has_no_video() {
     let clip = Clip::make(&format!("-f lavfi -i {SOUND} -t 1 -c:a aac sound.m4a"));
-    assert_eq!(reason(&clip), NotInstant::NoVideo);
+    assert_eq!(reason(&clip), TranscodeReason::NoVideo);
 }
 
 #[test]
 fn a_film_of_still_pictures_is_a_film_and_one_of_them_is_a_cover() {
     let film = Clip::silent(1, "-c:v mjpeg", "film.mov");
-    assert_eq!(reason(&film), NotInstant::VideoCodec);
+    assert_eq!(reason(&film), TranscodeReason::VideoCodec);
     let cover = Clip::make(&format!(
         "-f lavfi -i {SOUND} -f lavfi -i {PICTURE} -t 1 -frames:v 1 -c:v mjpeg -c:a aac cover.mov"
     ));
-    assert_eq!(reason(&cover), NotInstant::NoVideo);
+    assert_eq!(reason(&cover), TranscodeReason::NoVideo);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_trim_by_edit_list_is_not_given_out() {
     let trimmed = clip.ffmpeg(name, "trimmed.mp4");
     let movie = index(&trimmed).unwrap();
     assert!(movie.tracks[0].edit.media_start > movie.tracks[0].samples.extent().first);
-    assert_eq!(instant(&movie), Err(NotInstant::Trimmed));
+    assert_eq!(instant(&movie), Err(TranscodeReason::Trimmed));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn cut_off_files_are_called_cut_off() {
     let half = &front.bytes[..front.bytes.len() / 2];
     let movie = index(half).unwrap();
     assert!(movie.truncated);
-    assert_eq!(instant(&movie), Err(NotInstant::Truncated));
+    assert_eq!(instant(&movie), Err(TranscodeReason::Truncated));
     let end = Clip::with_sound(3, SAFE, "end.mp4");
     assert_eq!(
         index(&end.bytes[..end.bytes.len() / 2]).unwrap_err(),

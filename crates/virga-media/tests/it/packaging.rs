@@ -1,11 +1,11 @@
 //! Packaged tracks decode to the source's own frames and packets, at the source's own times.
 
-use virga_media::{InstantTracks, Plan, TrackKind, instant, plan, plan_audio, plan_video};
+use virga_media::{InstantTracks, SegmentPlan, TrackKind, instant, plan, plan_audio, plan_video};
 
 use crate::clips::{Clip, OPEN, PICTURE, SAFE, SOUND, frames, packets, probe, track_object};
 
 /// Plans an instant clip, packages it, and compares frames, packets and times with the source.
-fn assert_faithful(clip: &Clip) -> Plan {
+fn assert_faithful(clip: &Clip) -> SegmentPlan {
     let movie = clip.movie();
     let tracks = instant(&movie).expect("browser-safe");
     let plan = plan(&movie, &tracks).unwrap();
@@ -29,7 +29,7 @@ fn assert_faithful(clip: &Clip) -> Plan {
     plan
 }
 
-fn seconds(plan: &Plan) -> Vec<f64> {
+fn seconds(plan: &SegmentPlan) -> Vec<f64> {
     let table = &plan.video.table;
     table
         .durations

@@ -2,13 +2,13 @@
 
 use m3u8_rs::{MasterPlaylist, MediaPlaylist};
 use virga_media::{
-    Addressing, AudioRendition, Plan, TrackTable, VideoVariant, instant, media_playlist,
+    Addressing, AudioRendition, SegmentPlan, TrackTable, VideoVariant, instant, media_playlist,
     multivariant, plan,
 };
 
 use crate::clips::{Clip, OPEN, SAFE};
 
-fn planned(options: &str) -> Plan {
+fn planned(options: &str) -> SegmentPlan {
     let clip = Clip::with_sound(10, options, "clip.mp4");
     let movie = clip.movie();
     plan(&movie, &instant(&movie).unwrap()).unwrap()
@@ -84,7 +84,7 @@ fn byte_ranges_tile_the_track_object() {
     }
 }
 
-fn master(plan: &Plan, name: &str) -> MasterPlaylist {
+fn master(plan: &SegmentPlan, name: &str) -> MasterPlaylist {
     let audio = plan.audio.as_ref().map(|audio| AudioRendition {
         uri: "audio.m3u8",
         name,

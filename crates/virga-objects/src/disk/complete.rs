@@ -18,7 +18,7 @@ use super::{
     DiskOptions, blocking,
     durable::{place, try_lock},
     part::RETRY,
-    session::{self, DATA, Plan, failed, folder},
+    session::{self, DATA, UploadPlan, failed, folder},
 };
 use crate::{ObjectError, Result};
 use virga_core::fail;
@@ -31,7 +31,7 @@ pub(super) async fn run(
     root: Arc<Path>,
     options: DiskOptions,
     id: UploadId,
-    plan: Plan,
+    plan: UploadPlan,
 ) -> Result<()> {
     let until = Instant::now() + options.complete_wait;
     loop {
@@ -79,7 +79,7 @@ fn clear_later(gone: Option<PathBuf>) {
     });
 }
 
-fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
+fn attempt(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<Attempt> {
     let folder = folder(root, id);
     let data = match File::open(folder.join(DATA)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -113,7 +113,7 @@ fn attempt(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
     Ok(Attempt::Done(session::retire(root, id)?))
 }
 
-fn check_parts(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
+fn check_parts(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<()> {
     let held = session::held(root, id, plan)?;
     let mut held = held.parts.iter().peekable();
     let missing: Vec<u32> = (1..=part_count(plan.total, plan.part_size))
@@ -131,7 +131,7 @@ fn check_parts(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
 }
 
 /// The session's data is gone: either this was done before, or the parts are lost.
-fn completed_before(root: &Path, id: UploadId, plan: &Plan) -> Result<Attempt> {
+fn completed_before(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<Attempt> {
     let size = fs::metadata(root.join(plan.key.as_str())).map(|metadata| metadata.len());
     if !matches!(size, Ok(size) if size == plan.total) {
         return Err(ObjectError::LostParts);

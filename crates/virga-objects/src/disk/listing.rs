@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use virga_core::{MediaKey, Timestamp};
 
 use super::{durable, session};
-use crate::{Listed, Listing, ObjectError, ObjectStat, Result};
+use crate::{Listed, ObjectError, ObjectListing, ObjectStat, Result};
 
 /// Entries that wait for a slow reader.
 const AHEAD: usize = 256;
@@ -39,7 +39,7 @@ pub(super) fn walk<T: Send + 'static>(
     stream::once(start).flatten().boxed()
 }
 
-pub(super) fn objects(root: Arc<Path>, folder: std::path::PathBuf) -> Listing {
+pub(super) fn objects(root: Arc<Path>, folder: std::path::PathBuf) -> ObjectListing {
     walk(move |sender| {
         let mut folders = vec![folder];
         while let Some(folder) = folders.pop() {

@@ -26,7 +26,7 @@ use super::{
     durable::{self, sync_dir},
     listing, part,
 };
-use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, Session};
+use crate::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, UploadSession};
 
 /// Where sessions lie below the root.
 pub(super) const FOLDER: &str = ".multipart";
@@ -42,7 +42,7 @@ pub(super) fn failed(error: io::Error) -> ObjectError {
 
 /// The purpose of a session, as `session.json` stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct UploadPlan {
     pub(super) key: MediaKey,
     pub(super) total: u64,
     pub(super) part_size: u64,
@@ -64,7 +64,7 @@ pub(super) fn in_session<T>(id: UploadId, done: io::Result<T>) -> Result<T> {
     }
 }
 
-pub(super) fn plan(root: &Path, id: UploadId) -> Result<Plan> {
+pub(super) fn plan(root: &Path, id: UploadId) -> Result<UploadPlan> {
     let text = in_session(id, fs::read(folder(root, id).join(PLAN)))?;
     serde_json::from_slice(&text).map_err(|error| failed(io::Error::other(error)))
 }
@@ -81,7 +81,7 @@ pub(super) fn is_current(root: &Path, id: UploadId, data: &File) -> Result<bool>
     }
 }
 
-fn create(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
+fn create(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<()> {
     let own = folder(root, id);
     if own.exists() {
         return settle(root, id, plan);
@@ -105,7 +105,7 @@ fn create(root: &Path, id: UploadId, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn settle(root: &Path, id: UploadId, wanted: &Plan) -> Result<()> {
+fn settle(root: &Path, id: UploadId, wanted: &UploadPlan) -> Result<()> {
     if plan(root, id)? == *wanted {
         Ok(())
     } else {
@@ -115,7 +115,7 @@ fn settle(root: &Path, id: UploadId, wanted: &Plan) -> Result<()> {
     }
 }
 
-fn fill(folder: &Path, plan: &Plan) -> Result<()> {
+fn fill(folder: &Path, plan: &UploadPlan) -> Result<()> {
     let data = File::create(folder.join(DATA)).map_err(failed)?;
     data.set_len(plan.total).map_err(failed)?;
     data.sync_all().map_err(failed)?;
@@ -127,7 +127,7 @@ fn fill(folder: &Path, plan: &Plan) -> Result<()> {
 }
 
 /// Reads the markers. One that cannot be read, or names another size than the plan, counts as none.
-pub(super) fn held(root: &Path, id: UploadId, plan: &Plan) -> Result<HeldParts> {
+pub(super) fn held(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<HeldParts> {
     let mut held = HeldParts::default();
     for entry in in_session(id, fs::read_dir(folder(root, id)))? {
         let entry = entry.map_err(failed)?;
@@ -199,11 +199,11 @@ pub(super) fn remove_leftovers(root: &Path, before: Timestamp) -> Result<u64> {
     Ok(removed)
 }
 
-fn opened(root: &Path, id: UploadId) -> Result<Session> {
+fn opened(root: &Path, id: UploadId) -> Result<UploadSession> {
     let plan = plan(root, id)?;
     let made = in_session(id, fs::metadata(folder(root, id).join(PLAN)))?;
     let newest = held(root, id, &plan)?.newest;
-    Ok(Session {
+    Ok(UploadSession {
         id,
         key: plan.key,
         total: plan.total,
@@ -225,7 +225,7 @@ impl MultipartSessions for DiskStore {
         part_size: u64,
     ) -> BoxFuture<'a, Result<()>> {
         let root = Arc::clone(&self.root);
-        let plan = Plan {
+        let plan = UploadPlan {
             key: key.clone(),
             total,
             part_size,
@@ -255,7 +255,7 @@ impl MultipartSessions for DiskStore {
         total: u64,
         part_size: u64,
     ) -> BoxFuture<'a, Result<()>> {
-        let plan = Plan {
+        let plan = UploadPlan {
             key: key.clone(),
             total,
             part_size,
@@ -268,7 +268,7 @@ impl MultipartSessions for DiskStore {
         blocking(move || remove(&root, id)).boxed()
     }
 
-    fn list_sessions(&self) -> BoxStream<'static, Result<Session>> {
+    fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>> {
         let root = Arc::clone(&self.root);
         listing::walk(move |sender| {
             for entry in fs::read_dir(root.join(FOLDER)).map_err(failed)? {

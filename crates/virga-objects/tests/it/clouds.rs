@@ -6,8 +6,8 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use virga_bucket::{
-    Addressing, BucketOptions, BucketStore, Credentials, Dialect, InvalidBucket, KodoForms,
-    Outcome, ProbeOptions,
+    BucketAddressing, BucketCredentials, BucketOptions, BucketStore, Dialect, InvalidBucket,
+    KodoForms, Outcome, ProbeOptions,
 };
 use virga_core::{Clock, MediaKey, OsEntropy, SystemClock, UploadId, VideoId};
 use virga_objects::{DirectAccess, MediaStore, ObjectError, PostForm, Validity};
@@ -16,17 +16,17 @@ use virga_testkit::{BucketDouble, BucketServer};
 const REGION: &str = "cn-hangzhou";
 const SITE: &str = "https://videos.example";
 
-fn files(double: &BucketDouble) -> Credentials {
+fn files(double: &BucketDouble) -> BucketCredentials {
     let (access_key, secret_key) = double.key_files();
-    Credentials::Files {
+    BucketCredentials::Files {
         access_key,
         secret_key,
     }
 }
 
-fn surroundings(variables: &[(&str, &str)]) -> Credentials {
+fn surroundings(variables: &[(&str, &str)]) -> BucketCredentials {
     let pairs = variables.iter().copied();
-    Credentials::Surroundings {
+    BucketCredentials::Surroundings {
         variables: pairs
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .collect::<HashMap<_, _>>(),
@@ -35,14 +35,17 @@ fn surroundings(variables: &[(&str, &str)]) -> Credentials {
 }
 
 /// As a site's production configuration has it.
-fn oss(double: &BucketDouble, bucket: &str, credentials: Credentials) -> BucketOptions {
+fn oss(double: &BucketDouble, bucket: &str, credentials: BucketCredentials) -> BucketOptions {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let inside = format!("http://oss-{REGION}-internal.aliyuncs.com");
     let mut options = BucketOptions::new(&inside, REGION, bucket, credentials);
     options.dialect = Dialect::Oss;
-    options.addressing = Addressing::Virtual;
+    options.addressing = BucketAddressing::Virtual;
     options.proxy = Some(double.proxy());
-    options.public = Some((format!("http://{bucket}.media.example"), Addressing::Domain));
+    options.public = Some((
+        format!("http://{bucket}.media.example"),
+        BucketAddressing::Domain,
+    ));
     options
 }
 
@@ -246,7 +249,7 @@ async fn the_rule_of_the_mainland_is_said_in_words() {
     double.bucket("site", REGION).await;
     let public = "http://oss-cn-hangzhou.aliyuncs.com".to_owned();
     let mut options = oss(&double, "site", files(&double));
-    options.public = Some((public.clone(), Addressing::Virtual));
+    options.public = Some((public.clone(), BucketAddressing::Virtual));
     let browsers = tried(options.clone(), false).await;
     let Outcome::Lacking(words) = &browsers["custom domain"] else {
         panic!("{browsers:?}");
@@ -274,7 +277,7 @@ async fn the_rule_of_the_mainland_is_said_in_words() {
     };
     assert!(words.contains("of the bucket's region"), "{words}");
     options.endpoint = "http://oss-cn-hangzhou-internal.aliyuncs.com".to_owned();
-    options.addressing = Addressing::Path;
+    options.addressing = BucketAddressing::Path;
     let path = tried(options.clone(), false).await;
     let Outcome::Wrong(words) = &path["signature"] else {
         panic!("{path:?}");
@@ -284,7 +287,7 @@ async fn the_rule_of_the_mainland_is_said_in_words() {
         "{words}"
     );
     // An address that no browser can reach is none for browsers.
-    options.public = Some((options.endpoint.clone(), Addressing::Virtual));
+    options.public = Some((options.endpoint.clone(), BucketAddressing::Virtual));
     let refused = BucketStore::new(options).unwrap_err();
     assert!(matches!(refused, InvalidBucket::Other(_)), "{refused}");
 }
@@ -301,7 +304,7 @@ fn kodo(double: &BucketDouble, server: &BucketServer) -> BucketStore {
     let mut options = BucketOptions::new(&server.url(), server.region(), "site", keys);
     options.dialect = Dialect::Kodo;
     options.proxy = Some(double.proxy());
-    options.public = Some((server.url(), Addressing::Path));
+    options.public = Some((server.url(), BucketAddressing::Path));
     let forms = Dialect::Kodo.form_endpoint("cn-east-2").unwrap();
     assert_eq!(forms, "https://upload-cn-east-2.qiniup.com");
     options.kodo_forms = Some(KodoForms {

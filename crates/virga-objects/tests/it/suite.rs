@@ -11,10 +11,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use tempfile::TempDir;
-use virga_bucket::{Addressing, BucketOptions, BucketStore, Credentials, Dialect, KodoForms};
+use virga_bucket::{
+    BucketAddressing, BucketCredentials, BucketOptions, BucketStore, Dialect, KodoForms,
+};
 use virga_core::{MediaKey, OsEntropy, UploadId, VideoId};
 use virga_objects::{DiskOptions, DiskStore, SharedSessions, SharedStore};
-use virga_testkit::{BucketDouble, BucketServer, SecondBucketServer};
+use virga_testkit::{BucketDouble, BucketServer, S3sServer};
 
 /// Where the cases run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,16 +157,16 @@ async fn seaweed(server: &BucketServer) -> Stand {
     stand(bucket(server, "films").await, 5 * MIB)
 }
 
-fn s3s(server: &SecondBucketServer) -> Stand {
+fn s3s(server: &S3sServer) -> Stand {
     let bucket = "films";
     server.bucket(bucket);
     let (access_key, secret_key) = server.key_files();
-    let keys = Credentials::Files {
+    let keys = BucketCredentials::Files {
         access_key,
         secret_key,
     };
     let mut options = BucketOptions::new(server.url(), "us-east-1", bucket, keys);
-    options.public = Some((server.url().to_owned(), Addressing::Path));
+    options.public = Some((server.url().to_owned(), BucketAddressing::Path));
     stand(options, 5 * MIB)
 }
 
@@ -183,12 +185,12 @@ async fn kodo(server: &BucketServer, double: &BucketDouble) -> Stand {
 async fn bucket(server: &BucketServer, bucket: &str) -> BucketOptions {
     server.bucket(bucket).await;
     let (access_key, secret_key) = server.key_files();
-    let keys = Credentials::Files {
+    let keys = BucketCredentials::Files {
         access_key,
         secret_key,
     };
     let mut options = BucketOptions::new(&server.url(), server.region(), bucket, keys);
-    options.public = Some((server.url(), Addressing::Path));
+    options.public = Some((server.url(), BucketAddressing::Path));
     options
 }
 
@@ -198,16 +200,16 @@ async fn oss(double: &BucketDouble) -> Stand {
     let region = "cn-hangzhou";
     double.bucket(bucket, region).await;
     let (access_key, secret_key) = double.key_files();
-    let keys = Credentials::Files {
+    let keys = BucketCredentials::Files {
         access_key,
         secret_key,
     };
     let inside = format!("http://oss-{region}-internal.aliyuncs.com");
     let mut options = BucketOptions::new(&inside, region, bucket, keys);
     options.dialect = Dialect::Oss;
-    options.addressing = Addressing::Virtual;
+    options.addressing = BucketAddressing::Virtual;
     let public = format!("http://{bucket}.media.example");
-    options.public = Some((public, Addressing::Domain));
+    options.public = Some((public, BucketAddressing::Domain));
     options.proxy = Some(double.proxy());
     stand(options, 100 * 1024)
 }
@@ -235,7 +237,7 @@ async fn run<F: Future<Output = ()>>(backend: Backend, body: fn(Stand) -> F) {
     match backend {
         Backend::Disk => body(disk().await).await,
         Backend::Seaweed => body(seaweed(&BucketServer::start().await).await).await,
-        Backend::S3s => body(s3s(&SecondBucketServer::start().await)).await,
+        Backend::S3s => body(s3s(&S3sServer::start().await)).await,
         Backend::Oss => body(oss(&BucketDouble::start().await).await).await,
         Backend::Kodo => {
             let (server, double) = join(BucketServer::start(), BucketDouble::start()).await;

@@ -9,7 +9,7 @@ use virga_core::{
     presentation::{Presentation, Presented, PresentedTrack, TrackBody},
     video::Visibility,
 };
-use virga_media::{MoovLocator, Movie, Plan, PlannedTrack, Step, instant, plan, segment};
+use virga_media::{MoovLocator, Movie, PlannedTrack, SegmentPlan, Step, instant, plan, segment};
 use virga_objects::MediaStore;
 
 use crate::site::Site;
@@ -17,7 +17,7 @@ use crate::site::Site;
 pub(crate) struct Clip {
     pub(crate) folder: TempDir,
     pub(crate) bytes: Bytes,
-    pub(crate) plan: Plan,
+    pub(crate) plan: SegmentPlan,
 }
 
 impl Clip {

@@ -16,7 +16,7 @@ use virga_client::{ApiClient, TransportError};
 use virga_core::{
     MediaKey,
     video::Visibility::{Private, Public},
-    wire::{Change, Changes, Effect},
+    wire::{Changes, Effect, VideoChange},
 };
 use virga_objects::MediaStore;
 
@@ -89,7 +89,7 @@ async fn what_a_resync_tells_again_is_known_at_once() {
     site.publish_poster(1, Public).await;
     site.presentations.restrict(site.video, 2);
     // The line was told, the document is not written yet.
-    let line = Change {
+    let line = VideoChange {
         video: site.video,
         version: 2,
         effect: Effect::Restrict,
@@ -168,7 +168,7 @@ async fn following_the_feed_applies_what_it_brings_and_survives_its_faults() {
         Some(Changes {
             cursor: cursor.to_owned(),
             resync: false,
-            changes: vec![Change {
+            changes: vec![VideoChange {
                 video: site.video,
                 version,
                 effect,

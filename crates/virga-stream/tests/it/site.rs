@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use virga_client::ApiClient;
 use virga_core::{
-    Clock, FakeClock, Live, MediaKey, OsEntropy, SharedClock, UploadId, VideoId,
+    Clock, FakeClock, MediaKey, OsEntropy, Reloadable, SharedClock, UploadId, VideoId,
     keys::{self, KeyRing},
     presentation::Presentation,
     video::Visibility,
@@ -71,7 +71,7 @@ impl Site {
         let keys = Arc::new(KeyRing::generate(&OsEntropy));
         let clock = Arc::new(FakeClock::new());
         let parts = StreamParts {
-            keep_free: Live::new(keep_free),
+            keep_free: Reloadable::new(keep_free),
             store: Arc::clone(&store) as _,
             sessions: Arc::clone(&store) as _,
             keys: Arc::clone(&keys),

@@ -11,12 +11,12 @@ use virga_client::ClientError;
 use virga_core::wire::Credentials;
 
 use crate::{
+    context::{FormRequest, PageContext, choice_cookie},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::{Frame, local, with_next},
+    layout::{Layout, local, with_next},
     locale::{self, Lang},
     theme::{self, Theme},
-    visit::{Sent, Visit, choice_cookie},
 };
 
 const FIELDS: [(&str, &str); 2] = [("name", "name"), ("password", "password")];
@@ -25,7 +25,7 @@ const FIELDS: [(&str, &str); 2] = [("name", "name"), ("password", "password")];
 #[derive(Template)]
 #[template(path = "sign.html")]
 pub(crate) struct SignPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     /// Sign up, not in.
     pub(crate) new: bool,
     /// Sign up, and the site takes nobody.
@@ -38,7 +38,7 @@ pub(crate) struct SignPage {
 }
 
 impl SignPage {
-    pub(crate) fn new(f: Frame, new: bool, next: &str) -> Self {
+    pub(crate) fn new(f: Layout, new: bool, next: &str) -> Self {
         let (own, other) = if new {
             ("sign-up", "/sign-in")
         } else {
@@ -76,16 +76,16 @@ pub(crate) struct SignForm {
 }
 
 /// `GET /sign-in`.
-pub(crate) async fn sign_in(visit: Visit, Query(query): Query<Next>) -> Response {
+pub(crate) async fn sign_in(visit: PageContext, Query(query): Query<Next>) -> Response {
     form(&visit, false, &query)
 }
 
 /// `GET /sign-up`.
-pub(crate) async fn sign_up(visit: Visit, Query(query): Query<Next>) -> Response {
+pub(crate) async fn sign_up(visit: PageContext, Query(query): Query<Next>) -> Response {
     form(&visit, true, &query)
 }
 
-fn form(visit: &Visit, new: bool, query: &Next) -> Response {
+fn form(visit: &PageContext, new: bool, query: &Next) -> Response {
     let next = local(&query.next);
     if visit.frame.me.is_some() {
         return Redirect::to(next).into_response();
@@ -97,16 +97,20 @@ fn form(visit: &Visit, new: bool, query: &Next) -> Response {
 }
 
 /// `POST /sign-in`.
-pub(crate) async fn do_sign_in(Sent(visit, form): Sent<SignForm>) -> Result<Response, Fault> {
+pub(crate) async fn do_sign_in(
+    FormRequest(visit, form): FormRequest<SignForm>,
+) -> Result<Response, PageError> {
     enter(visit, form, false).await
 }
 
 /// `POST /sign-up`.
-pub(crate) async fn do_sign_up(Sent(visit, form): Sent<SignForm>) -> Result<Response, Fault> {
+pub(crate) async fn do_sign_up(
+    FormRequest(visit, form): FormRequest<SignForm>,
+) -> Result<Response, PageError> {
     enter(visit, form, true).await
 }
 
-async fn enter(visit: Visit, form: SignForm, new: bool) -> Result<Response, Fault> {
+async fn enter(visit: PageContext, form: SignForm, new: bool) -> Result<Response, PageError> {
     let next = local(&form.next);
     let credentials = Credentials {
         name: form.name.trim().to_owned(),
@@ -140,7 +144,7 @@ async fn enter(visit: Visit, form: SignForm, new: bool) -> Result<Response, Faul
 }
 
 /// `POST /sign-out`. The cookie goes even where the session was gone already.
-pub(crate) async fn do_sign_out(visit: Visit) -> Result<Response, Fault> {
+pub(crate) async fn do_sign_out(visit: PageContext) -> Result<Response, PageError> {
     match visit.api.sign_out().await {
         Ok(()) => {}
         Err(error) if error.status() == Some(401) => {}
@@ -161,7 +165,7 @@ pub(crate) struct LanguageForm {
 }
 
 /// `POST /language`.
-pub(crate) async fn do_language(Sent(visit, form): Sent<LanguageForm>) -> Response {
+pub(crate) async fn do_language(FormRequest(visit, form): FormRequest<LanguageForm>) -> Response {
     let chosen = Lang::parse(&form.lang).map(Lang::as_str);
     choose(&visit, locale::COOKIE, chosen, &form.next)
 }
@@ -176,12 +180,12 @@ pub(crate) struct ThemeForm {
 }
 
 /// `POST /theme`.
-pub(crate) async fn do_theme(Sent(visit, form): Sent<ThemeForm>) -> Response {
+pub(crate) async fn do_theme(FormRequest(visit, form): FormRequest<ThemeForm>) -> Response {
     let chosen = Theme::parse(&form.theme).map(Theme::as_str);
     choose(&visit, theme::COOKIE, chosen, &form.next)
 }
 
-fn choose(visit: &Visit, cookie: &str, chosen: Option<&str>, next: &str) -> Response {
+fn choose(visit: &PageContext, cookie: &str, chosen: Option<&str>, next: &str) -> Response {
     let mut answer = Redirect::to(local(next)).into_response();
     let https = visit.state.origin.is_https();
     let cookie = chosen.and_then(|value| choice_cookie(cookie, value, https));

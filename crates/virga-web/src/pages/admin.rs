@@ -30,10 +30,10 @@ use virga_core::{
 
 use crate::{
     WebState,
-    fault::{Fault, FaultPage},
-    frame::{Frame, query_value},
-    show::{self, When},
-    visit::Visit,
+    context::PageContext,
+    error_page::{FaultPage, PageError},
+    format::{self, When},
+    layout::{Layout, query_value},
 };
 
 /// The addresses under `/admin`.
@@ -51,7 +51,7 @@ pub(crate) fn routes() -> Router<WebState> {
 }
 
 /// The administrator, or the page that says so.
-fn admin(visit: &Visit) -> Result<&Me, Fault> {
+fn admin(visit: &PageContext) -> Result<&Me, PageError> {
     let me = visit.me()?;
     if me.role == Role::Admin {
         return Ok(me);
@@ -65,7 +65,7 @@ fn admin(visit: &Visit) -> Result<&Me, Fault> {
 #[derive(Template)]
 #[template(path = "admin/users.html")]
 pub(crate) struct UsersPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     tab: &'static str,
     pub(crate) words: String,
     rows: Vec<Row>,
@@ -86,7 +86,7 @@ struct Row {
 }
 
 impl UsersPage {
-    pub(crate) fn new(f: Frame, now: Timestamp, accounts: Vec<Account>) -> Self {
+    pub(crate) fn new(f: Layout, now: Timestamp, accounts: Vec<Account>) -> Self {
         let lang = f.lang;
         let own = f.me.as_ref().map(|me| me.name.clone());
         let row = |account: Account| Row {
@@ -98,10 +98,14 @@ impl UsersPage {
                 &[
                     (
                         "videos",
-                        lang.count("videos", account.videos, &show::count(lang, account.videos))
-                            .into(),
+                        lang.count(
+                            "videos",
+                            account.videos,
+                            &format::count(lang, account.videos),
+                        )
+                        .into(),
                     ),
-                    ("bytes", show::bytes(account.used_bytes).into()),
+                    ("bytes", format::bytes(account.used_bytes).into()),
                 ],
             ),
             when: When::new(lang, now, account.created_at),
@@ -126,7 +130,7 @@ fn segment(name: &str) -> String {
 
 /// What of the list, and what was just done.
 #[derive(Debug, Default, Deserialize)]
-struct Asked {
+struct AccountsQuery {
     #[serde(default)]
     q: String,
     cursor: Option<String>,
@@ -143,7 +147,10 @@ fn done_key(word: &str) -> Option<&'static str> {
 }
 
 /// `GET /admin`.
-async fn users(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
+async fn users(
+    visit: PageContext,
+    Query(asked): Query<AccountsQuery>,
+) -> Result<Response, PageError> {
     admin(&visit)?;
     let words: String = asked.q.trim().chars().take(64).collect();
     let accounts = visit

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use virga_core::{CommentId, VideoId, wire::NewComment};
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
     pages::watch,
-    visit::{Sent, Visit},
 };
 
 /// The form as sent.
@@ -25,8 +25,8 @@ pub(crate) struct CommentForm {
 /// `POST /v/{id}/comments`.
 pub(crate) async fn write(
     Path(id): Path<String>,
-    Sent(visit, form): Sent<CommentForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<CommentForm>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     let comment = NewComment { text: form.text };
     match visit.api.write_comment(id, &comment).await {
@@ -34,7 +34,7 @@ pub(crate) async fn write(
         Err(error) => {
             // The page again, with the words kept.
             let problem = visit.refusal(error)?;
-            let mut page = watch::load(&visit, id, watch::Asked::default()).await?;
+            let mut page = watch::load(&visit, id, watch::WatchQuery::default()).await?;
             page.draft = comment.text;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &[("text", "text")]);
             let status =
@@ -47,8 +47,8 @@ pub(crate) async fn write(
 /// `POST /v/{id}/comments/{comment}`.
 pub(crate) async fn edit(
     Path((id, comment)): Path<(String, String)>,
-    Sent(visit, form): Sent<CommentForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<CommentForm>,
+) -> Result<Response, PageError> {
     let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
     visit
         .api
@@ -60,9 +60,9 @@ pub(crate) async fn edit(
 
 /// `POST /v/{id}/comments/{comment}/delete`.
 pub(crate) async fn delete(
-    visit: Visit,
+    visit: PageContext,
     Path((id, comment)): Path<(String, String)>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
     visit
         .api

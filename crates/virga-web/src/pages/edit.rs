@@ -19,12 +19,12 @@ use virga_core::{
 };
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::{Frame, local},
+    layout::{Layout, local},
     locale::Lang,
     pages::studio::visibility_text,
-    visit::{Sent, Visit},
 };
 
 const FIELDS: [(&str, &str); 3] = [
@@ -37,7 +37,7 @@ const FIELDS: [(&str, &str); 3] = [
 #[derive(Template)]
 #[template(path = "edit.html")]
 pub(crate) struct EditPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) id: String,
     pub(crate) title: String,
     pub(crate) description: String,
@@ -122,7 +122,7 @@ impl EditForm {
 }
 
 /// The page for these values.
-pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPage {
+pub(crate) fn page(f: Layout, site: &Site, id: VideoId, form: EditForm) -> EditPage {
     let days = site.undo_seconds / 86_400;
     let minutes = site.loose_seconds.div_ceil(60);
     let loose = f.lang.count("edit-loose", minutes, &minutes.to_string());
@@ -143,7 +143,10 @@ pub(crate) fn page(f: Frame, site: &Site, id: VideoId, form: EditForm) -> EditPa
 }
 
 /// `GET /v/{id}/edit`.
-pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
+pub(crate) async fn show(
+    visit: PageContext,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     visit.me()?;
     let video = editable(&visit, id).await?;
@@ -151,7 +154,7 @@ pub(crate) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
 }
 
 /// The video, if the viewer may change it.
-async fn editable(visit: &Visit, id: VideoId) -> Result<Video, Fault> {
+async fn editable(visit: &PageContext, id: VideoId) -> Result<Video, PageError> {
     let video = visit.api.video(id).await;
     let video = video.map_err(|error| visit.fault(&error))?;
     if video.editable {
@@ -162,7 +165,7 @@ async fn editable(visit: &Visit, id: VideoId) -> Result<Video, Fault> {
 }
 
 /// The page with what is saved.
-fn filled(visit: &Visit, id: VideoId, video: Video) -> EditPage {
+fn filled(visit: &PageContext, id: VideoId, video: Video) -> EditPage {
     let remake = remake::offered(&video);
     let form = EditForm {
         seen: video.edit_tag(),
@@ -183,8 +186,8 @@ fn filled(visit: &Visit, id: VideoId, video: Video) -> EditPage {
 /// `POST /v/{id}/edit`.
 pub(crate) async fn submit(
     Path(id): Path<String>,
-    Sent(visit, form): Sent<EditForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<EditForm>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     match save(&visit, id, &form).await {
         Ok(_) => Ok(Redirect::to(&format!("/v/{id}")).into_response()),
@@ -209,7 +212,7 @@ pub(crate) async fn submit(
 }
 
 /// Saves what the form holds, unless somebody saved something else since it was filled.
-async fn save(visit: &Visit, id: VideoId, form: &EditForm) -> Result<Video, ClientError> {
+async fn save(visit: &PageContext, id: VideoId, form: &EditForm) -> Result<Video, ClientError> {
     let patch = form.patch();
     // A form of the release before has no tag.
     if form.seen.is_empty() {
@@ -234,7 +237,7 @@ fn yes(it: bool) -> String {
 }
 
 /// Both texts side by side; saving again replaces what is shown.
-async fn conflict(visit: &Visit, id: VideoId, form: EditForm) -> Result<Response, Fault> {
+async fn conflict(visit: &PageContext, id: VideoId, form: EditForm) -> Result<Response, PageError> {
     let saved = visit.api.video(id).await;
     let saved = saved.map_err(|error| visit.fault(&error))?;
     let remake = remake::offered(&saved);
@@ -259,8 +262,8 @@ pub(crate) struct PublishForm {
 /// `POST /v/{id}/publish`: gives an unpublished video the visibility that its owner chose.
 pub(crate) async fn publish(
     Path(id): Path<String>,
-    Sent(visit, form): Sent<PublishForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<PublishForm>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     visit.me()?;
     let video = editable(&visit, id).await?;
@@ -286,8 +289,8 @@ pub(crate) struct DeleteForm {
 /// `POST /v/{id}/delete`.
 pub(crate) async fn delete(
     Path(id): Path<String>,
-    Sent(visit, form): Sent<DeleteForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<DeleteForm>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     let (answer, next) = if form.now == "true" {
         (
@@ -305,7 +308,10 @@ pub(crate) async fn delete(
 }
 
 /// `POST /v/{id}/restore`.
-pub(crate) async fn restore(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
+pub(crate) async fn restore(
+    visit: PageContext,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     visit
         .api
@@ -316,7 +322,10 @@ pub(crate) async fn restore(visit: Visit, Path(id): Path<String>) -> Result<Resp
 }
 
 /// `POST /v/{id}/retry`.
-pub(crate) async fn retry(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
+pub(crate) async fn retry(
+    visit: PageContext,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     visit
         .api

@@ -12,17 +12,17 @@ use virga_client::ClientError;
 use virga_core::VideoId;
 
 use crate::{
-    frame::Frame,
+    context::{AnonymousContext, PageContext},
     headers::FrameAncestors,
+    layout::Layout,
     pages::{share::Share, watch::WatchPage},
-    visit::{Stranger, Visit},
 };
 
 /// The page: a player, or a card that says why there is none.
 #[derive(Template)]
 #[template(path = "embed.html")]
 pub(crate) struct EmbedPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) watch: Option<Box<WatchPage>>,
     /// Where the title leads.
     pub(crate) href: String,
@@ -38,7 +38,7 @@ pub(crate) struct EmbedPage {
 
 impl EmbedPage {
     /// A card in the player's place.
-    pub(crate) fn card(f: Frame, key: &str) -> Self {
+    pub(crate) fn card(f: Layout, key: &str) -> Self {
         Self {
             watch: None,
             href: format!("{}/", f.base),
@@ -51,7 +51,7 @@ impl EmbedPage {
     }
 
     /// A player; a card where the page says that the video may not be shared.
-    pub(crate) fn player(watch: WatchPage, asked: &Asked) -> Self {
+    pub(crate) fn player(watch: WatchPage, asked: &EmbedQuery) -> Self {
         let f = watch.f.clone();
         let Some(share) = watch.share.as_ref().filter(|_| watch.plays) else {
             return Self::card(f, "embed-missing");
@@ -71,7 +71,7 @@ impl EmbedPage {
 
 /// Where and how to begin.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct EmbedQuery {
     pub(crate) t: Option<String>,
     pub(crate) autoplay: Option<String>,
     pub(crate) mute: Option<String>,
@@ -115,9 +115,9 @@ fn seconds(text: &str) -> Option<u64> {
 
 /// `GET /embed/{id}`.
 pub(crate) async fn show(
-    Stranger(visit): Stranger,
+    AnonymousContext(visit): AnonymousContext,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<EmbedQuery>,
 ) -> Response {
     let (status, page) = match load(&visit, &id).await {
         Ok(Some(watch)) => (StatusCode::OK, EmbedPage::player(watch, &asked)),
@@ -138,7 +138,7 @@ pub(crate) async fn show(
 }
 
 /// What plays, as a stranger sees it.
-async fn load(visit: &Visit, id: &str) -> Result<Option<WatchPage>, ClientError> {
+async fn load(visit: &PageContext, id: &str) -> Result<Option<WatchPage>, ClientError> {
     let Ok(id) = id.parse::<VideoId>() else {
         return Ok(None);
     };

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use virga_client::VideoQuery;
 use virga_core::{Timestamp, wire::Video};
 
-use crate::{fault::Fault, frame::query_value, pages::share::absolute, visit::Stranger};
+use crate::{
+    context::AnonymousContext, error_page::PageError, layout::query_value, pages::share::absolute,
+};
 
 /// Entries of a feed.
 const ENTRIES: u32 = 50;
@@ -100,9 +102,9 @@ fn document(kind: &'static str, page: &impl Template) -> Response {
 
 /// `GET /u/{name}/feed.xml`.
 pub(crate) async fn of_person(
-    Stranger(visit): Stranger,
+    AnonymousContext(visit): AnonymousContext,
     Path(name): Path<String>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let query = VideoQuery {
         limit: Some(ENTRIES),
         ..VideoQuery::default()
@@ -138,15 +140,15 @@ struct SitemapPage {
 
 /// Which page.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct FeedQuery {
     page: Option<u64>,
 }
 
 /// `GET /sitemap.xml`.
 pub(crate) async fn sitemap(
-    Stranger(visit): Stranger,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Fault> {
+    AnonymousContext(visit): AnonymousContext,
+    Query(asked): Query<FeedQuery>,
+) -> Result<Response, PageError> {
     let found = visit.api.sitemap(asked.page.unwrap_or(0)).await;
     let found = found.map_err(|error| visit.fault(&error))?;
     let index = asked.page.is_none() && found.pages > 1;
@@ -163,7 +165,7 @@ pub(crate) async fn sitemap(
 }
 
 /// `GET /robots.txt`.
-pub(crate) async fn robots(Stranger(visit): Stranger) -> Response {
+pub(crate) async fn robots(AnonymousContext(visit): AnonymousContext) -> Response {
     let text = format!(
         "User-agent: *\nDisallow: /api/\nDisallow: /media/g/\nDisallow: /up/\nDisallow: /admin\n\
          Disallow: /settings\nDisallow: /my/\nDisallow: /upload\nDisallow: /sign-\n\

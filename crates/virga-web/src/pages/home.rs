@@ -7,17 +7,17 @@ use virga_client::VideoQuery;
 use virga_core::wire::Sort;
 
 use crate::{
-    fault::Fault,
-    frame::{Frame, query_value},
-    show::Card,
-    visit::Visit,
+    context::PageContext,
+    error_page::PageError,
+    format::Card,
+    layout::{Layout, query_value},
 };
 
 /// The page.
 #[derive(Template)]
 #[template(path = "home.html")]
 pub(crate) struct HomePage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) needs_setup: bool,
     pub(crate) cards: Vec<Card>,
     pub(crate) popular: bool,
@@ -28,7 +28,7 @@ pub(crate) struct HomePage {
 
 /// What of the list is asked for. Read leniently: a wrong word is the default.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct HomeQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -37,7 +37,10 @@ pub(crate) struct Asked {
 }
 
 /// `GET /`.
-pub(crate) async fn show(mut visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
+pub(crate) async fn show(
+    mut visit: PageContext,
+    Query(asked): Query<HomeQuery>,
+) -> Result<Response, PageError> {
     let words = asked.q.trim().chars().take(200).collect::<String>();
     let popular = asked.sort == "popular";
     let query = VideoQuery {

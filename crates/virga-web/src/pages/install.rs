@@ -4,10 +4,10 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use serde_json::json;
 
-use crate::visit::Stranger;
+use crate::context::AnonymousContext;
 
 /// `GET /manifest.webmanifest`.
-pub(crate) async fn manifest(Stranger(visit): Stranger) -> Response {
+pub(crate) async fn manifest(AnonymousContext(visit): AnonymousContext) -> Response {
     let f = &visit.frame;
     let icon = |name: &str, sizes: &str, kind: &str, purpose: &str| json!({ "src": f.asset(name), "sizes": sizes, "type": kind, "purpose": purpose });
     let manifest = json!({

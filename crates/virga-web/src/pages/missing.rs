@@ -3,9 +3,9 @@
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::{fault::Fault, visit::Visit};
+use crate::{context::PageContext, error_page::PageError};
 
 /// Everything that is no page.
-pub(crate) async fn show(visit: Visit) -> Result<Response, Fault> {
+pub(crate) async fn show(visit: PageContext) -> Result<Response, PageError> {
     Err(visit.status(StatusCode::NOT_FOUND))
 }

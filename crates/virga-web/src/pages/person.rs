@@ -9,17 +9,17 @@ use serde::Deserialize;
 use virga_client::VideoQuery;
 
 use crate::{
-    fault::Fault,
-    frame::{Frame, query_value},
-    show::{self, Card},
-    visit::Visit,
+    context::PageContext,
+    error_page::PageError,
+    format::{self, Card},
+    layout::{Layout, query_value},
 };
 
 /// The page.
 #[derive(Template)]
 #[template(path = "person.html")]
 pub(crate) struct PersonPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) name: String,
     pub(crate) count: String,
     pub(crate) since: String,
@@ -29,16 +29,16 @@ pub(crate) struct PersonPage {
 
 /// Which page of the list.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct PersonQuery {
     cursor: Option<String>,
 }
 
 /// `GET /u/{name}`.
 pub(crate) async fn show(
-    visit: Visit,
+    visit: PageContext,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Fault> {
+    Query(asked): Query<PersonQuery>,
+) -> Result<Response, PageError> {
     let query = VideoQuery {
         cursor: asked.cursor,
         limit: Some(visit.state.config.page_size),
@@ -49,8 +49,8 @@ pub(crate) async fn show(
             .map_err(|error| visit.fault(&error))?;
     let (lang, now) = (visit.frame.lang, visit.now);
     let page = PersonPage {
-        count: lang.count("videos", user.videos, &show::count(lang, user.videos)),
-        since: lang.with("person-since", "date", show::date(lang, user.created_at)),
+        count: lang.count("videos", user.videos, &format::count(lang, user.videos)),
+        since: lang.with("person-since", "date", format::date(lang, user.created_at)),
         cards: videos
             .items
             .iter()

@@ -17,11 +17,11 @@ use virga_core::{
 };
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::Frame,
-    show,
-    visit::{Sent, Visit},
+    format,
+    layout::Layout,
 };
 
 /// The wire may name the new password as it does at sign-up.
@@ -31,7 +31,7 @@ const FIELDS: [(&str, &str); 3] = [("current", "current"), ("new", "new"), ("new
 #[derive(Template)]
 #[template(path = "settings.html")]
 pub(crate) struct SettingsPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) name: String,
     pub(crate) quota: String,
     pub(crate) used_percent: u64,
@@ -45,10 +45,10 @@ pub(crate) struct SettingsPage {
 }
 
 impl SettingsPage {
-    pub(crate) fn new(f: Frame, me: &Me) -> Self {
+    pub(crate) fn new(f: Layout, me: &Me) -> Self {
         Self {
             name: me.name.clone(),
-            quota: show::quota(f.lang, me),
+            quota: format::quota(f.lang, me),
             used_percent: me.used_bytes.min(me.quota_bytes).saturating_mul(100)
                 / me.quota_bytes.max(1),
             saved: None,
@@ -60,7 +60,7 @@ impl SettingsPage {
         }
     }
 
-    async fn load(visit: &Visit) -> Result<Self, Fault> {
+    async fn load(visit: &PageContext) -> Result<Self, PageError> {
         let mut page = Self::new(visit.frame.clone(), visit.me()?);
         page.sessions = sessions::lines(visit).await?;
         Ok(page)
@@ -74,12 +74,15 @@ impl SettingsPage {
 
 /// After a change.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct SavedQuery {
     saved: Option<String>,
 }
 
 /// `GET /settings`.
-pub(crate) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
+pub(crate) async fn show(
+    visit: PageContext,
+    Query(done): Query<SavedQuery>,
+) -> Result<Response, PageError> {
     let mut page = SettingsPage::load(&visit).await?;
     page.saved = done.saved.map(|what| match what.as_str() {
         "uploads" => visit.frame.t("settings-uploads-saved"),
@@ -100,8 +103,8 @@ pub(crate) struct UploadsForm {
 
 /// `POST /settings/uploads`.
 pub(crate) async fn change_uploads(
-    Sent(visit, form): Sent<UploadsForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<UploadsForm>,
+) -> Result<Response, PageError> {
     visit.me()?;
     let patch = MePatch {
         upload_visibility: Some(form.visibility),
@@ -123,8 +126,8 @@ pub(crate) struct PasswordForm {
 
 /// `POST /settings/password`.
 pub(crate) async fn change_password(
-    Sent(visit, form): Sent<PasswordForm>,
-) -> Result<Response, Fault> {
+    FormRequest(visit, form): FormRequest<PasswordForm>,
+) -> Result<Response, PageError> {
     visit.me()?;
     let change = PasswordChange {
         current: form.current,

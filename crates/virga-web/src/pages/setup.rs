@@ -7,10 +7,10 @@ use serde::Deserialize;
 use virga_core::wire::{NewAccount, Registration, Setup};
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::Frame,
-    visit::{Sent, Visit},
+    layout::Layout,
 };
 
 const FIELDS: [(&str, &str); 4] = [
@@ -24,7 +24,7 @@ const FIELDS: [(&str, &str); 4] = [
 #[derive(Template)]
 #[template(path = "setup.html")]
 pub(crate) struct SetupPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     /// No administrator yet.
     pub(crate) needed: bool,
     pub(crate) token: String,
@@ -45,7 +45,7 @@ pub(crate) struct SetupForm {
     registration: String,
 }
 
-fn page(visit: &Visit, form: &SetupForm, errors: FormErrors) -> SetupPage {
+fn page(visit: &PageContext, form: &SetupForm, errors: FormErrors) -> SetupPage {
     SetupPage {
         f: visit.frame.clone(),
         needed: visit.site.needs_setup,
@@ -62,12 +62,14 @@ fn page(visit: &Visit, form: &SetupForm, errors: FormErrors) -> SetupPage {
 }
 
 /// `GET /setup`.
-pub(crate) async fn show(visit: Visit, Query(form): Query<SetupForm>) -> Response {
+pub(crate) async fn show(visit: PageContext, Query(form): Query<SetupForm>) -> Response {
     visit.ok(&page(&visit, &form, FormErrors::default()))
 }
 
 /// `POST /setup`.
-pub(crate) async fn submit(Sent(visit, form): Sent<SetupForm>) -> Result<Response, Fault> {
+pub(crate) async fn submit(
+    FormRequest(visit, form): FormRequest<SetupForm>,
+) -> Result<Response, PageError> {
     let setup = Setup {
         token: form.token.trim().to_owned(),
         administrator: NewAccount {

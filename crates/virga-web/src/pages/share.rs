@@ -14,8 +14,8 @@ use virga_core::{VideoId, video::Visibility, wire::Video};
 use virga_http::origin::SiteOrigin;
 
 use crate::{
-    frame::{Frame, query_value},
-    visit::Stranger,
+    context::AnonymousContext,
+    layout::{Layout, query_value},
 };
 
 /// An embedded player's larger side when nothing else is asked for, pixels.
@@ -100,12 +100,12 @@ pub(crate) struct Share {
 
 impl Share {
     /// `None` for what may not be shared, or has nothing to show yet.
-    pub(crate) fn of(f: &Frame, video: &Video) -> Option<Self> {
+    pub(crate) fn of(f: &Layout, video: &Video) -> Option<Self> {
         (video.visibility != Visibility::Private && video.state.plays())
             .then(|| Self::sized(f, video, (SIDE, SIDE)))
     }
 
-    fn sized(f: &Frame, video: &Video, within: (u32, u32)) -> Self {
+    fn sized(f: &Layout, video: &Video, within: (u32, u32)) -> Self {
         let base = &f.base;
         let (url, embed) = (
             format!("{base}/v/{}", video.id),
@@ -142,7 +142,7 @@ pub(crate) fn absolute(base: &str, path: &str) -> String {
 
 /// `?url=&format=&maxwidth=&maxheight=`
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct OembedQuery {
     #[serde(default)]
     url: String,
     format: Option<String>,
@@ -177,7 +177,10 @@ fn video_of(base: &str, url: &str) -> Option<VideoId> {
 }
 
 /// `GET /oembed`: how to embed a video (oEmbed 1.0), as a stranger sees it.
-pub(crate) async fn oembed(Stranger(visit): Stranger, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn oembed(
+    AnonymousContext(visit): AnonymousContext,
+    Query(asked): Query<OembedQuery>,
+) -> Response {
     if asked
         .format
         .as_deref()

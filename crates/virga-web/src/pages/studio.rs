@@ -14,12 +14,12 @@ use virga_core::{
 };
 
 use crate::{
-    fault::Fault,
-    frame::{Frame, query_value},
+    context::PageContext,
+    error_page::PageError,
+    format::{self, Card},
+    layout::{Layout, query_value},
     locale::Lang,
     reasons,
-    show::{self, Card},
-    visit::Visit,
 };
 
 /// Unpublished videos that the page shows at most.
@@ -62,7 +62,7 @@ pub(crate) fn visibility_text(lang: Lang, visibility: Visibility) -> String {
 #[derive(Template)]
 #[template(path = "mine.html")]
 pub(crate) struct MinePage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) strings: String,
     pub(crate) quota: String,
     /// Videos that their owner has not published yet, above the others.
@@ -147,7 +147,7 @@ impl Row {
             warnings: reasons::warnings(lang, video),
             purge: video
                 .purge_at
-                .map(|at| lang.with("mine-purge", "date", show::date(lang, at))),
+                .map(|at| lang.with("mine-purge", "date", format::date(lang, at))),
             deleted: state == VideoState::Deleted,
             unfinished: state.is_unfinished(),
             busy: matches!(state, VideoState::Processing | VideoState::Playable)
@@ -162,7 +162,7 @@ impl Row {
 }
 
 impl MinePage {
-    pub(crate) fn new(f: Frame, now: Timestamp, quota: String, videos: &[Video]) -> Self {
+    pub(crate) fn new(f: Layout, now: Timestamp, quota: String, videos: &[Video]) -> Self {
         Self {
             strings: f.strings_with_states(&[]),
             quota,
@@ -176,22 +176,25 @@ impl MinePage {
     }
 }
 
-fn rows(f: &Frame, now: Timestamp, videos: &[Video]) -> Vec<Row> {
+fn rows(f: &Layout, now: Timestamp, videos: &[Video]) -> Vec<Row> {
     let row = |video| Row::new(f.lang, now, video);
     videos.iter().map(row).collect()
 }
 
 /// Which page of the list, and what was just done.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct StudioQuery {
     cursor: Option<String>,
     deleted: Option<String>,
     done: Option<String>,
 }
 
 /// `GET /my/videos`.
-pub(crate) async fn mine(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
-    let quota = show::quota(visit.frame.lang, visit.me()?);
+pub(crate) async fn mine(
+    visit: PageContext,
+    Query(asked): Query<StudioQuery>,
+) -> Result<Response, PageError> {
+    let quota = format::quota(visit.frame.lang, visit.me()?);
     if asked
         .done
         .as_deref()
@@ -233,7 +236,7 @@ pub(crate) async fn mine(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
 }
 
 /// Every unpublished video of the viewer: none of them is ever hidden behind a second page.
-async fn unpublished(visit: &Visit) -> Result<Vec<Video>, Fault> {
+async fn unpublished(visit: &PageContext) -> Result<Vec<Video>, PageError> {
     let mut query = VideoQuery {
         limit: Some(100),
         unpublished: Some(true),
@@ -264,7 +267,7 @@ fn toast_key(word: &str) -> Option<&'static str> {
 }
 
 /// The undo for a delete, only where that video really is deleted and still there.
-async fn deleted_toast(visit: &Visit, id: VideoId) -> Option<Toast> {
+async fn deleted_toast(visit: &PageContext, id: VideoId) -> Option<Toast> {
     let video = visit.api.video(id).await.ok()?;
     (video.state == VideoState::Deleted).then(|| Toast {
         text: visit.frame.tu("toast-deleted", "title", &video.title),

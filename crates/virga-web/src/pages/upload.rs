@@ -14,13 +14,13 @@ use virga_core::{
 };
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::{FormErrors, problem_text},
-    fault::Fault,
-    frame::Frame,
+    format,
+    layout::Layout,
     locale::Lang,
     pages::studio::Publish,
-    show,
-    visit::{Sent, Visit},
 };
 
 const UPLOAD_STRINGS: [&str; 44] = [
@@ -76,7 +76,7 @@ const FIELDS: [(&str, &str); 2] = [("title", "title"), ("description", "descript
 #[derive(Template)]
 #[template(path = "upload.html")]
 pub(crate) struct UploadPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) strings: String,
     pub(crate) upload_max: u64,
     pub(crate) upload_max_text: String,
@@ -120,16 +120,16 @@ impl OpenUpload {
         Self {
             id: upload.id.to_string(),
             file_name: upload.file_name.clone(),
-            size: show::bytes(upload.size),
+            size: format::bytes(upload.size),
             percent: upload.held.min(upload.size).saturating_mul(100) / upload.size.max(1),
-            until: show::date(lang, upload.expires_at),
+            until: format::date(lang, upload.expires_at),
         }
     }
 }
 
 impl UploadPage {
     pub(crate) fn new(
-        visit_frame: Frame,
+        visit_frame: Layout,
         upload_max: u64,
         quota: String,
         target: Option<Video>,
@@ -140,7 +140,7 @@ impl UploadPage {
         Self {
             strings: f.strings_with_states(&UPLOAD_STRINGS),
             upload_max,
-            upload_max_text: show::bytes(upload_max),
+            upload_max_text: format::bytes(upload_max),
             quota,
             publish: target.as_ref().and_then(|video| {
                 let here = format!("/upload?video={}", video.id);
@@ -152,7 +152,7 @@ impl UploadPage {
                 .map(|upload| OpenUpload::new(f.lang, upload))
                 .collect(),
             form: form.map(|offer| PlainForm {
-                max: show::bytes(offer.max),
+                max: format::bytes(offer.max),
                 url: offer.url,
             }),
             refused: None,
@@ -172,7 +172,7 @@ impl UploadPage {
 
 /// Which draft to fill, and why a plain form was sent back.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct UploadQuery {
     video: Option<String>,
     refused: Option<String>,
     /// Of a code that stream did not know either.
@@ -182,14 +182,17 @@ pub(crate) struct Asked {
 }
 
 /// `GET /upload`.
-pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Fault> {
+pub(crate) async fn show(
+    visit: PageContext,
+    Query(asked): Query<UploadQuery>,
+) -> Result<Response, PageError> {
     let mut page = load(&visit, asked.video.as_deref()).await?;
     page.refused = refusal_text(visit.frame.lang, &asked).or(page.refused);
     Ok(visit.ok(&page))
 }
 
-async fn load(visit: &Visit, video: Option<&str>) -> Result<UploadPage, Fault> {
-    let quota = show::quota(visit.frame.lang, visit.me()?);
+async fn load(visit: &PageContext, video: Option<&str>) -> Result<UploadPage, PageError> {
+    let quota = format::quota(visit.frame.lang, visit.me()?);
     let target = match video.and_then(|id| id.parse::<VideoId>().ok()) {
         Some(id) => {
             let video = visit.api.video(id).await;
@@ -220,7 +223,7 @@ async fn load(visit: &Visit, video: Option<&str>) -> Result<UploadPage, Fault> {
 
 /// The words for a code that came back in the address. Where it has none of its own, those of its
 /// status: what is only away says here that the file has to be sent again.
-fn refusal_text(lang: Lang, asked: &Asked) -> Option<String> {
+fn refusal_text(lang: Lang, asked: &UploadQuery) -> Option<String> {
     let code = asked.refused.clone()?;
     let kind = Code::parse(&code).map(Code::kind);
     let status = kind.map_or(asked.status.unwrap_or(400), Kind::status);
@@ -253,7 +256,9 @@ pub(crate) struct DraftForm {
 }
 
 /// `POST /upload`, without script: makes the draft; its file is sent from the next page.
-pub(crate) async fn draft(Sent(visit, form): Sent<DraftForm>) -> Result<Response, Fault> {
+pub(crate) async fn draft(
+    FormRequest(visit, form): FormRequest<DraftForm>,
+) -> Result<Response, PageError> {
     let at_once = visit.me()?.publish_at_once;
     let new = NewVideo {
         title: form.title.clone(),

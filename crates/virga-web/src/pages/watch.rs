@@ -17,18 +17,18 @@ mod strings;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
 
 use crate::{
+    context::PageContext,
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::{Frame, query_value},
+    format::{self, Card, When},
+    layout::{Layout, query_value},
     locale::Lang,
     pages::{
-        beside,
+        related,
         share::Share,
         studio::{Publish, state_text, visibility_text},
     },
     reasons,
-    show::{self, Card, When},
-    visit::Visit,
 };
 
 /// The page.
@@ -39,7 +39,7 @@ use crate::{
     reason = "what a template asks, answered before"
 )]
 pub(crate) struct WatchPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) video: Video,
     pub(crate) state: &'static str,
     pub(crate) state_text: String,
@@ -146,7 +146,7 @@ pub(crate) struct CommentView {
 }
 
 impl WatchPage {
-    pub(crate) fn new(f: Frame, now: Timestamp, video: Video, playback: Option<Playback>) -> Self {
+    pub(crate) fn new(f: Layout, now: Timestamp, video: Video, playback: Option<Playback>) -> Self {
         let lang = f.lang;
         let state = video.state;
         let playback = playback.filter(|_| state.plays());
@@ -178,7 +178,7 @@ impl WatchPage {
             position,
             publish: Publish::new(lang, &video, &format!("/v/{}", video.id)),
             stage: Stage::new(lang, &video),
-            views: show::views(lang, video.views),
+            views: format::views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),
             visibility: (video.visibility != Visibility::Public)
                 .then(|| visibility_text(lang, video.visibility)),
@@ -188,7 +188,7 @@ impl WatchPage {
                 Vec::new()
             },
             description_line: line(&video),
-            comment_count: show::count(lang, video.comments),
+            comment_count: format::count(lang, video.comments),
             comments: Vec::new(),
             more_comments: None,
             draft: String::new(),
@@ -258,24 +258,28 @@ fn line(video: &Video) -> String {
 
 /// Which comments, and which of them in its form.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct WatchQuery {
     comments: Option<String>,
     edit: Option<String>,
 }
 
 /// `GET /v/{id}`.
 pub(crate) async fn show(
-    visit: Visit,
+    visit: PageContext,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Fault> {
+    Query(asked): Query<WatchQuery>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     let page = load(&visit, id, asked).await?;
     Ok(visit.ok(&page))
 }
 
 /// The page with everything that the API knows for it.
-pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<WatchPage, Fault> {
+pub(crate) async fn load(
+    visit: &PageContext,
+    id: VideoId,
+    asked: WatchQuery,
+) -> Result<WatchPage, PageError> {
     let video = visit
         .api
         .video(id)
@@ -303,7 +307,7 @@ pub(crate) async fn load(visit: &Visit, id: VideoId, asked: Asked) -> Result<Wat
                 visit.api.comments(id, cursor).await.map(Some)
             }
         },
-        beside::of(visit, &video)
+        related::of(visit, &video)
     );
     // 409: it stopped playing between the two calls; the page then shows its state.
     let playback = match playback {

@@ -1,6 +1,6 @@
 //! `doctor`: what Virga needs on this machine, a line each: right, or wrong and what to do.
 
-mod ways;
+mod connectivity;
 
 use std::{io::ErrorKind, process::ExitCode, time::Duration};
 use virga_core::{Clock, SystemClock, Timestamp, paths::RoleName};
@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     line("data folder", data_folder(config));
     line("clock", clock());
     line("port", port(config).await);
-    for (name, finding) in ways::look(config).await {
+    for (name, finding) in connectivity::look(config).await {
         line(&name, finding);
     }
     Ok(if wrong == 0 {

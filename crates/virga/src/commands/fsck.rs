@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
-use virga_app::Report;
+use virga_app::FsckReport;
 use virga_db::DAMAGE_REMEDY;
 
 use super::{complain, say};
@@ -11,7 +11,7 @@ use crate::{
     cli::Fsck,
     config::Config,
     objects,
-    parts::{self, Parts},
+    parts::{self, RoleParts},
 };
 
 /// Exit 0: nothing found, or all of it repaired; 1: something is wrong; 2: could not look.
@@ -31,10 +31,10 @@ async fn look(config: &Config, options: &Fsck) -> anyhow::Result<ExitCode> {
     if let [first, ..] = db.quick_check().await?.as_slice() {
         anyhow::bail!("the database file is damaged: {first}. {DAMAGE_REMEDY}");
     }
-    let app = Parts::open(config.clone()).await?.app(db);
+    let app = RoleParts::open(config.clone()).await?.app(db);
     // Shown on a terminal only.
     let bar = ProgressBar::new_spinner();
-    let progress = |report: &Report| {
+    let progress = |report: &FsckReport| {
         let read = report.bytes >> 20;
         bar.set_message(format!("{} videos, {read} MiB read", report.videos + 1));
         bar.tick();

@@ -16,7 +16,7 @@ const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 
 /// What both engines are told.
 #[derive(Debug)]
-struct Plan<'a> {
+struct BalancerPlan<'a> {
     config: &'a BalancerConfig,
     /// What programs are answered where no replica is ready (RFC 9457).
     away_problem: &'static str,
@@ -38,7 +38,7 @@ struct Plan<'a> {
 #[derive(Template)]
 #[template(path = "haproxy.cfg", escape = "none")]
 struct Haproxy<'a> {
-    plan: Plan<'a>,
+    plan: BalancerPlan<'a>,
     admin_socket: Option<String>,
     chroot: Option<String>,
     internal: &'static str,
@@ -49,7 +49,7 @@ struct Haproxy<'a> {
 #[derive(Template)]
 #[template(path = "nginx.conf", escape = "none")]
 struct Nginx<'a> {
-    plan: Plan<'a>,
+    plan: BalancerPlan<'a>,
     internal: &'static str,
     events: &'static str,
     listeners: usize,
@@ -88,7 +88,7 @@ pub(crate) fn configuration(engine: Balancer, config: &BalancerConfig) -> anyhow
     })
 }
 
-fn plan<'a>(config: &'a BalancerConfig, usual_user: &'a str) -> anyhow::Result<Plan<'a>> {
+fn plan<'a>(config: &'a BalancerConfig, usual_user: &'a str) -> anyhow::Result<BalancerPlan<'a>> {
     for (key, replicas) in [
         ("web", &config.web),
         ("api", &config.api),
@@ -134,7 +134,7 @@ fn plan<'a>(config: &'a BalancerConfig, usual_user: &'a str) -> anyhow::Result<P
         };
         (*path, group)
     });
-    Ok(Plan {
+    Ok(BalancerPlan {
         config,
         away_problem: AWAY_PROBLEM,
         away_page: AWAY_PAGE,

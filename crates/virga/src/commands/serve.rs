@@ -14,7 +14,7 @@ use crate::{
     health::Health,
     lifecycle::Lifecycle,
     listeners,
-    parts::{Ask, Parts, open_database},
+    parts::{Ask, RoleParts, open_database},
     redis,
     reload::Reload,
     roles,
@@ -33,7 +33,7 @@ pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Resul
         Some(RoleName::Web | RoleName::Stream) => None,
         _ => Some(open_database(&config, Ask::Later).await?),
     };
-    let parts = Parts::open(config).await?;
+    let parts = RoleParts::open(config).await?;
     let life = parts.lifecycle();
     let app = db.clone().map(|db| parts.app(db));
     if let Some(app) = &app {
@@ -88,7 +88,7 @@ pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Resul
 /// What is set up once the database answers.
 struct Start {
     only: Option<RoleName>,
-    parts: Parts,
+    parts: RoleParts,
     app: App,
     api: Later,
     health: Health,
@@ -153,7 +153,7 @@ async fn closed(
 async fn health(
     only: Option<RoleName>,
     db: Option<&Db>,
-    parts: &Parts,
+    parts: &RoleParts,
     life: &Lifecycle,
 ) -> anyhow::Result<Health> {
     let store = (only != Some(RoleName::Web)).then(|| Arc::clone(&parts.objects.store));
@@ -173,7 +173,7 @@ fn with_api(health: Health, api: ApiClient) -> Health {
     health.with("api", move || roles::answers(api.clone()).boxed())
 }
 
-fn greet(parts: &Parts, link: Option<&str>, address: SocketAddr) {
+fn greet(parts: &RoleParts, link: Option<&str>, address: SocketAddr) {
     let site = match &parts.config.http.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),

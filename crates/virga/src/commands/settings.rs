@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::{import, say};
 use crate::{
     cli::ConfigCommand,
-    config::{Loaded, Shown, is_live},
+    config::{Loaded, Shown, is_reloadable},
 };
 
 /// Settings were read before this runs: what no program could read was said already.
@@ -20,7 +20,7 @@ pub(crate) fn run(which: &ConfigCommand, loaded: &Loaded) -> anyhow::Result<Exit
             let width = |of: fn(&Shown) -> usize| shown.iter().map(of).max().unwrap_or(0);
             let (keys, values) = (width(|line| line.key.len()), width(|line| line.value.len()));
             for Shown { key, value, layer } in shown {
-                let when = if is_live(key) { "" } else { ", at start" };
+                let when = if is_reloadable(key) { "" } else { ", at start" };
                 say(format!("{key:keys$} = {value:values$}  # {layer}{when}"));
             }
         }

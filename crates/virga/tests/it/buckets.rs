@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use virga_bucket::{BucketOptions, BucketStore, Credentials};
+use virga_bucket::{BucketCredentials, BucketOptions, BucketStore};
 use virga_core::KeyPrefix;
 use virga_objects::{MediaStore, MultipartSessions};
 use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256};
@@ -45,7 +45,7 @@ pub(crate) fn on_bucket(
 /// The same bucket, seen from here.
 pub(crate) fn bucket(server: &BucketServer, bucket: &str) -> BucketStore {
     let (access_key, secret_key) = server.key_files();
-    let keys = Credentials::Files {
+    let keys = BucketCredentials::Files {
         access_key,
         secret_key,
     };

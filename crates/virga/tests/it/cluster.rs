@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::task::JoinSet;
 use virga_testkit::{
-    Clip, Cluster, Fault, FaultyLine, Fronts, Person, ROLES, Role, Sql, SqlServer, sha256,
+    Clip, Cluster, FaultyLine, Fronts, LineFault, Person, ROLES, Role, Sql, SqlServer, sha256,
 };
 
 use crate::VIRGA;
@@ -126,8 +126,8 @@ impl Stage {
 
     /// The lines to database and bucket, each with each fault for a while.
     async fn spoil_lines(&mut self, long: bool) {
-        let slow = Fault::Slow(Duration::from_millis(100));
-        let faults = [Fault::Frozen, Fault::Cut, slow];
+        let slow = LineFault::Slow(Duration::from_millis(100));
+        let faults = [LineFault::Frozen, LineFault::Cut, slow];
         for fault in &faults[..if long { 3 } else { 2 }] {
             for database in [true, false] {
                 self.with_upload(async |cluster, traffic| {
@@ -139,7 +139,7 @@ impl Stage {
                     let begun = Instant::now();
                     line.set(*fault);
                     tokio::time::sleep(NOTICED).await;
-                    line.set(Fault::None);
+                    line.set(LineFault::None);
                     let stretch = traffic.record.since(begun);
                     println!(
                         "{} {fault:?}: {} of {} failed",
@@ -163,15 +163,17 @@ impl Stage {
                     "killed" => cluster.redis.kill(),
                     "frozen" => cluster.redis.freeze(),
                     "emptied" => drop(cluster.redis.ask(&["FLUSHALL"])),
-                    "cut" => cluster.redis_line.set(Fault::Cut),
-                    _ => cluster.redis_line.set(Fault::Slow(Duration::from_secs(5))),
+                    "cut" => cluster.redis_line.set(LineFault::Cut),
+                    _ => cluster
+                        .redis_line
+                        .set(LineFault::Slow(Duration::from_secs(5))),
                 }
                 tokio::time::sleep(NOTICED).await;
                 traffic.record.until_asked(begun, 100).await;
                 match *what {
                     "killed" => cluster.redis.restart(),
                     "frozen" => cluster.redis.thaw(),
-                    _ => cluster.redis_line.set(Fault::None),
+                    _ => cluster.redis_line.set(LineFault::None),
                 }
                 let stretch = traffic.record.since(begun);
                 println!(
@@ -332,7 +334,7 @@ async fn wait_for_row(database: &SqlServer, sql: &str, patience: Duration) -> St
 async fn each_role_starts_while_all_else_is_away() {
     let database = SqlServer::start(Sql::MariaDb).await;
     let line = FaultyLine::to(database.port()).await;
-    line.set(Fault::Cut);
+    line.set(LineFault::Cut);
     let url = database.database("site").await;
     let url = url.replace(
         &format!(":{}/", database.port()),
@@ -370,7 +372,7 @@ async fn each_role_starts_while_all_else_is_away() {
         refused.text()
     );
     assert_eq!(refused.headers["content-type"], "application/problem+json");
-    line.set(Fault::None);
+    line.set(LineFault::None);
     for role in ROLES {
         site.wait_ready(role);
     }
@@ -390,7 +392,7 @@ async fn each_role_starts_while_all_else_is_away() {
 async fn away_again(line: &FaultyLine, ann: &Person, video: &str) {
     let playback = ann.playback(video).await;
     let media = ann.media_urls(playback["hls"].as_str().unwrap()).await;
-    line.set(Fault::Cut);
+    line.set(LineFault::Cut);
     for url in &media {
         let _ = ann.get(url).await.expect(200);
     }
@@ -404,5 +406,5 @@ async fn away_again(line: &FaultyLine, ann: &Person, video: &str) {
     let refused = refused.expect(503);
     assert_eq!(refused.headers["retry-after"], "2");
     assert_eq!(refused.headers["content-type"], "application/problem+json");
-    line.set(Fault::None);
+    line.set(LineFault::None);
 }

@@ -79,7 +79,7 @@ async fn dies_after_the_parts(place: &str) {
     let mut site = armed(place);
     let ann = site.register("ann").await;
     let bytes = clip();
-    let video = ann.draft("Fault", "public").await;
+    let video = ann.draft("LineFault", "public").await;
     let upload = ann.open_upload(&video, bytes.len()).await;
     ann.send_parts(&upload, &bytes).await;
     let complete = format!(

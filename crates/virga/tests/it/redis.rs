@@ -5,7 +5,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use virga_core::{VideoId, job::JobState};
 use virga_db::{ConnectionTrait, Db, JobRow, jobs};
-use virga_testkit::{Fault, FaultyLine, Person, RedisServer, Role, Site};
+use virga_testkit::{FaultyLine, LineFault, Person, RedisServer, Role, Site};
 
 use crate::VIRGA;
 
@@ -202,9 +202,9 @@ async fn redis_killed_emptied_frozen_or_slow_signs_nobody_out_and_holds_nobody_u
     for what in ["emptied", "slow", "frozen", "cut", "killed"] {
         match what {
             "emptied" => drop(twins.redis.ask(&["FLUSHALL"])),
-            "slow" => twins.line.set(Fault::Slow(Duration::from_secs(5))),
+            "slow" => twins.line.set(LineFault::Slow(Duration::from_secs(5))),
             "frozen" => twins.redis.freeze(),
-            "cut" => twins.line.set(Fault::Cut),
+            "cut" => twins.line.set(LineFault::Cut),
             _ => twins.redis.kill(),
         }
         for who in &both {
@@ -220,7 +220,7 @@ async fn redis_killed_emptied_frozen_or_slow_signs_nobody_out_and_holds_nobody_u
             twins.wait_until("ready\nwithout redis\n").await;
         }
         match what {
-            "slow" | "cut" => twins.line.set(Fault::None),
+            "slow" | "cut" => twins.line.set(LineFault::None),
             "frozen" => twins.redis.thaw(),
             "killed" => twins.redis.restart(),
             _ => {}
@@ -351,7 +351,7 @@ async fn redis_wakes_the_worker_of_another_process() {
     let db = twins.database().await;
     let woken = from_job_to_job(&ann, &db).await;
     // It looks when a job has ended, then every second: without Redis the next one waits for that.
-    twins.line.set(Fault::Cut);
+    twins.line.set(LineFault::Cut);
     twins.wait_until("ready\nwithout redis\n").await;
     let polled = from_job_to_job(&ann, &db).await;
     assert!(woken < Duration::from_millis(700), "{woken:?}");

@@ -6,7 +6,7 @@ use std::{
     fs,
     time::{Duration, Instant},
 };
-use virga_testkit::{BucketServer, Clip, Fault, FaultyLine, Fronts, Person, Role, Site};
+use virga_testkit::{BucketServer, Clip, FaultyLine, Fronts, LineFault, Person, Role, Site};
 
 use crate::{
     VIRGA,
@@ -77,7 +77,7 @@ async fn a_site_behind_haproxy_goes_on_without_its_bucket() {
     let media = ann.media_urls(playback["hls"].as_str().unwrap()).await;
 
     let own = Person::new(format!("http://127.0.0.1:{}", site.port(Role::Stream)));
-    for fault in [Fault::Cut, Fault::Frozen] {
+    for fault in [LineFault::Cut, LineFault::Frozen] {
         line.set(fault);
         // Nothing that this stream holds in memory is asked for.
         site.launch(Role::Stream);
@@ -101,14 +101,14 @@ async fn a_site_behind_haproxy_goes_on_without_its_bucket() {
         // Whoever asks by way of the balancer hears when to come again.
         let refused = stranger.get(media.last().unwrap()).await.expect(503);
         assert!(refused.headers.contains_key("retry-after"));
-        line.set(Fault::None);
+        line.set(LineFault::None);
         for role in [Role::Api, Role::Stream] {
             of_role(&site, role, 200, "ready\n").await;
         }
         let _ = own.get(media.last().unwrap()).await.expect(200);
     }
     // A slow bucket is none that is away.
-    line.set(Fault::Slow(Duration::from_millis(250)));
+    line.set(LineFault::Slow(Duration::from_millis(250)));
     site.launch(Role::Stream);
     own.wait_until_answered("/livez").await;
     let _ = own.get(media.last().unwrap()).await.expect(200);

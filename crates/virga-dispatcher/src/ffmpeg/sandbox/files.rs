@@ -8,7 +8,7 @@ use landlock::{
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
 };
 
-use super::{Plan, Program};
+use super::{Program, SandboxPlan};
 
 /// Where libraries are, and what the loader and libc read.
 const READ: [&str; 12] = [
@@ -27,7 +27,7 @@ const READ: [&str; 12] = [
 ];
 
 /// Restricts this process; answers the version in force, 0 if the kernel has none.
-pub(super) fn restrict(plan: &Plan, program: Option<&Program>) -> io::Result<i32> {
+pub(super) fn restrict(plan: &SandboxPlan, program: Option<&Program>) -> io::Result<i32> {
     if plan.landlock < 1 {
         return Ok(0);
     }
@@ -44,7 +44,7 @@ pub(super) fn restrict(plan: &Plan, program: Option<&Program>) -> io::Result<i32
 }
 
 fn rules(
-    plan: &Plan,
+    plan: &SandboxPlan,
     program: Option<&Program>,
 ) -> Result<landlock::RestrictionStatus, landlock::RulesetError> {
     let version = ABI::from(plan.landlock);

@@ -10,7 +10,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
 };
-use virga_bucket::{BucketStore, Credentials};
+use virga_bucket::{BucketCredentials, BucketStore};
 use virga_core::{Failure, Kind};
 use virga_objects::{MediaStore, ObjectError, READ_LIMIT};
 
@@ -19,7 +19,7 @@ use crate::{collect, noise};
 
 /// What a bad line does to a connection.
 #[derive(Clone, Copy)]
-enum Fault {
+enum LineFault {
     /// Ends it after this many bytes of the answer.
     Cut(u64),
     /// Answers like an overloaded server and ends it.
@@ -27,7 +27,7 @@ enum Fault {
 }
 
 /// A line to the server that does this to its first connections; its address, and how many came.
-async fn line(server: &str, fault: Fault, first: usize) -> (String, Arc<AtomicUsize>) {
+async fn line(server: &str, fault: LineFault, first: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = server.trim_start_matches("http://").to_owned();
@@ -47,8 +47,12 @@ async fn line(server: &str, fault: Fault, first: usize) -> (String, Arc<AtomicUs
     (url, count)
 }
 
-async fn carry(mut client: TcpStream, server: &str, fault: Option<Fault>) -> std::io::Result<()> {
-    if let Some(Fault::Busy) = fault {
+async fn carry(
+    mut client: TcpStream,
+    server: &str,
+    fault: Option<LineFault>,
+) -> std::io::Result<()> {
+    if let Some(LineFault::Busy) = fault {
         let mut asked = [0; 4096];
         let _ = client.read(&mut asked).await?;
         let answer = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 46\r\nconnection: close\r\n\r\n\
@@ -59,7 +63,7 @@ async fn carry(mut client: TcpStream, server: &str, fault: Option<Fault>) -> std
     let (mut from_client, mut to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
     let mut from_server: Box<dyn tokio::io::AsyncRead + Unpin + Send> = match fault {
-        Some(Fault::Cut(after)) => Box::new(from_server.take(after)),
+        Some(LineFault::Cut(after)) => Box::new(from_server.take(after)),
         _ => Box::new(from_server),
     };
     tokio::select! {
@@ -70,7 +74,7 @@ async fn carry(mut client: TcpStream, server: &str, fault: Option<Fault>) -> std
 }
 
 /// The stand's store over such a line.
-async fn over(stand: &Stand, fault: Fault, first: usize) -> (BucketStore, Arc<AtomicUsize>) {
+async fn over(stand: &Stand, fault: LineFault, first: usize) -> (BucketStore, Arc<AtomicUsize>) {
     let mut options = stand.options.clone().unwrap();
     let (url, count) = line(way(&mut options), fault, first).await;
     *way(&mut options) = url;
@@ -80,18 +84,18 @@ async fn over(stand: &Stand, fault: Fault, first: usize) -> (BucketStore, Arc<At
 pub(super) async fn a_stream_that_breaks_goes_on_where_it_broke(stand: Stand) {
     let (key, bytes) = (stand.key("a.cmaf"), noise(3_000_000, 4));
     stand.store.put(&key, bytes.clone()).await.unwrap();
-    let (store, count) = over(&stand, Fault::Cut(800_000), 3).await;
+    let (store, count) = over(&stand, LineFault::Cut(800_000), 3).await;
     let read = store.stream(&key, 5..3_000_000).await.unwrap();
     assert!(collect(read).await == bytes.slice(5..));
     assert_eq!(count.load(Ordering::SeqCst), 4);
-    let (store, _) = over(&stand, Fault::Cut(400_000), 2).await;
+    let (store, _) = over(&stand, LineFault::Cut(400_000), 2).await;
     let read = store
         .read_pieces(&key, vec![(0, 10), (5, 2_000_000), (1, 1)])
         .await;
     let read = collect(read.unwrap()).await;
     assert!(read[10..2_000_010] == bytes[5..2_000_005]);
     // Another object in its place is not taken for the rest of the first.
-    let (store, _) = over(&stand, Fault::Cut(800_000), 1).await;
+    let (store, _) = over(&stand, LineFault::Cut(800_000), 1).await;
     let mut read = store.stream(&key, 0..3_000_000).await.unwrap();
     stand.store.put(&key, noise(3_000_000, 9)).await.unwrap();
     let error = loop {
@@ -105,12 +109,12 @@ pub(super) async fn a_stream_that_breaks_goes_on_where_it_broke(stand: Stand) {
 }
 
 pub(super) async fn a_bucket_that_is_busy_is_asked_again(stand: Stand) {
-    let (store, count) = over(&stand, Fault::Busy, 3).await;
+    let (store, count) = over(&stand, LineFault::Busy, 3).await;
     let key = stand.key("a.json");
     store.put(&key, Bytes::from_static(b"{}")).await.unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 4);
     assert_eq!(stand.store.read_all(&key, READ_LIMIT).await.unwrap(), "{}");
-    let (store, count) = over(&stand, Fault::Busy, 100).await;
+    let (store, count) = over(&stand, LineFault::Busy, 100).await;
     let error = store.put(&key, Bytes::new()).await.unwrap_err();
     assert!(matches!(error, ObjectError::Unavailable { .. }), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 4, "and not for ever");
@@ -147,7 +151,7 @@ pub(super) async fn a_bucket_that_is_away_is_said_to_be(stand: Stand) {
 
 pub(super) async fn wrong_credentials_are_named_and_no_secret_is_shown(stand: Stand) {
     let right = stand.options.clone().unwrap();
-    let Credentials::Files { access_key, .. } = right.credentials.clone() else {
+    let BucketCredentials::Files { access_key, .. } = right.credentials.clone() else {
         panic!("keys are in files");
     };
     let wrong = stand.scratch.path().join("secret");
@@ -156,7 +160,7 @@ pub(super) async fn wrong_credentials_are_named_and_no_secret_is_shown(stand: St
     std::fs::write(&empty, "").unwrap();
     for secret_key in [wrong, empty, stand.scratch.path().join("missing")] {
         let mut options = right.clone();
-        options.credentials = Credentials::Files {
+        options.credentials = BucketCredentials::Files {
             access_key: access_key.clone(),
             secret_key,
         };

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName};
 use reqwest::{Method, NoProxy, RequestBuilder, Response};
-use virga_bucket::{Addressing, BucketStore};
+use virga_bucket::{BucketAddressing, BucketStore};
 use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
 use virga_objects::{
-    CorsRule, DirectAccess, ObjectError, PostForm, Report, SignedRequest, Validity,
+    Callback, CorsRule, DirectAccess, ObjectError, PostForm, SignedRequest, Validity,
 };
 
 use super::Stand;
@@ -382,13 +382,13 @@ pub(super) async fn the_service_tells_of_a_form_and_nobody_else(stand: Stand) {
         (TARGET, &*other, None),
         (TARGET, "", None),
     ] {
-        let report = Report {
+        let report = Callback {
             target,
             headers: &headers,
             body: body.as_bytes(),
         };
         assert_eq!(
-            direct.heard(report).await.unwrap().as_ref(),
+            direct.verify_callback(report).await.unwrap().as_ref(),
             heard,
             "{target} {body}"
         );
@@ -466,7 +466,7 @@ pub(super) async fn nothing_is_read_or_listed_unsigned(stand: Stand) {
     let browser = stand.browser();
     let (public, addressing) = options.public.unwrap();
     let bucket = match addressing {
-        Addressing::Path => format!("{public}/{}", options.bucket),
+        BucketAddressing::Path => format!("{public}/{}", options.bucket),
         _ => public,
     };
     for url in [

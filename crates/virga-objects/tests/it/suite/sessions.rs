@@ -8,7 +8,7 @@ use virga_core::{
     Clock, MediaKey, OsEntropy, SystemClock, Timestamp, UploadId,
     upload::{PartSpan, part_span},
 };
-use virga_objects::{Incoming, MultipartSessions, ObjectError, READ_LIMIT, Session};
+use virga_objects::{Incoming, MultipartSessions, ObjectError, READ_LIMIT, UploadSession};
 
 use super::Stand;
 use crate::{body, noise, sha256};
@@ -63,7 +63,7 @@ impl Stand {
         assert_eq!(sha256(&whole.unwrap()), sha256(file));
     }
 
-    async fn listed(&self) -> Vec<Session> {
+    async fn listed(&self) -> Vec<UploadSession> {
         self.sessions.list_sessions().try_collect().await.unwrap()
     }
 }

@@ -9,10 +9,10 @@ use http::StatusCode;
 use virga_core::name::fold_name;
 
 use crate::{
+    context::PageContext,
+    error_page::PageError,
     errors::problem_text,
-    fault::Fault,
-    frame::{Frame, query_value},
-    visit::Visit,
+    layout::{Layout, query_value},
 };
 
 /// What is done to an account.
@@ -49,7 +49,7 @@ impl Act {
 #[derive(Template)]
 #[template(path = "admin/confirm.html")]
 pub(crate) struct ConfirmPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     title: String,
     text: String,
     go: String,
@@ -62,7 +62,7 @@ pub(crate) struct ConfirmPage {
 }
 
 impl ConfirmPage {
-    pub(crate) fn new(f: Frame, act: Act, name: String) -> Self {
+    pub(crate) fn new(f: Layout, act: Act, name: String) -> Self {
         let (title, text, go) = match act {
             Act::Block => (
                 "admin-block-title",
@@ -95,7 +95,7 @@ impl ConfirmPage {
 }
 
 /// The account and the act of an address; what is neither is not there.
-async fn target(visit: &Visit, name: &str, act: &str) -> Result<(String, Act), Fault> {
+async fn target(visit: &PageContext, name: &str, act: &str) -> Result<(String, Act), PageError> {
     let act = Act::parse(act).ok_or_else(|| visit.status(StatusCode::NOT_FOUND))?;
     let user = visit.api.user(name).await;
     Ok((user.map_err(|error| visit.fault(&error))?.name, act))
@@ -103,9 +103,9 @@ async fn target(visit: &Visit, name: &str, act: &str) -> Result<(String, Act), F
 
 /// `GET /admin/users/{name}/{act}`.
 pub(super) async fn ask(
-    visit: Visit,
+    visit: PageContext,
     Path((name, act)): Path<(String, String)>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let own = fold_name(&super::admin(&visit)?.name);
     let (name, act) = target(&visit, &name, &act).await?;
     if own == fold_name(&name) {
@@ -116,9 +116,9 @@ pub(super) async fn ask(
 
 /// `POST /admin/users/{name}/{act}`.
 pub(super) async fn act(
-    visit: Visit,
+    visit: PageContext,
     Path((name, act)): Path<(String, String)>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let (name, act) = target(&visit, &name, &act).await?;
     let mut page = ConfirmPage::new(visit.frame.clone(), act, name.clone());

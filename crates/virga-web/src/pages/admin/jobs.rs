@@ -9,19 +9,19 @@ use serde::Deserialize;
 use virga_core::{Timestamp, VideoId, job::JobKind, wire::FailedJob};
 
 use crate::{
-    fault::Fault,
-    frame::{Frame, query_value},
+    context::{FormRequest, PageContext},
+    error_page::PageError,
+    format::When,
+    layout::{Layout, query_value},
     locale::Lang,
     reasons,
-    show::When,
-    visit::{Sent, Visit},
 };
 
 /// Jobs that failed.
 #[derive(Template)]
 #[template(path = "admin/jobs.html")]
 pub(crate) struct JobsPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     tab: &'static str,
     rows: Vec<JobLine>,
     pub(crate) more: Option<String>,
@@ -52,7 +52,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
 }
 
 impl JobsPage {
-    pub(crate) fn new(f: Frame, now: Timestamp, jobs: Vec<FailedJob>) -> Self {
+    pub(crate) fn new(f: Layout, now: Timestamp, jobs: Vec<FailedJob>) -> Self {
         let lang = f.lang;
         let line = |job: FailedJob| JobLine {
             video: job.video_id.to_string(),
@@ -75,9 +75,9 @@ impl JobsPage {
 
 /// `GET /admin/jobs`.
 pub(super) async fn list(
-    visit: Visit,
-    Query(asked): Query<super::Asked>,
-) -> Result<Response, Fault> {
+    visit: PageContext,
+    Query(asked): Query<super::AccountsQuery>,
+) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let jobs = visit
         .api
@@ -104,7 +104,9 @@ pub(super) struct RetryForm {
 }
 
 /// `POST /admin/jobs/retry`.
-pub(super) async fn retry(Sent(visit, form): Sent<RetryForm>) -> Result<Response, Fault> {
+pub(super) async fn retry(
+    FormRequest(visit, form): FormRequest<RetryForm>,
+) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let id: VideoId = visit.id(&form.video)?;
     let done = visit.api.retry_video(id).await;

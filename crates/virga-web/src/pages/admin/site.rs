@@ -10,10 +10,10 @@ use serde::Deserialize;
 use virga_core::wire::{Registration, SettingSource, SitePatch, SiteSettings};
 
 use crate::{
+    context::{FormRequest, PageContext},
+    error_page::PageError,
     errors::FormErrors,
-    fault::Fault,
-    frame::Frame,
-    visit::{Sent, Visit},
+    layout::Layout,
 };
 
 const FIELDS: [(&str, &str); 2] = [("name", "name"), ("registration", "registration")];
@@ -22,7 +22,7 @@ const FIELDS: [(&str, &str); 2] = [("name", "name"), ("registration", "registrat
 #[derive(Template)]
 #[template(path = "admin/site.html")]
 pub(crate) struct SitePage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     tab: &'static str,
     pub(crate) name: String,
     pub(crate) name_source: String,
@@ -35,7 +35,7 @@ pub(crate) struct SitePage {
 }
 
 impl SitePage {
-    pub(crate) fn new(f: Frame, site: SiteSettings) -> Self {
+    pub(crate) fn new(f: Layout, site: SiteSettings) -> Self {
         let source = |source| {
             f.t(match source {
                 SettingSource::Default => "admin-from-default",
@@ -59,18 +59,21 @@ impl SitePage {
 
 /// After a change.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Done {
+pub(super) struct SavedQuery {
     saved: Option<String>,
 }
 
-async fn load(visit: &Visit) -> Result<SitePage, Fault> {
+async fn load(visit: &PageContext) -> Result<SitePage, PageError> {
     let site = visit.api.site_settings().await;
     let site = site.map_err(|error| visit.fault(&error))?;
     Ok(SitePage::new(visit.frame.clone(), site))
 }
 
 /// `GET /admin/site`.
-pub(super) async fn show(visit: Visit, Query(done): Query<Done>) -> Result<Response, Fault> {
+pub(super) async fn show(
+    visit: PageContext,
+    Query(done): Query<SavedQuery>,
+) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let mut page = load(&visit).await?;
     page.saved = done.saved.is_some();
@@ -86,7 +89,9 @@ pub(super) struct SiteForm {
 }
 
 /// `POST /admin/site`.
-pub(super) async fn change(Sent(visit, form): Sent<SiteForm>) -> Result<Response, Fault> {
+pub(super) async fn change(
+    FormRequest(visit, form): FormRequest<SiteForm>,
+) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let patch = SitePatch {
         name: Some(form.name.trim().to_owned()),

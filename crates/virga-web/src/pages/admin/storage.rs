@@ -4,13 +4,13 @@ use askama::Template;
 use axum::response::Response;
 use virga_core::wire::Storage;
 
-use crate::{fault::Fault, frame::Frame, show, visit::Visit};
+use crate::{context::PageContext, error_page::PageError, format, layout::Layout};
 
 /// Room in the store.
 #[derive(Template)]
 #[template(path = "admin/storage.html")]
 pub(crate) struct StoragePage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     tab: &'static str,
     videos: String,
     sources: String,
@@ -37,14 +37,14 @@ struct Bar {
 }
 
 impl StoragePage {
-    pub(crate) fn new(f: Frame, room: &Storage) -> Self {
+    pub(crate) fn new(f: Layout, room: &Storage) -> Self {
         let full = room.free_bytes.zip(room.keep_free_bytes);
         Self {
             videos: f
                 .lang
-                .count("videos", room.videos, &show::count(f.lang, room.videos)),
-            sources: show::bytes(room.sources_bytes),
-            reserved: show::bytes(room.reserved_bytes),
+                .count("videos", room.videos, &format::count(f.lang, room.videos)),
+            sources: format::bytes(room.sources_bytes),
+            reserved: format::bytes(room.reserved_bytes),
             disk: Disk::new(&f, room),
             full: full.is_some_and(|(free, keep)| free <= keep),
             tab: "storage",
@@ -54,7 +54,7 @@ impl StoragePage {
 }
 
 impl Disk {
-    fn new(f: &Frame, room: &Storage) -> Option<Self> {
+    fn new(f: &Layout, room: &Storage) -> Option<Self> {
         let (free, total) = room.free_bytes.zip(room.total_bytes)?;
         let keep_free = room.keep_free_bytes?;
         let used = total.saturating_sub(free);
@@ -64,15 +64,15 @@ impl Disk {
         };
         let keep = share(keep_free);
         Some(Self {
-            other: show::bytes(used.saturating_sub(room.sources_bytes)),
+            other: format::bytes(used.saturating_sub(room.sources_bytes)),
             free: f.lang.fill(
                 "admin-free-of",
                 &[
-                    ("free", show::bytes(free).into()),
-                    ("total", show::bytes(total).into()),
+                    ("free", format::bytes(free).into()),
+                    ("total", format::bytes(total).into()),
                 ],
             ),
-            keep_free: show::bytes(keep_free),
+            keep_free: format::bytes(keep_free),
             bar: Bar {
                 sources: share(room.sources_bytes.min(used)),
                 used: share(used),
@@ -84,7 +84,7 @@ impl Disk {
 }
 
 /// `GET /admin/storage`.
-pub(super) async fn show(visit: Visit) -> Result<Response, Fault> {
+pub(super) async fn show(visit: PageContext) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let room = visit.api.storage().await;
     let room = room.map_err(|error| visit.fault(&error))?;

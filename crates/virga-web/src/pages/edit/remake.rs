@@ -7,7 +7,7 @@ use axum::{
 use http::StatusCode;
 use virga_core::{VideoId, video::VideoState, wire::Video};
 
-use crate::{errors::FormErrors, fault::Fault, visit::Visit};
+use crate::{context::PageContext, error_page::PageError, errors::FormErrors};
 
 /// The video has its file, and no work on it is known to be under way.
 pub(super) fn offered(video: &Video) -> bool {
@@ -18,7 +18,10 @@ pub(super) fn offered(video: &Video) -> bool {
 }
 
 /// `POST /v/{id}/remake`.
-pub(crate) async fn remake(visit: Visit, Path(id): Path<String>) -> Result<Response, Fault> {
+pub(crate) async fn remake(
+    visit: PageContext,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
     visit.me()?;
     let Err(error) = visit.api.remake_video(id).await else {

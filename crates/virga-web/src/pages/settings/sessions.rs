@@ -6,10 +6,10 @@ use virga_client::ClientError;
 use virga_core::{Timestamp, wire::SessionInfo};
 
 use crate::{
-    fault::Fault,
+    context::{FormRequest, PageContext},
+    error_page::PageError,
+    format::{When, device},
     locale::Lang,
-    show::{When, device},
-    visit::{Sent, Visit},
 };
 
 /// A session in the list.
@@ -39,7 +39,7 @@ impl SessionLine {
 }
 
 /// The account's sessions, this one first.
-pub(super) async fn lines(visit: &Visit) -> Result<Vec<SessionLine>, Fault> {
+pub(super) async fn lines(visit: &PageContext) -> Result<Vec<SessionLine>, PageError> {
     let mut sessions = list(visit).await?;
     sessions.sort_by_key(|session| !session.current);
     let (lang, now) = (visit.frame.lang, visit.now);
@@ -47,7 +47,7 @@ pub(super) async fn lines(visit: &Visit) -> Result<Vec<SessionLine>, Fault> {
     Ok(sessions.into_iter().map(line).collect())
 }
 
-async fn list(visit: &Visit) -> Result<Vec<SessionInfo>, Fault> {
+async fn list(visit: &PageContext) -> Result<Vec<SessionInfo>, PageError> {
     match visit.api.sessions().await {
         Ok(sessions) => Ok(sessions),
         // An API of the release before has no list.
@@ -64,7 +64,9 @@ pub(crate) struct EndForm {
 }
 
 /// `POST /settings/sessions/end`.
-pub(crate) async fn end(Sent(visit, form): Sent<EndForm>) -> Result<Response, Fault> {
+pub(crate) async fn end(
+    FormRequest(visit, form): FormRequest<EndForm>,
+) -> Result<Response, PageError> {
     visit.me()?;
     let sessions = list(&visit).await?;
     let current = sessions.iter().any(|it| it.current && it.id == form.id);
@@ -76,7 +78,7 @@ pub(crate) async fn end(Sent(visit, form): Sent<EndForm>) -> Result<Response, Fa
 }
 
 /// `POST /settings/sessions/end-others`.
-pub(crate) async fn end_others(visit: Visit) -> Result<Response, Fault> {
+pub(crate) async fn end_others(visit: PageContext) -> Result<Response, PageError> {
     visit.me()?;
     for session in list(&visit).await?.iter().filter(|it| !it.current) {
         end_one(&visit, &session.id).await?;
@@ -85,14 +87,14 @@ pub(crate) async fn end_others(visit: Visit) -> Result<Response, Fault> {
 }
 
 /// `POST /settings/sign-out-everywhere`.
-pub(crate) async fn sign_out_everywhere(visit: Visit) -> Result<Response, Fault> {
+pub(crate) async fn sign_out_everywhere(visit: PageContext) -> Result<Response, PageError> {
     visit.me()?;
     let ended = visit.api.sign_out_everywhere().await;
     ended.map_err(|error| visit.fault(&error))?;
     Ok(signed_out(&visit))
 }
 
-async fn end_one(visit: &Visit, id: &str) -> Result<(), Fault> {
+async fn end_one(visit: &PageContext, id: &str) -> Result<(), PageError> {
     match visit.api.end_session(id).await {
         Ok(()) => Ok(()),
         // It has ended already: in another tab, or by itself.
@@ -101,7 +103,7 @@ async fn end_one(visit: &Visit, id: &str) -> Result<(), Fault> {
     }
 }
 
-fn signed_out(visit: &Visit) -> Response {
+fn signed_out(visit: &PageContext) -> Response {
     let mut answer = Redirect::to("/sign-in").into_response();
     visit.clear_cookie(&mut answer);
     answer

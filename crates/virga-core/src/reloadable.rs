@@ -4,15 +4,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Cheap to clone; all clones see the same value.
 #[derive(Debug, Default)]
-pub struct Live<T>(Arc<RwLock<Arc<T>>>);
+pub struct Reloadable<T>(Arc<RwLock<Arc<T>>>);
 
-impl<T> Clone for Live<T> {
+impl<T> Clone for Reloadable<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Live<T> {
+impl<T> Reloadable<T> {
     /// With this value first.
     pub fn new(value: T) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(value))))

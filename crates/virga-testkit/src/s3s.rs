@@ -20,13 +20,13 @@ const SECRET: &str = "second-secret-0123456789";
 
 /// A running server; it ends when this is dropped. It has not all of S3.
 #[derive(Debug)]
-pub struct SecondBucketServer {
+pub struct S3sServer {
     folder: TempDir,
     url: String,
     serving: JoinHandle<()>,
 }
 
-impl SecondBucketServer {
+impl S3sServer {
     /// Starts one.
     ///
     /// # Panics
@@ -92,7 +92,7 @@ impl SecondBucketServer {
     }
 }
 
-impl Drop for SecondBucketServer {
+impl Drop for S3sServer {
     fn drop(&mut self) {
         self.serving.abort();
     }

@@ -6,9 +6,9 @@ use virga_app::fail;
 use virga_core::{Code, KeyPrefix, reason::Reason};
 use virga_db::{DbError, jobs, tracks, videos};
 
-use super::{Held, Told};
+use super::{LeasedJob, StopReason};
 use crate::{
-    outcome::{Done, JobError, Outcome},
+    job_result::{JobError, JobResult, Outcome},
     work,
 };
 
@@ -27,19 +27,19 @@ fn pause(attempts: i32) -> Duration {
     LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(doublings))
 }
 
-impl Held {
+impl LeasedJob {
     pub(super) async fn end(
         &self,
-        ended: Result<Done, JobError>,
-        told: Option<Told>,
+        ended: Result<JobResult, JobError>,
+        told: Option<StopReason>,
     ) -> Result<(), DbError> {
         match (ended, told) {
-            (Ok(Done::Settled), _) => {
-                self.dispatcher.app.wake.jobs.ring();
+            (Ok(JobResult::Settled), _) => {
+                self.dispatcher.app.wake.jobs.notify();
                 Ok(())
             }
-            (Ok(Done::Written(outcome)), _) => self.commit(&outcome).await,
-            (Err(_), Some(Told::Lost)) | (Err(JobError::Interrupted), None) => {
+            (Ok(JobResult::Written(outcome)), _) => self.commit(&outcome).await,
+            (Err(_), Some(StopReason::Lost)) | (Err(JobError::Interrupted), None) => {
                 self.drop_objects().await;
                 Ok(())
             }
@@ -49,7 +49,7 @@ impl Held {
             (Err(JobError::Storage { reason, .. }), _) if self.job.kind().shapes_the_video() => {
                 self.give_up(&reason).await
             }
-            (Err(_), Some(Told::Stop)) => self.give_back(None, Duration::ZERO, false).await,
+            (Err(_), Some(StopReason::Stop)) => self.give_back(None, Duration::ZERO, false).await,
             (Err(JobError::NoRoom(why) | JobError::NotConfined(why)), None) => {
                 self.give_back(Some(&why), WAITING_PAUSE, false).await
             }
@@ -99,7 +99,7 @@ impl Held {
             return Ok(());
         }
         // Its lane is free, and its owner's turn is another.
-        app.wake.jobs.ring();
+        app.wake.jobs.notify();
         if publish && let Err(error) = app.publish(self.job.video).await {
             // The sweeper finishes it.
             tracing::warn!(video = %self.job.video, %error, "publishing failed");
@@ -132,7 +132,7 @@ impl Held {
         });
         if written.await?.0 {
             self.drop_objects().await;
-            app.wake.jobs.ring();
+            app.wake.jobs.notify();
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::Dialect;
 /// Which part of the URL contains the bucket's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Addressing {
+pub enum BucketAddressing {
     /// `https://endpoint/bucket/key`: what servers of one's own take.
     Path,
     /// `https://bucket.endpoint/key`: what clouds take.
@@ -35,7 +35,7 @@ pub enum InvalidBucket {
 
 /// A bucket seen from one side. Keys hold nothing that would have to be escaped in a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct BucketUrl {
     /// Scheme and authority.
     origin: String,
     /// `/bucket`, or nothing.
@@ -44,11 +44,11 @@ pub(super) struct Address {
     bare: bool,
 }
 
-impl Address {
+impl BucketUrl {
     pub(super) fn new(
         endpoint: &str,
         bucket: &str,
-        addressing: Addressing,
+        addressing: BucketAddressing,
         dialect: Dialect,
     ) -> Result<Self, InvalidBucket> {
         let bad = || InvalidBucket::Endpoint(endpoint.to_owned());
@@ -67,9 +67,11 @@ impl Address {
             return Err(InvalidBucket::Name(bucket.to_owned()));
         }
         let (origin, path) = match addressing {
-            Addressing::Path => (format!("{scheme}://{authority}"), format!("/{bucket}")),
-            Addressing::Domain => (format!("{scheme}://{authority}"), String::new()),
-            Addressing::Virtual => (format!("{scheme}://{bucket}.{authority}"), String::new()),
+            BucketAddressing::Path => (format!("{scheme}://{authority}"), format!("/{bucket}")),
+            BucketAddressing::Domain => (format!("{scheme}://{authority}"), String::new()),
+            BucketAddressing::Virtual => {
+                (format!("{scheme}://{bucket}.{authority}"), String::new())
+            }
         };
         Ok(Self {
             origin,
@@ -136,10 +138,10 @@ mod tests {
 
     #[test]
     fn both_ways_of_addressing() {
-        let path = Address::new(
+        let path = BucketUrl::new(
             "http://127.0.0.1:8333/",
             "site",
-            Addressing::Path,
+            BucketAddressing::Path,
             Dialect::S3,
         )
         .unwrap();
@@ -148,18 +150,18 @@ mod tests {
             path.of("", &[("uploads", ""), ("prefix", "v/ä")]),
             "http://127.0.0.1:8333/site?uploads=&prefix=v%2F%C3%A4"
         );
-        let host = Address::new(
+        let host = BucketUrl::new(
             "https://s3.example",
             "my-site",
-            Addressing::Virtual,
+            BucketAddressing::Virtual,
             Dialect::S3,
         )
         .unwrap();
         assert_eq!(host.of("v/a", &[]), "https://my-site.s3.example/v/a");
-        let own = Address::new(
+        let own = BucketUrl::new(
             "https://media.example",
             "site",
-            Addressing::Domain,
+            BucketAddressing::Domain,
             Dialect::Oss,
         )
         .unwrap();
@@ -188,14 +190,14 @@ mod tests {
             "https://u:p@h",
             "https://h?x",
         ] {
-            let refused = Address::new(endpoint, "site", Addressing::Path, Dialect::S3);
+            let refused = BucketUrl::new(endpoint, "site", BucketAddressing::Path, Dialect::S3);
             assert!(
                 matches!(refused, Err(InvalidBucket::Endpoint(_))),
                 "{endpoint}"
             );
         }
         for name in ["", "ab", "Site", "a/b", "-site", "site.", &"a".repeat(64)] {
-            let refused = Address::new("https://h", name, Addressing::Path, Dialect::S3);
+            let refused = BucketUrl::new("https://h", name, BucketAddressing::Path, Dialect::S3);
             assert!(matches!(refused, Err(InvalidBucket::Name(_))), "{name}");
         }
     }

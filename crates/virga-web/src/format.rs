@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_poster_is_offered_in_the_sizes_that_it_has() {
-        let mut video = crate::samples::video(virga_core::video::VideoState::Ready);
+        let mut video = crate::fixtures::video(virga_core::video::VideoState::Ready);
         let two = "/media/x/poster.jpg?w=320 320w, /media/x/poster.jpg?w=640 640w";
         assert_eq!(srcset(&video), two);
         video.poster_widths.clear();

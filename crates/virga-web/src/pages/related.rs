@@ -3,14 +3,14 @@
 use virga_client::{ClientError, VideoQuery};
 use virga_core::wire::{Page, Video};
 
-use crate::{show::Card, visit::Visit};
+use crate::{context::PageContext, format::Card};
 
 /// Number of related videos, and how many of them may be the same owner's.
 const BESIDE: usize = 12;
 const BESIDE_OWN: usize = 6;
 
 /// More to watch: of the same owner first, then the newest. A page without them is still a page.
-pub(crate) async fn of(visit: &Visit, video: &Video) -> Vec<Card> {
+pub(crate) async fn of(visit: &PageContext, video: &Video) -> Vec<Card> {
     if !video.state.plays() {
         return Vec::new();
     }

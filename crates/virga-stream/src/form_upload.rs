@@ -19,7 +19,7 @@ use virga_core::{
     wire::{FormFile, Problem},
     with_causes,
 };
-use virga_http::{layers::RequestId, viewer::Address};
+use virga_http::{layers::RequestId, viewer::ClientIp};
 use virga_objects::ObjectError;
 
 use crate::{StreamState, parts::check_room};
@@ -130,7 +130,7 @@ fn as_caller(state: &StreamState, request: &Request) -> ApiCaller {
     state.api.as_caller(Caller {
         token: None,
         voucher: Voucher {
-            address: Address::of(request).0,
+            address: ClientIp::of(request).0,
             request_id: id.map_or_else(String::new, |id| id.0.clone()),
         },
     })

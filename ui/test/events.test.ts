@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { again, type Env, Live, type LiveEvent, type Message } from "../src/live";
+import { again, type Env, Live, type LiveEvent, type Message } from "../src/events";
 
 class World {
   now = 0;

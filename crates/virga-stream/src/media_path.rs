@@ -8,7 +8,7 @@ const MAX_SEGMENTS: usize = 6;
 
 /// What a media path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct MediaPath {
     /// The grant in the path, unchecked.
     pub(crate) grant: Option<String>,
     /// Whose.
@@ -38,7 +38,7 @@ pub(crate) enum What {
     Segment(String, usize),
 }
 
-impl Address {
+impl MediaPath {
     /// Reads `/media/…`.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let segments: Vec<&str> = path
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn what(path: &str) -> Option<What> {
-        Address::parse(path).map(|address| address.what)
+        MediaPath::parse(path).map(|address| address.what)
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             what(&format!("{v}/audio/track.mp4")),
             Some(What::Track("audio".into()))
         );
-        let granted = Address::parse("/media/g/k.1.m/abcdefghijk/a/index.m3u8").unwrap();
+        let granted = MediaPath::parse("/media/g/k.1.m/abcdefghijk/a/index.m3u8").unwrap();
         assert_eq!(granted.grant.as_deref(), Some("k.1.m"));
         assert_eq!(granted.what, What::Playlist("a".into()));
     }
@@ -157,7 +157,7 @@ mod tests {
             "g/g/k/abcdefghijk/main.m3u8",
             "g/k/abcdefghijk/a/b/1.m4s",
         ] {
-            assert_eq!(Address::parse(&format!("/media/{rest}")), None, "{rest}");
+            assert_eq!(MediaPath::parse(&format!("/media/{rest}")), None, "{rest}");
         }
     }
 }

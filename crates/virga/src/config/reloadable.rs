@@ -1,7 +1,7 @@
 //! Which settings change without a restart.
 
 /// Settings, and sections (with their dot), that a running process takes from a changed file.
-const LIVE: [&str; 6] = [
+const RELOADABLE: [&str; 6] = [
     "accounts.",
     "delivery.",
     "limits.",
@@ -11,8 +11,8 @@ const LIVE: [&str; 6] = [
 ];
 
 /// Whether this setting does; all others need a restart.
-pub(crate) fn is_live(key: &str) -> bool {
-    LIVE.iter().any(|live| {
+pub(crate) fn is_reloadable(key: &str) -> bool {
+    RELOADABLE.iter().any(|live| {
         let section = live.ends_with('.');
         key == *live || (section && key.starts_with(live))
     })

@@ -7,22 +7,22 @@ use virga_client::ClientError;
 use virga_core::with_causes;
 
 use crate::{
+    context::PageContext,
     errors::{problem_text, status_text, status_title},
-    frame::Frame,
-    visit::Visit,
+    layout::Layout,
 };
 
 /// An answer that ends a handler early.
 #[derive(Debug)]
-pub(crate) struct Fault(Box<Response>);
+pub(crate) struct PageError(Box<Response>);
 
-impl IntoResponse for Fault {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         *self.0
     }
 }
 
-impl From<Response> for Fault {
+impl From<Response> for PageError {
     fn from(response: Response) -> Self {
         Self(Box::new(response))
     }
@@ -32,7 +32,7 @@ impl From<Response> for Fault {
 #[derive(Template)]
 #[template(path = "fault.html")]
 pub(crate) struct FaultPage {
-    pub(crate) f: Frame,
+    pub(crate) f: Layout,
     pub(crate) title: String,
     pub(crate) text: String,
     /// Offer to try this very page again.
@@ -43,7 +43,7 @@ pub(crate) struct FaultPage {
 }
 
 impl FaultPage {
-    pub(crate) fn new(f: Frame, status: u16, text: Option<String>, request_id: &str) -> Self {
+    pub(crate) fn new(f: Layout, status: u16, text: Option<String>, request_id: &str) -> Self {
         Self {
             title: status_title(f.lang, status),
             text: text.unwrap_or_else(|| status_text(f.lang, status)),
@@ -55,15 +55,15 @@ impl FaultPage {
     }
 }
 
-impl Visit {
+impl PageContext {
     /// The page for a status, in its general words.
-    pub(crate) fn status(&self, status: StatusCode) -> Fault {
+    pub(crate) fn status(&self, status: StatusCode) -> PageError {
         let page = FaultPage::new(self.frame.clone(), status.as_u16(), None, &self.request_id);
         self.html(status, &page).into()
     }
 
     /// The page for a failed call. Where an account is wanted: to sign in and back.
-    pub(crate) fn fault(&self, error: &ClientError) -> Fault {
+    pub(crate) fn fault(&self, error: &ClientError) -> PageError {
         match error {
             ClientError::Problem(problem) if problem.status == 401 => {
                 let mut answer = Redirect::to(&self.frame.sign_in_href()).into_response();

@@ -33,7 +33,7 @@ pub struct InstantTracks {
 
 /// Why a file must be encoded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
-pub enum NotInstant {
+pub enum TranscodeReason {
     /// No picture at all: such a file is not a video.
     #[error("The file contains no video.")]
     NoVideo,
@@ -94,11 +94,11 @@ pub enum NotInstant {
 }
 
 /// Names the tracks to package as they are, or the first reason against it.
-pub fn instant(movie: &Movie) -> Result<InstantTracks, NotInstant> {
-    let video = movie.video().ok_or(NotInstant::NoVideo)?;
+pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
+    let video = movie.video().ok_or(TranscodeReason::NoVideo)?;
     let audio = movie.audio();
     if movie.fragmented {
-        return Err(NotInstant::Fragmented);
+        return Err(TranscodeReason::Fragmented);
     }
     check_picture(movie, &movie.tracks[video])?;
     let origin = first_shown(movie, video);
@@ -106,59 +106,59 @@ pub fn instant(movie: &Movie) -> Result<InstantTracks, NotInstant> {
         check_sound(&movie.tracks[audio], &movie.tracks[video], origin)?;
     }
     if movie.truncated {
-        return Err(NotInstant::Truncated);
+        return Err(TranscodeReason::Truncated);
     }
     Ok(InstantTracks { video, audio })
 }
 
-fn check_picture(movie: &Movie, track: &Track) -> Result<(), NotInstant> {
+fn check_picture(movie: &Movie, track: &Track) -> Result<(), TranscodeReason> {
     check_common(track)?;
     match &track.codec {
         Codec::Avc(avc) => check_avc(avc)?,
-        Codec::Encrypted => return Err(NotInstant::Encrypted),
-        _ => return Err(NotInstant::VideoCodec),
+        Codec::Encrypted => return Err(TranscodeReason::Encrypted),
+        _ => return Err(TranscodeReason::VideoCodec),
     }
     let extent = track.samples.extent();
     let micros = |ticks| to_micros(ticks, track.timescale);
     if track.samples.is_empty() || track.width == 0 || track.height == 0 {
-        return Err(NotInstant::NoVideo);
+        return Err(TranscodeReason::NoVideo);
     }
     if track.rotation.is_none() || !movie.upright {
-        return Err(NotInstant::Matrix);
+        return Err(TranscodeReason::Matrix);
     }
     if track.edit.media_start > extent.first || hides_end(track) {
-        return Err(NotInstant::Trimmed);
+        return Err(TranscodeReason::Trimmed);
     }
     if !extent.starts_with_sync {
-        return Err(NotInstant::NoLeadingKeyFrame);
+        return Err(TranscodeReason::NoLeadingKeyFrame);
     }
     if micros(extent.longest_gop) > MAX_KEY_FRAME_GAP {
-        return Err(NotInstant::SparseKeyFrames);
+        return Err(TranscodeReason::SparseKeyFrames);
     }
     if track.edit.leading_empty_micros > MAX_LATE_START {
-        return Err(NotInstant::LateVideo);
+        return Err(TranscodeReason::LateVideo);
     }
     Ok(())
 }
 
-fn check_avc(avc: &Avc) -> Result<(), NotInstant> {
+fn check_avc(avc: &Avc) -> Result<(), TranscodeReason> {
     if avc.in_band {
-        return Err(NotInstant::ChangingParameters);
+        return Err(TranscodeReason::ChangingParameters);
     }
     if avc.bit_depth != 8 || avc.chroma_format != 1 {
-        return Err(NotInstant::VideoDepth);
+        return Err(TranscodeReason::VideoDepth);
     }
     if !matches!(avc.profile, 66 | 77 | 100) || avc.level > MAX_LEVEL {
-        return Err(NotInstant::VideoProfile);
+        return Err(TranscodeReason::VideoProfile);
     }
     if avc.interlaced {
-        Err(NotInstant::Interlaced)
+        Err(TranscodeReason::Interlaced)
     } else {
         Ok(())
     }
 }
 
-fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), NotInstant> {
+fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), TranscodeReason> {
     check_common(track)?;
     match &track.codec {
         Codec::Aac(Aac {
@@ -167,42 +167,42 @@ fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), NotInsta
             ..
         })
         | Codec::Opus => {}
-        Codec::Encrypted => return Err(NotInstant::Encrypted),
-        _ => return Err(NotInstant::AudioCodec),
+        Codec::Encrypted => return Err(TranscodeReason::Encrypted),
+        _ => return Err(TranscodeReason::AudioCodec),
     }
     let extent = track.samples.extent();
     let micros = |ticks| to_micros(ticks, track.timescale);
     if track.samples.is_empty() || micros(extent.longest_sample.into()) > MAX_SOUND_SAMPLE {
-        return Err(NotInstant::AudioGaps);
+        return Err(TranscodeReason::AudioGaps);
     }
     if micros(track.edit.media_start - extent.first) > MAX_PRIMING || hides_end(track) {
-        return Err(NotInstant::Trimmed);
+        return Err(TranscodeReason::Trimmed);
     }
     let shown = track.edit.leading_empty_micros - micros(track.edit.media_start) - origin;
     let starts = shown + micros(extent.first);
     if starts > MAX_LATE_START {
-        return Err(NotInstant::LateAudio);
+        return Err(TranscodeReason::LateAudio);
     }
     if starts < -MAX_PRIMING {
-        return Err(NotInstant::LateVideo);
+        return Err(TranscodeReason::LateVideo);
     }
     let picture = video.samples.extent();
     let picture_ends = to_micros(picture.end - picture.first, video.timescale);
     if picture_ends - (shown + micros(extent.end)) > MAX_EARLY_END {
-        return Err(NotInstant::AudioGaps);
+        return Err(TranscodeReason::AudioGaps);
     }
     Ok(())
 }
 
-fn check_common(track: &Track) -> Result<(), NotInstant> {
+fn check_common(track: &Track) -> Result<(), TranscodeReason> {
     if track.external {
-        return Err(NotInstant::External);
+        return Err(TranscodeReason::External);
     }
     if track.descriptions != 1 {
-        return Err(NotInstant::ChangingParameters);
+        return Err(TranscodeReason::ChangingParameters);
     }
     if track.edit.complex {
-        Err(NotInstant::Edited)
+        Err(TranscodeReason::Edited)
     } else {
         Ok(())
     }

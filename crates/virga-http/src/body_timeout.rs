@@ -21,14 +21,14 @@ const WINDOW: Duration = Duration::from_secs(30);
 struct TooSlow;
 
 /// A body held to the least pace.
-pub(crate) struct Paced {
+pub(crate) struct MinRateBody {
     body: Body,
     /// Runs from the first time that had to be waited.
     window: Option<Pin<Box<Sleep>>>,
     got: usize,
 }
 
-impl Paced {
+impl MinRateBody {
     pub(crate) fn new(body: Body) -> Self {
         Self {
             body,
@@ -38,7 +38,7 @@ impl Paced {
     }
 }
 
-impl HttpBody for Paced {
+impl HttpBody for MinRateBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -13,9 +13,10 @@ use virga_core::{
 };
 
 use crate::{
+    error_page::FaultPage,
     errors::FormErrors,
-    fault::FaultPage,
-    frame::Frame,
+    format::{self, Card},
+    layout::Layout,
     locale::Lang,
     pages::{
         account::SignPage,
@@ -29,7 +30,6 @@ use crate::{
         upload::UploadPage,
         watch::WatchPage,
     },
-    show::{self, Card},
     theme::Theme,
 };
 
@@ -56,8 +56,8 @@ fn me() -> Me {
     }
 }
 
-fn frame(lang: Lang, signed_in: bool) -> Frame {
-    Frame {
+fn frame(lang: Lang, signed_in: bool) -> Layout {
+    Layout {
         lang,
         theme: Theme::Dark,
         site: NASTY.into(),
@@ -149,7 +149,7 @@ fn wrong(lang: Lang, field: &str) -> FormErrors {
 }
 
 impl HomePage {
-    fn sample(f: Frame, cards: usize, q: &str) -> Self {
+    fn sample(f: Layout, cards: usize, q: &str) -> Self {
         let (lang, mut f) = (f.lang, f);
         f.q = q.into();
         Self {
@@ -165,7 +165,7 @@ impl HomePage {
 }
 
 impl SignPage {
-    fn sample(f: Frame, new: bool, field: &str) -> Self {
+    fn sample(f: Layout, new: bool, field: &str) -> Self {
         let errors = wrong(f.lang, field);
         let mut page = Self::new(f, new, "/upload?a=\"b");
         page.name = NASTY.into();
@@ -175,7 +175,7 @@ impl SignPage {
 }
 
 impl SetupPage {
-    fn sample(f: Frame, needed: bool, field: &str) -> Self {
+    fn sample(f: Layout, needed: bool, field: &str) -> Self {
         Self {
             needed,
             token: "abc".into(),
@@ -189,8 +189,8 @@ impl SetupPage {
 }
 
 impl UploadPage {
-    fn sample(f: Frame) -> Self {
-        let quota = show::quota(f.lang, &me());
+    fn sample(f: Layout) -> Self {
+        let quota = format::quota(f.lang, &me());
         Self::new(
             f,
             10_000_000_000,
@@ -207,13 +207,13 @@ impl UploadPage {
 }
 
 impl MinePage {
-    fn sample(f: Frame, states: &[VideoState]) -> Self {
+    fn sample(f: Layout, states: &[VideoState]) -> Self {
         let videos: Vec<Video> = states.iter().map(|state| video(*state)).collect();
         let toast = Toast {
             text: f.tu("toast-deleted", "title", NASTY),
             undo: Some("x".into()),
         };
-        let quota = show::quota(f.lang, &me());
+        let quota = format::quota(f.lang, &me());
         let mut page = Self::new(f, now(), quota, &videos);
         page.more = Some("/my/videos?cursor=x".into());
         page.toast = Some(toast);
@@ -222,7 +222,7 @@ impl MinePage {
 }
 
 impl WatchPage {
-    fn sample(f: Frame, state: VideoState, fallback: bool) -> Self {
+    fn sample(f: Layout, state: VideoState, fallback: bool) -> Self {
         let playback = state.plays().then(|| Playback {
             position: Some(12.5),
             hls: "/media/x/main.m3u8".into(),
@@ -243,7 +243,7 @@ impl WatchPage {
 }
 
 impl edit::EditPage {
-    fn sample(f: Frame, field: &str) -> Self {
+    fn sample(f: Layout, field: &str) -> Self {
         let errors = wrong(f.lang, field);
         let form = edit::EditForm::sample(NASTY);
         let site = Site {
@@ -264,13 +264,13 @@ impl edit::EditPage {
 }
 
 impl PersonPage {
-    fn sample(f: Frame, cards: usize) -> Self {
+    fn sample(f: Layout, cards: usize) -> Self {
         Self {
             name: "云-ada".into(),
             count: f.lang.count("videos", 1, "1"),
             since: f
                 .lang
-                .with("person-since", "date", show::date(f.lang, now())),
+                .with("person-since", "date", format::date(f.lang, now())),
             cards: vec![Card::new(f.lang, now(), &video(VideoState::Ready)); cards],
             more: None,
             f,
@@ -279,7 +279,7 @@ impl PersonPage {
 }
 
 impl SettingsPage {
-    fn sample(f: Frame, field: &str) -> Self {
+    fn sample(f: Layout, field: &str) -> Self {
         let errors = wrong(f.lang, field);
         let (f_saved, lang) = (f.t("settings-saved"), f.lang);
         let mut page = Self::new(f, &me());
@@ -322,7 +322,7 @@ fn pages(lang: Lang) -> Vec<(String, String)> {
         ] {
             add(name.into(), &SignPage::sample(f(), new, field));
         }
-        let closed = Frame { open: false, ..f() };
+        let closed = Layout { open: false, ..f() };
         add("closed".into(), &SignPage::sample(closed, true, "name"));
         for field in ["token", "name", "password", "site_name", ""] {
             add(

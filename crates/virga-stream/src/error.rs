@@ -7,7 +7,7 @@ use virga_objects::ObjectError;
 
 /// A failed step on the way to an answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum StreamError {
     /// An object that the presentation names is not there.
     #[error("there is no object {0}")]
     Gone(String),
@@ -16,7 +16,7 @@ pub(crate) enum Fault {
     Failed(#[from] Failure),
 }
 
-impl From<ObjectError> for Fault {
+impl From<ObjectError> for StreamError {
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::NotFound(key) => Self::Gone(key),
@@ -25,13 +25,13 @@ impl From<ObjectError> for Fault {
     }
 }
 
-impl From<MediaError> for Fault {
+impl From<MediaError> for StreamError {
     fn from(error: MediaError) -> Self {
         Self::Failed(Failure::internal(error))
     }
 }
 
-impl Fault {
+impl StreamError {
     /// As those read it who waited for another's attempt.
     pub(crate) fn shared(fault: &Self) -> Self {
         match fault {
@@ -45,11 +45,11 @@ impl Fault {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<StreamError> for Failure {
+    fn from(fault: StreamError) -> Self {
         match fault {
-            Fault::Failed(failure) => failure,
-            gone @ Fault::Gone(_) => Self::internal(gone),
+            StreamError::Failed(failure) => failure,
+            gone @ StreamError::Gone(_) => Self::internal(gone),
         }
     }
 }

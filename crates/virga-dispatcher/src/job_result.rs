@@ -8,7 +8,7 @@ use virga_core::{
     reason::Reason, wire::Effect, with_causes,
 };
 use virga_db::{DbError, TrackRow, tracks, usage, videos};
-use virga_media::{MediaError, NotInstant, Refusal};
+use virga_media::{MediaError, Refusal, TranscodeReason};
 use virga_objects::ObjectError;
 
 use crate::{digests, media_code};
@@ -86,7 +86,7 @@ impl JobError {
 
 /// What a job's end hands to the lease loop.
 #[derive(Debug)]
-pub(crate) enum Done {
+pub(crate) enum JobResult {
     /// To be written by fence, with the job's own end.
     Written(Box<Outcome>),
     /// The job has brought its rows in order itself.
@@ -110,7 +110,7 @@ pub(crate) struct Outcome {
     pub(crate) pause: Duration,
 }
 
-impl From<Outcome> for Done {
+impl From<Outcome> for JobResult {
     fn from(outcome: Outcome) -> Self {
         Self::Written(Box::new(outcome))
     }
@@ -158,7 +158,7 @@ impl Outcome {
             videos::set_failure(tx, video, None).await?;
         }
         if self.presents() {
-            videos::bump(tx, video, Effect::Add, now).await?;
+            videos::raise_version(tx, video, Effect::Add, now).await?;
         }
         if !self.digests.is_empty() {
             digests::note(tx, &self.digests, now).await?;
@@ -263,8 +263,8 @@ impl From<Refusal> for JobError {
     }
 }
 
-impl From<NotInstant> for JobError {
-    fn from(reason: NotInstant) -> Self {
+impl From<TranscodeReason> for JobError {
+    fn from(reason: TranscodeReason) -> Self {
         Self::fail(media_code::of_not_instant(reason), reason.to_string())
     }
 }

@@ -7,7 +7,7 @@ use super::{
     damaged,
     launcher::{NOT_CONFINED, NOT_STARTED},
 };
-use crate::outcome::JobError;
+use crate::job_result::JobError;
 
 /// Signals by which a program ends over its own fault: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
 /// SIGSEGV, SIGSYS.

@@ -25,9 +25,9 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 /// answers with 400. A head that takes too long ends here, a peer that never says anything too: the
 /// parser's own clock also runs between two requests, where waiting longer is right.
 #[derive(Debug)]
-pub(crate) struct Strict<S> {
+pub(crate) struct GuardedIo<S> {
     socket: S,
-    heads: Heads,
+    heads: HeadGuard,
     patience: Duration,
     /// Runs from the connection's beginning and inside a head.
     due: Option<Pin<Box<Sleep>>>,
@@ -37,12 +37,12 @@ pub(crate) struct Strict<S> {
     place: Option<Arc<Permit>>,
 }
 
-impl<S> Strict<S> {
+impl<S> GuardedIo<S> {
     /// A connection that says something within `patience`, and all of each head within it.
     pub(crate) fn new(socket: S, patience: Duration, place: Option<Arc<Permit>>) -> Self {
         Self {
             socket,
-            heads: Heads::default(),
+            heads: HeadGuard::default(),
             patience,
             due: Some(Box::pin(sleep(patience))),
             ended: false,
@@ -57,7 +57,7 @@ impl<S> Strict<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -159,7 +159,7 @@ struct Refused;
 
 /// The heads of one connection, read along.
 #[derive(Debug, Default)]
-struct Heads {
+struct HeadGuard {
     at: At,
     /// The request line was read.
     started: bool,
@@ -171,7 +171,7 @@ struct Heads {
     length: Length,
 }
 
-impl Heads {
+impl HeadGuard {
     fn look(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             match self.at {
@@ -289,7 +289,7 @@ mod tests {
     fn passes(text: &str) -> bool {
         let results: Vec<bool> = (0..=text.len())
             .map(|cut| {
-                let (mut heads, mut bytes) = (Heads::default(), text.as_bytes().to_vec());
+                let (mut heads, mut bytes) = (HeadGuard::default(), text.as_bytes().to_vec());
                 let (first, second) = bytes.split_at_mut(cut);
                 heads.look(first);
                 heads.look(second);

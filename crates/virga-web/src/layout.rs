@@ -8,7 +8,7 @@ use crate::{assets, locale::Lang, pages::studio::STATE_STRINGS, reasons, theme::
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct Layout {
     pub(crate) lang: Lang,
     pub(crate) theme: Theme,
     pub(crate) site: String,
@@ -27,7 +27,7 @@ pub(crate) struct Frame {
 /// Variables that scripts fill in themselves: each stays in the text as `{name}`.
 const SCRIPT_VARIABLES: [&str; 6] = ["percent", "done", "total", "speed", "time", "seconds"];
 
-impl Frame {
+impl Layout {
     pub(crate) fn lang(&self) -> &'static str {
         self.lang.as_str()
     }

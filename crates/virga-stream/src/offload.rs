@@ -1,6 +1,6 @@
-//! Answers that lead to the bucket or its CDN where delivery goes that way: media playlists as byte
-//! ranges of a track's object, redirects, and fresh addresses for a player whose old ones end. What
-//! is still packaged just in time has no object and goes through here.
+//! Answers that lead to the bucket or its CDN, where media is delivered that way: media playlists as
+//! byte ranges of a track's object, redirects, and new addresses for a player whose old ones expire.
+//! A track that is still packaged just in time has no object and is served from here.
 
 use axum::{
     body::Body,
@@ -13,13 +13,13 @@ use virga_core::{
     CacheLifetime, Failure, MediaKey,
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
-use virga_delivery::Way;
+use virga_delivery::DeliveryMethod;
 use virga_media::{Addressing, media_playlist};
 
 use crate::{
     answer::etag,
-    fault::Fault,
-    media::{Asked, PLAYLIST, media_type, not_there},
+    error::StreamError,
+    media::{MediaRequest, PLAYLIST, media_type, not_there},
 };
 
 /// `urls.json`: where the tracks' objects are from now on.
@@ -31,18 +31,18 @@ struct Urls {
     tracks: BTreeMap<String, String>,
 }
 
-impl Asked<'_> {
-    /// The way of this video's media.
-    async fn way(&self) -> Way {
-        self.state.delivery.way(!self.private).await
+impl MediaRequest<'_> {
+    /// How this video's media is delivered.
+    async fn method(&self) -> DeliveryMethod {
+        self.state.delivery.method(!self.private).await
     }
 
     /// A track's media playlist.
-    pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+    pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let table = self.state.tables.get(track).await?;
-        let way = self.way().await;
-        let text = match (object_of(track), way) {
-            (None, _) | (_, Way::Proxy) => {
+        let method = self.method().await;
+        let text = match (object_of(track), method) {
+            (None, _) | (_, DeliveryMethod::Proxy) => {
                 let segment = |n: usize| format!("{n}.m4s");
                 let addressing = Addressing::Each {
                     init: "init.mp4",
@@ -50,15 +50,15 @@ impl Asked<'_> {
                 };
                 media_playlist(&table, &addressing)
             }
-            (Some(_), Way::Redirect) => {
+            (Some(_), DeliveryMethod::Redirect) => {
                 let addressing = Addressing::Ranges {
                     uri: "track.mp4",
                     define: false,
                 };
                 media_playlist(&table, &addressing)
             }
-            (Some(key), way) => {
-                let uri = self.state.delivery.playlist_url(way, key).await?;
+            (Some(key), method) => {
+                let uri = self.state.delivery.playlist_url(method, key).await?;
                 let addressing = Addressing::Ranges {
                     uri: &uri,
                     define: !self.state.delivery.writes_in_full(),
@@ -70,13 +70,13 @@ impl Asked<'_> {
     }
 
     /// Fresh addresses of all tracks that playlists name by address.
-    pub(crate) async fn urls(&self, presentation: &Presentation) -> Result<Response, Fault> {
-        let way = self.way().await;
+    pub(crate) async fn urls(&self, presentation: &Presentation) -> Result<Response, StreamError> {
+        let method = self.method().await;
         let mut tracks = BTreeMap::new();
-        if matches!(way, Way::Direct | Way::Cdn) {
+        if matches!(method, DeliveryMethod::Direct | DeliveryMethod::Cdn) {
             for track in presentation.known() {
                 if let Some(key) = object_of(track) {
-                    let url = self.state.delivery.playlist_url(way, key).await?;
+                    let url = self.state.delivery.playlist_url(method, key).await?;
                     tracks.insert(track.name.clone(), url);
                 }
             }
@@ -88,10 +88,10 @@ impl Asked<'_> {
     }
 
     /// A track's whole object; the client requests ranges of it.
-    pub(crate) async fn track(&self, track: &PresentedTrack) -> Result<Response, Fault> {
+    pub(crate) async fn track(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let key = object_of(track).ok_or_else(not_there)?;
-        match self.way().await {
-            Way::Proxy => {
+        match self.method().await {
+            DeliveryMethod::Proxy => {
                 let table = self.state.tables.get(track).await?;
                 let stat = self.state.store.stat(key).await?;
                 let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
@@ -102,21 +102,25 @@ impl Asked<'_> {
                 })
                 .await
             }
-            way => self.send_to(way, key).await,
+            method => self.send_to(method, key).await,
         }
     }
 
     /// The one-file MP4.
-    pub(crate) async fn fallback(&self, key: Option<&MediaKey>) -> Result<Response, Fault> {
-        match self.way().await {
-            Way::Proxy => self.object(key).await,
-            way => self.send_to(way, key.ok_or_else(not_there)?).await,
+    pub(crate) async fn fallback(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
+        match self.method().await {
+            DeliveryMethod::Proxy => self.object(key).await,
+            method => self.send_to(method, key.ok_or_else(not_there)?).await,
         }
     }
 
     /// Elsewhere, for now: 302, never 301, and nobody keeps it, so that a withdrawal counts at once.
-    async fn send_to(&self, way: Way, key: &MediaKey) -> Result<Response, Fault> {
-        let url = self.state.delivery.redirect_url(way, key).await?;
+    async fn send_to(
+        &self,
+        method: DeliveryMethod,
+        key: &MediaKey,
+    ) -> Result<Response, StreamError> {
+        let url = self.state.delivery.redirect_url(method, key).await?;
         let mut answer = (StatusCode::FOUND, Body::empty()).into_response();
         let headers = answer.headers_mut();
         let url = HeaderValue::try_from(url).map_err(Failure::internal)?;

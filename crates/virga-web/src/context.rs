@@ -17,17 +17,18 @@ use virga_core::{
 use virga_http::{
     Error, Form, cookie,
     layers::RequestId,
-    viewer::{Address, Presented},
+    viewer::{ClientIp, PresentedToken},
 };
 
 use crate::{
-    WebState, fault::Fault, frame::Frame, headers::Nonce, locale::Lang, pages::share, theme::Theme,
+    WebState, error_page::PageError, headers::Nonce, layout::Layout, locale::Lang, pages::share,
+    theme::Theme,
 };
 
 /// What a page handler starts from.
 #[derive(Debug)]
-pub(crate) struct Visit {
-    pub(crate) frame: Frame,
+pub(crate) struct PageContext {
+    pub(crate) frame: Layout,
     pub(crate) api: ApiCaller,
     pub(crate) site: Site,
     pub(crate) now: Timestamp,
@@ -35,10 +36,10 @@ pub(crate) struct Visit {
     pub(crate) state: WebState,
 }
 
-impl FromRequestParts<WebState> for Visit {
-    type Rejection = Fault;
+impl FromRequestParts<WebState> for PageContext {
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, PageError> {
         let mut visit = Self::bare(parts, state);
         let signed_in = visit.api.caller().token.is_some();
         let (site, me) = tokio::join!(state.site(&visit.api), async {
@@ -69,20 +70,20 @@ impl FromRequestParts<WebState> for Visit {
     }
 }
 
-impl Visit {
+impl PageContext {
     /// Before any API call: uses the last known state of the site.
     fn bare(parts: &Parts, state: &WebState) -> Self {
         let address = parts
             .extensions
-            .get::<Address>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Address(address)| {
+            .get::<ClientIp>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientIp(address)| {
                 *address
             });
         let request_id = parts
             .extensions
             .get::<RequestId>()
             .map_or_else(String::new, |RequestId(id)| id.clone());
-        let token = Presented::read(&parts.headers, state.origin.is_https())
+        let token = PresentedToken::read(&parts.headers, state.origin.is_https())
             .token()
             .map(str::to_owned);
         let site = state
@@ -96,7 +97,7 @@ impl Visit {
         } else {
             "/"
         };
-        let frame = Frame {
+        let frame = Layout {
             lang: Lang::of(&parts.headers),
             theme: Theme::of(&parts.headers),
             site: site.name.clone(),
@@ -128,7 +129,7 @@ impl Visit {
     }
 
     /// The signed-in account, or the way to sign in.
-    pub(crate) fn me(&self) -> Result<&Me, Fault> {
+    pub(crate) fn me(&self) -> Result<&Me, PageError> {
         self.frame.me.as_ref().ok_or_else(|| {
             Redirect::to(&self.frame.sign_in_href())
                 .into_response()
@@ -137,12 +138,12 @@ impl Visit {
     }
 
     /// An id out of the path; what is no id is a thing that does not exist.
-    pub(crate) fn id<T: std::str::FromStr>(&self, text: &str) -> Result<T, Fault> {
+    pub(crate) fn id<T: std::str::FromStr>(&self, text: &str) -> Result<T, PageError> {
         text.parse().map_err(|_| self.status(StatusCode::NOT_FOUND))
     }
 
     /// A refusal that a form can show; everything else ends the handler with its page.
-    pub(crate) fn refusal(&self, error: ClientError) -> Result<Problem, Fault> {
+    pub(crate) fn refusal(&self, error: ClientError) -> Result<Problem, PageError> {
         match error {
             ClientError::Problem(problem)
                 if matches!(
@@ -215,28 +216,30 @@ fn unknown_site() -> Site {
 
 /// An anonymous visit: it reads no cookie and no token.
 #[derive(Debug)]
-pub(crate) struct Stranger(pub(crate) Visit);
+pub(crate) struct AnonymousContext(pub(crate) PageContext);
 
-impl FromRequestParts<WebState> for Stranger {
-    type Rejection = Fault;
+impl FromRequestParts<WebState> for AnonymousContext {
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, PageError> {
         parts.headers.remove(header::COOKIE);
         parts.headers.remove(header::AUTHORIZATION);
-        Visit::from_request_parts(parts, state).await.map(Self)
+        PageContext::from_request_parts(parts, state)
+            .await
+            .map(Self)
     }
 }
 
 /// A form that was sent: the visit and its fields. What cannot be read is answered with a page.
 #[derive(Debug)]
-pub(crate) struct Sent<T>(pub(crate) Visit, pub(crate) T);
+pub(crate) struct FormRequest<T>(pub(crate) PageContext, pub(crate) T);
 
-impl<T: DeserializeOwned + Send> FromRequest<WebState> for Sent<T> {
-    type Rejection = Fault;
+impl<T: DeserializeOwned + Send> FromRequest<WebState> for FormRequest<T> {
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, state: &WebState) -> Result<Self, Fault> {
+    async fn from_request(request: Request, state: &WebState) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
-        let visit = Visit::from_request_parts(&mut parts, state).await?;
+        let visit = PageContext::from_request_parts(&mut parts, state).await?;
         let request = Request::from_parts(parts, body);
         match Form::<T>::from_request(request, state).await {
             Ok(Form(fields)) => Ok(Self(visit, fields)),
