@@ -134,10 +134,11 @@ impl App {
     ///
     /// # Errors
     /// Those of `work`, after which nothing is stored.
-    pub async fn transaction<T, E, F>(&self, work: impl Fn(Tx) -> F) -> Result<T, E>
+    pub async fn transaction<T, E, F>(&self, work: impl Fn(Tx) -> F + Send + Sync) -> Result<T, E>
     where
-        F: Future<Output = Result<Stored<T>, E>>,
-        E: From<DbError> + Undone,
+        T: Send,
+        F: Future<Output = Result<Stored<T>, E>> + Send,
+        E: From<DbError> + Undone + Send,
     {
         let stored = retried(|| async { work(self.db.begin().await?).await }).await?;
         if stored.told {
@@ -152,9 +153,14 @@ impl App {
     /// # Errors
     /// Those of `work`, after which nothing is stored. If only publishing fails, the change is stored,
     /// and the sweeper publishes it.
-    pub async fn change<T, F>(&self, video: VideoId, work: impl Fn(Change) -> F) -> Result<T>
+    pub async fn change<T, F>(
+        &self,
+        video: VideoId,
+        work: impl Fn(Change) -> F + Send + Sync,
+    ) -> Result<T>
     where
-        F: Future<Output = Result<Changed<T>>>,
+        T: Send,
+        F: Future<Output = Result<Changed<T>>> + Send,
     {
         let (value, publish) = self.change_rows(video, work).await?;
         if publish {
@@ -170,13 +176,16 @@ impl App {
     pub async fn change_rows<T, E, F>(
         &self,
         video: VideoId,
-        work: impl Fn(Change) -> F,
+        work: impl Fn(Change) -> F + Send + Sync,
     ) -> Result<(T, bool), E>
     where
-        F: Future<Output = Result<Changed<T>, E>>,
-        E: From<DbError> + Undone,
+        T: Send,
+        F: Future<Output = Result<Changed<T>, E>> + Send,
+        E: From<DbError> + Undone + Send,
     {
-        let changed = retried(|| async { work(self.begin(video).await?).await }).await?;
+        // On the heap: what a change awaits is part of many other futures.
+        let once = || Box::pin(async { work(self.begin(video).await?).await });
+        let changed = retried(once).await?;
         if changed.work {
             self.wake.jobs.notify();
         }

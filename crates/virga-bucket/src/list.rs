@@ -1,4 +1,4 @@
-//! ObjectListing, a page at a time, and removing by prefix.
+//! Listing, a page at a time, and removing by prefix.
 
 use std::{collections::VecDeque, sync::Arc};
 use virga_core::MediaKey;
