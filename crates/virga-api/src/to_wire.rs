@@ -22,16 +22,16 @@ pub(crate) async fn videos(
 ) -> Result<Vec<wire::Video>> {
     let db = state.app.db.read();
     let names = accounts::names(db, rows.iter().map(|row| row.owner)).await?;
-    let mut shown = Vec::with_capacity(rows.len());
-    for row in rows {
-        let jobs = if work && row.source_key.is_some() {
-            jobs::of_video(db, row.id).await?
-        } else {
-            Vec::new()
-        };
-        shown.push(video(state, viewer, row, &names, &jobs));
-    }
-    Ok(shown)
+    let worked_on = rows
+        .iter()
+        .filter(|row| work && row.source_key.is_some())
+        .map(|row| row.id);
+    let jobs = jobs::of_videos(db, &worked_on.collect::<Vec<_>>()).await?;
+    let show = |row: VideoRow| {
+        let jobs = jobs.get(&row.id).map_or(&[][..], Vec::as_slice);
+        video(state, viewer, row, &names, jobs)
+    };
+    Ok(rows.into_iter().map(show).collect())
 }
 
 /// One video for a viewer.

@@ -288,6 +288,9 @@ pub async fn of_videos(
     c: &impl ConnectionTrait,
     videos: &[VideoId],
 ) -> Result<HashMap<VideoId, Vec<JobRow>>> {
+    if videos.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = job::Entity::find()
         .filter(C::VideoId.is_in(videos.iter().map(ToString::to_string)))
         .order_by_asc(C::Id)

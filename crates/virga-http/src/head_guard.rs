@@ -282,6 +282,9 @@ fn is_space(byte: u8) -> bool {
 }
 
 #[cfg(test)]
+mod differential;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -4,6 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use std::{collections::BTreeMap, time::Duration};
 use virga_app::{NewUploadRequest, Opened};
@@ -29,6 +30,8 @@ use crate::{
 /// How long a signed part address holds.
 const TICKET_LIFE: Duration = Duration::from_secs(900);
 const MOST_NUMBERS: usize = 100;
+/// Uploads that a list asks the store about at once.
+const AT_ONCE: usize = 8;
 
 async fn show(state: &ApiState, row: UploadRow) -> Result<Upload> {
     let held = match state.app.sessions.list_parts(row.id).await {
@@ -61,11 +64,11 @@ pub(crate) async fn list(
     let rows = uploads::open_of_user(state.app.db.read(), signed.user.id)
         .await
         .map_err(Failure::from)?;
-    let mut shown = Vec::with_capacity(rows.len());
-    for row in rows {
-        shown.push(show(&state, row).await?);
-    }
-    Ok(Json(shown))
+    // Each asks the store: some at a time.
+    let shown = stream::iter(rows)
+        .map(|row| show(&state, row))
+        .buffered(AT_ONCE);
+    Ok(Json(shown.try_collect().await?))
 }
 
 /// An upload.

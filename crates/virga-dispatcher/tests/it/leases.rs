@@ -199,7 +199,7 @@ async fn a_job_whose_worker_dies_each_time_is_given_up_and_leaves_nothing() {
     let row = site.settled(video).await;
     assert_eq!(row.state, VideoState::Failed);
     assert_eq!(row.failure_code.as_deref(), Some("gave_up"));
-    assert!(row.failure.unwrap().contains("after 5 tries"));
+    assert!(row.failure.unwrap().contains("5 times"));
     site.until(async || left.iter().all(|object| !object.exists()))
         .await;
     site.stop().await;

@@ -59,13 +59,16 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
     let cases = [
         (
             file(&site, "random.mp4", &random(100_000)),
-            "not a video format",
+            "does not recognise this video format",
         ),
         (
             file(&site, "list.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"),
             "playlist",
         ),
-        (file(&site, "cut.mp4", &whole[..whole.len() / 2]), "cut off"),
+        (
+            file(&site, "cut.mp4", &whole[..whole.len() / 2]),
+            "incomplete",
+        ),
         (sound, "no video"),
         (repeated, "again and again"),
         (file(&site, "hollow.mkv", &hollow), "damaged"),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     const HEAD: &str = "\
-# From config.json. What stands behind # is missing there: set it.
+# From config.json. Settings after # are missing there: set them.
 
 [http]
 # public_url = \"https://…\"          # the site as its viewers open it
@@ -157,7 +157,7 @@ public_endpoint = \"https://oss-cn-beijing.aliyuncs.com\"
     #[test]
     fn half_a_file_says_what_is_missing_and_no_file_why() {
         let half = toml_of(r#"{"lb_address": "10.0.0.9"}"#, "config.json").unwrap();
-        assert!(half.contains("files lie in the data folder"), "{half}");
+        assert!(half.contains("files are in the data folder"), "{half}");
         let half = toml_of(r#"{"oss_address": "oss-cn-beijing.aliyuncs.com"}"#, "c").unwrap();
         assert!(half.contains("# api = \"http://…:9000\""), "{half}");
         for text in [

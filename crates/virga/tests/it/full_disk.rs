@@ -184,7 +184,7 @@ async fn doctor_asks_for_room_where_the_disk_is_full() {
     let (code, said) = site.run(&["doctor"]);
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("no room left. Make room on the disk of "),
+        said.contains("no room left. Free some space on the disk of "),
         "{said}"
     );
 }

@@ -118,9 +118,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The last components of media addresses, as `address.rs` lists them.
+/// The last components of media addresses, as `media_path.rs` lists them.
 fn media_kinds() -> BTreeSet<String> {
-    let text = fs::read_to_string(crates().join("virga-stream/src/address.rs")).unwrap();
+    let text = fs::read_to_string(crates().join("virga-stream/src/media_path.rs")).unwrap();
     let body = text.split("enum What {").nth(1).unwrap();
     let body = body.split("\n}").next().unwrap();
     body.lines()

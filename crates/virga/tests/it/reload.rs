@@ -91,7 +91,9 @@ async fn settings_change_under_a_running_site_and_bad_ones_do_not() {
     })
     .await;
     let output = site.output();
-    let told = output.lines().find(|line| line.contains("need a restart"));
+    let told = output
+        .lines()
+        .find(|line| line.contains("take effect after a restart"));
     assert!(told.unwrap().contains("http.max_in_flight"), "{output}");
     let ask = json!({"name": "ben", "password": "ben has a password"});
     let refused = site.stranger().post("/api/v1/users", ask).await.expect(403);

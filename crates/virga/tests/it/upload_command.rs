@@ -140,7 +140,7 @@ fn who_waits_for_a_site_reads_why_and_for_how_long() {
     // An address without a scheme is none: nothing is tried.
     desk.site = "127.0.0.1:8080".to_owned();
     let (fine, _, complaint) = desk.run(&["talk.mp4"]);
-    let told = "--server \"127.0.0.1:8080\" is no address, as in https://videos.example";
+    let told = "--server \"127.0.0.1:8080\" is not an address such as https://videos.example";
     assert!(!fine && complaint.contains(told), "{complaint}");
 }
 
