@@ -72,7 +72,7 @@ pub struct Notifiers {
     pub changes: Notifier,
 }
 
-/// Rung after a commit, for those who wait in this process and, where something passes it on, in
+/// Notified after a commit: wakes tasks that wait in this process and, if something forwards it, in
 /// others.
 #[derive(Debug, Default)]
 pub struct Notifier {
@@ -87,12 +87,12 @@ impl Notifier {
         self.away.notify_one();
     }
 
-    /// It was rung in another process.
+    /// It was notified in another process.
     pub fn notify_here(&self) {
         self.here.notify_waiters();
     }
 
-    /// Waits for the next time, from now on, that it is rung anywhere.
+    /// Waits for the next notification from any process.
     pub fn notified(&self) -> Notified<'_> {
         self.here.notified()
     }
@@ -122,12 +122,4 @@ pub struct App {
     pub wake: Arc<Notifiers>,
     /// Where changes are noted for readers that must miss none.
     pub outbox: Option<Arc<dyn Outbox>>,
-}
-
-impl App {
-    /// After a commit that enqueued a job or appended to the feed.
-    pub fn wake_all(&self) {
-        self.wake.jobs.notify();
-        self.wake.changes.notify();
-    }
 }

@@ -11,7 +11,8 @@ use crate::{
     entity::video::{self, Column as C},
 };
 
-/// Takes the right to write the presentation object until `lease`.
+/// Takes the right to write the presentation object until `lease`, while the object is behind its rows:
+/// another process may have written it since the caller looked.
 pub async fn lease_publish(
     c: &impl ConnectionTrait,
     id: VideoId,
@@ -22,6 +23,7 @@ pub async fn lease_publish(
         .col_expr(C::PublishLease, Expr::value(lease.0))
         .filter(C::Id.eq(id.to_string()))
         .filter(C::PublishLease.lte(now.0))
+        .filter(Expr::col(C::PublishedVersion).lt(Expr::col(C::PresentationVersion)))
         .exec(c)
         .await?;
     Ok(changed.rows_affected == 1)

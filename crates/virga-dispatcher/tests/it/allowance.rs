@@ -49,7 +49,7 @@ async fn an_account_that_used_its_time_waits_a_day_and_others_do_not() {
     assert_eq!(site.rungs(second).await.len(), 0);
     site.app.policy.set(Policy::default());
     site.clock.advance(Duration::from_secs(25 * 3600));
-    site.app.wake_all();
+    site.app.wake.jobs.notify();
     for video in [first, second, theirs] {
         site.ready(video).await;
         assert_eq!(site.rungs(video).await.len(), 2);
@@ -90,7 +90,7 @@ async fn what_was_made_counts_and_a_full_account_gets_no_more_than_plays() {
     assert_eq!(site.rungs(video).await.len(), 1, "it plays all the same");
     site.app.policy.set(Policy::default());
     site.clock.advance(Duration::from_secs(301));
-    site.app.wake_all();
+    site.app.wake.jobs.notify();
     site.ready(video).await;
     assert_eq!(site.rungs(video).await.len(), 2);
     let used = site.app.used_bytes(owner).await.unwrap();

@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::{App, Notifiers, Policy};
 use virga_core::{
-    FakeClock, MediaKey, OsEntropy, Reloadable, UploadId, UserId, VideoId,
+    Failure, FakeClock, MediaKey, OsEntropy, Reloadable, UploadId, UserId, VideoId,
     job::{Job, JobState},
     video::{VideoState, Visibility},
 };
 use virga_db::{
-    Db, JobRow, TrackBytes, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
+    ConnectionTrait, Db, JobRow, TrackBytes, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
     videos::{self, NewVideoRow},
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
@@ -28,7 +28,7 @@ use virga_media::TrackTable;
 use virga_objects::{DiskOptions, DiskStore};
 
 /// The longest that a test waits for something to come true.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
@@ -132,8 +132,6 @@ impl Site {
         let key = MediaKey::source(id, UploadId::random(&OsEntropy));
         let size = file.metadata().unwrap().len();
         self.app.store.put_file(&key, file).await.unwrap();
-        let now = self.app.clock.now();
-        let tx = self.app.db.begin().await.unwrap();
         let new = NewVideoRow {
             id,
             owner,
@@ -142,12 +140,17 @@ impl Site {
             visibility: Visibility::Public,
             publish_as: None,
         };
-        videos::insert(&tx, &new, now).await.unwrap();
-        videos::set_source(&tx, id, &key, size).await.unwrap();
-        jobs::enqueue(&tx, &Job::Probe, id, now, now).await.unwrap();
-        videos::recompute_state(&tx, id, now).await.unwrap();
-        tx.commit().await.unwrap();
-        self.app.wake_all();
+        let (new, key) = (&new, &key);
+        let added: Result<(), Failure> = self
+            .app
+            .change(id, |change| async move {
+                videos::insert(&change.tx, new, change.now).await?;
+                videos::set_source(&change.tx, id, key, size).await?;
+                change.enqueue(&Job::Probe, change.now).await?;
+                Ok(change.store(()).await?)
+            })
+            .await;
+        added.unwrap();
         id
     }
 
@@ -162,7 +165,25 @@ impl Site {
                 let _ = timeout(Duration::from_millis(50), woken).await;
             }
         };
-        timeout(PATIENCE, wait).await.unwrap();
+        let true_in_time = timeout(PATIENCE, wait).await.is_ok();
+        assert!(
+            true_in_time,
+            "it did not come true; the jobs: {:#?}",
+            self.all_jobs().await
+        );
+    }
+
+    /// Every job as its row says, for the message of a test that waits in vain.
+    async fn all_jobs(&self) -> Vec<String> {
+        let db = self.app.db.read();
+        let rows = db.query_all_raw(sea_orm::Statement::from_string(
+            db.get_database_backend(),
+            "SELECT kind || ' ' || state || ', ' || attempts || ' tries, due at ' || run_at || ': ' \
+             || COALESCE(error, 'no error') AS job FROM jobs ORDER BY id",
+        ));
+        let rows = rows.await.unwrap();
+        let job = |row: &sea_orm::QueryResult| row.try_get("", "job").unwrap();
+        rows.iter().map(job).collect()
     }
 
     pub(crate) async fn row(&self, video: VideoId) -> VideoRow {
