@@ -66,7 +66,7 @@ fn no_two_crates_export_one_name_for_two_things() {
         else {
             continue;
         };
-        // The testkit stands for the whole site, and says so: `Site`.
+        // The testkit is for tests only, and its `Site` is a running one.
         if name == "virga-testkit" {
             continue;
         }

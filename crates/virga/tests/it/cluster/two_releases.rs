@@ -1,5 +1,5 @@
-//! This tree beside the release before it, which `scripts/earlier` builds: an update of a cluster, one
-//! role after the other, and the way back, while people use it.
+//! This tree together with the previous release, which `scripts/earlier` builds: a cluster is updated, one
+//! role after the other, and rolled back, while people use it.
 
 use std::path::Path;
 use virga_testkit::ROLES;
@@ -25,7 +25,7 @@ impl Stage {
 async fn an_update_and_the_way_back_lose_nothing_and_fail_no_request() {
     assert!(Path::new(EARLIER).is_file(), "run scripts/earlier first");
     let mut stage = Stage::of(EARLIER, "2").await;
-    // With one machine changed, each role works beside the same role of the other release.
+    // Once one machine is changed, each role runs together with the same role of the other release.
     for (machine, program) in [(0, VIRGA), (1, VIRGA), (1, EARLIER), (0, EARLIER)] {
         stage.change(machine, program).await;
         stage.wait_ready().await;
