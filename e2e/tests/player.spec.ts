@@ -82,6 +82,11 @@ async function open(page: Page, visitor: Visitor, more = "") {
 /** Waits for a place, to a tenth of a second. */
 const stands = (page: Page, seconds: number, digits = 1) =>
   expect.poll(() => at(page), { message: `at ${seconds} s` }).toBeCloseTo(seconds, digits);
+/**
+ * Waits for the beginning. Where nothing of it is loaded, the engine may go to 0.07 s instead: it adds up
+ * when the sound begins from times that still contain the encoder's delay, and goes 0.05 s into it.
+ */
+const begins = (page: Page) => expect.poll(() => at(page), { message: "at the beginning" }).toBeLessThan(0.1);
 
 test("every key does what people are used to", async ({ page, visitor }) => {
   await open(page, visitor);
@@ -134,7 +139,7 @@ test("every key does what people are used to", async ({ page, visitor }) => {
   await page.keyboard.press("End");
   await expect.poll(() => at(page)).toBeGreaterThan(LENGTH - 0.1);
   await page.keyboard.press("Home");
-  await stands(page, 0);
+  await begins(page);
 
   const narrow = (await host(page).boundingBox())!.width;
   await page.keyboard.press("t");
@@ -253,7 +258,7 @@ test("the bar seeks by click, by drag and by keys, and its bubble stays on the s
   await page.keyboard.press("ArrowUp");
   await stands(page, from);
   await page.keyboard.press("Home");
-  await stands(page, 0);
+  await begins(page);
   await page.keyboard.press("PageUp");
   await stands(page, 30);
   await expect(bar).toHaveAttribute("aria-valuetext", "0:30 of 0:40");
@@ -291,7 +296,7 @@ test("a guest goes on where the last visit ended, or starts over", async ({ page
   await stands(page, left, 0);
   await expect(page.getByRole("status").filter({ hasText: /^Resumed from 0:2\d$/ })).toBeVisible();
   await page.getByRole("button", { name: "Start over" }).click();
-  await stands(page, 0);
+  await begins(page);
   await expect(page.getByRole("button", { name: "Start over" })).toHaveCount(0);
   await page.reload();
   await ready(page);

@@ -77,11 +77,10 @@ impl BucketServer {
             if answer.is_ok_and(|answer| wanted.contains(&answer.status().as_u16())) {
                 return Ok(());
             }
-            let log = || std::fs::read_to_string(self.folder.path().join("log"));
             ensure!(
-                Instant::now() < until,
+                Instant::now() < until && !has_ended(self.waiting.as_ref()),
                 "it does not answer\n{}",
-                log().unwrap_or_default()
+                log(&self.folder)
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -229,7 +228,7 @@ impl BucketDouble {
             let told = std::fs::read_to_string(double.folder.path().join("port"));
             double.port = told.ok().and_then(|port| port.parse().ok()).unwrap_or(0);
             ensure!(
-                Instant::now() < until && !double.has_ended(),
+                Instant::now() < until && !has_ended(double.waiting.as_ref()),
                 "it does not start\n{}",
                 double.log()
             );
@@ -238,14 +237,9 @@ impl BucketDouble {
         Ok(double)
     }
 
-    fn has_ended(&self) -> bool {
-        let waiting = self.waiting.as_ref();
-        waiting.is_none_or(thread::JoinHandle::is_finished)
-    }
-
     /// What it said so far: a line for each request that it could not read.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        log(&self.folder)
     }
 
     /// Makes an empty bucket in a region. It is reached at `oss-{region}-internal.aliyuncs.com` and
@@ -356,6 +350,15 @@ impl Drop for BucketDouble {
             let _ = waiting.join();
         }
     }
+}
+
+/// Whoever waits for a process's end has seen it.
+fn has_ended(waiting: Option<&thread::JoinHandle<()>>) -> bool {
+    waiting.is_none_or(thread::JoinHandle::is_finished)
+}
+
+fn log(folder: &tempfile::TempDir) -> String {
+    std::fs::read_to_string(folder.path().join("log")).unwrap_or_default()
 }
 
 fn client() -> anyhow::Result<reqwest::Client> {
