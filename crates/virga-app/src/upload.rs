@@ -15,7 +15,7 @@ use virga_db::{
     digests::{self, DigestRow},
     uploads, usage, videos,
 };
-use virga_objects::ObjectError;
+use virga_objects::{ObjectError, UploadPlan};
 
 use crate::{App, UPLOAD_LIFE, access, fail};
 
@@ -85,9 +85,7 @@ impl App {
             let open = uploads::open_of_video(self.db.read(), video.id).await?;
             return same_file(open.ok_or_else(|| Failure::not_found("upload"))?, &ask);
         }
-        self.sessions
-            .create(id, &row.object_key, row.size, row.part_size)
-            .await?;
+        self.sessions.create(id, &plan(&row)).await?;
         Ok(Opened::New(row))
     }
 
@@ -155,9 +153,7 @@ impl App {
     pub async fn touch_upload(&self, row: &UploadRow) -> Result<()> {
         if row.state == UploadState::Created {
             // The process that opened it may have died between the row and the session.
-            self.sessions
-                .create(row.id, &row.object_key, row.size, row.part_size)
-                .await?;
+            self.sessions.create(row.id, &plan(row)).await?;
         }
         let expires = self.clock.now().plus(UPLOAD_LIFE);
         if uploads::extend_expiry(self.db.write(), row.id, expires).await? {
@@ -250,12 +246,10 @@ impl App {
 
     /// Lets the store assemble the parts; holds the lease as long as that takes.
     async fn assemble(&self, row: &UploadRow) -> Result<(), ObjectError> {
-        let key = &row.object_key;
         let held = self.sessions.list_parts(row.id).await.ok();
         let digest = held.and_then(|held| Self::digest_of_parts(row, &held));
         let completing = async {
-            let parts = self.sessions.complete(row.id, key, row.size, row.part_size);
-            match parts.await {
+            match self.sessions.complete(row.id, &plan(row)).await {
                 // A form brought it whole, past the session.
                 Err(ObjectError::PartsMissing(_)) if self.exists_whole(row).await? => {
                     self.sessions.abort(row.id).await
@@ -369,6 +363,10 @@ impl App {
             .await?
             .ok_or_else(|| Failure::not_found("upload"))
     }
+}
+
+fn plan(row: &UploadRow) -> UploadPlan {
+    UploadPlan::new(&row.object_key, row.size, row.part_size)
 }
 
 fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {

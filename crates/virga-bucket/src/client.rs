@@ -6,23 +6,22 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use md5::Md5;
 use reqsign_aws_v4::Credential;
 use reqsign_core::Signer;
 use reqwest::Response;
 use sha2::{Digest, Sha256};
-use tokio::time::{sleep, timeout};
-use virga_core::{
-    Clock, Entropy, OsEntropy, SystemClock, counts::BUCKET_ERRORS, keys::hex, with_causes,
-};
+use tokio::time::timeout;
+use virga_core::{Clock, SystemClock, counts::BUCKET_ERRORS, keys::hex};
 
 use super::{
     Dialect,
     credentials::Keys,
     kodo::KodoForms,
     oss::{self, Resource},
+    retry::{TRIES, broken, odd, retried, unavailable},
     signature::{self, Scope},
     url::BucketUrl,
-    write::content_md5,
     xml,
 };
 use virga_objects::{ObjectError, Result};
@@ -38,8 +37,6 @@ pub(super) const STALL: Duration = Duration::from_secs(30);
 pub(super) const LONG: Duration = Duration::from_secs(120);
 /// Bytes a second below which a body counts as stuck.
 const SLOWEST: u64 = 64 * 1024;
-pub(super) const TRIES: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Documents are read into memory up to here: a page of a thousand lines has a tenth of it.
 const DOCUMENT: usize = 4 * 1024 * 1024;
 
@@ -102,6 +99,12 @@ impl<'a> Ask<'a> {
         self.long(length)
     }
 
+    /// With a document, and the digest that some requests with one must have.
+    pub(super) fn document(self, text: String) -> Self {
+        let (name, digest) = content_md5(text.as_bytes());
+        self.header(name, digest).body(text.into())
+    }
+
     /// With a body of this length, which takes its time.
     pub(super) fn long(mut self, length: u64) -> Self {
         self.limit = LONG + Duration::from_secs(length / SLOWEST);
@@ -133,28 +136,25 @@ impl Client {
                 (CONTENT_SHA256, hashed)
             }
         };
-        let mut tried = 0;
-        loop {
+        let (ask, name, digest) = (&ask, &name, &digest);
+        let attempt = || async move {
             let mut headers = ask.headers.clone();
             if name == CONTENT_SHA256 || !ask.body.is_empty() {
-                headers.insert(name.clone(), digest.clone());
+                headers.insert(name, digest.clone());
             }
             let body = ask.body.clone();
             if !body.is_empty() || matches!(ask.method, Method::PUT | Method::POST) {
                 headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
-            let sent = self.send(&ask, headers, body.into()).await;
-            tried += 1;
+            let sent = self.send(ask, headers, body.into()).await;
             if let Err(error) = &sent
                 && !error.is_not_found()
             {
                 BUCKET_ERRORS.add();
             }
-            match sent {
-                Err(error) if error.is_unanswered() && tried < ask.tries => pause(tried).await,
-                done => return done,
-            }
-        }
+            sent
+        };
+        retried(ask.tries, attempt).await
     }
 
     /// Asks once, with a body of `length` bytes that streams in.
@@ -182,25 +182,21 @@ impl Client {
         headers: HeaderMap,
         body: reqwest::Body,
     ) -> Result<Response> {
-        let unfit = |why: String| ObjectError::Bucket {
-            doing: ask.doing,
-            status: 0,
-            code: why,
-        };
+        let unfit = |why: &str| odd(ask.doing, 0, why);
         let mut request = http::Request::new(body);
         *request.method_mut() = ask.method.clone();
         *request.uri_mut() = self
             .address
             .of(ask.key, &ask.query)
             .parse()
-            .map_err(|_| unfit("InvalidURI".to_owned()))?;
+            .map_err(|_| unfit("InvalidURI"))?;
         *request.headers_mut() = headers;
         self.dialect.complete(request.headers_mut());
         let (mut parts, body) = request.into_parts();
         let signed = timeout(ask.limit, self.sign(ask, &mut parts)).await;
         signed.map_err(|_| unavailable(ask.doing, "no credentials in time"))??;
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
-            .map_err(|error| unfit(error.without_url().to_string()))?;
+            .map_err(|error| unfit(&error.without_url().to_string()))?;
         let answer = timeout(ask.limit, self.http.execute(request)).await;
         let answer = answer.map_err(|_| unavailable(ask.doing, "no answer in time"))?;
         let answer = answer.map_err(|error| broken(ask.doing, error))?;
@@ -257,32 +253,15 @@ where
 {
     xml::read(text).ok_or_else(|| match xml::read::<xml::ErrorDocument>(text) {
         Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
-        None => ObjectError::Bucket {
-            doing,
-            status: 200,
-            code: "the answer is no document of this dialect".to_owned(),
-        },
+        None => odd(doing, 200, "the answer is no document of this dialect"),
     })
 }
 
-/// Waits before the next try: longer each time, and never at the same moment as the others.
-pub(super) async fn pause(tried: u32) {
-    let entropy: &dyn Entropy = &OsEntropy;
-    let most = FIRST_PAUSE * 2_u32.saturating_pow(tried);
-    let share = u32::from(u16::from_le_bytes(entropy.bytes()));
-    sleep(most / 2 + most / 2 * share / u32::from(u16::MAX)).await;
-}
-
-pub(super) fn unavailable(doing: &'static str, why: impl Into<String>) -> ObjectError {
-    ObjectError::Unavailable {
-        doing,
-        why: why.into(),
-    }
-}
-
-/// A connection that did not come about or broke.
-pub(super) fn broken(doing: &'static str, error: reqwest::Error) -> ObjectError {
-    unavailable(doing, with_causes(&error.without_url()))
+/// What says that a body came as it was sent.
+fn content_md5(body: &[u8]) -> (HeaderName, HeaderValue) {
+    let digest = STANDARD.encode(Md5::digest(body));
+    let digest = HeaderValue::from_str(&digest).unwrap_or(HeaderValue::from_static(""));
+    (HeaderName::from_static("content-md5"), digest)
 }
 
 /// Reads a whole document.
@@ -369,10 +348,6 @@ fn meaning(doing: &'static str, key: &str, status: StatusCode, code: &str) -> Ob
         status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
             unavailable(doing, format!("{} {code}", status.as_str()))
         }
-        status => ObjectError::Bucket {
-            doing,
-            status: status.as_u16(),
-            code,
-        },
+        status => odd(doing, status.as_u16(), &code),
     }
 }

@@ -1,22 +1,18 @@
 //! Signatures that others use: addresses (signature V4 in the query) and forms (POST policy, or
 //! Kodo's token), made for the endpoint that browsers reach; and the rules that let them use it.
 
-use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use async_trait::async_trait;
 use http::Method;
 use reqsign_aws_v4::Credential;
-use virga_core::{
-    MediaKey, UploadId,
-    upload::{PartSpan, part_span},
-};
+use virga_core::{MediaKey, UploadId, upload::PartSpan};
 
 use super::{
     BucketStore, Dialect,
     client::{Ask, document},
     kodo, oss,
+    retry::odd,
     signature::{self, Scope},
     url::BucketUrl,
-    write::content_md5,
     xml,
 };
 use virga_objects::{
@@ -25,11 +21,8 @@ use virga_objects::{
 
 impl BucketStore {
     fn public(&self) -> Result<&BucketUrl> {
-        self.public.as_deref().ok_or(ObjectError::Bucket {
-            doing: "sign an address",
-            status: 0,
-            code: "browsers cannot reach this bucket".to_owned(),
-        })
+        let none = || odd("sign an address", 0, "browsers cannot reach this bucket");
+        self.public.as_deref().ok_or_else(none)
     }
 
     async fn sign(
@@ -71,25 +64,47 @@ impl BucketStore {
             region: &self.options.region,
         }
     }
+}
 
-    async fn part(
+#[async_trait]
+impl DirectAccess for BucketStore {
+    fn origin(&self) -> String {
+        let public = self.public.as_deref();
+        public.map_or_else(String::new, |public| public.origin().to_owned())
+    }
+
+    async fn sign_get(&self, key: &MediaKey, validity: Validity) -> Result<SignedRequest> {
+        self.sign("GET", key, &[], validity, None).await
+    }
+
+    async fn sign_put(
+        &self,
+        key: &MediaKey,
+        size: u64,
+        validity: Validity,
+    ) -> Result<SignedRequest> {
+        self.sign("PUT", key, &[], validity, Some(size)).await
+    }
+
+    async fn sign_part(
         &self,
         id: UploadId,
         number: u32,
         span: PartSpan,
         validity: Validity,
     ) -> Result<SignedRequest> {
-        let plan = self.plan(id).await?;
-        if part_span(number, plan.total, plan.part_size) != Some(span) {
-            return Err(ObjectError::WrongPart);
-        }
+        let session = self.session(id).await?;
+        session.plan.check_span(number, span)?;
         let number = number.to_string();
-        let query = [("partNumber", number.as_str()), ("uploadId", &plan.upload)];
-        self.sign("PUT", &plan.key, &query, validity, Some(span.size))
+        let query = [
+            ("partNumber", number.as_str()),
+            ("uploadId", &session.upload),
+        ];
+        self.sign("PUT", &session.plan.key, &query, validity, Some(span.size))
             .await
     }
 
-    async fn form(
+    async fn sign_form(
         &self,
         key: &MediaKey,
         size: u64,
@@ -115,7 +130,19 @@ impl BucketStore {
         })
     }
 
-    async fn read_cors(&self) -> Result<Vec<CorsRule>> {
+    fn reporter(&self) -> Option<&'static str> {
+        match self.client.dialect {
+            Dialect::Oss => Some("oss"),
+            Dialect::Kodo => self.client.kodo_forms.as_ref().map(|_| "kodo"),
+            Dialect::S3 => None,
+        }
+    }
+
+    async fn verify_callback(&self, report: Callback<'_>) -> Result<Option<MediaKey>> {
+        self.object_of(report).await
+    }
+
+    async fn cors(&self) -> Result<Vec<CorsRule>> {
         let ask = Ask::new(Method::GET, "", "read the CORS rules").query("cors", "");
         match self.client.ask_document::<xml::Cors>(ask).await {
             Err(ObjectError::Bucket { code, .. }) if code == "NoSuchCORSConfiguration" => {
@@ -125,83 +152,12 @@ impl BucketStore {
         }
     }
 
-    async fn write_cors(&self, rules: &[CorsRule]) -> Result<()> {
+    async fn set_cors(&self, rules: &[CorsRule]) -> Result<()> {
         const DOING: &str = "set the CORS rules";
-        let body = Bytes::from(xml::cors(self.client.dialect, rules));
-        let (name, digest) = content_md5(&body);
         let ask = Ask::new(Method::PUT, "", DOING)
             .query("cors", "")
-            .header(name, digest)
-            .body(body);
-        document(DOING, self.client.ask(ask).await?)
-            .await
-            .map(|_| ())
-    }
-}
-
-impl DirectAccess for BucketStore {
-    fn origin(&self) -> String {
-        let public = self.public.as_deref();
-        public.map_or_else(String::new, |public| public.origin().to_owned())
-    }
-
-    fn sign_get<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        validity: Validity,
-    ) -> BoxFuture<'a, Result<SignedRequest>> {
-        self.sign("GET", key, &[], validity, None).boxed()
-    }
-
-    fn sign_put<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        size: u64,
-        validity: Validity,
-    ) -> BoxFuture<'a, Result<SignedRequest>> {
-        self.sign("PUT", key, &[], validity, Some(size)).boxed()
-    }
-
-    fn sign_part(
-        &self,
-        id: UploadId,
-        number: u32,
-        span: PartSpan,
-        validity: Validity,
-    ) -> BoxFuture<'_, Result<SignedRequest>> {
-        self.part(id, number, span, validity).boxed()
-    }
-
-    fn sign_form<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        size: u64,
-        validity: Validity,
-        tell: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<PostForm>> {
-        self.form(key, size, validity, tell).boxed()
-    }
-
-    fn reporter(&self) -> Option<&'static str> {
-        match self.client.dialect {
-            Dialect::Oss => Some("oss"),
-            Dialect::Kodo => self.client.kodo_forms.as_ref().map(|_| "kodo"),
-            Dialect::S3 => None,
-        }
-    }
-
-    fn verify_callback<'a>(
-        &'a self,
-        report: Callback<'a>,
-    ) -> BoxFuture<'a, Result<Option<MediaKey>>> {
-        self.object_of(report).boxed()
-    }
-
-    fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>> {
-        self.read_cors().boxed()
-    }
-
-    fn set_cors<'a>(&'a self, rules: &'a [CorsRule]) -> BoxFuture<'a, Result<()>> {
-        self.write_cors(rules).boxed()
+            .document(xml::cors(self.client.dialect, rules));
+        document(DOING, self.client.ask(ask).await?).await?;
+        Ok(())
     }
 }

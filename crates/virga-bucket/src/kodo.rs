@@ -2,26 +2,16 @@
 //! HMAC over it. Forms of Kodo's own take it: those of browsers, and our own where a write must not
 //! replace anything, which Kodo promises there only. Everything else speaks the S3 dialect.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{StatusCode, header};
 use reqsign_aws_v4::Credential;
 use sha1::Sha1;
-use virga_core::{Clock, Entropy, MediaKey, OsEntropy, SystemClock, keys::hex};
+use virga_core::{Entropy, MediaKey, OsEntropy, keys::hex};
 
-use super::{
-    client::{Client, SHORT, TRIES, broken, pause, unavailable},
-    report,
-    signature::Fields,
-};
-use virga_objects::{ObjectError, Result, Validity};
-
-const DOING: &str = "write an object";
-/// How long a token of our own is good.
-const GOOD_FOR: Duration = Duration::from_secs(600);
+use super::{report, signature::Fields};
+use virga_objects::Validity;
 
 /// Where Kodo takes forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +26,13 @@ impl KodoForms {
     /// The policy that one object of one size may be written until the validity ends. Kodo has no
     /// "from": the token is good at once. The type is not bound: a limit there would make Kodo
     /// guess the type from the bytes, and a source's bytes are anyone's.
-    fn policy(&self, key: &str, size: u64, validity: Validity, fresh: bool) -> serde_json::Value {
+    pub(super) fn policy(
+        &self,
+        key: &str,
+        size: u64,
+        validity: Validity,
+        fresh: bool,
+    ) -> serde_json::Value {
         serde_json::json!({
             "scope": format!("{}:{key}", self.bucket),
             "deadline": validity.from.plus(validity.lasts).seconds(),
@@ -100,69 +96,4 @@ pub(super) fn form_body(fields: &[(&str, &str)], kind: &str, file: &[u8]) -> (St
     body.extend_from_slice(file);
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     (format!("multipart/form-data; boundary={boundary}"), body)
-}
-
-/// Writes an object where none stands.
-pub(super) async fn create(
-    client: &Client,
-    forms: &KodoForms,
-    key: &str,
-    kind: &'static str,
-    bytes: &Bytes,
-) -> Result<()> {
-    let mut tried = 0;
-    loop {
-        let sent = create_once(client, forms, key, kind, bytes).await;
-        tried += 1;
-        match sent {
-            Err(error) if error.is_unanswered() && tried < TRIES => pause(tried).await,
-            done => return done,
-        }
-    }
-}
-
-async fn create_once(
-    client: &Client,
-    forms: &KodoForms,
-    key: &str,
-    kind: &'static str,
-    bytes: &Bytes,
-) -> Result<()> {
-    let credential = client.keys.now().await?;
-    let validity = Validity {
-        from: SystemClock.now(),
-        lasts: GOOD_FOR,
-    };
-    let policy = forms.policy(key, bytes.len() as u64, validity, true);
-    let token = token(&credential, &policy.to_string());
-    let (form, body) = form_body(&[("key", key), ("token", &token)], kind, bytes);
-    let asked = client.http.post(forms.url());
-    let asked = asked.header(header::CONTENT_TYPE, form).body(body);
-    let answer = asked
-        .timeout(SHORT)
-        .send()
-        .await
-        .map_err(|error| broken(DOING, error))?;
-    meaning(answer.status())
-}
-
-/// What Kodo says by the status alone; beyond 599 they are its own.
-fn meaning(status: StatusCode) -> Result<()> {
-    let code = match status.as_u16() {
-        200..=299 => return Ok(()),
-        614 => return Err(ObjectError::Conflict("an object of this name is there")),
-        401 | 403 => {
-            return Err(ObjectError::Denied {
-                code: status.as_str().to_owned(),
-            });
-        }
-        429 | 500..=599 => return Err(unavailable(DOING, status.as_str())),
-        631 => "NoSuchBucket",
-        _ => "",
-    };
-    Err(ObjectError::Bucket {
-        doing: DOING,
-        status: status.as_u16(),
-        code: code.to_owned(),
-    })
 }

@@ -16,6 +16,7 @@ mod part;
 mod probe;
 mod read;
 mod report;
+mod retry;
 mod session;
 mod signature;
 mod url;
@@ -32,11 +33,11 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use reqwest::NoProxy;
-use virga_core::{Entropy, KeyPrefix, MediaKey, OsEntropy, Timestamp, keys::hex};
+use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 pub use crate::{
     credentials::BucketCredentials,
@@ -207,23 +208,89 @@ impl BucketStore {
     pub fn is_public(&self) -> bool {
         self.public.is_some()
     }
+}
 
-    async fn try_out(&self) -> Result<()> {
-        let entropy: &dyn Entropy = &OsEntropy;
-        let key = format!("u/.check-{}", hex(&entropy.bytes::<8>()));
-        let kind = "application/octet-stream";
-        write::put(
-            &self.client,
-            &key,
-            kind,
-            Bytes::from_static(b"virga"),
-            false,
-        )
-        .await?;
+#[async_trait]
+impl MediaStore for BucketStore {
+    async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<()> {
+        write::put(&self.client, key.as_str(), key.content_type(), bytes, false).await
+    }
+
+    async fn put_file(&self, key: &MediaKey, scratch: &Path) -> Result<()> {
+        let parts = write::PartUploads {
+            size: self.options.part_size,
+            at_once: self.options.parallel_parts,
+        };
+        write::put_file(&self.client, key, scratch, parts).await
+    }
+
+    async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>> {
+        let client = Arc::clone(&self.client);
+        let writer = BucketWriter::new(client, key.clone(), self.options.part_size);
+        Ok(Box::new(writer) as Box<dyn ObjectWriter>)
+    }
+
+    async fn read(&self, key: &MediaKey, range: Range<u64>) -> Result<Bytes> {
+        read::read(Arc::clone(&self.client), key, range).await
+    }
+
+    async fn read_all(&self, key: &MediaKey, limit: u64) -> Result<Bytes> {
+        read::read_all(Arc::clone(&self.client), key, limit).await
+    }
+
+    async fn stream(&self, key: &MediaKey, range: Range<u64>) -> Result<ByteStream> {
+        read::stream(Arc::clone(&self.client), key.clone(), range).await
+    }
+
+    async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
+        read::pieces(Arc::clone(&self.client), key.clone(), pieces).await
+    }
+
+    async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {
+        read::stat(&self.client, key).await
+    }
+
+    async fn delete(&self, key: &MediaKey) -> Result<()> {
+        write::delete(&self.client, key.as_str()).await
+    }
+
+    async fn delete_prefix(&self, prefix: &KeyPrefix) -> Result<u64> {
+        list::delete_prefix(Arc::clone(&self.client), prefix.as_str()).await
+    }
+
+    fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
+        list::objects(Arc::clone(&self.client), prefix.as_str())
+    }
+
+    async fn link_to(&self, key: &MediaKey, path: &Path) -> Result<()> {
+        read::download(Arc::clone(&self.client), key, path).await
+    }
+
+    async fn free_space(&self) -> Result<Option<FreeSpace>> {
+        Ok(None)
+    }
+
+    async fn check_writable(&self) -> Result<()> {
+        let key = write::scratch_key();
+        let (kind, bytes) = ("application/octet-stream", Bytes::from_static(b"virga"));
+        write::put(&self.client, &key, kind, bytes, false).await?;
         write::delete(&self.client, &key).await
     }
 
-    async fn sweep(&self, before: Timestamp) -> Result<u64> {
+    async fn check_answers(&self) -> Result<()> {
+        // OSS has no HEAD of a bucket; that it knows no such object is an answer as well.
+        let key = match self.client.dialect {
+            Dialect::Oss => "u/.glance",
+            Dialect::S3 | Dialect::Kodo => "",
+        };
+        let ask = Ask::new(Method::HEAD, key, "reach the bucket").once(GLANCE);
+        match self.client.ask(ask).await {
+            Err(ObjectError::NotFound(_)) if !key.is_empty() => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64> {
         let last = self.swept.load(Ordering::Relaxed);
         let resting = before.since(Timestamp(last)) < LEFTOVERS_EVERY;
         if resting && !self.options.leftover_age.is_zero() {
@@ -232,100 +299,5 @@ impl BucketStore {
         self.swept.store(before.0, Ordering::Relaxed);
         self.remove_broken(before.minus(self.options.leftover_age))
             .await
-    }
-}
-
-impl MediaStore for BucketStore {
-    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
-        write::put(&self.client, key.as_str(), key.content_type(), bytes, false).boxed()
-    }
-
-    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
-        let parts = write::PartUploads {
-            size: self.options.part_size,
-            at_once: self.options.parallel_parts,
-        };
-        write::put_file(&self.client, key, scratch, parts).boxed()
-    }
-
-    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
-        async move {
-            let client = Arc::clone(&self.client);
-            let writer = BucketWriter::new(client, key.clone(), self.options.part_size);
-            Ok(Box::new(writer) as Box<dyn ObjectWriter>)
-        }
-        .boxed()
-    }
-
-    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
-        read::read(Arc::clone(&self.client), key, range).boxed()
-    }
-
-    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>> {
-        read::read_all(Arc::clone(&self.client), key, limit).boxed()
-    }
-
-    fn stream<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
-        read::stream(Arc::clone(&self.client), key.clone(), range).boxed()
-    }
-
-    fn read_pieces<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        pieces: Vec<Piece>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
-        read::pieces(Arc::clone(&self.client), key.clone(), pieces).boxed()
-    }
-
-    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>> {
-        read::stat(&self.client, key).boxed()
-    }
-
-    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>> {
-        write::delete(&self.client, key.as_str()).boxed()
-    }
-
-    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>> {
-        list::delete_prefix(Arc::clone(&self.client), prefix.as_str()).boxed()
-    }
-
-    fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
-        list::objects(Arc::clone(&self.client), prefix.as_str())
-    }
-
-    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>> {
-        read::download(Arc::clone(&self.client), key, path).boxed()
-    }
-
-    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
-        async { Ok(None) }.boxed()
-    }
-
-    fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
-        self.try_out().boxed()
-    }
-
-    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
-        async {
-            // OSS has no HEAD of a bucket; that it knows no such object is an answer as well.
-            let key = match self.client.dialect {
-                Dialect::Oss => "u/.glance",
-                Dialect::S3 | Dialect::Kodo => "",
-            };
-            let ask = Ask::new(Method::HEAD, key, "reach the bucket").once(GLANCE);
-            match self.client.ask(ask).await {
-                Err(ObjectError::NotFound(_)) if !key.is_empty() => Ok(()),
-                answer => answer.map(|_| ()),
-            }
-        }
-        .boxed()
-    }
-
-    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
-        self.sweep(before).boxed()
     }
 }

@@ -7,6 +7,7 @@ use virga_core::{MediaKey, Timestamp};
 
 use super::{
     client::{Ask, Client, document},
+    retry::{odd, unavailable},
     xml,
 };
 use virga_objects::{ObjectError, Result};
@@ -100,10 +101,7 @@ impl Client {
         let text = document(DOING, self.ask(ask).await?).await?;
         match xml::read::<xml::ErrorDocument>(&text) {
             Some(fault) if fault.code == "NoSuchUpload" => Err(ObjectError::NoSession(id.into())),
-            Some(fault) => Err(ObjectError::Unavailable {
-                doing: DOING,
-                why: fault.code,
-            }),
+            Some(fault) => Err(unavailable(DOING, fault.code)),
             None => Ok(()),
         }
     }
@@ -173,9 +171,8 @@ pub(super) fn part_ask<'a>(key: &'a MediaKey, id: &'a str, number: &'a str) -> A
 pub(super) fn etag(answer: &reqwest::Response) -> Result<String> {
     let etag = answer.headers().get(header::ETAG);
     let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-    etag.ok_or_else(|| ObjectError::Bucket {
-        doing: "send a part",
-        status: answer.status().as_u16(),
-        code: "the answer has no ETag".to_owned(),
+    etag.ok_or_else(|| {
+        let status = answer.status().as_u16();
+        odd("send a part", status, "the answer has no ETag")
     })
 }

@@ -8,18 +8,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use tokio::{sync::mpsc, time::timeout};
-use virga_core::{
-    UploadId,
-    keys::hex,
-    upload::{PartSpan, part_span},
-};
+use virga_core::{UploadId, fail, keys::hex, upload::PartSpan};
 
 use super::{
     BucketStore,
-    client::{LONG, STALL, unavailable},
+    client::{LONG, STALL},
     multipart::{etag, part_ask},
+    retry::unavailable,
 };
-use virga_core::fail;
 use virga_objects::{Incoming, ObjectError, Result};
 
 const DOING: &str = "send a part";
@@ -33,10 +29,8 @@ pub(super) async fn put(
     span: PartSpan,
     body: Incoming<'_>,
 ) -> Result<String> {
-    let plan = store.plan(id).await?;
-    if part_span(number, plan.total, plan.part_size) != Some(span) {
-        return Err(ObjectError::WrongPart);
-    }
+    let session = store.session(id).await?;
+    session.plan.check_span(number, span)?;
     // One piece waits while one is on its way: the bucket's pace holds back the sender.
     let (sender, receiver) = mpsc::channel::<Bytes>(1);
     let pieces = stream::unfold(receiver, |mut receiver| async move {
@@ -44,7 +38,7 @@ pub(super) async fn put(
         Some((Ok::<_, std::io::Error>(piece), receiver))
     });
     let number = number.to_string();
-    let ask = part_ask(&plan.key, &plan.upload, &number).limited(LONGEST);
+    let ask = part_ask(&session.plan.key, &session.upload, &number).limited(LONGEST);
     let body_out = reqwest::Body::wrap_stream(pieces);
     let sending = store.client.ask_streaming(&ask, body_out, span.size);
     let feeding = feed(body, sender, span.size, store.options.stall);

@@ -10,7 +10,8 @@ use reqwest::Response;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
-    client::{Ask, Client, STALL, broken, document, pause, unavailable},
+    client::{Ask, Client, STALL, document},
+    retry::{broken, odd, pause, unavailable},
     xml,
 };
 use virga_objects::{ByteStream, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
@@ -64,18 +65,13 @@ async fn open(
         }
         body => body?,
     };
-    let (first, total) = extent(&body).ok_or_else(|| ObjectError::Bucket {
-        doing: DOING,
-        status: body.status().as_u16(),
-        code: "the answer does not say which bytes it holds".to_owned(),
-    })?;
+    let odd = |why| odd(DOING, body.status().as_u16(), why);
+    let extent = extent(&body);
+    let (first, total) =
+        extent.ok_or_else(|| odd("the answer does not say which bytes it holds"))?;
     check(range, total)?;
     if first != range.start {
-        return Err(ObjectError::Bucket {
-            doing: DOING,
-            status: body.status().as_u16(),
-            code: "the bucket answers another range".to_owned(),
-        });
+        return Err(odd("the bucket answers another range"));
     }
     let etag = body.headers().get(header::ETAG).cloned();
     Ok(Opened { total, etag, body })
@@ -99,10 +95,9 @@ pub(super) async fn stat(client: &Client, key: &MediaKey) -> Result<ObjectStat> 
     let text = |name| answer.headers().get(name)?.to_str().ok();
     let size = text(header::CONTENT_LENGTH).and_then(|it| it.parse().ok());
     Ok(ObjectStat {
-        size: size.ok_or_else(|| ObjectError::Bucket {
-            doing: "look at an object",
-            status: answer.status().as_u16(),
-            code: "the answer has no length".to_owned(),
+        size: size.ok_or_else(|| {
+            let status = answer.status().as_u16();
+            odd("look at an object", status, "the answer has no length")
         })?,
         modified: xml::header_moment(text(header::LAST_MODIFIED)),
     })

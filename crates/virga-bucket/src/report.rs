@@ -23,7 +23,7 @@ use sha1::Sha1;
 
 use super::{
     BucketStore, Dialect,
-    client::{broken, unavailable},
+    retry::{broken, unavailable},
 };
 use virga_objects::{Callback, Result};
 

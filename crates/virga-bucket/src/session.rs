@@ -4,23 +4,21 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{
-    FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream,
-};
+use futures_util::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 use virga_core::{
-    MediaKey, ObjectClass, Timestamp, UploadId,
-    upload::{PartSpan, part_count, part_span},
-    wire::HeldPart,
+    MediaKey, ObjectClass, Timestamp, UploadId, fail, upload::PartSpan, wire::HeldPart,
 };
 
-use super::{BucketStore, client::Client, list, multipart::RawPart, part, read, write};
-use virga_core::fail;
-use virga_objects::{HeldParts, Incoming, MultipartSessions, ObjectError, Result, UploadSession};
+use super::{BucketStore, client::Client, list, part, read, retry::odd, write, xml};
+use virga_objects::{
+    HeldParts, Incoming, MultipartSessions, ObjectError, Result, UploadPlan, UploadSession,
+};
 
 /// Where sessions lie.
 const FOLDER: &str = "u/";
@@ -31,47 +29,36 @@ const AT_ONCE: usize = 8;
 
 /// What a session object says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct UploadPlan {
-    pub(super) key: MediaKey,
-    pub(super) total: u64,
-    pub(super) part_size: u64,
+pub(super) struct Session {
+    #[serde(flatten)]
+    pub(super) plan: UploadPlan,
     /// The bucket's own id.
     pub(super) upload: String,
 }
 
-impl UploadPlan {
-    fn is_for(&self, key: &MediaKey, total: u64, part_size: u64) -> Result<()> {
-        if (&self.key, self.total, self.part_size) == (key, total, part_size) {
-            Ok(())
-        } else {
-            Err(ObjectError::Conflict(
-                "the session is open for another file",
-            ))
-        }
-    }
-}
-
 /// Sessions that this process has seen. One that is over is found out when the bucket is asked.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<HashMap<UploadId, Arc<UploadPlan>>>);
+pub(super) struct Remembered(Mutex<HashMap<UploadId, Arc<Session>>>);
 
 impl Remembered {
-    fn get(&self, id: UploadId) -> Option<Arc<UploadPlan>> {
-        let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        plans.get(&id).cloned()
+    fn sessions(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Session>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, id: UploadId, plan: &Arc<UploadPlan>) {
-        let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if plans.len() >= REMEMBERED {
-            plans.clear();
+    fn get(&self, id: UploadId) -> Option<Arc<Session>> {
+        self.sessions().get(&id).cloned()
+    }
+
+    fn keep(&self, id: UploadId, session: &Arc<Session>) {
+        let mut sessions = self.sessions();
+        if sessions.len() >= REMEMBERED {
+            sessions.clear();
         }
-        plans.insert(id, Arc::clone(plan));
+        sessions.insert(id, Arc::clone(session));
     }
 
-    pub(super) fn forget(&self, id: UploadId) {
-        let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        plans.remove(&id);
+    fn forget(&self, id: UploadId) {
+        self.sessions().remove(&id);
     }
 }
 
@@ -88,76 +75,26 @@ fn upload_of(key: &str) -> Option<UploadId> {
     key.as_str().rsplit('/').nth(1)?.parse().ok()
 }
 
-async fn load(client: &Client, id: UploadId) -> Result<Arc<UploadPlan>> {
+async fn load(client: &Client, id: UploadId) -> Result<Arc<Session>> {
     let text = read::small(client, &name(id)).await;
     let text = text.map_err(|error| match error {
         ObjectError::NotFound(_) => ObjectError::NoSession(id.to_string()),
         other => other,
     })?;
-    let plan = serde_json::from_slice(&text).map_err(|_| ObjectError::Bucket {
-        doing: "read a session",
-        status: 200,
-        code: "the session's object is damaged".to_owned(),
-    })?;
-    Ok(Arc::new(plan))
+    let session = serde_json::from_slice(&text)
+        .map_err(|_| odd("read a session", 200, "the session's object is damaged"))?;
+    Ok(Arc::new(session))
 }
 
 impl BucketStore {
     /// The session, remembered or asked for.
-    pub(super) async fn plan(&self, id: UploadId) -> Result<Arc<UploadPlan>> {
-        if let Some(plan) = self.remembered.get(id) {
-            return Ok(plan);
+    pub(super) async fn session(&self, id: UploadId) -> Result<Arc<Session>> {
+        if let Some(session) = self.remembered.get(id) {
+            return Ok(session);
         }
-        let plan = load(&self.client, id).await?;
-        self.remembered.keep(id, &plan);
-        Ok(plan)
-    }
-
-    async fn open(&self, id: UploadId, key: &MediaKey, total: u64, part_size: u64) -> Result<()> {
-        match load(&self.client, id).await {
-            Err(ObjectError::NoSession(_)) => {}
-            plan => return plan?.is_for(key, total, part_size),
-        }
-        let upload = self.client.begin(key).await?;
-        fail::point("bucket.begun");
-        let plan = UploadPlan {
-            key: key.clone(),
-            total,
-            part_size,
-            upload,
-        };
-        let text = serde_json::to_vec(&plan).map(Bytes::from);
-        let text =
-            text.map_err(|error| ObjectError::io("write a session", std::io::Error::other(error)))?;
-        match write::put(&self.client, &name(id), "application/json", text, true).await {
-            Err(ObjectError::Conflict(_)) => {}
-            done => return done,
-        }
-        // Someone was first; or it was we, and only the answer of an earlier try was lost.
-        let first = load(&self.client, id).await?;
-        if first.upload != plan.upload {
-            self.client.give_up(key.as_str(), &plan.upload).await?;
-        }
-        first.is_for(key, total, part_size)
-    }
-
-    async fn held(&self, id: UploadId) -> Result<HeldParts> {
-        let plan = self.plan(id).await?;
-        let parts = self.client.parts(&plan.key, &plan.upload).await;
-        let parts = parts.map_err(|error| self.over(id, error))?;
-        let mut held = HeldParts::default();
-        for part in parts {
-            let span = part_span(part.number, plan.total, plan.part_size);
-            if span.is_some_and(|span| span.size == part.size) {
-                held.newest = held.newest.max(Some(part.modified));
-                held.parts.push(HeldPart {
-                    number: part.number,
-                    size: part.size,
-                    sha256: None,
-                });
-            }
-        }
-        Ok(held)
+        let session = load(&self.client, id).await?;
+        self.remembered.keep(id, &session);
+        Ok(session)
     }
 
     /// The bucket no longer knows the upload: nor do we.
@@ -169,67 +106,11 @@ impl BucketStore {
         error
     }
 
-    async fn assemble(
-        &self,
-        id: UploadId,
-        key: &MediaKey,
-        total: u64,
-        part_size: u64,
-    ) -> Result<()> {
-        let plan = match load(&self.client, id).await {
-            Err(ObjectError::NoSession(_)) => {
-                self.remembered.forget(id);
-                return self.exists_whole(key, total).await;
-            }
-            plan => plan?,
-        };
-        plan.is_for(key, total, part_size)?;
-        let done = async {
-            let parts = self.client.parts(key, &plan.upload).await?;
-            let wanted = wanted(&parts, total, part_size)?;
-            let parts = wanted.iter().map(|part| (part.number, part.etag.as_str()));
-            self.client.finish(key, &plan.upload, parts).await
-        };
-        match done.await {
-            // Done before, and only its end was lost; or the parts are.
-            Err(ObjectError::NoSession(_)) => self.exists_whole(key, total).await?,
-            Err(ObjectError::Bucket { code, .. }) if code == "InvalidPart" => {
-                // One was replaced in between.
-                return Err(ObjectError::Busy);
-            }
-            done => done?,
-        }
-        fail::point("bucket.completed");
-        write::delete(&self.client, &name(id)).await?;
-        self.remembered.forget(id);
-        Ok(())
-    }
-
     /// Whether the whole object is there.
-    async fn exists_whole(&self, key: &MediaKey, total: u64) -> Result<()> {
-        match read::stat(&self.client, key).await {
-            Ok(stat) if stat.size == total => Ok(()),
+    async fn check_exists(&self, plan: &UploadPlan) -> Result<()> {
+        match read::stat(&self.client, &plan.key).await {
+            Ok(stat) if stat.size == plan.total => Ok(()),
             Ok(_) | Err(ObjectError::NotFound(_)) => Err(ObjectError::LostParts),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn drop_session(&self, id: UploadId) -> Result<()> {
-        self.remembered.forget(id);
-        match load(&self.client, id).await {
-            Ok(plan) => {
-                self.client.give_up(plan.key.as_str(), &plan.upload).await?;
-                write::delete(&self.client, &name(id)).await
-            }
-            // The process that opened it may have died before it wrote the session's object.
-            Err(ObjectError::NoSession(_)) => {
-                for upload in self.client.uploads("v/").await? {
-                    if upload_of(&upload.key) == Some(id) {
-                        self.client.give_up(&upload.key, &upload.id).await?;
-                    }
-                }
-                Ok(())
-            }
             Err(error) => Err(error),
         }
     }
@@ -246,7 +127,7 @@ impl BucketStore {
                 Some(id) => match load(&self.client, id).await {
                     // Without a session's object it is listed as a session.
                     Err(ObjectError::NoSession(_)) => true,
-                    plan => plan?.upload == upload.id,
+                    session => session?.upload == upload.id,
                 },
             };
             if !keep {
@@ -258,35 +139,14 @@ impl BucketStore {
     }
 }
 
-/// The parts that make the file, or which are missing.
-fn wanted(parts: &[RawPart], total: u64, part_size: u64) -> Result<Vec<&RawPart>> {
-    let mut missing = Vec::new();
-    let mut wanted = Vec::new();
-    for number in 1..=part_count(total, part_size) {
-        let size = part_span(number, total, part_size).map(|span| span.size);
-        let held = parts.binary_search_by_key(&number, |part| part.number).ok();
-        match held
-            .map(|at| &parts[at])
-            .filter(|part| Some(part.size) == size)
-        {
-            Some(part) => wanted.push(part),
-            None => missing.push(number),
-        }
-    }
-    if missing.is_empty() {
-        Ok(wanted)
-    } else {
-        Err(ObjectError::PartsMissing(missing))
-    }
-}
-
 /// The current state of one session; `None` if it has ended in the meantime.
 async fn look(client: Arc<Client>, id: UploadId, made: Timestamp) -> Result<Option<UploadSession>> {
-    let plan = match load(&client, id).await {
+    let session = match load(&client, id).await {
         Err(ObjectError::NoSession(_)) => return Ok(None),
-        plan => plan?,
+        session => session?,
     };
-    let newest = match client.parts(&plan.key, &plan.upload).await {
+    let plan = &session.plan;
+    let newest = match client.parts(&plan.key, &session.upload).await {
         Err(ObjectError::NoSession(_)) => None,
         parts => parts?.iter().map(|part| part.modified).max(),
     };
@@ -304,7 +164,7 @@ async fn all(client: Arc<Client>) -> Result<Vec<UploadSession>> {
     let mut sessions: Vec<UploadSession> = list::lines(Arc::clone(&client), FOLDER.to_owned())
         .try_filter_map(|line| async move {
             let id = line.key.strip_prefix(FOLDER).and_then(|id| id.parse().ok());
-            let made = super::xml::moment(Some(&line.last_modified));
+            let made = xml::moment(Some(&line.last_modified));
             Ok(id.map(|id: UploadId| (id, made)))
         })
         .map_ok(|(id, made)| look(Arc::clone(&client), id, made))
@@ -328,47 +188,116 @@ async fn all(client: Arc<Client>) -> Result<Vec<UploadSession>> {
     Ok(sessions)
 }
 
+#[async_trait]
 impl MultipartSessions for BucketStore {
     fn least_part(&self) -> u64 {
         self.options.dialect.least_part()
     }
 
-    fn create<'a>(
-        &'a self,
-        id: UploadId,
-        key: &'a MediaKey,
-        total: u64,
-        part_size: u64,
-    ) -> BoxFuture<'a, Result<()>> {
-        self.open(id, key, total, part_size).boxed()
+    async fn create(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
+        match load(&self.client, id).await {
+            Err(ObjectError::NoSession(_)) => {}
+            session => return session?.plan.check_same(plan),
+        }
+        let session = Session {
+            plan: plan.clone(),
+            upload: self.client.begin(&plan.key).await?,
+        };
+        fail::point("bucket.begun");
+        let text = serde_json::to_vec(&session).map(Bytes::from);
+        let text =
+            text.map_err(|error| ObjectError::io("write a session", std::io::Error::other(error)))?;
+        match write::put(&self.client, &name(id), "application/json", text, true).await {
+            Err(ObjectError::Conflict(_)) => {}
+            done => return done,
+        }
+        // Someone was first; or it was we, and only the answer of an earlier try was lost.
+        let first = load(&self.client, id).await?;
+        if first.upload != session.upload {
+            let key = plan.key.as_str();
+            self.client.give_up(key, &session.upload).await?;
+        }
+        first.plan.check_same(plan)
     }
 
-    fn put_part<'a>(
-        &'a self,
+    async fn put_part(
+        &self,
         id: UploadId,
         number: u32,
         span: PartSpan,
-        body: Incoming<'a>,
-    ) -> BoxFuture<'a, Result<String>> {
-        part::put(self, id, number, span, body).boxed()
+        body: Incoming<'_>,
+    ) -> Result<String> {
+        part::put(self, id, number, span, body).await
     }
 
-    fn list_parts(&self, id: UploadId) -> BoxFuture<'_, Result<HeldParts>> {
-        self.held(id).boxed()
+    async fn list_parts(&self, id: UploadId) -> Result<HeldParts> {
+        let Session { plan, upload } = &*self.session(id).await?;
+        let parts = self.client.parts(&plan.key, upload).await;
+        let parts = parts.map_err(|error| self.over(id, error))?;
+        let mut held = HeldParts::default();
+        for part in parts {
+            if plan.has_part(part.number, part.size) {
+                held.newest = held.newest.max(Some(part.modified));
+                held.parts.push(HeldPart {
+                    number: part.number,
+                    size: part.size,
+                    sha256: None,
+                });
+            }
+        }
+        Ok(held)
     }
 
-    fn complete<'a>(
-        &'a self,
-        id: UploadId,
-        key: &'a MediaKey,
-        total: u64,
-        part_size: u64,
-    ) -> BoxFuture<'a, Result<()>> {
-        self.assemble(id, key, total, part_size).boxed()
+    async fn complete(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
+        let session = match load(&self.client, id).await {
+            Err(ObjectError::NoSession(_)) => {
+                self.remembered.forget(id);
+                return self.check_exists(plan).await;
+            }
+            session => session?,
+        };
+        session.plan.check_same(plan)?;
+        let done = async {
+            let mut parts = self.client.parts(&plan.key, &session.upload).await?;
+            parts.retain(|part| plan.has_part(part.number, part.size));
+            plan.check_whole(&parts.iter().map(|part| part.number).collect())?;
+            let parts = parts.iter().map(|part| (part.number, part.etag.as_str()));
+            self.client.finish(&plan.key, &session.upload, parts).await
+        };
+        match done.await {
+            // Done before, and only its end was lost; or the parts are.
+            Err(ObjectError::NoSession(_)) => self.check_exists(plan).await?,
+            Err(ObjectError::Bucket { code, .. }) if code == "InvalidPart" => {
+                // One was replaced in between.
+                return Err(ObjectError::Busy);
+            }
+            done => done?,
+        }
+        fail::point("bucket.completed");
+        write::delete(&self.client, &name(id)).await?;
+        self.remembered.forget(id);
+        Ok(())
     }
 
-    fn abort(&self, id: UploadId) -> BoxFuture<'_, Result<()>> {
-        self.drop_session(id).boxed()
+    async fn abort(&self, id: UploadId) -> Result<()> {
+        self.remembered.forget(id);
+        match load(&self.client, id).await {
+            Ok(session) => {
+                let key = session.plan.key.as_str();
+                self.client.give_up(key, &session.upload).await?;
+                write::delete(&self.client, &name(id)).await
+            }
+            // The process that opened it may have died before it wrote the session's object.
+            Err(ObjectError::NoSession(_)) => {
+                for upload in self.client.uploads("v/").await? {
+                    if upload_of(&upload.key) == Some(id) {
+                        self.client.give_up(&upload.key, &upload.id).await?;
+                    }
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>> {

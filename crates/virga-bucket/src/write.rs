@@ -1,22 +1,28 @@
 //! Writing and removing objects. What is small is one request; what is not is a multipart upload
 //! that shows nothing until it is completed.
 
-use std::{io::SeekFrom, path::Path, sync::Arc};
-use virga_core::MediaKey;
+use std::{io::SeekFrom, path::Path, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use http::{HeaderName, HeaderValue, Method, header};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::{HeaderValue, Method, StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use virga_core::upload::{MAX_PARTS, PartSpan, part_count, part_span};
+use virga_core::{
+    Clock, Entropy, MediaKey, OsEntropy, SystemClock,
+    keys::hex,
+    upload::{MAX_PARTS, PartSpan, part_count, part_span},
+};
 
 use super::{
-    client::{Ask, Client, TRIES, document, pause, understood},
-    kodo,
+    client::{Ask, Client, SHORT, document, understood},
+    kodo::{self, KodoForms},
     multipart::{etag, part_ask},
+    read,
+    retry::{TRIES, broken, odd, retried, unavailable},
     xml,
 };
-use virga_objects::{ObjectError, ObjectWriter, Result};
+use virga_objects::{ObjectError, ObjectWriter, Result, Validity};
 
 /// How a large file goes.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +34,15 @@ pub(super) struct PartUploads {
 }
 
 const HOP: usize = 256 * 1024;
+const WRITE: &str = "write an object";
+/// How long a token of our own is good.
+const TOKEN_LASTS: Duration = Duration::from_secs(600);
+
+/// The key of an object that is only to be tried.
+pub(super) fn scratch_key() -> String {
+    let entropy: &dyn Entropy = &OsEntropy;
+    format!("u/.check-{}", hex(&entropy.bytes::<8>()))
+}
 
 /// Writes an object; `fresh`: only if it does not exist.
 pub(super) async fn put(
@@ -38,9 +53,9 @@ pub(super) async fn put(
     fresh: bool,
 ) -> Result<()> {
     if fresh && let Some(forms) = &client.kodo_forms {
-        return kodo::create(client, forms, key, kind, &bytes).await;
+        return retried(TRIES, || create(client, forms, key, kind, &bytes)).await;
     }
-    let mut ask = Ask::new(Method::PUT, key, "write an object")
+    let mut ask = Ask::new(Method::PUT, key, WRITE)
         .header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
         .body(bytes);
     if fresh {
@@ -48,6 +63,42 @@ pub(super) async fn put(
         ask = ask.header(name, value);
     }
     client.ask(ask).await.map(|_| ())
+}
+
+/// Writes an object where none exists, by a form of Kodo's.
+async fn create(
+    client: &Client,
+    forms: &KodoForms,
+    key: &str,
+    kind: &'static str,
+    bytes: &Bytes,
+) -> Result<()> {
+    let credential = client.keys.now().await?;
+    let validity = Validity {
+        from: SystemClock.now(),
+        lasts: TOKEN_LASTS,
+    };
+    let policy = forms.policy(key, bytes.len() as u64, validity, true);
+    let token = kodo::token(&credential, &policy.to_string());
+    let (form, body) = kodo::form_body(&[("key", key), ("token", &token)], kind, bytes);
+    let asked = client.http.post(forms.url());
+    let asked = asked.header(header::CONTENT_TYPE, form).body(body);
+    let sent = asked.timeout(SHORT).send().await;
+    meaning(sent.map_err(|error| broken(WRITE, error))?.status())
+}
+
+/// What Kodo says by the status alone; beyond 599 they are its own.
+fn meaning(status: StatusCode) -> Result<()> {
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        614 => Err(ObjectError::Conflict("an object of this name is there")),
+        401 | 403 => Err(ObjectError::Denied {
+            code: status.as_str().to_owned(),
+        }),
+        429 | 500..=599 => Err(unavailable(WRITE, status.as_str())),
+        631 => Err(odd(WRITE, 631, "NoSuchBucket")),
+        other => Err(odd(WRITE, other, "")),
+    }
 }
 
 pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
@@ -58,30 +109,16 @@ pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
     }
 }
 
-/// The header that some requests must have.
-pub(super) fn content_md5(body: &[u8]) -> (HeaderName, HeaderValue) {
-    use md5::Digest;
-    let digest = base64::Engine::encode(
-        &base64::engine::general_purpose::STANDARD,
-        md5::Md5::digest(body),
-    );
-    let digest = HeaderValue::from_str(&digest).unwrap_or(HeaderValue::from_static(""));
-    (HeaderName::from_static("content-md5"), digest)
-}
-
 /// Removes up to a thousand objects with one request.
 pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
     const DOING: &str = "remove objects";
-    let body = xml::delete(keys.iter().map(String::as_str));
-    let (name, digest) = content_md5(body.as_bytes());
     let ask = Ask::new(Method::POST, "", DOING)
         .query("delete", "")
         .header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/xml"),
         )
-        .header(name, digest)
-        .body(body.into());
+        .document(xml::delete(keys.iter().map(String::as_str)));
     let text = document(DOING, client.ask(ask).await?).await?;
     // OSS says nothing at all where there is nothing to complain about.
     let done: xml::DeleteResult = if text.is_empty() {
@@ -90,11 +127,7 @@ pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()>
         understood(DOING, &text)?
     };
     match done.error.into_iter().find(|it| it.code != "NoSuchKey") {
-        Some(fault) => Err(ObjectError::Bucket {
-            doing: DOING,
-            status: 200,
-            code: fault.code,
-        }),
+        Some(fault) => Err(odd(DOING, 200, &fault.code)),
         None => Ok(()),
     }
 }
@@ -112,8 +145,7 @@ pub(super) async fn put_file(
         let kind = HeaderValue::from_static(key.content_type());
         let span = PartSpan { offset: 0, size };
         let ask = || {
-            Ask::new(Method::PUT, key.as_str(), "write an object")
-                .header(header::CONTENT_TYPE, kind.clone())
+            Ask::new(Method::PUT, key.as_str(), WRITE).header(header::CONTENT_TYPE, kind.clone())
         };
         send_span(client, path, span, ask).await?;
     } else {
@@ -177,7 +209,7 @@ async fn finish_own<'a>(
 ) -> Result<()> {
     match client.finish(key, id, parts).await {
         Err(ObjectError::NoSession(_))
-            if super::read::stat(client, key)
+            if read::stat(client, key)
                 .await
                 .is_ok_and(|it| it.size == size) =>
         {
@@ -192,30 +224,23 @@ async fn send_span<'a>(
     client: &Client,
     path: &Path,
     span: PartSpan,
-    ask: impl Fn() -> Ask<'a>,
+    ask: impl Fn() -> Ask<'a> + Send + Sync,
 ) -> Result<reqwest::Response> {
     let failed = |error| ObjectError::io("read a scratch file", error);
-    let mut tried = 0;
-    loop {
+    let attempt = async || {
         let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
-        file.seek(SeekFrom::Start(span.offset))
-            .await
-            .map_err(failed)?;
+        let start = SeekFrom::Start(span.offset);
+        file.seek(start).await.map_err(failed)?;
         let hops = stream::try_unfold(file.take(span.size), |mut file| async move {
             let mut hop = BytesMut::with_capacity(HOP);
             let read = file.read_buf(&mut hop).await?;
             Ok::<_, std::io::Error>((read > 0).then(|| (hop.freeze(), file)))
         });
         let body = reqwest::Body::wrap_stream(hops);
-        let sent = client
-            .ask_streaming(&ask().long(span.size), body, span.size)
-            .await;
-        tried += 1;
-        match sent {
-            Err(error) if error.is_unanswered() && tried < TRIES => pause(tried).await,
-            done => return done,
-        }
-    }
+        let ask = ask().long(span.size);
+        client.ask_streaming(&ask, body, span.size).await
+    };
+    retried(TRIES, attempt).await
 }
 
 /// A streaming write. One part is in memory at a time.
@@ -278,25 +303,23 @@ impl BucketWriter {
     }
 }
 
+#[async_trait]
 impl ObjectWriter for BucketWriter {
-    fn write(&mut self, mut bytes: Bytes) -> BoxFuture<'_, Result<()>> {
-        async move {
-            self.size += bytes.len() as u64;
-            while !bytes.is_empty() {
-                // A full part goes only when more follows: what fits in one is one request.
-                if self.gathered.len() >= self.part_size {
-                    self.flush().await?;
-                }
-                let room = (self.part_size - self.gathered.len()).min(bytes.len());
-                self.gathered.extend_from_slice(&bytes.split_to(room));
+    async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        self.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            // A full part goes only when more follows: what fits in one is one request.
+            if self.gathered.len() >= self.part_size {
+                self.flush().await?;
             }
-            Ok(())
+            let room = (self.part_size - self.gathered.len()).min(bytes.len());
+            self.gathered.extend_from_slice(&bytes.split_to(room));
         }
-        .boxed()
+        Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
-        async move { self.finish().await }.boxed()
+    async fn commit(mut self: Box<Self>) -> Result<u64> {
+        self.finish().await
     }
 }
 

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
 use virga_core::{
     MediaKey, Timestamp,
     digest::{Digest, Hasher},
@@ -61,19 +61,17 @@ struct Hashing {
     digests: Digests,
 }
 
+#[async_trait]
 impl ObjectWriter for Hashing {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, StoreResult<()>> {
+    async fn write(&mut self, bytes: Bytes) -> StoreResult<()> {
         self.hasher.update(&bytes);
-        self.inner.write(bytes)
+        self.inner.write(bytes).await
     }
 
-    fn commit(self: Box<Self>) -> BoxFuture<'static, StoreResult<u64>> {
-        async move {
-            let written = self.inner.commit().await?;
-            self.digests.note(&self.key, self.hasher.finish());
-            Ok(written)
-        }
-        .boxed()
+    async fn commit(self: Box<Self>) -> StoreResult<u64> {
+        let written = self.inner.commit().await?;
+        self.digests.note(&self.key, self.hasher.finish());
+        Ok(written)
     }
 }
 

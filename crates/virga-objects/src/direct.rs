@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use http::HeaderMap;
 use virga_core::{MediaKey, Timestamp, UploadId, upload::PartSpan};
 
@@ -109,58 +109,52 @@ impl CorsRule {
 }
 
 /// A store that browsers reach.
+#[async_trait]
 pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
     /// Scheme, host and port that browsers talk to.
     fn origin(&self) -> String;
 
     /// Reading an object, ranges included.
-    fn sign_get<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        validity: Validity,
-    ) -> BoxFuture<'a, Result<SignedRequest>>;
+    async fn sign_get(&self, key: &MediaKey, validity: Validity) -> Result<SignedRequest>;
 
     /// Writing a whole object of this size.
-    fn sign_put<'a>(
-        &'a self,
-        key: &'a MediaKey,
+    async fn sign_put(
+        &self,
+        key: &MediaKey,
         size: u64,
         validity: Validity,
-    ) -> BoxFuture<'a, Result<SignedRequest>>;
+    ) -> Result<SignedRequest>;
 
     /// Sending one part of an open session.
-    fn sign_part(
+    async fn sign_part(
         &self,
         id: UploadId,
         number: u32,
         span: PartSpan,
         validity: Validity,
-    ) -> BoxFuture<'_, Result<SignedRequest>>;
+    ) -> Result<SignedRequest>;
 
     /// Writing a whole object of this size by a form; of what the form brought the service tells this
     /// address, where it can.
-    fn sign_form<'a>(
-        &'a self,
-        key: &'a MediaKey,
+    async fn sign_form(
+        &self,
+        key: &MediaKey,
         size: u64,
         validity: Validity,
-        tell: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<PostForm>>;
+        tell: Option<&str>,
+    ) -> Result<PostForm>;
 
     /// Name of the callback service, or `None` if callbacks are unsupported.
     fn reporter(&self) -> Option<&'static str>;
 
     /// The object that a report names; `None`: it is not the service's.
-    fn verify_callback<'a>(
-        &'a self,
-        report: Callback<'a>,
-    ) -> BoxFuture<'a, Result<Option<MediaKey>>>;
+    async fn verify_callback(&self, report: Callback<'_>) -> Result<Option<MediaKey>>;
 
     /// The bucket's rules for pages of other origins.
-    fn cors(&self) -> BoxFuture<'_, Result<Vec<CorsRule>>>;
+    async fn cors(&self) -> Result<Vec<CorsRule>>;
 
     /// Sets them, in place of those that stood.
-    fn set_cors<'a>(&'a self, rules: &'a [CorsRule]) -> BoxFuture<'a, Result<()>>;
+    async fn set_cors(&self, rules: &[CorsRule]) -> Result<()>;
 }
 
 #[cfg(test)]

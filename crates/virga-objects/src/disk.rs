@@ -6,6 +6,7 @@
 
 mod complete;
 mod durable;
+mod layout;
 mod listing;
 mod part;
 mod read;
@@ -19,13 +20,15 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
-use virga_core::{KeyPrefix, MediaKey, Timestamp};
+use futures_util::{StreamExt, stream::BoxStream};
+use virga_core::{KeyPrefix, MediaKey, Timestamp, UploadId, upload::PartSpan};
 
+use self::durable::blocking;
 use crate::{
-    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
-    READ_LIMIT, Result,
+    ByteStream, FreeSpace, HeldParts, Incoming, MediaStore, MultipartSessions, ObjectError,
+    ObjectListing, ObjectStat, ObjectWriter, Piece, READ_LIMIT, Result, UploadPlan, UploadSession,
 };
 
 /// Time limits of a disk store.
@@ -64,7 +67,7 @@ impl DiskStore {
         blocking(move || {
             std::fs::create_dir_all(&made)
                 .map_err(|error| ObjectError::io("make the store's folder", error))?;
-            for folder in ["v", durable::SCRATCH, session::FOLDER] {
+            for folder in ["v", durable::SCRATCH, layout::FOLDER] {
                 durable::make_dirs(&made, &made.join(folder))
                     .map_err(|error| ObjectError::io("make the store's folders", error))?;
             }
@@ -79,36 +82,25 @@ impl DiskStore {
     }
 }
 
-/// Runs a step that blocks off the async threads.
-async fn blocking<T: Send + 'static>(
-    step: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(step)
-        .await
-        .map_err(|error| ObjectError::io("run a step", std::io::Error::other(error)))?
-}
-
+#[async_trait]
 impl MediaStore for DiskStore {
-    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
+    async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<()> {
         let (root, path) = (Arc::clone(&self.root), self.path(key));
-        blocking(move || write::put(&root, &path, &bytes)).boxed()
+        blocking(move || write::put(&root, &path, &bytes)).await
     }
 
-    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
+    async fn put_file(&self, key: &MediaKey, scratch: &Path) -> Result<()> {
         let (root, path, scratch) = (Arc::clone(&self.root), self.path(key), scratch.to_owned());
-        blocking(move || write::put_file(&root, &path, &scratch)).boxed()
+        blocking(move || write::put_file(&root, &path, &scratch)).await
     }
 
-    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
+    async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>> {
         let (root, path) = (Arc::clone(&self.root), self.path(key));
-        async move {
-            let writer = blocking(move || write::DiskWriter::open(root, path)).await?;
-            Ok(Box::new(writer) as Box<dyn ObjectWriter>)
-        }
-        .boxed()
+        let writer = blocking(move || write::DiskWriter::open(root, path)).await?;
+        Ok(Box::new(writer))
     }
 
-    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
+    async fn read(&self, key: &MediaKey, range: Range<u64>) -> Result<Bytes> {
         let (path, key) = (self.path(key), key.clone());
         blocking(move || {
             if range.end.saturating_sub(range.start) > READ_LIMIT {
@@ -118,10 +110,10 @@ impl MediaStore for DiskStore {
             read::check(&range, size)?;
             read::at(&file, range.start, range.end.saturating_sub(range.start))
         })
-        .boxed()
+        .await
     }
 
-    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>> {
+    async fn read_all(&self, key: &MediaKey, limit: u64) -> Result<Bytes> {
         let (path, key) = (self.path(key), key.clone());
         blocking(move || {
             let (file, size) = read::open(&path, &key)?;
@@ -130,50 +122,42 @@ impl MediaStore for DiskStore {
             }
             read::at(&file, 0, size)
         })
-        .boxed()
+        .await
     }
 
-    fn stream<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
-        read::stream(self.path(key), key.clone(), range).boxed()
+    async fn stream(&self, key: &MediaKey, range: Range<u64>) -> Result<ByteStream> {
+        read::stream(self.path(key), key.clone(), range).await
     }
 
-    fn read_pieces<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        pieces: Vec<Piece>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
-        read::pieces(self.path(key), key.clone(), pieces).boxed()
+    async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
+        read::pieces(self.path(key), key.clone(), pieces).await
     }
 
-    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>> {
+    async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {
         let (path, key) = (self.path(key), key.clone());
-        blocking(move || read::stat(&path, &key)).boxed()
+        blocking(move || read::stat(&path, &key)).await
     }
 
-    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>> {
+    async fn delete(&self, key: &MediaKey) -> Result<()> {
         let (root, path) = (Arc::clone(&self.root), self.path(key));
-        blocking(move || write::delete(&root, &path)).boxed()
+        blocking(move || write::delete(&root, &path)).await
     }
 
-    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>> {
+    async fn delete_prefix(&self, prefix: &KeyPrefix) -> Result<u64> {
         let (root, folder) = (Arc::clone(&self.root), self.root.join(prefix.as_str()));
-        blocking(move || write::delete_folder(&root, &folder)).boxed()
+        blocking(move || write::delete_folder(&root, &folder)).await
     }
 
     fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
         listing::objects(Arc::clone(&self.root), self.root.join(prefix.as_str()))
     }
 
-    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>> {
+    async fn link_to(&self, key: &MediaKey, path: &Path) -> Result<()> {
         let (from, key, to) = (self.path(key), key.clone(), path.to_owned());
-        blocking(move || write::link(&from, &key, &to)).boxed()
+        blocking(move || write::link(&from, &key, &to)).await
     }
 
-    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
+    async fn free_space(&self) -> Result<Option<FreeSpace>> {
         let root = Arc::clone(&self.root);
         blocking(move || {
             let room = rustix::fs::statvfs(&*root)
@@ -183,20 +167,61 @@ impl MediaStore for DiskStore {
                 total: room.f_blocks.saturating_mul(room.f_frsize),
             }))
         })
-        .boxed()
+        .await
     }
 
-    fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
+    async fn check_writable(&self) -> Result<()> {
         let root = Arc::clone(&self.root);
-        blocking(move || write::check(&root)).boxed()
+        blocking(move || write::check(&root)).await
     }
 
-    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
-        self.check_writable()
+    async fn check_answers(&self) -> Result<()> {
+        self.check_writable().await
     }
 
-    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64> {
         let root = Arc::clone(&self.root);
-        blocking(move || listing::remove_leftovers(&root, before)).boxed()
+        blocking(move || listing::remove_leftovers(&root, before)).await
+    }
+}
+
+#[async_trait]
+impl MultipartSessions for DiskStore {
+    fn least_part(&self) -> u64 {
+        1
+    }
+
+    async fn create(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
+        let (root, plan) = (Arc::clone(&self.root), plan.clone());
+        blocking(move || session::create(&root, id, &plan)).await
+    }
+
+    async fn put_part(
+        &self,
+        id: UploadId,
+        number: u32,
+        span: PartSpan,
+        body: Incoming<'_>,
+    ) -> Result<String> {
+        part::put(Arc::clone(&self.root), self.options, id, number, span, body).await
+    }
+
+    async fn list_parts(&self, id: UploadId) -> Result<HeldParts> {
+        let root = Arc::clone(&self.root);
+        blocking(move || session::held(&root, id, &layout::plan(&root, id)?)).await
+    }
+
+    async fn complete(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
+        complete::run(Arc::clone(&self.root), self.options, id, plan).await
+    }
+
+    async fn abort(&self, id: UploadId) -> Result<()> {
+        let root = Arc::clone(&self.root);
+        blocking(move || session::remove(&root, id)).await
+    }
+
+    fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>> {
+        let root = Arc::clone(&self.root);
+        listing::walk(move |sender| listing::sessions(&root, sender)).boxed()
     }
 }

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures_util::{StreamExt, stream};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep, timeout},
@@ -67,10 +68,10 @@ impl GuardedStore {
         }
     }
 
-    async fn read_by<'a, T>(
-        &'a self,
+    async fn read_by<T>(
+        &self,
         doing: &'static str,
-        call: BoxFuture<'a, Result<T>>,
+        call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
         match &self.guard {
             Guard::Folder(_) => match call.await {
@@ -109,11 +110,9 @@ impl GuardedStore {
         answered
     }
 
-    fn written<'a, T>(&'a self, call: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
-        match self.exists_whole() {
-            Ok(()) => call,
-            Err(gone) => async { Err(gone) }.boxed(),
-        }
+    async fn written<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.exists_whole()?;
+        call.await
     }
 }
 
@@ -124,58 +123,51 @@ fn silent(doing: &'static str) -> ObjectError {
     }
 }
 
+#[async_trait]
 impl MediaStore for GuardedStore {
-    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
-        self.written(self.inner.put(key, bytes))
+    async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<()> {
+        self.written(self.inner.put(key, bytes)).await
     }
 
-    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>> {
-        self.written(self.inner.put_file(key, scratch))
+    async fn put_file(&self, key: &MediaKey, scratch: &Path) -> Result<()> {
+        self.written(self.inner.put_file(key, scratch)).await
     }
 
-    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>> {
-        self.written(self.inner.writer(key))
+    async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>> {
+        self.written(self.inner.writer(key)).await
     }
 
-    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
+    async fn read(&self, key: &MediaKey, range: Range<u64>) -> Result<Bytes> {
         self.read_by("read an object", self.inner.read(key, range))
-            .boxed()
+            .await
     }
 
-    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>> {
+    async fn read_all(&self, key: &MediaKey, limit: u64) -> Result<Bytes> {
         self.read_by("read an object", self.inner.read_all(key, limit))
-            .boxed()
+            .await
     }
 
-    fn stream<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
+    async fn stream(&self, key: &MediaKey, range: Range<u64>) -> Result<ByteStream> {
         self.read_by("read an object", self.inner.stream(key, range))
-            .boxed()
+            .await
     }
 
-    fn read_pieces<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        pieces: Vec<Piece>,
-    ) -> BoxFuture<'a, Result<ByteStream>> {
+    async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
         self.read_by("read an object", self.inner.read_pieces(key, pieces))
-            .boxed()
+            .await
     }
 
-    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>> {
+    async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {
         self.read_by("look at an object", self.inner.stat(key))
-            .boxed()
+            .await
     }
 
-    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>> {
-        self.written(self.inner.delete(key))
+    async fn delete(&self, key: &MediaKey) -> Result<()> {
+        self.written(self.inner.delete(key)).await
     }
 
-    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>> {
-        self.written(self.inner.delete_prefix(prefix))
+    async fn delete_prefix(&self, prefix: &KeyPrefix) -> Result<u64> {
+        self.written(self.inner.delete_prefix(prefix)).await
     }
 
     fn list(&self, prefix: &KeyPrefix) -> ObjectListing {
@@ -185,33 +177,30 @@ impl MediaStore for GuardedStore {
         }
     }
 
-    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>> {
-        self.written(self.inner.link_to(key, path))
+    async fn link_to(&self, key: &MediaKey, path: &Path) -> Result<()> {
+        self.written(self.inner.link_to(key, path)).await
     }
 
     /// Asked before a body is taken in: a silent bucket is named before the sender begins.
-    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>> {
-        async {
-            if let Guard::Answers(last) = &self.guard
-                && !self.answers(last).await
-            {
-                return Err(silent("store an object"));
-            }
-            self.exists_whole()?;
-            self.inner.free_space().await
+    async fn free_space(&self) -> Result<Option<FreeSpace>> {
+        if let Guard::Answers(last) = &self.guard
+            && !self.answers(last).await
+        {
+            return Err(silent("store an object"));
         }
-        .boxed()
+        self.exists_whole()?;
+        self.inner.free_space().await
     }
 
-    fn check_writable(&self) -> BoxFuture<'_, Result<()>> {
-        self.written(self.inner.check_writable())
+    async fn check_writable(&self) -> Result<()> {
+        self.written(self.inner.check_writable()).await
     }
 
-    fn check_answers(&self) -> BoxFuture<'_, Result<()>> {
-        self.written(self.inner.check_answers())
+    async fn check_answers(&self) -> Result<()> {
+        self.written(self.inner.check_answers()).await
     }
 
-    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>> {
-        self.written(self.inner.remove_leftovers(before))
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64> {
+        self.written(self.inner.remove_leftovers(before)).await
     }
 }

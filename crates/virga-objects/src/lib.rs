@@ -18,7 +18,9 @@ pub use direct::{
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{ObjectError, Result};
 pub use guard::GuardedStore;
-pub use multipart::{HeldParts, Incoming, MultipartSessions, SharedSessions, UploadSession};
+pub use multipart::{
+    HeldParts, Incoming, MultipartSessions, SharedSessions, UploadPlan, UploadSession,
+};
 pub use store::{
     ByteStream, FreeSpace, Listed, MediaStore, ObjectListing, ObjectStat, ObjectWriter, Piece,
     READ_LIMIT, SharedStore,

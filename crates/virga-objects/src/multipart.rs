@@ -1,19 +1,89 @@
 //! What every kind of multipart session must do: parts in any order, each acknowledged only when it
 //! is safe, one step that makes them an object.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{collections::HashSet, error::Error as StdError, fmt, sync::Arc};
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{future::BoxFuture, stream::BoxStream};
-use virga_core::{MediaKey, Timestamp, UploadId, upload::PartSpan, wire::HeldPart};
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use virga_core::{
+    MediaKey, Timestamp, UploadId,
+    upload::{PartSpan, part_count, part_span},
+    wire::HeldPart,
+};
 
-use crate::Result;
+use crate::{ObjectError, Result};
 
 /// The sessions as every state holds them.
 pub type SharedSessions = Arc<dyn MultipartSessions>;
 
 /// A body as it comes in from a sender.
 pub type Incoming<'a> = BoxStream<'a, Result<Bytes, Box<dyn StdError + Send + Sync>>>;
+
+/// What a session becomes, and in which parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadPlan {
+    /// The object.
+    pub key: MediaKey,
+    /// Bytes of the whole file.
+    pub total: u64,
+    /// Bytes of every part but the last.
+    pub part_size: u64,
+}
+
+impl UploadPlan {
+    /// A plan for an object of `total` bytes in parts of `part_size`.
+    pub fn new(key: &MediaKey, total: u64, part_size: u64) -> Self {
+        Self {
+            key: key.clone(),
+            total,
+            part_size,
+        }
+    }
+
+    /// The byte range of a part; `None` if the file has no such part.
+    pub fn span(&self, number: u32) -> Option<PartSpan> {
+        part_span(number, self.total, self.part_size)
+    }
+
+    /// Whether the file has a part of this number and size.
+    pub fn has_part(&self, number: u32, size: u64) -> bool {
+        self.span(number).is_some_and(|span| span.size == size)
+    }
+
+    /// An error unless a part of this number is this range.
+    pub fn check_span(&self, number: u32, span: PartSpan) -> Result<()> {
+        if self.span(number) == Some(span) {
+            Ok(())
+        } else {
+            Err(ObjectError::WrongPart)
+        }
+    }
+
+    /// An error unless the session was opened for the same file.
+    pub fn check_same(&self, wanted: &Self) -> Result<()> {
+        if self == wanted {
+            Ok(())
+        } else {
+            Err(ObjectError::Conflict(
+                "the session is open for another file",
+            ))
+        }
+    }
+
+    /// An error unless parts of these numbers, all of the right size, make the whole file.
+    pub fn check_whole(&self, held: &HashSet<u32>) -> Result<()> {
+        let missing: Vec<u32> = (1..=part_count(self.total, self.part_size))
+            .filter(|number| !held.contains(number))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(ObjectError::PartsMissing(missing))
+        }
+    }
+}
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,44 +117,33 @@ impl HeldParts {
 }
 
 /// Multipart sessions by upload.
+#[async_trait]
 pub trait MultipartSessions: fmt::Debug + Send + Sync + 'static {
     /// Bytes that a part other than the last must have.
     fn least_part(&self) -> u64;
 
-    /// Opens a session; fine if it is open already with the same key and sizes.
-    fn create<'a>(
-        &'a self,
-        id: UploadId,
-        key: &'a MediaKey,
-        total: u64,
-        part_size: u64,
-    ) -> BoxFuture<'a, Result<()>>;
+    /// Opens a session; fine if it is open already for the same file.
+    async fn create(&self, id: UploadId, plan: &UploadPlan) -> Result<()>;
 
     /// Takes one part in and answers its SHA-256 (hexadecimal) once it is durable. A part that is
     /// sent again replaces the old one; if the new one breaks off, the old one or none is held.
-    fn put_part<'a>(
-        &'a self,
+    async fn put_part(
+        &self,
         id: UploadId,
         number: u32,
         span: PartSpan,
-        body: Incoming<'a>,
-    ) -> BoxFuture<'a, Result<String>>;
+        body: Incoming<'_>,
+    ) -> Result<String>;
 
     /// What is held.
-    fn list_parts(&self, id: UploadId) -> BoxFuture<'_, Result<HeldParts>>;
+    async fn list_parts(&self, id: UploadId) -> Result<HeldParts>;
 
-    /// Makes the parts the object `key`. Idempotent: if the session is gone and the object has
-    /// `total` bytes, that is success.
-    fn complete<'a>(
-        &'a self,
-        id: UploadId,
-        key: &'a MediaKey,
-        total: u64,
-        part_size: u64,
-    ) -> BoxFuture<'a, Result<()>>;
+    /// Makes the parts the object. Idempotent: if the session is gone and the object has all its
+    /// bytes, that is success.
+    async fn complete(&self, id: UploadId, plan: &UploadPlan) -> Result<()>;
 
     /// Drops the session and its parts; fine if there is none.
-    fn abort(&self, id: UploadId) -> BoxFuture<'_, Result<()>>;
+    async fn abort(&self, id: UploadId) -> Result<()>;
 
     /// All open sessions.
     fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>>;

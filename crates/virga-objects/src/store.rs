@@ -2,8 +2,9 @@
 
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{future::BoxFuture, stream::BoxStream};
+use futures_util::stream::BoxStream;
 use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::Result;
@@ -52,73 +53,67 @@ pub struct FreeSpace {
 
 /// Objects by key. Every write is atomic and durable when it answers; objects under an attempt or
 /// upload are written once, so readers may cache them without an expiry.
+#[async_trait]
 pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a small object, in place of the one that stood there.
-    fn put<'a>(&'a self, key: &'a MediaKey, bytes: Bytes) -> BoxFuture<'a, Result<()>>;
+    async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<()>;
 
     /// Takes a finished scratch file in as an object; the file is gone afterwards. On disk a
     /// rename where both lie on one file system.
-    fn put_file<'a>(&'a self, key: &'a MediaKey, scratch: &'a Path) -> BoxFuture<'a, Result<()>>;
+    async fn put_file(&self, key: &MediaKey, scratch: &Path) -> Result<()>;
 
     /// Opens an object for writing that appears only at [`ObjectWriter::commit`].
-    fn writer<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<Box<dyn ObjectWriter>>>;
+    async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>>;
 
     /// Reads a range into memory; at most [`READ_LIMIT`] bytes, all of them or an error.
-    fn read<'a>(&'a self, key: &'a MediaKey, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>>;
+    async fn read(&self, key: &MediaKey, range: Range<u64>) -> Result<Bytes>;
 
     /// Reads a whole small object; an error if it has more than `limit` bytes.
-    fn read_all<'a>(&'a self, key: &'a MediaKey, limit: u64) -> BoxFuture<'a, Result<Bytes>>;
+    async fn read_all(&self, key: &MediaKey, limit: u64) -> Result<Bytes>;
 
     /// Streams a range. Missing objects and ranges beyond the end are errors before the first byte.
-    fn stream<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<ByteStream>>;
+    async fn stream(&self, key: &MediaKey, range: Range<u64>) -> Result<ByteStream>;
 
     /// Streams many stretches one after another as if they were one, joining near ones into few
     /// reads.
-    fn read_pieces<'a>(
-        &'a self,
-        key: &'a MediaKey,
-        pieces: Vec<Piece>,
-    ) -> BoxFuture<'a, Result<ByteStream>>;
+    async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream>;
 
     /// Size and age.
-    fn stat<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<ObjectStat>>;
+    async fn stat(&self, key: &MediaKey) -> Result<ObjectStat>;
 
     /// Removes an object; fine if there is none.
-    fn delete<'a>(&'a self, key: &'a MediaKey) -> BoxFuture<'a, Result<()>>;
+    async fn delete(&self, key: &MediaKey) -> Result<()>;
 
     /// Removes all objects under a prefix; answers how many there were.
-    fn delete_prefix<'a>(&'a self, prefix: &'a KeyPrefix) -> BoxFuture<'a, Result<u64>>;
+    async fn delete_prefix(&self, prefix: &KeyPrefix) -> Result<u64>;
 
     /// Streams the list of objects under a prefix.
     fn list(&self, prefix: &KeyPrefix) -> ObjectListing;
 
     /// Makes the object a local file at `path` (which must not exist) for reading only: a hard link
     /// where possible, else a copy.
-    fn link_to<'a>(&'a self, key: &'a MediaKey, path: &'a Path) -> BoxFuture<'a, Result<()>>;
+    async fn link_to(&self, key: &MediaKey, path: &Path) -> Result<()>;
 
     /// Room left; `None` where a store has no bounds of its own, as a bucket.
-    fn free_space(&self) -> BoxFuture<'_, Result<Option<FreeSpace>>>;
+    async fn free_space(&self) -> Result<Option<FreeSpace>>;
 
     /// Writes, syncs and removes a few bytes: whether the store works at all.
-    fn check_writable(&self) -> BoxFuture<'_, Result<()>>;
+    async fn check_writable(&self) -> Result<()>;
 
     /// Whether the store answers: cheap enough to be asked every second, and soon done.
-    fn check_answers(&self) -> BoxFuture<'_, Result<()>>;
+    async fn check_answers(&self) -> Result<()>;
 
     /// Removes what broken-off writes older than `before` left outside the key space; answers how
     /// much. Where a live writer cannot be told from a dead one, only what is far older.
-    fn remove_leftovers(&self, before: Timestamp) -> BoxFuture<'_, Result<u64>>;
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64>;
 }
 
 /// An object being written. Dropped without commit it leaves nothing.
+#[async_trait]
 pub trait ObjectWriter: fmt::Debug + Send {
     /// Appends.
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>>;
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Makes it durable and visible; answers its size.
-    fn commit(self: Box<Self>) -> BoxFuture<'static, Result<u64>>;
+    async fn commit(self: Box<Self>) -> Result<u64>;
 }

@@ -12,7 +12,7 @@ use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
     Kind, Timestamp,
     keys::Voucher,
-    wire::{Me, Problem, Registration, Session, Site},
+    wire::{Me, Problem, Registration, Session, Site, Video},
 };
 use virga_http::{
     Error, Form, cookie,
@@ -21,8 +21,8 @@ use virga_http::{
 };
 
 use crate::{
-    WebState, error_page::PageError, headers::Nonce, layout::Layout, locale::Lang, pages::share,
-    theme::Theme,
+    WebState, error_page::PageError, format::Card, headers::Nonce, layout::Layout, locale::Lang,
+    pages::share, theme::Theme,
 };
 
 /// What a page handler starts from.
@@ -155,6 +155,12 @@ impl PageContext {
             }
             other => Err(self.fault(&other)),
         }
+    }
+
+    /// Videos as a list shows them.
+    pub(crate) fn cards(&self, videos: &[Video]) -> Vec<Card> {
+        let card = |video| Card::new(self.frame.lang, self.now, video);
+        videos.iter().map(card).collect()
     }
 
     /// A page as an answer.

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderValue, StatusCode, header};
 use virga_client::ClientError;
-use virga_core::with_causes;
+use virga_core::{wire::Problem, with_causes};
 
 use crate::{
     context::PageContext,
@@ -62,6 +62,25 @@ impl PageContext {
         self.html(status, &page).into()
     }
 
+    /// What a call answered, or the page that says why it failed.
+    pub(crate) async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, PageError> {
+        call.await.map_err(|error| self.fault(&error))
+    }
+
+    /// A page that shows why the API refused.
+    pub(crate) fn refused(&self, problem: &Problem, page: &impl Template) -> Response {
+        let status = StatusCode::from_u16(problem.status);
+        let mut answer = self.html(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), page);
+        if let Some(seconds) = problem.retry_after {
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
+
     /// The page for a failed call. Where an account is wanted: to sign in and back.
     pub(crate) fn fault(&self, error: &ClientError) -> PageError {
         match error {
@@ -71,18 +90,10 @@ impl PageContext {
                 answer.into()
             }
             ClientError::Problem(problem) => {
-                let status = StatusCode::from_u16(problem.status)
-                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let text = problem_text(self.frame.lang, problem);
                 let (frame, id) = (self.frame.clone(), &self.request_id);
-                let page = FaultPage::new(frame, status.as_u16(), Some(text), id);
-                let mut answer = self.html(status, &page);
-                if let Some(seconds) = problem.retry_after {
-                    answer
-                        .headers_mut()
-                        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                }
-                answer.into()
+                let page = FaultPage::new(frame, problem.status, Some(text), id);
+                self.refused(problem, &page).into()
             }
             ClientError::Unreachable(_) | ClientError::TimedOut => {
                 tracing::warn!(error = %with_causes(error), "the API cannot be reached");

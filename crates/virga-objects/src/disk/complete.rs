@@ -9,19 +9,15 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep};
-use virga_core::{
-    UploadId,
-    upload::{part_count, part_span},
-};
+use virga_core::{UploadId, fail};
 
 use super::{
-    DiskOptions, blocking,
-    durable::{place, try_lock},
-    part::RETRY,
-    session::{self, DATA, UploadPlan, failed, folder},
+    DiskOptions,
+    durable::{blocking, place, try_lock},
+    layout::{self, DATA, RETRY, failed, folder, in_session},
+    session,
 };
-use crate::{ObjectError, Result};
-use virga_core::fail;
+use crate::{ObjectError, Result, UploadPlan};
 
 /// Time that a finished upload's first viewers have the disk to themselves.
 const QUIET: Duration = Duration::from_secs(5);
@@ -31,7 +27,7 @@ pub(super) async fn run(
     root: Arc<Path>,
     options: DiskOptions,
     id: UploadId,
-    plan: UploadPlan,
+    plan: &UploadPlan,
 ) -> Result<()> {
     let until = Instant::now() + options.complete_wait;
     loop {
@@ -90,44 +86,24 @@ fn attempt(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<Attempt> {
     if !try_lock(&data, true)? {
         return Ok(Attempt::InFlight);
     }
-    if !session::is_current(root, id, &data)? {
+    if !layout::is_current(root, id, &data)? {
         return completed_before(root, id, plan);
     }
-    if session::plan(root, id)? != *plan {
-        return Err(ObjectError::Conflict(
-            "the session is open for another file",
-        ));
-    }
-    check_parts(root, id, plan)?;
+    layout::plan(root, id)?.check_same(plan)?;
+    let held = session::held(root, id, plan)?;
+    plan.check_whole(&held.parts.iter().map(|part| part.number).collect())?;
     if data.metadata().map_err(failed)?.len() != plan.total {
         return Err(ObjectError::LostParts);
     }
     data.sync_all().map_err(failed)?;
     // Opened before the rename: a second completion at the same time may remove the name.
-    let own = session::in_session(id, File::open(&folder))?;
+    let own = in_session(id, File::open(&folder))?;
     fail::point("complete.before-rename");
     place(root, &folder.join(DATA), &root.join(plan.key.as_str()))
         .map_err(|error| ObjectError::io("name an object", error))?;
     own.sync_all().map_err(failed)?;
     fail::point("complete.after-rename");
     Ok(Attempt::Done(session::retire(root, id)?))
-}
-
-fn check_parts(root: &Path, id: UploadId, plan: &UploadPlan) -> Result<()> {
-    let held = session::held(root, id, plan)?;
-    let mut held = held.parts.iter().peekable();
-    let missing: Vec<u32> = (1..=part_count(plan.total, plan.part_size))
-        .filter(|number| {
-            let size = part_span(*number, plan.total, plan.part_size).map(|span| span.size);
-            held.next_if(|part| part.number == *number && Some(part.size) == size)
-                .is_none()
-        })
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(ObjectError::PartsMissing(missing))
-    }
 }
 
 /// The session's data is gone: either this was done before, or the parts are lost.

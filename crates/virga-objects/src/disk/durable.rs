@@ -25,6 +25,15 @@ pub(super) fn fresh_name() -> String {
     format!("{}-{count}", std::process::id())
 }
 
+/// Runs a step that blocks off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    step: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(step)
+        .await
+        .map_err(|error| ObjectError::io("run a step", std::io::Error::other(error)))?
+}
+
 /// Syncs a folder.
 pub(super) fn sync_dir(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

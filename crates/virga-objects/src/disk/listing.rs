@@ -11,8 +11,8 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use virga_core::{MediaKey, Timestamp};
 
-use super::{durable, session};
-use crate::{Listed, ObjectError, ObjectListing, ObjectStat, Result};
+use super::{durable, layout, session};
+use crate::{Listed, ObjectError, ObjectListing, ObjectStat, Result, UploadSession};
 
 /// Entries that wait for a slow reader.
 const AHEAD: usize = 256;
@@ -60,6 +60,25 @@ pub(super) fn objects(root: Arc<Path>, folder: std::path::PathBuf) -> ObjectList
         }
         Ok(())
     })
+}
+
+/// Sends all open sessions.
+pub(super) fn sessions(root: &Path, sender: &mpsc::Sender<Result<UploadSession>>) -> Result<()> {
+    for entry in fs::read_dir(root.join(layout::FOLDER)).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        match session::look(root, id) {
+            Err(ObjectError::NoSession(_)) => {}
+            session => {
+                if sender.blocking_send(session).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn listed(root: &Path, entry: &fs::DirEntry) -> Result<Option<Listed>> {

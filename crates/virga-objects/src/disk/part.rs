@@ -19,40 +19,19 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-use virga_core::{
-    UploadId,
-    keys::hex,
-    upload::{PartSpan, part_span},
-    wire::HeldPart,
-};
+use virga_core::{UploadId, fail, keys::hex, upload::PartSpan};
 
 use super::{
-    DiskOptions, blocking,
-    durable::{sync_dir, try_lock},
-    session::{self, DATA, failed, folder, in_session},
+    DiskOptions,
+    durable::{blocking, sync_dir, try_lock},
+    layout::{self, DATA, MARKER, RETRY, failed, folder, in_session},
 };
 use crate::{Incoming, ObjectError, Result};
-use virga_core::fail;
 
-/// How markers end.
-pub(super) const MARKER: &str = ".part";
 /// Bytes gathered before a hop to the disk.
 const BATCH: usize = 1024 * 1024;
 /// The most that one call writes (`IOV_MAX`).
 const MOST_SLICES: usize = 1024;
-/// How often a lock that another holds is tried again.
-pub(super) const RETRY: std::time::Duration = std::time::Duration::from_millis(20);
-
-/// Reads `number size sha256`.
-pub(super) fn read_marker(text: &str) -> Option<HeldPart> {
-    let mut words = text.strip_suffix('\n')?.split(' ');
-    let part = HeldPart {
-        number: words.next()?.parse().ok()?,
-        size: words.next()?.parse().ok()?,
-        sha256: words.next().filter(|sha| sha.len() == 64).map(Into::into),
-    };
-    (part.sha256.is_some() && words.next().is_none()).then_some(part)
-}
 
 /// A part being written, with its locks; dropping it gives them back.
 struct OpenPart {
@@ -68,10 +47,7 @@ struct OpenPart {
 
 /// Opens a part for writing and takes away its old marker; `None` while another writes it.
 fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option<OpenPart>> {
-    let plan = session::plan(root, id)?;
-    if part_span(number, plan.total, plan.part_size) != Some(span) {
-        return Err(ObjectError::WrongPart);
-    }
+    layout::plan(root, id)?.check_span(number, span)?;
     let folder = folder(root, id);
     let data = OpenOptions::new()
         .read(true)
@@ -82,7 +58,7 @@ fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option
         return Err(ObjectError::Conflict("the upload is being completed"));
     }
     // The lock is worth something only if complete has not renamed the file before we had it.
-    if !session::is_current(root, id, &data)? {
+    if !layout::is_current(root, id, &data)? {
         return Err(ObjectError::NoSession(id.to_string()));
     }
     let lock = OpenOptions::new()

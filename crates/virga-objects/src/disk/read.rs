@@ -14,7 +14,7 @@ use virga_core::MediaKey;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{blocking, durable};
+use super::durable::{self, blocking};
 use crate::{ByteStream, ObjectError, ObjectStat, Piece, Result};
 
 /// Bytes read in one hop, about.

@@ -8,13 +8,10 @@ use std::{
 };
 use virga_core::MediaKey;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{
-    blocking,
-    durable::{self, Scratch, sync_dir},
-};
+use super::durable::{self, Scratch, blocking, sync_dir};
 use crate::{ObjectError, ObjectWriter, Result};
 
 /// Bytes gathered before a writer goes to the disk.
@@ -164,27 +161,22 @@ impl DiskWriter {
     }
 }
 
+#[async_trait]
 impl ObjectWriter for DiskWriter {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
-        async move {
-            self.size += bytes.len() as u64;
-            self.waiting += bytes.len();
-            self.gathered.push(bytes);
-            if self.waiting >= BATCH {
-                self.scratch = Some(self.flush().await?);
-            }
-            Ok(())
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.size += bytes.len() as u64;
+        self.waiting += bytes.len();
+        self.gathered.push(bytes);
+        if self.waiting >= BATCH {
+            self.scratch = Some(self.flush().await?);
         }
-        .boxed()
+        Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
-        async move {
-            let scratch = self.flush().await?;
-            let (root, path, size) = (Arc::clone(&self.root), self.path.clone(), self.size);
-            blocking(move || scratch.place(&root, &path)).await?;
-            Ok(size)
-        }
-        .boxed()
+    async fn commit(mut self: Box<Self>) -> Result<u64> {
+        let scratch = self.flush().await?;
+        let (root, path, size) = (Arc::clone(&self.root), self.path.clone(), self.size);
+        blocking(move || scratch.place(&root, &path)).await?;
+        Ok(size)
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use futures_util::TryStreamExt;
 use virga_core::{Timestamp, upload::part_span};
-use virga_objects::{MediaStore, MultipartSessions, ObjectError, READ_LIMIT};
+use virga_objects::{MediaStore, MultipartSessions, ObjectError, READ_LIMIT, UploadPlan};
 
 use crate::{Bench, body, noise, sha256};
 
@@ -15,7 +15,7 @@ async fn filled(bench: &Bench) -> bytes::Bytes {
     let file = noise(2500, 9);
     let store = &bench.store;
     store
-        .create(bench.upload, &bench.source(), TOTAL, PART)
+        .create(bench.upload, &UploadPlan::new(&bench.source(), TOTAL, PART))
         .await
         .unwrap();
     for number in 1..=3 {
@@ -38,7 +38,7 @@ async fn send(bench: &Bench, file: &bytes::Bytes, number: u32) {
 async fn complete(bench: &Bench) -> Result<(), ObjectError> {
     bench
         .store
-        .complete(bench.upload, &bench.source(), TOTAL, PART)
+        .complete(bench.upload, &UploadPlan::new(&bench.source(), TOTAL, PART))
         .await
 }
 
@@ -127,7 +127,7 @@ async fn a_second_process_sees_the_same_session() {
             .unwrap();
     assert_eq!(other.list_parts(bench.upload).await.unwrap().bytes(), TOTAL);
     other
-        .complete(bench.upload, &bench.source(), TOTAL, PART)
+        .complete(bench.upload, &UploadPlan::new(&bench.source(), TOTAL, PART))
         .await
         .unwrap();
     let whole = bench.store.read_all(&bench.source(), READ_LIMIT).await;

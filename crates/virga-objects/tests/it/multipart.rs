@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, future::join, stream};
 use proptest::prelude::*;
 use virga_core::upload::{PartSpan, part_count, part_span};
 use virga_objects::{
-    DiskOptions, Incoming, MediaStore, MultipartSessions, ObjectError, READ_LIMIT,
+    DiskOptions, Incoming, MediaStore, MultipartSessions, ObjectError, READ_LIMIT, UploadPlan,
 };
 
 use crate::{Bench, body, noise, sha256};
@@ -28,7 +28,10 @@ async fn opened(bench: &Bench) -> Bytes {
     let file = noise(250_000, 5);
     bench
         .store
-        .create(bench.upload, &bench.source(), 250_000, PART)
+        .create(
+            bench.upload,
+            &UploadPlan::new(&bench.source(), 250_000, PART),
+        )
         .await
         .unwrap();
     file
@@ -45,7 +48,7 @@ async fn complete(bench: &Bench, file: &Bytes) -> Result<(), ObjectError> {
     let total = file.len() as u64;
     bench
         .store
-        .complete(bench.upload, &bench.source(), total, PART)
+        .complete(bench.upload, &UploadPlan::new(&bench.source(), total, PART))
         .await
 }
 
@@ -103,7 +106,10 @@ async fn complete_names_the_parts_that_are_missing() {
     }
     let other = bench
         .store
-        .complete(bench.upload, &bench.source(), 240_000, PART)
+        .complete(
+            bench.upload,
+            &UploadPlan::new(&bench.source(), 240_000, PART),
+        )
         .await;
     assert!(matches!(other, Err(ObjectError::Conflict(_))));
     complete(&bench, &file).await.unwrap();
@@ -282,7 +288,7 @@ async fn a_session_is_opened_once_listed_and_dropped() {
     opened(&bench).await;
     let other = bench
         .store
-        .create(bench.upload, &bench.source(), 1, PART)
+        .create(bench.upload, &UploadPlan::new(&bench.source(), 1, PART))
         .await;
     assert!(matches!(other, Err(ObjectError::Conflict(_))));
     let sessions: Vec<_> = bench.store.list_sessions().try_collect().await.unwrap();
@@ -316,7 +322,7 @@ proptest! {
             let bench = Bench::new().await;
             let (file, key) = (noise(usize::try_from(total).unwrap(), total), bench.source());
             let store = &bench.store;
-            store.create(bench.upload, &key, total, part_size).await.unwrap();
+            store.create(bench.upload, &UploadPlan::new(&key, total, part_size)).await.unwrap();
             let count = part_count(total, part_size);
             let mut expected = std::collections::BTreeSet::new();
             let first = order.iter().map(|(index, how)| {
@@ -333,13 +339,13 @@ proptest! {
             assert!(held(&bench).await.into_iter().eq(expected.iter().copied()));
             for number in 1..=count {
                 if !expected.contains(&number) {
-                    assert!(store.complete(bench.upload, &key, total, part_size).await.is_err());
+                    assert!(store.complete(bench.upload, &UploadPlan::new(&key, total, part_size)).await.is_err());
                     let span = part_span(number, total, part_size).unwrap();
                     let part = body(&cut(&file, span), piece);
                     store.put_part(bench.upload, number, span, part).await.unwrap();
                 }
             }
-            store.complete(bench.upload, &key, total, part_size).await.unwrap();
+            store.complete(bench.upload, &UploadPlan::new(&key, total, part_size)).await.unwrap();
             let whole = store.read_all(&key, READ_LIMIT).await.unwrap();
             assert_eq!(sha256(&whole), sha256(&file));
         });

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use tempfile::TempDir;
 use virga_core::upload::part_span;
-use virga_objects::{DiskOptions, MediaStore, MultipartSessions, ObjectError};
+use virga_objects::{DiskOptions, MediaStore, MultipartSessions, ObjectError, UploadPlan};
 
 use crate::{Bench, body, noise};
 
@@ -16,7 +16,10 @@ async fn a_file_larger_than_any_file_finds_no_room() {
     let total = i64::MAX.unsigned_abs() / 2;
     let made = bench
         .store
-        .create(bench.upload, &bench.source(), total, total)
+        .create(
+            bench.upload,
+            &UploadPlan::new(&bench.source(), total, total),
+        )
         .await;
     assert!(matches!(made, Err(ObjectError::NoRoom)));
     assert!(crate::is_empty(&bench.at(".multipart")));
@@ -58,7 +61,7 @@ async fn on_a_full_disk_a_part_is_refused_and_the_others_stay() {
     let total = room.total * 2;
     let store = &bench.store;
     store
-        .create(bench.upload, &bench.source(), total, PART)
+        .create(bench.upload, &UploadPlan::new(&bench.source(), total, PART))
         .await
         .unwrap();
     let part = noise(1024 * 1024, 4);

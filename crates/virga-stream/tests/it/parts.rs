@@ -11,7 +11,7 @@ use virga_core::{
     keys::{KeyRing, PartTicket},
     upload::part_span,
 };
-use virga_objects::{MediaStore, MultipartSessions};
+use virga_objects::{MediaStore, MultipartSessions, UploadPlan};
 use virga_stream::StreamConfig;
 
 use crate::site::{Answer, Site};
@@ -21,7 +21,10 @@ const PART: u64 = 100;
 
 async fn opened(site: &Site) -> MediaKey {
     let key = MediaKey::source(site.video, site.upload);
-    let made = site.store.create(site.upload, &key, TOTAL, PART).await;
+    let made = site
+        .store
+        .create(site.upload, &UploadPlan::new(&key, TOTAL, PART))
+        .await;
     made.unwrap();
     key
 }
@@ -74,7 +77,7 @@ async fn a_signed_part_is_taken_and_its_digest_answered() {
         assert_eq!(answer.header("etag"), format!("\"{sha256}\""));
     }
     site.store
-        .complete(site.upload, &key, TOTAL, PART)
+        .complete(site.upload, &UploadPlan::new(&key, TOTAL, PART))
         .await
         .unwrap();
     let whole = site.store.read_all(&key, TOTAL).await.unwrap();

@@ -5,7 +5,7 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{StatusCode, header};
+use http::header;
 use serde::Deserialize;
 use virga_client::ClientError;
 use virga_core::wire::Credentials;
@@ -133,14 +133,7 @@ async fn enter(visit: PageContext, form: SignForm, new: bool) -> Result<Response
     let mut page = SignPage::new(visit.frame.clone(), new, next);
     page.name = credentials.name;
     page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-    let mut answer = visit.html(status, &page);
-    if let Some(seconds) = problem.retry_after {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
-    }
-    Ok(answer)
+    Ok(visit.refused(&problem, &page))
 }
 
 /// `POST /sign-out`. The cookie goes even where the session was gone already.

@@ -154,10 +154,8 @@ async fn users(
     admin(&visit)?;
     let words: String = asked.q.trim().chars().take(64).collect();
     let accounts = visit
-        .api
-        .accounts(&words, asked.cursor.as_deref())
-        .await
-        .map_err(|error| visit.fault(&error))?;
+        .call(visit.api.accounts(&words, asked.cursor.as_deref()))
+        .await?;
     let mut page = UsersPage::new(visit.frame.clone(), visit.now, accounts.items);
     page.more = accounts.next.map(|next| {
         let (words, next) = (query_value(&words), query_value(&next));

@@ -4,7 +4,6 @@ use axum::{
     extract::Path,
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
 use serde::Deserialize;
 use virga_core::{CommentId, VideoId, wire::NewComment};
 
@@ -37,9 +36,7 @@ pub(crate) async fn write(
             let mut page = watch::load(&visit, id, watch::WatchQuery::default()).await?;
             page.draft = comment.text;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &[("text", "text")]);
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }
@@ -51,10 +48,12 @@ pub(crate) async fn edit(
 ) -> Result<Response, PageError> {
     let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
     visit
-        .api
-        .edit_comment(id, comment, &NewComment { text: form.text })
-        .await
-        .map_err(|error| visit.fault(&error))?;
+        .call(
+            visit
+                .api
+                .edit_comment(id, comment, &NewComment { text: form.text }),
+        )
+        .await?;
     Ok(Redirect::to(&format!("/v/{id}#c-{comment}")).into_response())
 }
 
@@ -64,10 +63,6 @@ pub(crate) async fn delete(
     Path((id, comment)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let (id, comment): (VideoId, CommentId) = (visit.id(&id)?, visit.id(&comment)?);
-    visit
-        .api
-        .delete_comment(id, comment)
-        .await
-        .map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.delete_comment(id, comment)).await?;
     Ok(Redirect::to(&format!("/v/{id}#comments")).into_response())
 }

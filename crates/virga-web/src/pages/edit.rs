@@ -155,8 +155,7 @@ pub(crate) async fn show(
 
 /// The video, if the viewer may change it.
 async fn editable(visit: &PageContext, id: VideoId) -> Result<Video, PageError> {
-    let video = visit.api.video(id).await;
-    let video = video.map_err(|error| visit.fault(&error))?;
+    let video = visit.call(visit.api.video(id)).await?;
     if video.editable {
         Ok(video)
     } else {
@@ -204,9 +203,7 @@ pub(crate) async fn submit(
             let page = page(visit.frame.clone(), &visit.site, id, form);
             let mut page = EditPage { remake, ..page };
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }
@@ -238,8 +235,7 @@ fn yes(it: bool) -> String {
 
 /// Both texts side by side; saving again replaces what is shown.
 async fn conflict(visit: &PageContext, id: VideoId, form: EditForm) -> Result<Response, PageError> {
-    let saved = visit.api.video(id).await;
-    let saved = saved.map_err(|error| visit.fault(&error))?;
+    let saved = visit.call(visit.api.video(id)).await?;
     let remake = remake::offered(&saved);
     let form = EditForm {
         seen: saved.edit_tag(),
@@ -273,8 +269,7 @@ pub(crate) async fn publish(
             visibility: Some(plan),
             ..VideoPatch::default()
         };
-        let done = visit.api.edit_video(id, &patch).await;
-        done.map_err(|error| visit.fault(&error))?;
+        visit.call(visit.api.edit_video(id, &patch)).await?;
     }
     Ok(Redirect::to(local(&form.next)).into_response())
 }
@@ -313,11 +308,7 @@ pub(crate) async fn restore(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
-    visit
-        .api
-        .restore_video(id)
-        .await
-        .map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.restore_video(id)).await?;
     Ok(Redirect::to("/my/videos?done=restored").into_response())
 }
 
@@ -327,10 +318,6 @@ pub(crate) async fn retry(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
-    visit
-        .api
-        .retry_video(id)
-        .await
-        .map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.retry_video(id)).await?;
     Ok(Redirect::to("/my/videos?done=retried").into_response())
 }

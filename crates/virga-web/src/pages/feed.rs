@@ -149,8 +149,9 @@ pub(crate) async fn sitemap(
     AnonymousContext(visit): AnonymousContext,
     Query(asked): Query<FeedQuery>,
 ) -> Result<Response, PageError> {
-    let found = visit.api.sitemap(asked.page.unwrap_or(0)).await;
-    let found = found.map_err(|error| visit.fault(&error))?;
+    let found = visit
+        .call(visit.api.sitemap(asked.page.unwrap_or(0)))
+        .await?;
     let index = asked.page.is_none() && found.pages > 1;
     let page = SitemapPage {
         base: visit.frame.base.clone(),

@@ -50,20 +50,11 @@ pub(crate) async fn show(
         limit: Some(visit.state.config.page_size),
         ..VideoQuery::default()
     };
-    let page = visit
-        .api
-        .videos(&query)
-        .await
-        .map_err(|error| visit.fault(&error))?;
-    let (lang, now) = (visit.frame.lang, visit.now);
+    let page = visit.call(visit.api.videos(&query)).await?;
     visit.frame.q.clone_from(&words);
     let page = HomePage {
         needs_setup: visit.site.needs_setup,
-        cards: page
-            .items
-            .iter()
-            .map(|video| Card::new(lang, now, video))
-            .collect(),
+        cards: visit.cards(&page.items),
         popular,
         new_href: href(&words, false, None),
         popular_href: href(&words, true, None),

@@ -47,15 +47,11 @@ pub(crate) async fn show(
     let (user, videos) =
         tokio::try_join!(visit.api.user(&name), visit.api.user_videos(&name, &query))
             .map_err(|error| visit.fault(&error))?;
-    let (lang, now) = (visit.frame.lang, visit.now);
+    let lang = visit.frame.lang;
     let page = PersonPage {
         count: lang.count("videos", user.videos, &format::count(lang, user.videos)),
         since: lang.with("person-since", "date", format::date(lang, user.created_at)),
-        cards: videos
-            .items
-            .iter()
-            .map(|video| Card::new(lang, now, video))
-            .collect(),
+        cards: visit.cards(&videos.items),
         more: videos.next.map(|next| {
             format!(
                 "/u/{}?cursor={}",

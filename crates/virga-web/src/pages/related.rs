@@ -33,8 +33,5 @@ pub(crate) async fn of(visit: &PageContext, video: &Video) -> Vec<Card> {
             chosen.push(other);
         }
     }
-    chosen
-        .iter()
-        .map(|video| Card::new(visit.frame.lang, visit.now, video))
-        .collect()
+    visit.cards(&chosen)
 }

@@ -9,7 +9,6 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
 use serde::Deserialize;
 use virga_core::{
     video::Visibility,
@@ -110,8 +109,7 @@ pub(crate) async fn change_uploads(
         upload_visibility: Some(form.visibility),
         publish_at_once: Some(form.at_once == "yes"),
     };
-    let saved = visit.api.edit_me(&patch).await;
-    saved.map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.edit_me(&patch)).await?;
     Ok(Redirect::to("/settings?saved=uploads").into_response())
 }
 
@@ -139,9 +137,7 @@ pub(crate) async fn change_password(
             let problem = visit.refusal(error)?;
             let mut page = SettingsPage::load(&visit).await?;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{extract::Query, response::Response};
-use http::StatusCode;
 use serde::Deserialize;
 use virga_core::wire::{NewAccount, Registration, Setup};
 
@@ -91,9 +90,7 @@ pub(crate) async fn submit(
         Err(error) => {
             let problem = visit.refusal(error)?;
             let errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page(&visit, &form, errors)))
+            Ok(visit.refused(&problem, &page(&visit, &form, errors)))
         }
     }
 }

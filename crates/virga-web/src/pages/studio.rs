@@ -244,8 +244,7 @@ async fn unpublished(visit: &PageContext) -> Result<Vec<Video>, PageError> {
     };
     let mut videos = Vec::new();
     loop {
-        let page = visit.api.my_videos(&query).await;
-        let page = page.map_err(|error| visit.fault(&error))?;
+        let page = visit.call(visit.api.my_videos(&query)).await?;
         // An older release does not know the question and answers with everything.
         videos.extend(page.items.into_iter().filter(|it| it.publish_as.is_some()));
         if page.next.is_none() || videos.len() >= UNPUBLISHED_MAX {

@@ -5,7 +5,6 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
 use serde::Deserialize;
 use virga_core::{
     Code, Kind, VideoId,
@@ -194,14 +193,10 @@ pub(crate) async fn show(
 async fn load(visit: &PageContext, video: Option<&str>) -> Result<UploadPage, PageError> {
     let quota = format::quota(visit.frame.lang, visit.me()?);
     let target = match video.and_then(|id| id.parse::<VideoId>().ok()) {
-        Some(id) => {
-            let video = visit.api.video(id).await;
-            Some(video.map_err(|error| visit.fault(&error))?)
-        }
+        Some(id) => Some(visit.call(visit.api.video(id)).await?),
         None => None,
     };
-    let open = visit.api.uploads().await;
-    let open = open.map_err(|error| visit.fault(&error))?;
+    let open = visit.call(visit.api.uploads()).await?;
     // Only a draft that is one's own and has nothing yet can be filled.
     let target = target.filter(|video| video.editable && video.state == VideoState::Draft);
     let offer = match &target {
@@ -280,9 +275,7 @@ pub(crate) async fn draft(
             page.title = form.title;
             page.description = form.description;
             page.visibility = form.visibility.as_str();
-            let status =
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }

@@ -280,11 +280,7 @@ pub(crate) async fn load(
     id: VideoId,
     asked: WatchQuery,
 ) -> Result<WatchPage, PageError> {
-    let video = visit
-        .api
-        .video(id)
-        .await
-        .map_err(|error| visit.fault(&error))?;
+    let video = visit.call(visit.api.video(id)).await?;
     let editing = asked.edit.and_then(|id| id.parse().ok());
     let deleted = video.state == VideoState::Deleted;
     // Deleted for ever: only its last bytes are still on their way out.

@@ -9,7 +9,7 @@ use reqwest::{Method, NoProxy, RequestBuilder, Response};
 use virga_bucket::{BucketAddressing, BucketStore};
 use virga_core::{Clock, MediaKey, SystemClock, upload::part_span};
 use virga_objects::{
-    Callback, CorsRule, DirectAccess, ObjectError, PostForm, SignedRequest, Validity,
+    Callback, CorsRule, DirectAccess, ObjectError, PostForm, SignedRequest, UploadPlan, Validity,
 };
 
 use super::Stand;
@@ -204,8 +204,11 @@ pub(super) async fn a_signed_put_takes_exactly_its_size(stand: Stand) {
 pub(super) async fn signed_parts_become_the_file(stand: Stand) {
     let (direct, browser) = (stand.direct(), stand.browser());
     let (key, total) = (stand.source(), stand.total());
-    let made = stand.sessions.create(stand.upload, &key, total, stand.part);
-    made.await.unwrap();
+    let made = stand
+        .sessions
+        .create(stand.upload, &UploadPlan::new(&key, total, stand.part))
+        .await;
+    made.unwrap();
     let file = noise(usize::try_from(total).unwrap(), 4);
     let cut = |number| {
         let span = part_span(number, total, stand.part).unwrap();
@@ -255,8 +258,9 @@ pub(super) async fn signed_parts_become_the_file(stand: Stand) {
     assert_eq!((held.parts.len(), held.bytes()), (3, total));
     let done = stand
         .sessions
-        .complete(stand.upload, &key, total, stand.part);
-    done.await.unwrap();
+        .complete(stand.upload, &UploadPlan::new(&key, total, stand.part))
+        .await;
+    done.unwrap();
     assert!(stand.store.read_all(&key, total).await.unwrap() == file);
     // Whoever remembers the session may still sign; the bucket takes nothing more.
     let (span, part) = cut(1);

@@ -5,7 +5,7 @@ use virga_core::{KeyPrefix, MediaKey};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use virga_objects::{MediaStore, ObjectError, Piece, READ_LIMIT};
+use virga_objects::{MediaStore, ObjectError, Piece, READ_LIMIT, UploadPlan};
 
 use super::Stand;
 use crate::{collect, noise};
@@ -157,8 +157,9 @@ pub(super) async fn listing_and_removal_keep_to_their_prefix(stand: Stand) {
     let (source, total) = (stand.source(), stand.total());
     let made = stand
         .sessions
-        .create(stand.upload, &source, total, stand.part);
-    made.await.unwrap();
+        .create(stand.upload, &UploadPlan::new(&source, total, stand.part))
+        .await;
+    made.unwrap();
     assert_eq!(names(store, &KeyPrefix::all()).await.len(), 4);
     assert_eq!(store.delete_prefix(&attempt).await.unwrap(), 2);
     assert_eq!(store.delete_prefix(&attempt).await.unwrap(), 0);

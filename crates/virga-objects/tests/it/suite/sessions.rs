@@ -8,7 +8,9 @@ use virga_core::{
     Clock, MediaKey, OsEntropy, SystemClock, Timestamp, UploadId,
     upload::{PartSpan, part_span},
 };
-use virga_objects::{Incoming, MultipartSessions, ObjectError, READ_LIMIT, UploadSession};
+use virga_objects::{
+    Incoming, MultipartSessions, ObjectError, READ_LIMIT, UploadPlan, UploadSession,
+};
 
 use super::Stand;
 use crate::{body, noise, sha256};
@@ -26,8 +28,11 @@ impl Stand {
     /// A session in three parts.
     async fn opened(&self) -> Bytes {
         let (key, total) = (self.source(), self.total());
-        let made = self.sessions.create(self.upload, &key, total, self.part);
-        made.await.unwrap();
+        let made = self
+            .sessions
+            .create(self.upload, &UploadPlan::new(&key, total, self.part))
+            .await;
+        made.unwrap();
         noise(usize::try_from(total).unwrap(), 5)
     }
 
@@ -49,7 +54,7 @@ impl Stand {
     async fn complete(&self) -> Result<(), ObjectError> {
         let (key, total) = (self.source(), self.total());
         self.sessions
-            .complete(self.upload, &key, total, self.part)
+            .complete(self.upload, &UploadPlan::new(&key, total, self.part))
             .await
     }
 
@@ -104,8 +109,10 @@ pub(super) async fn a_session_goes_on_in_another_process(stand: Stand) {
     assert_eq!(stand.held().await, [1, 3]);
     stand.send(&file, 2).await.unwrap();
     let (key, total) = (stand.source(), stand.total());
-    let done = other.complete(stand.upload, &key, total, stand.part);
-    done.await.unwrap();
+    let done = other
+        .complete(stand.upload, &UploadPlan::new(&key, total, stand.part))
+        .await;
+    done.unwrap();
     stand.holds(&file).await;
     // This process still remembers the session; the store does not.
     let late = stand.send(&file, 1).await.unwrap_err();
@@ -153,8 +160,12 @@ pub(super) async fn complete_names_the_parts_that_are_missing(stand: Stand) {
     let key = stand.source();
     let other = stand
         .sessions
-        .complete(stand.upload, &key, stand.total() - 1, stand.part);
-    assert!(matches!(other.await, Err(ObjectError::Conflict(_))));
+        .complete(
+            stand.upload,
+            &UploadPlan::new(&key, stand.total() - 1, stand.part),
+        )
+        .await;
+    assert!(matches!(other, Err(ObjectError::Conflict(_))));
     stand.complete().await.unwrap();
     stand.holds(&file).await;
 }
@@ -295,7 +306,11 @@ pub(super) async fn two_that_open_a_session_at_once_have_one(stand: Stand) {
     let (key, total) = (stand.source(), stand.total());
     let open = |sessions: &virga_objects::SharedSessions| {
         let (sessions, key, part) = (std::sync::Arc::clone(sessions), key.clone(), stand.part);
-        async move { sessions.create(stand.upload, &key, total, part).await }
+        async move {
+            sessions
+                .create(stand.upload, &UploadPlan::new(&key, total, part))
+                .await
+        }
     };
     let all = stream::iter(0..8).map(|n| {
         open(if n % 2 == 0 {
@@ -334,7 +349,7 @@ pub(super) async fn a_session_is_listed_and_dropped(stand: Stand) {
     let key = stand.source();
     let other = stand
         .sessions
-        .create(stand.upload, &key, 1, stand.part)
+        .create(stand.upload, &UploadPlan::new(&key, 1, stand.part))
         .await;
     assert!(matches!(other, Err(ObjectError::Conflict(_))));
     stand.send(&file, 1).await.unwrap();

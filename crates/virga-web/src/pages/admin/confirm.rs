@@ -97,8 +97,7 @@ impl ConfirmPage {
 /// The account and the act of an address; what is neither is not there.
 async fn target(visit: &PageContext, name: &str, act: &str) -> Result<(String, Act), PageError> {
     let act = Act::parse(act).ok_or_else(|| visit.status(StatusCode::NOT_FOUND))?;
-    let user = visit.api.user(name).await;
-    Ok((user.map_err(|error| visit.fault(&error))?.name, act))
+    Ok((visit.call(visit.api.user(name)).await?.name, act))
 }
 
 /// `GET /admin/users/{name}/{act}`.
@@ -139,8 +138,7 @@ pub(super) async fn act(
         Err(error) => {
             let problem = visit.refusal(error)?;
             page.problem = Some(problem_text(visit.frame.lang, &problem));
-            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }

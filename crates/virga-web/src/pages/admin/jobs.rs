@@ -80,10 +80,8 @@ pub(super) async fn list(
 ) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let jobs = visit
-        .api
-        .failed_jobs(asked.cursor.as_deref())
-        .await
-        .map_err(|error| visit.fault(&error))?;
+        .call(visit.api.failed_jobs(asked.cursor.as_deref()))
+        .await?;
     let mut page = JobsPage::new(visit.frame.clone(), visit.now, jobs.items);
     page.more = jobs
         .next
@@ -109,7 +107,6 @@ pub(super) async fn retry(
 ) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let id: VideoId = visit.id(&form.video)?;
-    let done = visit.api.retry_video(id).await;
-    done.map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.retry_video(id)).await?;
     Ok(Redirect::to("/admin/jobs?done=retried").into_response())
 }

@@ -5,7 +5,6 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
 use serde::Deserialize;
 use virga_core::wire::{Registration, SettingSource, SitePatch, SiteSettings};
 
@@ -64,8 +63,7 @@ pub(super) struct SavedQuery {
 }
 
 async fn load(visit: &PageContext) -> Result<SitePage, PageError> {
-    let site = visit.api.site_settings().await;
-    let site = site.map_err(|error| visit.fault(&error))?;
+    let site = visit.call(visit.api.site_settings()).await?;
     Ok(SitePage::new(visit.frame.clone(), site))
 }
 
@@ -111,9 +109,7 @@ pub(super) async fn change(
             let mut page = load(&visit).await?;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             page.name = form.name;
-            let status = StatusCode::from_u16(problem.status);
-            let status = status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(visit.html(status, &page))
+            Ok(visit.refused(&problem, &page))
         }
     }
 }

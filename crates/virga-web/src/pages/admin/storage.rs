@@ -86,7 +86,6 @@ impl Disk {
 /// `GET /admin/storage`.
 pub(super) async fn show(visit: PageContext) -> Result<Response, PageError> {
     super::admin(&visit)?;
-    let room = visit.api.storage().await;
-    let room = room.map_err(|error| visit.fault(&error))?;
+    let room = visit.call(visit.api.storage()).await?;
     Ok(visit.ok(&StoragePage::new(visit.frame.clone(), &room)))
 }

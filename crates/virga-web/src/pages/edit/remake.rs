@@ -4,7 +4,6 @@ use axum::{
     extract::Path,
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
 use virga_core::{VideoId, video::VideoState, wire::Video};
 
 use crate::{context::PageContext, error_page::PageError, errors::FormErrors};
@@ -31,6 +30,5 @@ pub(crate) async fn remake(
     let video = super::editable(&visit, id).await?;
     let mut page = super::filled(&visit, id, video);
     page.errors = FormErrors::new(visit.frame.lang, &problem, &[]);
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
-    Ok(visit.html(status, &page))
+    Ok(visit.refused(&problem, &page))
 }

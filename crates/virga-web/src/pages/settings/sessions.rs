@@ -89,8 +89,7 @@ pub(crate) async fn end_others(visit: PageContext) -> Result<Response, PageError
 /// `POST /settings/sign-out-everywhere`.
 pub(crate) async fn sign_out_everywhere(visit: PageContext) -> Result<Response, PageError> {
     visit.me()?;
-    let ended = visit.api.sign_out_everywhere().await;
-    ended.map_err(|error| visit.fault(&error))?;
+    visit.call(visit.api.sign_out_everywhere()).await?;
     Ok(signed_out(&visit))
 }
 
