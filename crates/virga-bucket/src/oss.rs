@@ -3,14 +3,14 @@
 //! signed wherever they stand, others where they are named. Payloads are never part of it.
 
 use std::fmt::Write;
-use virga_core::MediaKey;
+use virga_core::{MediaKey, text::percent_encoded};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     report,
     signature::{Fields, Scope},
-    url::{BucketUrl, escaped},
+    url::BucketUrl,
 };
 use virga_objects::{ObjectError, Result, Validity};
 
@@ -42,7 +42,7 @@ fn canonical(
         let between = if text.is_empty() { "" } else { "&" };
         let _ = write!(text, "{between}{name}");
         if !value.is_empty() {
-            let _ = write!(text, "={}", escaped(value));
+            let _ = write!(text, "={}", percent_encoded(value));
         }
     }
     format!("{method}\n/{bucket}/{key}\n{text}\n{headers}\n{additional}\n{UNSIGNED}")

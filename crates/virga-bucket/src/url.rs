@@ -2,6 +2,7 @@
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
+use virga_core::text::percent_encoded;
 
 use super::Dialect;
 
@@ -102,7 +103,7 @@ impl BucketUrl {
             url.push_str(name);
             if !(self.bare && value.is_empty()) {
                 url.push('=');
-                url.push_str(&escaped(value));
+                url.push_str(&percent_encoded(value));
             }
         }
         url
@@ -117,19 +118,6 @@ fn is_bucket(name: &str) -> bool {
         && [bytes.first(), bytes.last()]
             .iter()
             .all(|b| b.is_some_and(|&b| inner(b)))
-}
-
-/// Percent-encodes all but unreserved characters (RFC 3986 §2.3), as signatures want it.
-pub(super) fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use http::Method;
-use virga_core::wire::{
-    Changes, Credentials, Me, MePatch, PasswordChange, Session, SessionInfo, Setup, Site, User,
+use virga_core::{
+    text::percent_encoded,
+    wire::{
+        Changes, Credentials, Me, MePatch, PasswordChange, Session, SessionInfo, Setup, Site, User,
+    },
 };
 
-use crate::{ApiCaller, Result, call::encode};
+use crate::{ApiCaller, Result};
 
 /// The API holds the poll up to 25 s.
 const POLL_LIMIT: Duration = Duration::from_secs(45);
@@ -50,8 +53,11 @@ impl ApiCaller {
 
     /// `DELETE /sessions/{id}`.
     pub async fn end_session(&self, id: &str) -> Result<()> {
-        self.act(Method::DELETE, &format!("/sessions/{}", encode(id)))
-            .await
+        self.act(
+            Method::DELETE,
+            &format!("/sessions/{}", percent_encoded(id)),
+        )
+        .await
     }
 
     /// `PUT /users/me/password`.
@@ -71,12 +77,12 @@ impl ApiCaller {
 
     /// `GET /users/{name}`.
     pub async fn user(&self, name: &str) -> Result<User> {
-        self.get(&format!("/users/{}", encode(name))).await
+        self.get(&format!("/users/{}", percent_encoded(name))).await
     }
 
     /// `GET /internal/v1/changes`: waits up to 25 s for something after `cursor`.
     pub async fn changes(&self, cursor: &str) -> Result<Changes> {
-        let path = format!("/internal/v1/changes?after={}", encode(cursor));
+        let path = format!("/internal/v1/changes?after={}", percent_encoded(cursor));
         self.internal(&path, POLL_LIMIT).await
     }
 }

@@ -3,37 +3,38 @@
 use std::fmt::Write;
 
 use http::Method;
-use virga_core::wire::{
-    Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Sitemap, Storage,
+use virga_core::{
+    text::percent_encoded,
+    wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Sitemap, Storage},
 };
 
-use crate::{ApiCaller, Result, call::encode};
+use crate::{ApiCaller, Result};
 
 impl ApiCaller {
     /// `GET /admin/users`: by name; `q` is a piece of it.
     pub async fn accounts(&self, q: &str, cursor: Option<&str>) -> Result<Page<Account>> {
-        let mut path = format!("/admin/users?q={}", encode(q));
+        let mut path = format!("/admin/users?q={}", percent_encoded(q));
         if let Some(cursor) = cursor {
-            let _ = write!(path, "&cursor={}", encode(cursor));
+            let _ = write!(path, "&cursor={}", percent_encoded(cursor));
         }
         self.get(&path).await
     }
 
     /// `POST /admin/users/{name}/reset-password`.
     pub async fn reset_password(&self, name: &str) -> Result<NewPassword> {
-        let path = format!("/admin/users/{}/reset-password", encode(name));
+        let path = format!("/admin/users/{}/reset-password", percent_encoded(name));
         self.exchange(Method::POST, &path, &()).await
     }
 
     /// `PUT /admin/users/{name}/block`.
     pub async fn block(&self, name: &str) -> Result<()> {
-        let path = format!("/admin/users/{}/block", encode(name));
+        let path = format!("/admin/users/{}/block", percent_encoded(name));
         self.act(Method::PUT, &path).await
     }
 
     /// `DELETE /admin/users/{name}/block`.
     pub async fn unblock(&self, name: &str) -> Result<()> {
-        let path = format!("/admin/users/{}/block", encode(name));
+        let path = format!("/admin/users/{}/block", percent_encoded(name));
         self.act(Method::DELETE, &path).await
     }
 
@@ -49,8 +50,9 @@ impl ApiCaller {
 
     /// `GET /admin/jobs`: those that failed.
     pub async fn failed_jobs(&self, cursor: Option<&str>) -> Result<Page<FailedJob>> {
-        let cursor =
-            cursor.map_or_else(String::new, |cursor| format!("?cursor={}", encode(cursor)));
+        let cursor = cursor.map_or_else(String::new, |cursor| {
+            format!("?cursor={}", percent_encoded(cursor))
+        });
         self.get(&format!("/admin/jobs{cursor}")).await
     }
 

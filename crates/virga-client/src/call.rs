@@ -251,16 +251,3 @@ fn refusal(path: &str, status: StatusCode, bytes: &[u8]) -> ClientError {
         Err(error) => unreadable(&format!("{path} (status {})", status.as_u16()), error),
     }
 }
-
-/// A path segment or query value: everything but unreserved characters is percent-encoded.
-pub(crate) fn encode(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}

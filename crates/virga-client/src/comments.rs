@@ -3,16 +3,18 @@
 use http::Method;
 use virga_core::{
     CommentId, VideoId,
+    text::percent_encoded,
     wire::{Comment, NewComment, Page},
 };
 
-use crate::{ApiCaller, Result, call::encode};
+use crate::{ApiCaller, Result};
 
 impl ApiCaller {
     /// `GET /videos/{id}/comments`.
     pub async fn comments(&self, video: VideoId, cursor: Option<&str>) -> Result<Page<Comment>> {
-        let cursor =
-            cursor.map_or_else(String::new, |cursor| format!("?cursor={}", encode(cursor)));
+        let cursor = cursor.map_or_else(String::new, |cursor| {
+            format!("?cursor={}", percent_encoded(cursor))
+        });
         self.get(&format!("/videos/{video}/comments{cursor}")).await
     }
 

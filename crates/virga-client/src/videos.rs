@@ -5,10 +5,11 @@ use std::fmt::Write;
 use http::{HeaderName, Method, header};
 use virga_core::{
     VideoId,
+    text::percent_encoded,
     wire::{NewVideo, Page, Playback, Sort, Video, VideoPatch, ViewReport},
 };
 
-use crate::{ApiCaller, Result, call::encode};
+use crate::{ApiCaller, Result};
 
 /// What of a list of videos is asked for.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,7 @@ impl VideoQuery {
         ];
         for (name, value) in pairs {
             if let Some(value) = value {
-                let _ = write!(query, "&{name}={}", encode(&value));
+                let _ = write!(query, "&{name}={}", percent_encoded(&value));
             }
         }
         query
@@ -55,7 +56,11 @@ impl ApiCaller {
 
     /// `GET /users/{name}/videos`: public ones of one account.
     pub async fn user_videos(&self, name: &str, query: &VideoQuery) -> Result<Page<Video>> {
-        let path = format!("/users/{}/videos{}", encode(name), query.to_query());
+        let path = format!(
+            "/users/{}/videos{}",
+            percent_encoded(name),
+            query.to_query()
+        );
         self.get(&path).await
     }
 

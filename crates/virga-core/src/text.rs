@@ -1,5 +1,7 @@
-//! What people type: titles, comments, passwords. Cleaned and bounded in one place.
+//! What people type: titles, comments, passwords. Cleaned and bounded in one place. And how a text is
+//! written in an address.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -118,6 +120,19 @@ pub fn cut(text: &str, most: usize) -> String {
             fits
         })
         .collect()
+}
+
+/// All but unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A text as one segment of a path or one value of a query: percent-encoded but for unreserved
+/// characters, as signatures of buckets want it too.
+pub fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use virga_core::{permission::Role, wire::Me};
+use virga_core::{permission::Role, text::percent_encoded, wire::Me};
 
 use crate::{assets, locale::Lang, pages::studio::STATE_STRINGS, reasons, theme::Theme};
 
@@ -116,15 +116,7 @@ pub(crate) fn with_next(base: &str, next: &str) -> String {
 
 /// A value of a query, percent-encoded.
 pub(crate) fn query_value(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    percent_encoded(text).replace("%2F", "/")
 }
 
 /// Where a form may lead back to: an absolute path of this site, else home. Browsers read `\` as

@@ -25,6 +25,7 @@ use serde::Deserialize;
 use virga_core::{
     Timestamp,
     permission::Role,
+    text::percent_encoded,
     wire::{Account, Me},
 };
 
@@ -90,7 +91,7 @@ impl UsersPage {
         let lang = f.lang;
         let own = f.me.as_ref().map(|me| me.name.clone());
         let row = |account: Account| Row {
-            path: format!("/admin/users/{}", segment(&account.name)),
+            path: format!("/admin/users/{}", percent_encoded(&account.name)),
             admin: account.role == Role::Admin,
             blocked: account.blocked_at.map(|at| When::new(lang, now, at)),
             held: lang.fill(
@@ -121,11 +122,6 @@ impl UsersPage {
             f,
         }
     }
-}
-
-/// A name as one segment of a path.
-fn segment(name: &str) -> String {
-    query_value(name).replace('/', "%2F")
 }
 
 /// What of the list, and what was just done.

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use virga_core::name::fold_name;
+use virga_core::{name::fold_name, text::percent_encoded};
 
 use crate::{
     context::PageContext,
@@ -84,7 +84,7 @@ impl ConfirmPage {
             title: f.tu(title, "name", &name),
             text: f.t(text),
             go,
-            action: format!("/admin/users/{}/{}", super::segment(&name), act.word()),
+            action: format!("/admin/users/{}/{}", percent_encoded(&name), act.word()),
             danger: act != Act::Unblock,
             password: None,
             problem: None,
