@@ -4,8 +4,11 @@
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::{collections::HashSet, fmt, time::Duration};
-use virga_core::{KeyPrefix, MediaKey, ObjectClass, Result, VideoId, presentation::FORMAT};
-use virga_db::{TrackBytes, TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
+use virga_core::{
+    KeyPrefix, MediaKey, ObjectClass, Result, VideoId,
+    presentation::{FORMAT, TrackBody},
+};
+use virga_db::{TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos};
 use virga_media::TrackTable;
 use virga_objects::ObjectError;
 
@@ -241,7 +244,7 @@ impl App {
             sizes.push((source, row.source_size));
         }
         for track in tracks {
-            if let TrackBytes::Object(object) = &track.bytes
+            if let TrackBody::Object { object } = &track.body
                 && let Some(table) = self.table(&track.table_key).await?
             {
                 sizes.push((object, table.object_len()));
@@ -446,13 +449,10 @@ pub(crate) fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKe
     }
     for track in tracks {
         keys.insert(track.table_key.clone());
-        match &track.bytes {
-            TrackBytes::Object(object) => {
-                keys.insert(object.clone());
-            }
-            TrackBytes::Source { source, samples } => {
-                keys.insert(source.clone());
-                keys.insert(samples.clone());
+        match &track.body {
+            TrackBody::Object { object } => keys.extend([object.clone()]),
+            TrackBody::Source { source, samples } => {
+                keys.extend([source.clone(), samples.clone()]);
             }
         }
     }

@@ -4,9 +4,9 @@
 use std::time::Duration;
 use virga_core::{
     Code, Failure, MediaKey, Result, VideoId,
-    presentation::{FORMAT, Presentation, Presented, PresentedTrack, TrackBody},
+    presentation::{FORMAT, Presentation, Presented, PresentedTrack},
 };
-use virga_db::{TrackBytes, TrackRow, TrackRowKind, VideoRow, tracks, videos};
+use virga_db::{TrackRow, TrackRowKind, VideoRow, tracks, videos};
 use virga_objects::ObjectError;
 
 use crate::App;
@@ -106,10 +106,12 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
 
 /// Carries the tracks of these names over.
 fn keep_unknown(document: &mut Presentation, published: Presentation, names: &[String]) {
-    let is_kept = |name: &str| names.iter().any(|it| it == name);
-    let kept = |track: &Presented| match track {
-        Presented::Known(_) => false,
-        Presented::Later(track) => track["name"].as_str().is_some_and(is_kept),
+    let kept = |track: &Presented| {
+        let name = match track {
+            Presented::Known(track) => Some(track.name.as_str()),
+            Presented::Later(track) => track["name"].as_str(),
+        };
+        names.iter().any(|it| Some(it.as_str()) == name)
     };
     document
         .videos
@@ -121,13 +123,9 @@ fn keep_unknown(document: &mut Presentation, published: Presentation, names: &[S
 }
 
 fn presented(track: TrackRow) -> Presented {
-    let body = match track.bytes {
-        TrackBytes::Object(object) => TrackBody::Object { object },
-        TrackBytes::Source { source, samples } => TrackBody::Source { source, samples },
-    };
     Presented::Known(PresentedTrack {
         name: track.name,
         table: track.table_key,
-        body,
+        body: track.body,
     })
 }

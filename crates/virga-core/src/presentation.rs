@@ -4,7 +4,10 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{MediaKey, VideoId, video::Visibility};
+use crate::{
+    MediaKey, VideoId,
+    video::{Visibility, word_enum},
+};
 
 /// The format that this release writes. Readers pass over what they do not know: fields, and tracks
 /// that are [`Presented::Later`]. It grows when they could no longer do that rightly.
@@ -82,13 +85,11 @@ impl<'de> Deserialize<'de> for Presented {
     /// A body that this release knows must be right, keys included: it is an error otherwise.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let track = Value::deserialize(deserializer)?;
-        match track["body"]["from"].as_str() {
-            Some("source" | "object") => {
-                let known = serde_json::from_value(track).map_err(D::Error::custom)?;
-                Ok(Self::Known(known))
-            }
-            _ => Ok(Self::Later(track)),
+        if !TrackBody::is_known(&track["body"]) {
+            return Ok(Self::Later(track));
         }
+        let known = serde_json::from_value(track).map_err(D::Error::custom)?;
+        Ok(Self::Known(known))
     }
 }
 
@@ -119,6 +120,21 @@ pub enum TrackBody {
         /// Key of the track object.
         object: MediaKey,
     },
+}
+
+impl TrackBody {
+    /// Whether this release has a variant for it; its keys may still be wrong.
+    pub fn is_known(body: &Value) -> bool {
+        matches!(body["from"].as_str(), Some("source" | "object"))
+    }
+}
+
+word_enum! {
+    /// What a track is for, as in DASH's role scheme.
+    TrackRole {
+        /// The film itself, in one of its sizes, or its sound.
+        Main = "main",
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,6 @@ pub use connect::{Db, Engine, Version};
 pub use damage::{DAMAGE_REMEDY, damage};
 pub use error::{DbError, Result};
 pub use retry::{Undone, retried};
-pub use rows::{JobRow, TrackBytes, TrackRow, TrackRowKind, UploadRow, VideoRow};
+pub use rows::{JobRow, TrackRow, TrackRowKind, UploadRow, VideoRow};
 pub use sea_orm::ConnectionTrait;
 pub use transaction::{Stored, Tx};

@@ -13,6 +13,7 @@ mod m20261129_500001_usage;
 mod m20261129_600001_queue;
 mod m20261129_700001_sweeper;
 mod m20261130_000001_children;
+mod m20261130_100001_tracks;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -54,6 +55,10 @@ const ALL: &[Migration] = &[
     (
         "m20261130_000001_children",
         m20261130_000001_children::statements,
+    ),
+    (
+        "m20261130_100001_tracks",
+        m20261130_100001_tracks::statements,
     ),
     #[cfg(feature = "failpoints")]
     (

@@ -11,7 +11,7 @@ mod job;
 mod track;
 
 pub use job::JobRow;
-pub use track::{TrackBytes, TrackRow, TrackRowKind};
+pub use track::{TrackRow, TrackRowKind};
 
 use crate::{DbError, Result, entity};
 

@@ -4,9 +4,9 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, sea_query::OnConflict,
 };
-use virga_core::VideoId;
+use virga_core::{VideoId, presentation::TrackBody};
 
-use crate::{Result, TrackBytes, TrackRow, entity::track};
+use crate::{Result, TrackRow, entity::track};
 
 use track::Column as C;
 
@@ -55,9 +55,9 @@ pub async fn any(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
 
 /// Adds a track or replaces the one of the same name.
 pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
-    let (object, source, samples) = match &row.bytes {
-        TrackBytes::Object(object) => (Some(object.to_string()), None, None),
-        TrackBytes::Source { source, samples } => {
+    let (object, source, samples) = match &row.body {
+        TrackBody::Object { object } => (Some(object.to_string()), None, None),
+        TrackBody::Source { source, samples } => {
             (None, Some(source.to_string()), Some(samples.to_string()))
         }
     };
@@ -71,6 +71,10 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
         object_key: Set(object),
         samples_key: Set(samples),
         source_key: Set(source),
+        role: Set(Some(row.role.to_string())),
+        rung: Set(row.rung.clone()),
+        language: Set(row.language.clone()),
+        body: Set(Some(row.stored_body())),
     };
     let replace = OnConflict::columns([C::VideoId, C::Name])
         .update_columns([
@@ -80,6 +84,10 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
             C::ObjectKey,
             C::SamplesKey,
             C::SourceKey,
+            C::Role,
+            C::Rung,
+            C::Language,
+            C::Body,
         ])
         .to_owned();
     track::Entity::insert(model)

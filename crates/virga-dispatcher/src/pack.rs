@@ -2,18 +2,21 @@
 //! and of a rung come from the same packager as segments packaged per request.
 
 use bytes::Bytes;
-use virga_core::{Code, MediaKey};
-use virga_db::{TrackBytes, TrackRow, TrackRowKind};
+use virga_core::{
+    Code, MediaKey,
+    presentation::{TrackBody, TrackRole},
+};
+use virga_db::{TrackRow, TrackRowKind};
 use virga_media::{PlannedTrack, TrackTable, segment};
 use virga_objects::{ObjectWriter, Piece};
 
 use crate::{job_result::JobError, media::Media, work::Work};
 
-/// Where a track stands among those of its size: what is encoded comes before the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rank {
-    Encoded = 0,
-    Source = 1,
+/// Where a video track stands for players: in rising size, and before the source of the same size if it
+/// was encoded.
+pub(crate) fn position(height: u32, encoded: bool) -> i32 {
+    let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
+    twice.saturating_add(i32::from(!encoded))
 }
 
 /// A planned track that is served from the source: its table and sample blocks are written.
@@ -24,11 +27,11 @@ pub(crate) async fn put_jit(
     planned: PlannedTrack,
 ) -> Result<TrackRow, JobError> {
     let (table_key, samples_key) = (work.table_key(&name)?, work.samples_key(&name)?);
-    let bytes = TrackBytes::Source {
+    let body = TrackBody::Source {
         source: source.clone(),
         samples: samples_key.clone(),
     };
-    let row = row(work, name, Rank::Source, &planned.table, &table_key, bytes);
+    let row = row(work, name, None, &planned.table, &table_key, body);
     let table = Bytes::from(planned.table.to_json());
     tokio::try_join!(
         work.put(&samples_key, planned.samples.into()),
@@ -70,17 +73,18 @@ impl Blocks {
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) name: String,
-    pub(crate) rank: Rank,
+    /// Which rung of the ladder it is, if it is one.
+    pub(crate) rung: Option<String>,
     pub(crate) table: TrackTable,
     pub(crate) blocks: Blocks,
 }
 
 impl Packed {
     /// An encoded track.
-    pub(crate) fn encoded(name: String, planned: PlannedTrack) -> Self {
+    pub(crate) fn encoded(name: String, rung: Option<String>, planned: PlannedTrack) -> Self {
         Self {
             name,
-            rank: Rank::Encoded,
+            rung,
             table: planned.table,
             blocks: Blocks::LeasedJob(planned.samples.into()),
         }
@@ -99,8 +103,8 @@ impl Packed {
             return Err(JobError::Retry(why));
         }
         let table_key = work.table_key(&self.name)?;
-        let bytes = TrackBytes::Object(object_key);
-        let row = row(work, self.name, self.rank, &self.table, &table_key, bytes);
+        let body = TrackBody::Object { object: object_key };
+        let row = row(work, self.name, self.rung, &self.table, &table_key, body);
         work.put(&table_key, self.table.stored().to_json().into())
             .await?;
         Ok(row)
@@ -123,7 +127,7 @@ impl Packed {
             let layout = segment(table, n, &block)?;
             to.write(layout.head.into()).await?;
             media.copy(layout.body, to).await?;
-            if n == 0 && self.rank == Rank::Source {
+            if n == 0 && matches!(self.blocks, Blocks::Stored(_)) {
                 virga_app::fail::point("package.mid");
             }
         }
@@ -147,29 +151,31 @@ async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
     )))
 }
 
-/// The row of a track. Video tracks stand in rising size.
+/// The row of a track.
 fn row(
     work: &Work<'_>,
     name: String,
-    rank: Rank,
+    rung: Option<String>,
     table: &TrackTable,
     table_key: &MediaKey,
-    bytes: TrackBytes,
+    body: TrackBody,
 ) -> TrackRow {
     let height = table.width.min(table.height);
-    let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
     let (kind, position) = match table.kind {
-        virga_media::TrackKind::Video => (TrackRowKind::Video, twice.saturating_add(rank as i32)),
+        virga_media::TrackKind::Video => (TrackRowKind::Video, position(height, rung.is_some())),
         _ => (TrackRowKind::Audio, 0),
     };
     TrackRow {
         video: work.video(),
         name,
         kind,
+        role: TrackRole::Main,
+        rung,
+        language: table.language.clone(),
         position,
         height,
         table_key: table_key.clone(),
-        bytes,
+        body,
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Model {
     pub object_key: Option<String>,
     pub samples_key: Option<String>,
     pub source_key: Option<String>,
+    pub role: Option<String>,
+    pub rung: Option<String>,
+    pub language: Option<String>,
+    pub body: Option<String>,
 }
 
 /// None: joins are written where they are needed.

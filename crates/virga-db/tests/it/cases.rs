@@ -4,12 +4,13 @@ use std::{collections::HashSet, time::Duration};
 use virga_core::{
     Clock, OsEntropy, UserId,
     job::{Job, JobKind, JobState, LEASE},
+    presentation::TrackBody,
     upload::UploadState,
     video::VideoState,
     wire::{Effect, Sort},
 };
 use virga_db::{
-    DbError, TrackBytes, TrackRow, TrackRowKind, accounts,
+    DbError, TrackRow, accounts,
     admin::{self, AccountListing},
     changes::{self, Ended, Line},
     jobs, positions, settings, sitemap, tracks, uploads, usage,
@@ -17,7 +18,10 @@ use virga_db::{
     views::{self, ViewMark},
 };
 
-use crate::store::{Store, account, key};
+use crate::{
+    keys::track,
+    store::{Store, account, key},
+};
 
 pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
@@ -359,22 +363,15 @@ pub(crate) async fn the_state_follows_the_rows_and_the_feed_hears_of_it(store: &
     videos::set_source(db, video, &key(video), 5).await.unwrap();
     store.enqueue(JobKind::Probe, video).await;
     assert_eq!(store.state(video).await, VideoState::Processing);
-    let row = TrackRow {
-        video,
-        name: "src".to_owned(),
-        kind: TrackRowKind::Video,
-        position: 0,
-        height: 180,
-        table_key: key(video),
-        bytes: TrackBytes::Source {
-            source: key(video),
-            samples: key(video),
-        },
+    let body = TrackBody::Source {
+        source: key(video),
+        samples: key(video),
     };
+    let row = track(video, "src", body);
     tracks::put(db, &row).await.unwrap();
     assert_eq!(store.state(video).await, VideoState::Playable);
     let stored = TrackRow {
-        bytes: TrackBytes::Object(key(video)),
+        body: TrackBody::Object { object: key(video) },
         ..row
     };
     tracks::put(db, &stored).await.unwrap();

@@ -1,10 +1,13 @@
 //! Object keys in rows: one that is none is an error, wherever the row is read.
 
 use sea_orm::ConnectionTrait;
-use virga_core::{Clock, MediaKey, VideoId};
+use serde_json::json;
+use virga_core::{
+    Clock, MediaKey, VideoId,
+    presentation::{TrackBody, TrackRole},
+};
 use virga_db::{
-    DbError, TrackBytes, TrackRow, TrackRowKind, digests, digests::DigestRow, tracks, uploads,
-    videos,
+    DbError, TrackRow, TrackRowKind, digests, digests::DigestRow, tracks, uploads, videos,
 };
 
 use crate::store::{Store, key};
@@ -13,16 +16,19 @@ async fn run(store: &Store, sql: &str) {
     store.db.write().execute_unprepared(sql).await.unwrap();
 }
 
-/// A track with its own tracks' bytes where `bytes` says.
-fn track(video: VideoId, name: &str, bytes: TrackBytes) -> TrackRow {
+/// A track whose bytes are where `body` says.
+pub(crate) fn track(video: VideoId, name: &str, body: TrackBody) -> TrackRow {
     TrackRow {
         video,
         name: name.to_owned(),
         kind: TrackRowKind::Video,
+        role: TrackRole::Main,
+        rung: None,
+        language: None,
         position: 0,
         height: 180,
         table_key: key(video),
-        bytes,
+        body,
     }
 }
 
@@ -51,14 +57,28 @@ pub(crate) async fn a_key_that_is_none_is_an_error(store: &Store) {
     assert_eq!(column(uploads::find(db, upload.id).await), "object_key");
 
     let (source, samples) = (key(video), key(video));
-    let bytes = TrackBytes::Source { source, samples };
-    let one = track(video, "src", bytes);
+    let body = TrackBody::Source { source, samples };
+    let one = track(video, "src", body);
     tracks::put(db, &one).await.unwrap();
     for wrong in ["table_key", "source_key", "samples_key", "object_key"] {
-        run(store, &format!("UPDATE tracks SET {wrong} = 'v/../x'")).await;
+        // As 0.2 writes it.
+        run(
+            store,
+            &format!("UPDATE tracks SET {wrong} = 'v/../x', body = NULL"),
+        )
+        .await;
         assert_eq!(column(tracks::of_video(db, video).await), wrong);
         tracks::put(db, &one).await.unwrap();
     }
+    let table = &one.table_key;
+    let wrong = json!({"format": 1, "table": table, "from": "object", "object": "v/../x"});
+    run(store, &format!("UPDATE tracks SET body = '{wrong}'")).await;
+    let read = tracks::of_video(db, video).await;
+    assert!(
+        matches!(read, Err(DbError::Corrupt { column: "body", .. })),
+        "{read:?}"
+    );
+    tracks::put(db, &one).await.unwrap();
     assert_eq!(tracks::of_video(db, video).await.unwrap(), [one]);
 
     let noted = DigestRow {

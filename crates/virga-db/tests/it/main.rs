@@ -11,6 +11,7 @@ mod queue;
 mod rivals;
 mod size;
 mod store;
+mod tracks;
 mod transactions;
 
 use virga_db::Db;
@@ -102,6 +103,10 @@ async fn suite(bench: Bench) {
         future::tracks_of_a_later_release_play_and_are_told_apart,
         future::words_of_a_later_release_are_read_with_care,
         keys::a_key_that_is_none_is_an_error,
+        tracks::a_track_is_written_for_this_release_and_the_one_before,
+        tracks::a_track_that_the_release_before_wrote_is_read,
+        tracks::a_body_that_the_release_before_left_behind_is_not_believed,
+        tracks::roles_and_bodies_of_a_later_release_are_kept_and_passed_over,
         rivals::the_feed_shows_each_change_once_while_many_write,
         rivals::a_line_holds_nobody_up_before_its_transaction_ends,
         rivals::of_two_who_end_the_last_jobs_the_second_sees_the_first,

@@ -112,12 +112,12 @@ impl Written {
             .map_or(0, |track| first_shown(&self.movie, track))
     }
 
-    /// Makes a video track of it, whose last frame is held until `until` microseconds if it ends
-    /// before that.
+    /// Makes it the video track of a rung, whose last frame is held until `until` microseconds if it
+    /// ends before that.
     pub(super) async fn put_picture(
         &self,
         work: &Work<'_>,
-        name: String,
+        rung: &Rung,
         until: i64,
     ) -> Result<(TrackRow, TrackTable), JobError> {
         let track = self
@@ -133,10 +133,9 @@ impl Written {
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_video(&movie, track, until)).await??;
         let table = planned.table.clone();
-        let row = Packed::encoded(name, planned)
-            .put(work, &self.media)
-            .await?;
-        Ok((row, table))
+        let name = format!("{}-{}", rung.name, work.job.id);
+        let packed = Packed::encoded(name, Some(rung.name.clone()), planned);
+        Ok((packed.put(work, &self.media).await?, table))
     }
 
     /// How long its picture is shown, microseconds.
@@ -175,7 +174,7 @@ impl Written {
             .collect();
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_audio(&movie, track, origin, &starts)).await??;
-        let packed = Packed::encoded(name, planned);
+        let packed = Packed::encoded(name, None, planned);
         Ok(Some(packed.put(work, &self.media).await?))
     }
 }

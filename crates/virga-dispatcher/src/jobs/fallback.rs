@@ -2,10 +2,10 @@
 //! metadata.
 
 use std::sync::Arc;
-use virga_core::MediaKey;
+use virga_core::{MediaKey, presentation::TrackBody};
 
 use tokio::task::spawn_blocking;
-use virga_db::{TrackBytes, tracks};
+use virga_db::tracks;
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 
 use super::encoding::Written;
@@ -54,7 +54,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
         let own = tracks
             .iter()
-            .filter(|it| matches!(it.bytes, TrackBytes::Source { .. }));
+            .filter(|it| matches!(it.body, TrackBody::Source { .. }));
         return Ok(Outcome::set_aside(own).into());
     };
     let origin = first_shown(&movie, tracks.video);

@@ -47,7 +47,6 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let encoded = encode(&session, &ready.probed, what).await?;
     let path = encoded.rungs.first().ok_or_else(JobError::no_file)?;
     let picture = Written::open(path).await?;
-    let job = work.job.id;
     let set_aside = if own_sound {
         Vec::new()
     } else {
@@ -62,13 +61,11 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         Some((sound, origin)) => sound.ends(*origin),
         None => row.duration.filter(|_| own_sound).unwrap_or(0),
     };
-    let (track, table) = picture
-        .put_picture(work, format!("{}-{job}", rung.name), until)
-        .await?;
+    let (track, table) = picture.put_picture(work, rung, until).await?;
     let mut tracks = vec![track];
     let mut sound = None;
     if let Some((written, origin)) = heard {
-        let name = format!("audio-{job}");
+        let name = format!("audio-{}", work.job.id);
         tracks.extend(written.put_sound(work, name, origin, &table).await?);
         sound = written.audible().map(|track| Input {
             media: written.media,

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     ffmpeg::{Encode, encode},
     job_result::{JobError, JobResult, Outcome},
+    pack::position,
     work::Work,
 };
 
@@ -32,9 +33,8 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let until = row.duration.unwrap_or(0);
     let mut tracks = Vec::new();
     for (rung, path) in rungs.iter().zip(&encoded.rungs) {
-        let name = format!("{}-{}", rung.name, work.job.id);
         let written = Written::open(path).await?;
-        tracks.push(written.put_picture(work, name, until).await?.0);
+        tracks.push(written.put_picture(work, rung, until).await?.0);
         // As an object it stands; scratch need not hold it twice.
         std::fs::remove_file(path)?;
     }
@@ -49,11 +49,11 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
 async fn missing(work: &Work<'_>, rungs: Vec<Rung>) -> Result<Vec<Rung>, JobError> {
     let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
     let stands = |rung: &Rung| {
-        tracks.iter().any(|track| {
-            track
-                .name
-                .rsplit_once('-')
-                .is_some_and(|(name, _)| name == rung.name)
+        // Where a row of 0.2 is, which does not name its rung.
+        let at = position(rung.width.min(rung.height), true);
+        tracks.iter().any(|track| match &track.rung {
+            Some(name) => *name == rung.name,
+            None => track.position == at,
         })
     };
     let above = rungs.into_iter().skip(1);

@@ -2,14 +2,14 @@
 //! bytes, read once out of the interleaved source instead of at each request. The source is looked at
 //! whole here first: if it is damaged, its tracks are set aside for encoded ones.
 
-use virga_core::{MediaKey, job::Job};
-use virga_db::{TrackBytes, TrackRow, TrackRowKind, tracks};
+use virga_core::{MediaKey, job::Job, presentation::TrackBody};
+use virga_db::{TrackRow, TrackRowKind, tracks};
 use virga_media::TrackTable;
 
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::{Media, Source},
-    pack::{Blocks, Packed, Rank},
+    pack::{Blocks, Packed},
     work::Work,
 };
 
@@ -20,9 +20,9 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let rows = tracks::of_video(work.app().db.read(), work.video()).await?;
     let todo: Vec<(&TrackRow, &MediaKey, &MediaKey)> = rows
         .iter()
-        .filter_map(|row| match &row.bytes {
-            TrackBytes::Source { source, samples } => Some((row, source, samples)),
-            TrackBytes::Object(_) => None,
+        .filter_map(|row| match &row.body {
+            TrackBody::Source { source, samples } => Some((row, source, samples)),
+            TrackBody::Object { .. } => None,
         })
         .collect();
     if let Some((_, source, _)) = todo.first()
@@ -60,7 +60,7 @@ async fn package(
     let table = store.read_all(&row.table_key, TABLE).await?;
     let packed = Packed {
         name: row.name.clone(),
-        rank: Rank::Source,
+        rung: None,
         table: TrackTable::from_json(&table)?,
         blocks: Blocks::Stored(samples.clone()),
     };

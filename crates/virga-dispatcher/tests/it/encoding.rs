@@ -23,7 +23,7 @@ async fn sound_rungs(site: &Site, video: VideoId, names: &[&str]) -> Vec<TrackRo
     let rungs = site.rungs(video).await;
     let made: Vec<&str> = rungs
         .iter()
-        .map(|rung| rung.name.split_once('-').unwrap().0)
+        .map(|rung| rung.rung.as_deref().unwrap())
         .collect();
     assert_eq!(made, names);
     let first = starts(site, &rungs[0]).await;

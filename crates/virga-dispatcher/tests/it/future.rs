@@ -24,12 +24,20 @@ async fn what_a_later_release_made_stays_published_and_stored() {
          VALUES ('{video}', 'pieces', 'video', 9, 240, '{object}')"
     );
     app.db.write().execute_unprepared(&row).await.unwrap();
+    // And one whose bytes this release could read, for a purpose that it does not know.
+    let row = format!(
+        "INSERT INTO tracks (video_id, name, kind, position, height, table_key, object_key, role) \
+         VALUES ('{video}', 'sign', 'video', 9, 240, '{object}', '{object}', 'sign')"
+    );
+    app.db.write().execute_unprepared(&row).await.unwrap();
     let key = MediaKey::presentation(video);
     let mut document: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     let body = json!({"from": "pieces", "pieces": [object.as_str()]});
     let later = json!({"name": "pieces", "table": object.as_str(), "body": body});
+    let body = json!({"from": "object", "object": object.as_str()});
+    let sign = json!({"name": "sign", "table": object.as_str(), "body": body});
     let tracks = document["videos"].as_array_mut().unwrap();
-    tracks.push(later.clone());
+    tracks.extend([later.clone(), sign.clone()]);
     let bytes = serde_json::to_vec(&document).unwrap();
     app.store.put(&key, bytes.into()).await.unwrap();
 
@@ -42,7 +50,8 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     let published: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     let tracks = published["videos"].as_array().unwrap();
     assert!(published["version"] != document["version"]);
-    assert!(tracks.len() > 1 && tracks.contains(&later), "{published}");
+    let kept = tracks.contains(&later) && tracks.contains(&sign);
+    assert!(tracks.len() > 2 && kept, "{published}");
 
     // Old enough to be swept, and to be found by fsck.
     let file = std::fs::File::open(site.path(&object)).unwrap();
@@ -61,7 +70,8 @@ async fn what_a_later_release_made_stays_published_and_stored() {
     let kept: Value = serde_json::from_slice(&site.object(&key).await).unwrap();
     assert_eq!(kept, document);
     // Without its row it is one that nothing uses.
-    let row = format!("DELETE FROM tracks WHERE video_id = '{video}' AND name = 'pieces'");
+    let names = "name IN ('pieces', 'sign')";
+    let row = format!("DELETE FROM tracks WHERE video_id = '{video}' AND {names}");
     app.db.write().execute_unprepared(&row).await.unwrap();
     assert_eq!(app.sweep_orphans().await.unwrap(), 1);
     site.stop().await;

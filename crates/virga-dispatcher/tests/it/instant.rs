@@ -5,7 +5,7 @@ use virga_core::{
     job::{JobKind, JobState},
     presentation::{Presentation, TrackBody},
 };
-use virga_db::{JobRow, TrackBytes, TrackRow, TrackRowKind};
+use virga_db::{JobRow, TrackRow, TrackRowKind};
 use virga_media::{SegmentLayout, segment};
 
 use crate::site::{Site, decodes, streams};
@@ -56,7 +56,7 @@ async fn a_browser_safe_file_is_published_before_anything_is_encoded() {
 
 /// Segment `n` as it is made per request out of the source.
 async fn just_in_time(site: &Site, track: &TrackRow, n: usize) -> Vec<u8> {
-    let TrackBytes::Source { source, samples } = &track.bytes else {
+    let TrackBody::Source { source, samples } = &track.body else {
         panic!("packaged already");
     };
     let table = site.table(&track.table_key).await;

@@ -25,6 +25,7 @@ mod refusals;
 mod site;
 mod sizes;
 mod stalling;
+mod standing;
 mod streams;
 mod sweeping;
 mod sync;

@@ -17,10 +17,11 @@ use virga_app::{App, Notifiers, Policy};
 use virga_core::{
     Failure, FakeClock, MediaKey, OsEntropy, Reloadable, UploadId, UserId, VideoId,
     job::{Job, JobState},
+    presentation::TrackBody,
     video::{VideoState, Visibility},
 };
 use virga_db::{
-    ConnectionTrait, Db, JobRow, TrackBytes, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
+    ConnectionTrait, Db, JobRow, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
     videos::{self, NewVideoRow},
 };
 use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
@@ -233,7 +234,7 @@ impl Site {
     /// The encoded video tracks, lowest first.
     pub(crate) async fn rungs(&self, video: VideoId) -> Vec<TrackRow> {
         let mut tracks = self.tracks(video).await;
-        tracks.retain(|track| track.kind == TrackRowKind::Video && !track.name.starts_with("src-"));
+        tracks.retain(|track| track.kind == TrackRowKind::Video && track.rung.is_some());
         tracks
     }
 
@@ -253,9 +254,9 @@ impl Site {
 
     /// The file of a track's object.
     pub(crate) fn track_path(&self, track: &TrackRow) -> PathBuf {
-        match &track.bytes {
-            TrackBytes::Object(key) => self.path(key),
-            TrackBytes::Source { .. } => panic!("{} is not packaged", track.name),
+        match &track.body {
+            TrackBody::Object { object } => self.path(object),
+            TrackBody::Source { .. } => panic!("{} is not packaged", track.name),
         }
     }
 

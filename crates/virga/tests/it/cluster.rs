@@ -300,7 +300,8 @@ async fn the_check_finds_planted_faults(stage: &Stage, files: &[Uploaded]) {
     let sign_out = format!("DELETE FROM site.sessions WHERE user_id = '{id}'");
     database.execute(&sign_out).await;
     let publish = format!(
-        "INSERT INTO site.tracks SELECT video_id, 'again', kind, position, height, table_key, \
+        "INSERT INTO site.tracks (video_id, name, kind, position, height, table_key, object_key, \
+         samples_key, source_key) SELECT video_id, 'again', kind, position, height, table_key, \
          object_key, samples_key, source_key FROM site.tracks WHERE video_id = '{twice}' LIMIT 1"
     );
     database.execute(&publish).await;
