@@ -2,13 +2,11 @@
 //! HMAC over it. Forms of Kodo's own take it: those of browsers, and our own where a write must not
 //! replace anything, which Kodo promises there only. Everything else speaks the S3 dialect.
 
-use std::fmt::Write;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE};
 use hmac::{Hmac, KeyInit, Mac};
 use reqsign_aws_v4::Credential;
 use sha1::Sha1;
-use virga_core::{Entropy, MediaKey, OsEntropy, keys::hex};
+use virga_core::MediaKey;
 
 use super::{report, signature::Fields};
 use virga_objects::Validity;
@@ -74,26 +72,4 @@ pub(super) fn form(
     }
     let token = token(credential, &policy.to_string());
     vec![("key", key.to_string()), ("token", token)]
-}
-
-/// A form as a browser sends it (RFC 7578): its type and its body.
-pub(super) fn form_body(fields: &[(&str, &str)], kind: &str, file: &[u8]) -> (String, Vec<u8>) {
-    let entropy: &dyn Entropy = &OsEntropy;
-    let boundary = hex(&entropy.bytes::<16>());
-    let mut text = String::new();
-    for (name, value) in fields {
-        let _ = write!(
-            text,
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        );
-    }
-    let _ = write!(
-        text,
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"object\"\r\n\
-         Content-Type: {kind}\r\n\r\n"
-    );
-    let mut body = text.into_bytes();
-    body.extend_from_slice(file);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body)
 }

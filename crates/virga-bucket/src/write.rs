@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::multipart::{Form, Part};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use virga_core::{
     Clock, Entropy, MediaKey, OsEntropy, SystemClock,
@@ -80,11 +81,26 @@ async fn create(
     };
     let policy = forms.policy(key, bytes.len() as u64, validity, true);
     let token = kodo::token(&credential, &policy.to_string());
-    let (form, body) = kodo::form_body(&[("key", key), ("token", &token)], kind, bytes);
-    let asked = client.http.post(forms.url());
-    let asked = asked.header(header::CONTENT_TYPE, form).body(body);
+    let form = file_form([("key", key), ("token", &token)], kind, bytes.clone())?;
+    let asked = client.http.post(forms.url()).multipart(form);
     let sent = asked.timeout(SHORT).send().await;
     meaning(sent.map_err(|error| broken(WRITE, error))?.status())
+}
+
+/// A form as a browser sends it: its fields, then the file.
+pub(super) fn file_form<'a>(
+    fields: impl IntoIterator<Item = (&'static str, &'a str)>,
+    kind: &str,
+    file: Bytes,
+) -> Result<Form> {
+    let length = file.len() as u64;
+    let file = Part::stream_with_length(file, length).file_name("object");
+    let file = file.mime_str(kind).map_err(|error| broken(WRITE, error))?;
+    let fields = fields.into_iter();
+    let form = fields.fold(Form::new(), |form, (name, value)| {
+        form.text(name, value.to_owned())
+    });
+    Ok(form.part("file", file))
 }
 
 /// What Kodo says by the status alone; beyond 599 they are its own.

@@ -8,7 +8,9 @@ use virga_core::{Clock, MediaKey, SystemClock};
 use virga_objects::{CorsRule, DirectAccess, ObjectError, Result, SignedRequest, Validity};
 
 use super::{Outcome, ProbeOptions, wrong};
-use crate::{BucketAddressing, BucketStore, Dialect, client::SHORT, kodo, retry::broken};
+use crate::{
+    BucketAddressing, BucketStore, Dialect, client::SHORT, retry::broken, write::file_form,
+};
 
 const GOOD_FOR: Duration = Duration::from_secs(300);
 
@@ -96,12 +98,14 @@ impl BucketStore {
         };
         let tried = async {
             let form = self.sign_form(key, 10, good, None).await?;
-            let fields: Vec<_> = form.fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-            let send = async |file: &[u8]| {
-                let (kind, body) = kodo::form_body(&fields, key.content_type(), file);
-                let asked = self.client.http.post(&form.url).body(body);
-                let asked = asked.header(header::CONTENT_TYPE, kind).timeout(SHORT);
-                let answer = asked.send().await;
+            let send = async |file: &'static [u8]| {
+                let fields = form
+                    .fields
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()));
+                let sent = file_form(fields, key.content_type(), Bytes::from_static(file))?;
+                let asked = self.client.http.post(&form.url).multipart(sent);
+                let answer = asked.timeout(SHORT).send().await;
                 let answer = answer.map_err(|error| broken("send a form", error))?;
                 Ok::<_, ObjectError>(answer.status())
             };

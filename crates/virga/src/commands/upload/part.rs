@@ -1,9 +1,12 @@
 //! One part of a file, sent to wherever the site says: itself, or its bucket.
 
 use anyhow::{Context, anyhow};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::StreamExt;
 use indicatif::ProgressBar;
-use reqwest::{Body, Method, Response, StatusCode, header};
+use reqwest::{
+    Body, Method, Response, StatusCode, header,
+    multipart::{Form, Part},
+};
 use std::{
     io,
     path::Path,
@@ -13,7 +16,7 @@ use std::{
     },
 };
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::{bytes::Bytes, io::ReaderStream};
+use tokio_util::io::ReaderStream;
 use virga_client::ApiCaller;
 use virga_core::{
     UploadId,
@@ -25,10 +28,6 @@ use super::{TRIES, patiently, pause};
 
 /// After so many failures in a row at the bucket the parts go through the site.
 const STRAYS: usize = 3;
-/// What stands between the fields of a form. In no field; a file that holds it ends elsewhere
-/// than its declared size, which the bucket refuses.
-const EDGE: &str = "virga-5f0c9e2ab4";
-
 /// Sends parts of one file.
 #[derive(Debug)]
 pub(super) struct Sender<'a> {
@@ -127,14 +126,15 @@ impl<'a> Sender<'a> {
         for (name, value) in &signed.headers {
             request = request.header(name, value);
         }
-        let (length, body) = if signed.fields.is_empty() {
-            (span.size, Body::wrap_stream(part))
+        let body = Body::wrap_stream(part);
+        request = if signed.fields.is_empty() {
+            request.header(header::CONTENT_LENGTH, span.size).body(body)
         } else {
-            let kind = format!("multipart/form-data; boundary={EDGE}");
-            request = request.header(header::CONTENT_TYPE, kind);
-            form(signed, span.size, part)
+            let file = Part::stream_with_length(body, span.size).file_name("file");
+            let fields = signed.fields.iter().cloned();
+            let form = fields.fold(Form::new(), |form, it| form.text(it.name, it.value));
+            request.multipart(form.part("file", file))
         };
-        let request = request.header(header::CONTENT_LENGTH, length).body(body);
         Ok(request.send().await?)
     }
 }
@@ -142,31 +142,6 @@ impl<'a> Sender<'a> {
 /// Kodo's 579 counts as success too: the object exists, only the callback to the site failed.
 fn is_taken(status: StatusCode) -> bool {
     status.is_success() || status.as_u16() == 579
-}
-
-/// The part as the last field of a form, and how long that is.
-fn form(
-    signed: &SignedPart,
-    size: u64,
-    part: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-) -> (u64, Body) {
-    let mut head = String::new();
-    for field in &signed.fields {
-        let (name, value) = (&field.name, &field.value);
-        head.push_str(&format!(
-            "--{EDGE}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        ));
-    }
-    head.push_str(&format!(
-        "--{EDGE}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\r\n"
-    ));
-    let tail = format!("\r\n--{EDGE}--\r\n");
-    let length = (head.len() + tail.len()) as u64 + size;
-    let text = |text: String| stream::iter([Ok(Bytes::from(text))]);
-    (
-        length,
-        Body::wrap_stream(text(head).chain(part).chain(text(tail))),
-    )
 }
 
 async fn refusal(answer: Response) -> anyhow::Error {
