@@ -64,8 +64,8 @@ impl Dialect {
         (!region.is_empty() && region.bytes().all(fits)).then(|| region.to_owned())
     }
 
-    /// Where the bucket's name stands if nothing else is said. Clouds want it in the host; servers
-    /// of one's own rarely have a name for each bucket.
+    /// The default addressing. Clouds expect the bucket's name in the host; self-hosted servers rarely
+    /// have a host name for each bucket.
     pub fn addressing(self, endpoint_is_named: bool) -> BucketAddressing {
         match self {
             Self::S3 if endpoint_is_named => BucketAddressing::Path,

@@ -76,7 +76,7 @@ pub struct BucketOptions {
     pub region: String,
     /// The bucket's name.
     pub bucket: String,
-    /// Where the name stands.
+    /// Which part of the URL contains the bucket's name.
     pub addressing: BucketAddressing,
     /// The endpoint that browsers reach and how the bucket is named there; `None`: none is.
     pub public: Option<(String, BucketAddressing)>,

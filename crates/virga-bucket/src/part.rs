@@ -1,6 +1,6 @@
-//! Taking one part in: its bytes go on to the bucket as they come and are hashed on the way. The
-//! last of them goes only when the body has ended where it should, so that the bucket never holds a
-//! part whose sender said something else.
+//! Receiving one part: its bytes are hashed and forwarded to the bucket as they arrive. The last of
+//! them is sent only when the body has ended where it should, so that the bucket never stores a part
+//! of another size than the sender announced.
 
 use std::time::Duration;
 

@@ -56,7 +56,7 @@ pub(super) fn oss_field(tell: &str) -> String {
     STANDARD.encode(ask.to_string())
 }
 
-/// What a policy of Kodo says beside the rest.
+/// The callback's part of a policy of Kodo.
 pub(super) fn kodo_words(tell: &str) -> [(&'static str, String); 3] {
     [
         ("callbackUrl", tell.to_owned()),

@@ -51,7 +51,7 @@ impl ApiCaller {
         self.tell_internal("/internal/v1/forms", file).await
     }
 
-    /// `POST /internal/v1/forms/{id}/stored`: it stands.
+    /// `POST /internal/v1/forms/{id}/stored`: its object is stored.
     pub async fn finish_form(&self, id: UploadId) -> Result<()> {
         let path = format!("/internal/v1/forms/{id}/stored");
         self.tell_internal(&path, &()).await

@@ -106,7 +106,7 @@ impl ApiCaller {
         self.act(Method::DELETE, &format!("/videos/{id}")).await
     }
 
-    /// `DELETE /videos/{id}?now=true`: for ever.
+    /// `DELETE /videos/{id}?now=true`: without a way back.
     pub async fn purge_video(&self, id: VideoId) -> Result<()> {
         self.act(Method::DELETE, &format!("/videos/{id}?now=true"))
             .await

@@ -40,7 +40,7 @@ pub enum DeliveryMode {
 /// `delivery.uploads`: how files come in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum UploadWay {
+pub enum UploadRoute {
     /// `direct` where browsers reach the bucket and its CORS rules admit the site, else `proxy`.
     #[default]
     Auto,
@@ -71,14 +71,14 @@ pub struct DeliveryOptions {
     /// For all others; `Auto`: `redirect` where public ones go `direct`, else the same.
     pub private_mode: DeliveryMode,
     /// For uploads.
-    pub uploads: UploadWay,
+    pub uploads: UploadRoute,
     /// How long an address in a playlist holds; a viewer sees at least half of it.
     pub signed_for: Duration,
     /// How long an address in a redirect holds.
     pub redirect_for: Duration,
     /// Whether playlists write an address out in each line, for players that know no variables.
     pub full_addresses: bool,
-    /// Whether the bucket's service tells the site of what its forms bring, where it can.
+    /// Whether the bucket's service calls the site back after a form upload, if it can.
     pub callbacks: bool,
     /// The origin of the site's pages, which CORS rules must admit; unknown: none is believed to.
     pub pages: Option<String>,
@@ -91,7 +91,7 @@ impl Default for DeliveryOptions {
         Self {
             mode: DeliveryMode::Auto,
             private_mode: DeliveryMode::Auto,
-            uploads: UploadWay::Auto,
+            uploads: UploadRoute::Auto,
             signed_for: Duration::from_secs(7200),
             redirect_for: Duration::from_secs(300),
             full_addresses: false,
@@ -108,7 +108,7 @@ impl DeliveryOptions {
         let wants = |mode| modes.contains(&mode);
         let by_bucket = wants(DeliveryMode::Redirect)
             || wants(DeliveryMode::Direct)
-            || self.uploads == UploadWay::Direct;
+            || self.uploads == UploadRoute::Direct;
         if by_bucket && !has_direct {
             return Err(InvalidDelivery::NoPublicEndpoint);
         }
@@ -258,9 +258,9 @@ impl Delivery {
     /// What signs parts for browsers; `None`: they go through stream.
     pub async fn uploads(&self) -> Option<SharedDirect> {
         let goes = match self.0.options.get().uploads {
-            UploadWay::Proxy => false,
-            UploadWay::Direct => true,
-            UploadWay::Auto => self.admitted().await.upload,
+            UploadRoute::Proxy => false,
+            UploadRoute::Direct => true,
+            UploadRoute::Auto => self.admitted().await.upload,
         };
         self.0.direct.clone().filter(|_| goes)
     }
@@ -279,7 +279,7 @@ impl Delivery {
         direct.sign_form(key, size, validity, tell.as_deref()).await
     }
 
-    /// What the service calls itself that tells the site of what forms bring; `None`: it does not.
+    /// Name of the service that calls back after form uploads; `None` if callbacks are off.
     pub fn reporter(&self) -> Option<&'static str> {
         let direct = self.0.direct.as_ref()?;
         direct.reporter().filter(|_| self.0.options.get().callbacks)

@@ -45,7 +45,7 @@ impl fmt::Debug for SignedRequest {
 pub struct PostForm {
     /// Where it goes, as `multipart/form-data`.
     pub url: String,
-    /// What stands before the field `file`.
+    /// The fields before `file`.
     pub fields: Vec<(&'static str, String)>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for PostForm {
     }
 }
 
-/// What a bucket's service tells of a form that it took: its request, as it came.
+/// A bucket service's callback about a form upload: its request, unchanged.
 #[derive(Clone, Copy, Debug)]
 pub struct Callback<'a> {
     /// Path and query that it asked for.
@@ -134,8 +134,8 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
         validity: Validity,
     ) -> Result<SignedRequest>;
 
-    /// Writing a whole object of this size by a form; of what the form brought the service tells this
-    /// address, where it can.
+    /// Writing a whole object of this size by a form. `tell`: the address that the service calls back
+    /// afterwards, if it can.
     async fn sign_form(
         &self,
         key: &MediaKey,
@@ -153,7 +153,7 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
     /// The bucket's rules for pages of other origins.
     async fn cors(&self) -> Result<Vec<CorsRule>>;
 
-    /// Sets them, in place of those that stood.
+    /// Replaces them.
     async fn set_cors(&self, rules: &[CorsRule]) -> Result<()>;
 }
 

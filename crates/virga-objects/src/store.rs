@@ -55,7 +55,7 @@ pub struct FreeSpace {
 /// upload are written once, so readers may cache them without an expiry.
 #[async_trait]
 pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
-    /// Writes a small object, in place of the one that stood there.
+    /// Writes a small object, replacing one of the same key.
     async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<()>;
 
     /// Takes a finished scratch file in as an object; the file is gone afterwards. On disk a
@@ -104,7 +104,7 @@ pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     async fn check_answers(&self) -> Result<()>;
 
     /// Removes what broken-off writes older than `before` left outside the key space; answers how
-    /// much. Where a live writer cannot be told from a dead one, only what is far older.
+    /// much. Where a live writer cannot be distinguished from a dead one, only what is far older.
     async fn remove_leftovers(&self, before: Timestamp) -> Result<u64>;
 }
 

@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts, uri::Authority};
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr};
 use virga_client::{ApiCaller, Caller, ClientError};
@@ -17,13 +17,27 @@ use virga_core::{
 use virga_http::{
     Error, Form, cookie,
     layers::RequestId,
+    origin::SiteOrigin,
     viewer::{ClientIp, PresentedToken},
 };
 
-use crate::{
-    WebState, error_page::PageError, format::Card, headers::Nonce, layout::Layout, locale::Lang,
-    pages::share, theme::Theme,
-};
+use crate::{WebState, format::Card, headers::Nonce, layout::Layout, locale::Lang, theme::Theme};
+
+/// An answer that ends a handler early.
+#[derive(Debug)]
+pub(crate) struct PageError(Box<Response>);
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+impl From<Response> for PageError {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
 
 /// What a page handler starts from.
 #[derive(Debug)]
@@ -102,7 +116,7 @@ impl PageContext {
             theme: Theme::of(&parts.headers),
             site: site.name.clone(),
             me: None,
-            base: share::base(&state.origin, parts),
+            base: base(&state.origin, parts),
             open: site.registration == Registration::Open && !site.needs_setup,
             nonce: parts
                 .extensions
@@ -208,6 +222,30 @@ impl PageContext {
     }
 }
 
+/// The site's origin for addresses that leave it: as configured, else as the request calls it.
+fn base(origin: &SiteOrigin, parts: &Parts) -> String {
+    let configured = origin.0.as_ref().and_then(|uri| {
+        let authority = uri.authority()?;
+        Some(format!("{}://{authority}", uri.scheme_str()?))
+    });
+    configured.unwrap_or_else(|| {
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok()?.parse::<Authority>().ok())
+            .or_else(|| parts.uri.authority().cloned());
+        // Without user information before an `@`.
+        let host = host.map_or_else(
+            || "localhost".to_owned(),
+            |host| {
+                let port = host.port_u16().map(|port| format!(":{port}"));
+                format!("{}{}", host.host(), port.unwrap_or_default())
+            },
+        );
+        format!("http://{host}")
+    })
+}
+
 fn unknown_site() -> Site {
     Site {
         name: "Virga".to_owned(),
@@ -265,4 +303,26 @@ pub(crate) fn choice_cookie(name: &str, value: &str, https: bool) -> Option<Head
     let secure = if https { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000{secure}");
     HeaderValue::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn parts(host: &str) -> Parts {
+        let request = Request::get("/v/x").header(header::HOST, host);
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn addresses_carry_the_configured_origin_or_the_hosts_name_alone() {
+        let site = SiteOrigin(Some("https://v.example".parse().unwrap()));
+        assert_eq!(base(&site, &parts("evil.example")), "https://v.example");
+        let open = SiteOrigin(None);
+        assert_eq!(base(&open, &parts("a.example:81")), "http://a.example:81");
+        assert_eq!(base(&open, &parts("u:p@a.example")), "http://a.example");
+        assert_eq!(base(&open, &parts("[::1]:80")), "http://[::1]:80");
+        assert_eq!(base(&open, &parts("\"><script>")), "http://localhost");
+    }
 }

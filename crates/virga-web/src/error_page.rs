@@ -7,26 +7,10 @@ use virga_client::ClientError;
 use virga_core::{wire::Problem, with_causes};
 
 use crate::{
-    context::PageContext,
+    context::{PageContext, PageError},
     errors::{problem_text, status_text, status_title},
     layout::Layout,
 };
-
-/// An answer that ends a handler early.
-#[derive(Debug)]
-pub(crate) struct PageError(Box<Response>);
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        *self.0
-    }
-}
-
-impl From<Response> for PageError {
-    fn from(response: Response) -> Self {
-        Self(Box::new(response))
-    }
-}
 
 /// The page for a status.
 #[derive(Template)]

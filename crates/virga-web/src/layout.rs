@@ -4,7 +4,12 @@ use std::fmt::Display;
 
 use virga_core::{permission::Role, text::percent_encoded, wire::Me};
 
-use crate::{assets, locale::Lang, pages::studio::STATE_STRINGS, reasons, theme::Theme};
+use crate::{
+    assets,
+    locale::{Lang, STATE_STRINGS},
+    reasons,
+    theme::Theme,
+};
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]

@@ -135,6 +135,17 @@ fn thousandths(weight: &str) -> u16 {
     (whole.min(1) * 1000 + part).min(1000)
 }
 
+/// Words for each state, by its wire name.
+pub(crate) const STATE_STRINGS: [&str; 7] = [
+    "state-draft",
+    "state-uploading",
+    "state-processing",
+    "state-playable",
+    "state-ready",
+    "state-failed",
+    "state-deleted",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

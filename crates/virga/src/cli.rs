@@ -173,7 +173,7 @@ pub(crate) enum Store {
 #[derive(Debug, Args)]
 pub(crate) struct Upload {
     /// The files
-    #[arg(required = true, value_name = "FILE", value_parser = crate::commands::existing)]
+    #[arg(required = true, value_name = "FILE", value_parser = existing)]
     pub(crate) files: Vec<PathBuf>,
     #[arg(
         long,
@@ -208,6 +208,16 @@ pub(crate) struct Fsck {
     /// One JSON document instead of lines
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Checks for the command line that the files are there before anything is sent.
+fn existing(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.metadata() {
+        Ok(found) if found.is_file() => Ok(path),
+        Ok(_) => Err("this is not a file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -14,8 +14,6 @@ use anyhow::anyhow;
 use std::{io::Write, process::ExitCode};
 use virga_core::paths::RoleName;
 
-pub(crate) use upload::existing;
-
 use crate::{
     cli::{Cli, Command, Listen},
     config::{self, Flags, Loaded},

@@ -1,6 +1,7 @@
 //! Settings: typed, in layers. Defaults < `virga.toml` < `conf.d/*.toml` < environment `VIRGA_SECTION__KEY` < flags.
 //! An unknown key is refused with the nearest right name.
 
+mod delivery;
 mod installed;
 mod layers;
 mod reloadable;
@@ -15,8 +16,7 @@ use virga_http::access_log::Access;
 use virga_stream::{MediaCors, StreamConfig};
 use virga_web::WebConfig;
 
-use crate::delivery::DeliveryConfig;
-
+pub(crate) use delivery::DeliveryConfig;
 pub(crate) use installed::{as_root, find, named};
 pub(crate) use layers::{Flags, Loaded, Shown, changed, load, sources};
 pub(crate) use reloadable::is_reloadable;

@@ -49,7 +49,7 @@ struct Seen {
     missing: Vec<String>,
     /// A disk is full: what is there can still be read.
     full: bool,
-    /// Why the objects are away, for a role that goes on without them.
+    /// Why the objects cannot be reached, for a role that works without them.
     without_objects: Option<String>,
 }
 
@@ -115,7 +115,7 @@ impl Health {
         self.metrics.count_change(taken);
     }
 
-    /// Names a role that `/readyz` tells the absence of.
+    /// Adds a dependency that `/readyz` reports when it does not answer.
     pub(crate) fn with<F>(mut self, name: &'static str, answers: F) -> Self
     where
         F: Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static,

@@ -148,7 +148,7 @@ impl RoleParts {
         Lifecycle::new(Duration::from_secs(self.config.http.drain_seconds))
     }
 
-    /// What stands around a listener.
+    /// The limits and rules of a listener.
     pub(crate) fn listener(&self) -> ListenerConfig {
         ListenerConfig {
             origin: self.origin.clone(),

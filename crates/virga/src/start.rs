@@ -50,7 +50,7 @@ fn starting() -> Failure {
 }
 
 /// Brings the tables up to date and does `work`, again and again while the database is away; any
-/// other fault ends it. `None`: it was told to stop first.
+/// other fault ends it. `None` if the process stops first.
 pub(crate) async fn once_answered<T, F>(
     db: &Db,
     life: &Lifecycle,

@@ -11,8 +11,7 @@ use virga_client::ClientError;
 use virga_core::wire::Credentials;
 
 use crate::{
-    context::{FormRequest, PageContext, choice_cookie},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError, choice_cookie},
     errors::FormErrors,
     layout::{Layout, local, with_next},
     locale::{self, Lang},

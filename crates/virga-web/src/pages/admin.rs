@@ -31,8 +31,8 @@ use virga_core::{
 
 use crate::{
     WebState,
-    context::PageContext,
-    error_page::{FaultPage, PageError},
+    context::{PageContext, PageError},
+    error_page::FaultPage,
     format::{self, When},
     layout::{Layout, query_value},
 };

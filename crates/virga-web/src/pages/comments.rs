@@ -8,8 +8,7 @@ use serde::Deserialize;
 use virga_core::{CommentId, VideoId, wire::NewComment};
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::FormErrors,
     pages::watch,
 };

@@ -19,8 +19,7 @@ use virga_core::{
 };
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::FormErrors,
     layout::{Layout, local},
     locale::Lang,
@@ -248,7 +247,7 @@ async fn conflict(visit: &PageContext, id: VideoId, form: EditForm) -> Result<Re
     Ok(visit.html(StatusCode::PRECONDITION_FAILED, &page))
 }
 
-/// Where to go on.
+/// Where to go next.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct PublishForm {
     #[serde(default)]
@@ -274,7 +273,7 @@ pub(crate) async fn publish(
     Ok(Redirect::to(local(&form.next)).into_response())
 }
 
-/// With `now`: for ever.
+/// With `now`: permanently.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct DeleteForm {
     #[serde(default)]

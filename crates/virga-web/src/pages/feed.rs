@@ -12,7 +12,9 @@ use virga_client::VideoQuery;
 use virga_core::{Timestamp, wire::Video};
 
 use crate::{
-    context::AnonymousContext, error_page::PageError, layout::query_value, pages::share::absolute,
+    context::{AnonymousContext, PageError},
+    layout::query_value,
+    pages::share::absolute,
 };
 
 /// Entries of a feed.

@@ -7,8 +7,7 @@ use virga_client::VideoQuery;
 use virga_core::wire::Sort;
 
 use crate::{
-    context::PageContext,
-    error_page::PageError,
+    context::{PageContext, PageError},
     format::Card,
     layout::{Layout, query_value},
 };

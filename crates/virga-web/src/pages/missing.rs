@@ -3,7 +3,7 @@
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::{context::PageContext, error_page::PageError};
+use crate::context::{PageContext, PageError};
 
 /// Everything that is no page.
 pub(crate) async fn show(visit: PageContext) -> Result<Response, PageError> {

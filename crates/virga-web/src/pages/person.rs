@@ -9,8 +9,7 @@ use serde::Deserialize;
 use virga_client::VideoQuery;
 
 use crate::{
-    context::PageContext,
-    error_page::PageError,
+    context::{PageContext, PageError},
     format::{self, Card},
     layout::{Layout, query_value},
 };

@@ -1,4 +1,4 @@
-//! More videos beside the player.
+//! Related videos, next to the player.
 
 use virga_client::{ClientError, VideoQuery};
 use virga_core::wire::{Page, Video};

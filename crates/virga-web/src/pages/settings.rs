@@ -16,8 +16,7 @@ use virga_core::{
 };
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::FormErrors,
     format,
     layout::Layout,

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use virga_core::wire::{NewAccount, Registration, Setup};
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::FormErrors,
     layout::Layout,
 };

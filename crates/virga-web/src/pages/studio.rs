@@ -14,27 +14,15 @@ use virga_core::{
 };
 
 use crate::{
-    context::PageContext,
-    error_page::PageError,
+    context::{PageContext, PageError},
     format::{self, Card},
     layout::{Layout, query_value},
-    locale::Lang,
+    locale::{Lang, STATE_STRINGS},
     reasons,
 };
 
 /// Unpublished videos that the page shows at most.
 const UNPUBLISHED_MAX: usize = 500;
-
-/// Words for each state, by its wire name.
-pub(crate) const STATE_STRINGS: [&str; 7] = [
-    "state-draft",
-    "state-uploading",
-    "state-processing",
-    "state-playable",
-    "state-ready",
-    "state-failed",
-    "state-deleted",
-];
 
 /// The words for a state.
 pub(crate) fn state_text(lang: Lang, state: VideoState) -> String {

@@ -13,8 +13,7 @@ use virga_core::{
 };
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::{FormErrors, problem_text},
     format,
     layout::Layout,
@@ -105,7 +104,7 @@ pub(crate) struct PlainForm {
     pub(crate) max: String,
 }
 
-/// An upload that can go on.
+/// An upload that can be resumed.
 pub(crate) struct OpenUpload {
     id: String,
     file_name: String,

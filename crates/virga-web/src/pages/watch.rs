@@ -17,8 +17,7 @@ mod strings;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
 
 use crate::{
-    context::PageContext,
-    error_page::PageError,
+    context::{PageContext, PageError},
     errors::FormErrors,
     format::{self, Card, When},
     layout::{Layout, query_value},
@@ -62,7 +61,7 @@ pub(crate) struct WatchPage {
     pub(crate) duration: Option<f64>,
     /// Width by height of the player's box.
     pub(crate) ratio: Option<String>,
-    /// Seconds to go on from, as the viewer's account remembers them.
+    /// Where the viewer stopped last, in seconds, from the account.
     pub(crate) position: Option<f64>,
     pub(crate) stage: Stage,
     pub(crate) views: String,
@@ -80,7 +79,7 @@ pub(crate) struct WatchPage {
     pub(crate) errors: FormErrors,
     /// How it is shared; nothing of a private video is.
     pub(crate) share: Option<Share>,
-    /// More videos beside the player.
+    /// Related videos, next to the player.
     pub(crate) beside: Vec<Card>,
 }
 
@@ -283,7 +282,7 @@ pub(crate) async fn load(
     let video = visit.call(visit.api.video(id)).await?;
     let editing = asked.edit.and_then(|id| id.parse().ok());
     let deleted = video.state == VideoState::Deleted;
-    // Deleted for ever: only its last bytes are still on their way out.
+    // Deleted permanently: only its last bytes are still being removed.
     if deleted && video.purge_at.is_some_and(|at| at <= visit.now) {
         return Err(visit.status(http::StatusCode::NOT_FOUND));
     }

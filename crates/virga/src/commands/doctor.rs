@@ -88,7 +88,7 @@ async fn database(config: &Config) -> Finding {
 /// Most look-alike names that are listed.
 const NAMES: usize = 20;
 
-/// Accounts of before whose names cannot be told from another's.
+/// Accounts of older releases whose names look like another's.
 async fn names(config: &Config) -> Finding {
     let look = async {
         let db = parts::open_database(config, parts::Ask::Now).await?;

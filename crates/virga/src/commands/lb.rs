@@ -14,7 +14,7 @@ const AWAY_PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable
 const RATE_PROBLEM: &str = r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests come from your network. Try again in a moment.","code":"rate","retry_after":5}"#;
 const AWAY_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="5"><title>One moment</title><p>The site is not responding at the moment. This page tries again by itself.<p lang="zh">网站暂时没有响应，本页会自动重试。</html>"#;
 
-/// What both engines are told.
+/// What both templates need.
 #[derive(Debug)]
 struct BalancerPlan<'a> {
     config: &'a BalancerConfig,

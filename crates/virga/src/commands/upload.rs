@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     fs::Metadata,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     time::{Duration, UNIX_EPOCH},
 };
@@ -316,21 +316,11 @@ impl<'a> Work<'a> {
     }
 }
 
-/// As browsers make it, so that one may go on where the other stopped.
+/// As browsers make it, so that either can resume the other's upload.
 fn fingerprint(name: &str, found: &Metadata) -> String {
     let changed = found.modified().ok();
     let changed = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let millis = changed.map_or(0, |since| since.as_millis());
     let text = format!("{}-{millis}-{name}", found.len());
     text.chars().take(128).collect()
-}
-
-/// Checks for the command line that the files are there before anything is sent.
-pub(crate) fn existing(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    match path.metadata() {
-        Ok(found) if found.is_file() => Ok(path),
-        Ok(_) => Err("this is not a file".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
 }

@@ -1,9 +1,9 @@
 //! The site that is installed on this machine: where its settings and its data are. A command that
 //! names neither finds them here, whatever folder it is run in.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use figment::{
-    Figment,
+    Figment, Provider,
     providers::Serialized,
     value::{Dict, Value},
 };
@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, layers::values};
+use super::Config;
 use crate::cli::Global;
 
 /// The configuration file, as the units name it.
@@ -23,6 +23,12 @@ const FILE: &str = "etc/virga/virga.toml";
 const ENVIRONMENT: &str = "etc/virga/environment";
 /// The units' `VIRGA_DATA__DIR`.
 const DATA: &str = "var/lib/virga";
+
+/// The values of one layer.
+pub(super) fn values(provider: &impl Provider) -> anyhow::Result<Dict> {
+    let profiles = provider.data().map_err(|error| anyhow!("{error}"))?;
+    Ok(profiles.into_values().flatten().collect())
+}
 
 /// The root of the file system. Packagers and tests install below another folder and name it in
 /// `VIRGA_ROOT`.

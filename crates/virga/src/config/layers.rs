@@ -2,13 +2,16 @@
 
 use anyhow::{Context, anyhow};
 use figment::{
-    Figment, Provider,
+    Figment,
     providers::{Env, Format, Serialized, Toml},
     value::{Dict, Value},
 };
 use std::path::{Path, PathBuf};
 
-use super::{Config, installed};
+use super::{
+    Config,
+    installed::{self, values},
+};
 use crate::cli::Global;
 
 /// Above this distance a name is no likely slip.
@@ -52,11 +55,6 @@ pub(crate) struct Shown {
 /// A layer's name and its values.
 type Layer = (&'static str, Dict);
 
-pub(super) fn values(provider: &impl Provider) -> anyhow::Result<Dict> {
-    let profiles = provider.data().map_err(|error| anyhow!("{error}"))?;
-    Ok(profiles.into_values().flatten().collect())
-}
-
 /// Leaves of a tree as dotted keys.
 fn leaves(prefix: &str, dict: &Dict, found: &mut Vec<(String, Value)>) {
     for (key, value) in dict {
@@ -91,7 +89,7 @@ fn file_layer(path: Option<&Path>) -> anyhow::Result<Dict> {
     values(&Toml::string(&text)).with_context(|| format!("in {}", path.display()))
 }
 
-/// The pieces `conf.d/*.toml` beside the configuration file, by name: a later one wins.
+/// The pieces `conf.d/*.toml` next to the configuration file, by name: a later one wins.
 fn pieces_layer(path: Option<&Path>) -> anyhow::Result<Dict> {
     let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
     let folder = folder.join("conf.d");

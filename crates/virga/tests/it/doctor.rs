@@ -102,7 +102,7 @@ async fn doctor_tells_a_blocked_way_from_a_port_that_nobody_listens_on() {
     assert_eq!(code, 1, "{text}");
     let line = |what: &str| text.lines().find(|line| line.contains(what)).unwrap();
     assert!(
-        line("way to api").contains("Check the security group"),
+        line("connection to api").contains("Check the security group"),
         "{text}"
     );
     assert!(

@@ -9,8 +9,7 @@ use http::StatusCode;
 use virga_core::{name::fold_name, text::percent_encoded};
 
 use crate::{
-    context::PageContext,
-    error_page::PageError,
+    context::{PageContext, PageError},
     errors::problem_text,
     layout::{Layout, query_value},
 };

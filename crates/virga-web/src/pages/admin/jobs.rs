@@ -9,8 +9,7 @@ use serde::Deserialize;
 use virga_core::{Timestamp, VideoId, job::JobKind, wire::FailedJob};
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     format::When,
     layout::{Layout, query_value},
     locale::Lang,

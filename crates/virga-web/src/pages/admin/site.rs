@@ -9,8 +9,7 @@ use serde::Deserialize;
 use virga_core::wire::{Registration, SettingSource, SitePatch, SiteSettings};
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     errors::FormErrors,
     layout::Layout,
 };

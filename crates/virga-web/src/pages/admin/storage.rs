@@ -4,7 +4,11 @@ use askama::Template;
 use axum::response::Response;
 use virga_core::wire::Storage;
 
-use crate::{context::PageContext, error_page::PageError, format, layout::Layout};
+use crate::{
+    context::{PageContext, PageError},
+    format,
+    layout::Layout,
+};
 
 /// Room in the store.
 #[derive(Template)]

@@ -6,7 +6,10 @@ use axum::{
 };
 use virga_core::{VideoId, video::VideoState, wire::Video};
 
-use crate::{context::PageContext, error_page::PageError, errors::FormErrors};
+use crate::{
+    context::{PageContext, PageError},
+    errors::FormErrors,
+};
 
 /// The video has its file, and no work on it is known to be under way.
 pub(super) fn offered(video: &Video) -> bool {

@@ -6,8 +6,7 @@ use virga_client::ClientError;
 use virga_core::{Timestamp, wire::SessionInfo};
 
 use crate::{
-    context::{FormRequest, PageContext},
-    error_page::PageError,
+    context::{FormRequest, PageContext, PageError},
     format::{When, device},
     locale::Lang,
 };

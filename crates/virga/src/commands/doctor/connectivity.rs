@@ -1,4 +1,4 @@
-//! The ways to other machines that the settings name: open, refused, or blocked in between.
+//! The connections to other machines that the settings name: open, refused, or blocked in between.
 
 use http::Uri;
 use std::{io::ErrorKind, time::Duration};
@@ -15,7 +15,7 @@ pub(super) async fn look(config: &Config) -> Vec<(String, Finding)> {
     let mut found = Vec::new();
     for (what, address) in named(config) {
         let finding = reach(&address).await;
-        found.push((format!("way to {what} ({address})"), finding));
+        found.push((format!("connection to {what} ({address})"), finding));
     }
     found
 }
