@@ -157,7 +157,7 @@ impl BucketStore {
         let seconds = apart.as_secs();
         if apart > SKEW {
             Outcome::Wrong(format!(
-                "this machine's clock and the bucket's differ by {seconds} s; signatures bear 900. \
+                "this machine's clock and the bucket's differ by {seconds} s; signatures allow 900 s. \
                  Set this machine's time, for instance with systemd-timesyncd"
             ))
         } else if apart > DRIFT {

@@ -102,7 +102,7 @@ fn address(site: &str) -> anyhow::Result<Uri> {
 fn explain(site: &str, error: &ClientError) -> anyhow::Error {
     match error.status() {
         Some(401) => anyhow!(
-            "{site} does not know this token: sign in anew with POST /api/v1/sessions and keep the \
+            "{site} does not know this token: sign in again with POST /api/v1/sessions and keep the \
              answer's token in the file"
         ),
         _ => anyhow!("{site}: {}", with_causes(error)),

@@ -114,7 +114,7 @@ async fn files_arrive_whole_with_their_titles_and_a_bad_one_stops_no_other() {
     assert!(!fine && complaint.contains("absent.mp4"), "{complaint}");
     desk.file("token", b"of another life\n");
     let (fine, _, complaint) = desk.run(&["large.mp4"]);
-    assert!(!fine && complaint.contains("sign in anew"), "{complaint}");
+    assert!(!fine && complaint.contains("sign in again"), "{complaint}");
     assert!(!complaint.contains("of another life"), "{complaint}");
 }
 
