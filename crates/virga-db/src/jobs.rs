@@ -37,17 +37,17 @@ use job::Column as C;
 /// States of jobs that are over. Every other one is open, those of a later release too.
 const CLOSED: [&str; 2] = ["done", "failed"];
 
-/// What a row says of its job. A job that follows others is stored so, since who ends the last of them
-/// need not know its kind.
+/// A job to add. One that follows others is stored in this form: who ends the last of them need not know
+/// its kind.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct NewJob {
     kind: String,
     payload: String,
     open_key: String,
     priority: i32,
 }
 
-impl Stored {
+impl NewJob {
     fn of(job: &Job, video: VideoId) -> Self {
         Self {
             kind: job.kind().as_str().to_owned(),
@@ -107,10 +107,8 @@ pub async fn enqueue(
     run_at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
-    let stored = Stored::of(job, video);
-    stored
-        .insert(tx, video.to_string(), None, run_at, now)
-        .await
+    let new = NewJob::of(job, video);
+    new.insert(tx, video.to_string(), None, run_at, now).await
 }
 
 /// Says that the worker lives; `false`: it lost the job and must stop.

@@ -15,7 +15,7 @@ use virga_core::{
 
 use crate::{DbError, JobRow, Result, entity::job, query::Change as _, rows::short};
 
-use super::{C, CLOSED, Stored, update};
+use super::{C, CLOSED, NewJob, update};
 
 /// Leaves the rest of a leased job to these children; `then` is enqueued when all are done. `false`: the
 /// worker lost the job, and nothing was written.
@@ -26,7 +26,7 @@ pub async fn split(
     then: &Job,
     now: Timestamp,
 ) -> Result<bool> {
-    let follow_up = serde_json::to_string(&Stored::of(then, parent.video)).unwrap_or_default();
+    let follow_up = serde_json::to_string(&NewJob::of(then, parent.video)).unwrap_or_default();
     let mine = update(parent.id, parent.fence)
         .value(C::State, "waiting")
         .value(C::FollowUp, follow_up)
@@ -38,7 +38,7 @@ pub async fn split(
     }
     let video = parent.video.to_string();
     for child in children {
-        let mut own = Stored::of(child, parent.video);
+        let mut own = NewJob::of(child, parent.video);
         // Of each run of the parent: an older one's children hold none of these up.
         own.open_key = format!("{}.{}/{}", parent.id, parent.fence, own.open_key);
         own.insert(tx, video.clone(), Some(parent.id), now, now)
@@ -85,7 +85,7 @@ pub(super) async fn child_done(
             next = row.parent;
             continue;
         };
-        let follow: Stored = serde_json::from_str(text).map_err(|_| DbError::Corrupt {
+        let follow: NewJob = serde_json::from_str(text).map_err(|_| DbError::Corrupt {
             table: "jobs",
             column: "follow_up",
             value: text.clone(),
