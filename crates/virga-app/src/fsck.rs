@@ -12,7 +12,7 @@ use virga_db::{TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos
 use virga_media::TrackTable;
 use virga_objects::ObjectError;
 
-use crate::{App, Look};
+use crate::{App, Look, found};
 
 /// Younger than this may belong to work that is under way.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -223,12 +223,8 @@ impl App {
             self.store.delete(key).await?;
             digests::remove(self.db.write(), key).await?;
         }
-        report.add(
-            Class::OrphanObject,
-            key,
-            "no row points at it".to_owned(),
-            repair,
-        );
+        let detail = "no row points at it".to_owned();
+        report.add(Class::OrphanObject, key, detail, repair);
         Ok(())
     }
 
@@ -251,34 +247,25 @@ impl App {
             }
         }
         for key in wanted {
-            match self.store.stat(key).await {
-                Ok(stat) => {
-                    let right = sizes
-                        .iter()
-                        .find(|(sized, _)| *sized == key)
-                        .map(|(_, size)| *size);
-                    if let Some(right) = right.filter(|right| *right != stat.size) {
-                        let detail = format!("{} bytes, {right} expected", stat.size);
-                        report.add(Class::WrongSize, key, detail, false);
-                    }
-                }
-                Err(ObjectError::NotFound(_)) if key.class() == ObjectClass::Presentation => {}
-                Err(ObjectError::NotFound(_)) => {
+            let Some(stat) = found(self.store.stat(key).await)? else {
+                if key.class() != ObjectClass::Presentation {
                     let detail = format!("video {} needs it and it is gone", row.id);
                     report.add(Class::DanglingRow, key, detail, false);
                 }
-                Err(other) => return Err(other.into()),
+                continue;
+            };
+            let right = sizes.iter().find(|(sized, _)| *sized == key);
+            if let Some((_, right)) = right.filter(|(_, right)| *right != stat.size) {
+                let detail = format!("{} bytes, {right} expected", stat.size);
+                report.add(Class::WrongSize, key, detail, false);
             }
         }
         Ok(())
     }
 
     async fn table(&self, key: &MediaKey) -> Result<Option<TrackTable>> {
-        match self.store.read_all(key, SMALL_OBJECT).await {
-            Ok(bytes) => Ok(TrackTable::from_json(&bytes).ok()),
-            Err(ObjectError::NotFound(_)) => Ok(None),
-            Err(other) => Err(other.into()),
-        }
+        let bytes = found(self.store.read_all(key, SMALL_OBJECT).await)?;
+        Ok(bytes.and_then(|bytes| TrackTable::from_json(&bytes).ok()))
     }
 
     async fn check_presentation(

@@ -15,8 +15,7 @@ use virga_db::{
 };
 use virga_objects::{HeldParts, ObjectError};
 
-use crate::{App, fsck::referenced};
-use crate::{Change, Changed};
+use crate::{App, Change, Changed, found, fsck::referenced};
 
 /// What a look at an object found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +47,11 @@ impl App {
         key: &MediaKey,
         mut pace: impl FnMut(usize) -> F,
     ) -> Result<Look> {
-        let size = match self.store.stat(key).await {
-            Ok(stat) => stat.size,
-            Err(ObjectError::NotFound(_)) => {
-                digests::remove(self.db.write(), key).await?;
-                return Ok(Look::Gone);
-            }
-            Err(other) => return Err(other.into()),
+        let Some(stat) = found(self.store.stat(key).await)? else {
+            digests::remove(self.db.write(), key).await?;
+            return Ok(Look::Gone);
         };
+        let size = stat.size;
         let known = digests::find(self.db.read(), key).await?;
         let mut hasher = Hasher::default();
         let mut checker = known.as_ref().map(|row| row.digest.checker());
@@ -90,12 +86,8 @@ impl App {
     /// The objects of a video whose bytes never change, by its rows.
     pub async fn lasting_objects(&self, row: &VideoRow) -> Result<Vec<MediaKey>> {
         let tracks = tracks::of_video(self.db.read(), row.id).await?;
-        let mut keys = Vec::new();
-        for key in referenced(row, &tracks) {
-            if key.class() != ObjectClass::Presentation {
-                keys.push(key);
-            }
-        }
+        let mut keys: Vec<MediaKey> = referenced(row, &tracks).into_iter().collect();
+        keys.retain(|key| key.class() != ObjectClass::Presentation);
         keys.sort_unstable();
         Ok(keys)
     }
@@ -116,14 +108,9 @@ impl App {
             return Ok(());
         };
         let known = digests::find(self.db.read(), &key).await?;
-        let whole = match self.store.stat(&key).await {
-            Ok(stat) => {
-                known.is_none_or(|row| row.damage.is_none() && row.digest.size() == stat.size)
-            }
-            Err(ObjectError::NotFound(_)) => false,
-            Err(other) => return Err(other.into()),
-        };
-        if whole {
+        let whole = |size| known.is_none_or(|it| it.damage.is_none() && it.digest.size() == size);
+        let stat = found(self.store.stat(&key).await)?;
+        if stat.is_some_and(|stat| whole(stat.size)) {
             return Ok(());
         }
         let detail =

@@ -31,7 +31,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, futures::Notified};
 use virga_core::{Reloadable, SharedClock, SharedEntropy};
 use virga_db::Db;
-use virga_objects::{SharedSessions, SharedStore};
+use virga_objects::{ObjectError, SharedSessions, SharedStore};
 
 /// How long an upload that is left alone lives.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -122,4 +122,13 @@ pub struct App {
     pub wake: Arc<Notifiers>,
     /// Where changes are noted for readers that must miss none.
     pub outbox: Option<Arc<dyn Outbox>>,
+}
+
+/// What is not in the store is `None`, not an error.
+fn found<T>(looked: Result<T, ObjectError>) -> Result<Option<T>, ObjectError> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(ObjectError::NotFound(_) | ObjectError::NoSession(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }

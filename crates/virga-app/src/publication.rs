@@ -7,9 +7,8 @@ use virga_core::{
     presentation::{FORMAT, Presentation, Presented, PresentedTrack},
 };
 use virga_db::{TrackRow, TrackRowKind, VideoRow, tracks, videos};
-use virga_objects::ObjectError;
 
-use crate::App;
+use crate::{App, found};
 
 const LEASE: Duration = Duration::from_secs(10);
 /// A presentation has some tracks; this is a hundred times more.
@@ -62,11 +61,8 @@ impl App {
 
     /// The published document, where there is one that can be read.
     pub(crate) async fn published(&self, key: &MediaKey) -> Result<Option<Presentation>> {
-        match self.store.read_all(key, LIMIT).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(ObjectError::NotFound(_)) => Ok(None),
-            Err(other) => Err(other.into()),
-        }
+        let bytes = found(self.store.read_all(key, LIMIT).await)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     async fn write_presentation(&self, id: VideoId) -> Result<()> {

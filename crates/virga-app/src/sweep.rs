@@ -6,9 +6,8 @@ use virga_core::{Result, Timestamp, job::Job, upload::UploadState};
 use virga_db::{
     UploadRow, accounts, changes, jobs, positions, settings, uploads, usage, videos, views,
 };
-use virga_objects::{HeldParts, ObjectError};
 
-use crate::{App, UPLOAD_LIFE};
+use crate::{App, UPLOAD_LIFE, found};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A broken-off write older than this goes; writers that live are known by their lock.
@@ -30,8 +29,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Closed jobs are kept this long.
 const JOB_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Until when someone sweeps, and who.
-fn sweeper(lease: &str) -> Option<(Timestamp, &str)> {
+/// Until when someone has a lease, and who.
+fn leader(lease: &str) -> Option<(Timestamp, &str)> {
     let (until, who) = lease.split_once(' ')?;
     Some((Timestamp(until.parse().ok()?), who))
 }
@@ -39,27 +38,33 @@ fn sweeper(lease: &str) -> Option<(Timestamp, &str)> {
 impl App {
     /// Takes or prolongs the lease of the site's sweeper; `false`: another one sweeps.
     pub async fn lead_sweep(&self, worker: &str) -> Result<bool> {
+        self.lead(settings::SWEEPER, worker, SWEEPER_LEASE).await
+    }
+
+    /// Takes or prolongs for `lasts` the lease of this name, which one worker of the site has at a time;
+    /// `false`: another one has it.
+    pub async fn lead(&self, lease: &str, worker: &str, lasts: Duration) -> Result<bool> {
         let now = self.clock.now();
-        let seen = settings::get(self.db.read(), settings::SWEEPER).await?;
-        if let Some((until, who)) = seen.as_deref().and_then(sweeper) {
+        let seen = settings::get(self.db.read(), lease).await?;
+        if let Some((until, who)) = seen.as_deref().and_then(leader) {
             // An end further ahead comes from a clock that was wrong.
-            let ahead = now.plus(SWEEPER_LEASE + CLOCK_SKEW);
+            let ahead = now.plus(lasts + CLOCK_SKEW);
             if who != worker && until > now && until <= ahead {
                 return Ok(false);
             }
         }
-        let mine = format!("{} {worker}", now.plus(SWEEPER_LEASE).0);
+        let mine = format!("{} {worker}", now.plus(lasts).0);
         let seen = seen.as_deref();
         if seen == Some(&mine) {
             return Ok(true);
         }
-        Ok(settings::swap(self.db.write(), settings::SWEEPER, seen, &mine).await?)
+        Ok(settings::swap(self.db.write(), lease, seen, &mine).await?)
     }
 
     /// Gives the lease back, where this one has it: the next sweeper need not wait for its end.
     pub async fn leave_sweep(&self, worker: &str) -> Result<()> {
         let seen = settings::get(self.db.read(), settings::SWEEPER).await?;
-        if let Some(seen) = seen.filter(|seen| sweeper(seen).is_some_and(|it| it.1 == worker)) {
+        if let Some(seen) = seen.filter(|seen| leader(seen).is_some_and(|it| it.1 == worker)) {
             settings::take(self.db.write(), settings::SWEEPER, &seen).await?;
         }
         Ok(())
@@ -154,12 +159,8 @@ impl App {
 
     /// All bytes may be there and nobody left to say so: the browser closed on the last one.
     async fn finish_unreported(&self, row: &UploadRow) -> Result<()> {
-        let held = match self.sessions.list_parts(row.id).await {
-            Ok(held) => held.bytes(),
-            Err(ObjectError::NoSession(_)) => 0,
-            Err(other) => return Err(other.into()),
-        };
-        if self.is_whole(row, held).await? && !self.is_blocked(row.user).await? {
+        let held = found(self.sessions.list_parts(row.id).await)?.unwrap_or_default();
+        if self.is_whole(row, held.bytes()).await? && !self.is_blocked(row.user).await? {
             self.complete_upload(row.id).await?;
         }
         Ok(())
@@ -176,25 +177,16 @@ impl App {
             self.expire_upload(row).await?;
             return Ok(());
         }
-        let held = match self.sessions.list_parts(row.id).await {
-            Ok(held) => held,
-            Err(ObjectError::NoSession(_)) => HeldParts::default(),
-            Err(other) => return Err(other.into()),
-        };
+        let held = found(self.sessions.list_parts(row.id).await)?.unwrap_or_default();
         if self.is_whole(row, held.bytes()).await? {
             self.complete_upload(row.id).await?;
             return Ok(());
         }
-        let newest = held.newest;
-        let lives_until = newest.map(|at| at.plus(UPLOAD_LIFE));
+        let lives_until = held.newest.map(|at| at.plus(UPLOAD_LIFE));
         match lives_until.filter(|until| *until > self.clock.now()) {
-            Some(until) => {
-                uploads::extend_expiry(self.db.write(), row.id, until).await?;
-            }
-            None => {
-                self.expire_upload(row).await?;
-            }
-        }
+            Some(until) => uploads::extend_expiry(self.db.write(), row.id, until).await?,
+            None => self.expire_upload(row).await?,
+        };
         Ok(())
     }
 }

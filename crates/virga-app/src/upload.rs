@@ -17,7 +17,7 @@ use virga_db::{
 };
 use virga_objects::{ObjectError, UploadPlan};
 
-use crate::{App, UPLOAD_LIFE, access, fail};
+use crate::{App, UPLOAD_LIFE, access, fail, found};
 
 const COMPLETION_LEASE: Duration = Duration::from_secs(20);
 const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
@@ -142,11 +142,9 @@ impl App {
     /// The viewer's own upload.
     pub async fn find_upload(&self, viewer: &Viewer, id: UploadId) -> Result<UploadRow> {
         let user = viewer.user_id().ok_or_else(sign_in)?;
-        let row = uploads::find(self.db.read(), id)
-            .await?
-            .filter(|row| row.user == user || viewer.is_admin())
-            .ok_or_else(|| Failure::not_found("upload"))?;
-        Ok(row)
+        let row = uploads::find(self.db.read(), id).await?;
+        row.filter(|row| row.user == user || viewer.is_admin())
+            .ok_or_else(|| Failure::not_found("upload"))
     }
 
     /// Parts were asked for: moves it to `uploading` and its end away.
@@ -184,20 +182,11 @@ impl App {
         }
         fail::point("complete.leased");
         match self.assemble(&row).await {
-            Ok(()) => {
-                let row = self.store_source(&row).await?;
-                if row.state == UploadState::Stored {
-                    Ok(row)
-                } else {
-                    Err(closed())
-                }
-            }
+            Ok(()) => self.store_source(&row).await,
             Err(error) => {
-                let lost = matches!(error, ObjectError::LostParts);
-                let to = if lost {
-                    UploadState::Failed
-                } else {
-                    UploadState::Uploading
+                let to = match error {
+                    ObjectError::LostParts => UploadState::Failed,
+                    _ => UploadState::Uploading,
                 };
                 self.leave_completing(&row, to, &error.to_string()).await?;
                 Err(Failure::from(error))
@@ -293,11 +282,8 @@ impl App {
 
     /// Whether the whole file is an object already.
     async fn exists_whole(&self, row: &UploadRow) -> Result<bool, ObjectError> {
-        match self.store.stat(&row.object_key).await {
-            Ok(stat) => Ok(stat.size == row.size),
-            Err(ObjectError::NotFound(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
+        let stat = found(self.store.stat(&row.object_key).await)?;
+        Ok(stat.is_some_and(|stat| stat.size == row.size))
     }
 
     /// Whether the store has every byte, however they were sent.
@@ -305,6 +291,7 @@ impl App {
         Ok(held == row.size || self.exists_whole(row).await?)
     }
 
+    /// Makes the object the video's source, unless the upload was ended in the meantime.
     pub(crate) async fn store_source(&self, row: &UploadRow) -> Result<UploadRow> {
         fail::point("complete.before-rows");
         self.change(row.video, |change| async move {
@@ -317,7 +304,12 @@ impl App {
         })
         .await?;
         fail::point("complete.after-rows");
-        self.upload_row(row.id).await
+        let row = self.upload_row(row.id).await?;
+        if row.state == UploadState::Stored {
+            Ok(row)
+        } else {
+            Err(closed())
+        }
     }
 
     async fn leave_completing(&self, row: &UploadRow, to: UploadState, why: &str) -> Result<()> {
@@ -371,23 +363,16 @@ fn plan(row: &UploadRow) -> UploadPlan {
 
 fn validate(ask: &NewUploadRequest, max: u64) -> Result<()> {
     if ask.size == 0 {
-        return Err(Failure::field(
-            "size",
-            Code::UploadEmpty,
-            "This file is empty.",
-        ));
+        let detail = "This file is empty.";
+        return Err(Failure::field("size", Code::UploadEmpty, detail));
     }
     if ask.size > max {
-        let detail = format!(
-            "This file has {} bytes; at most {max} are taken here.",
-            ask.size
-        );
+        let size = ask.size;
+        let detail = format!("This file has {size} bytes; at most {max} are taken here.");
         return Err(Failure::new(Code::UploadTooLarge, detail));
     }
-    if ask
-        .part_size
-        .is_some_and(|size| !(1..=PART_MAX).contains(&size))
-    {
+    let allowed = |size| (1..=PART_MAX).contains(&size);
+    if ask.part_size.is_some_and(|size| !allowed(size)) {
         let detail = "A part has 1 byte to 5 GiB.";
         return Err(Failure::field("part_size", Code::FieldRange, detail));
     }
@@ -421,7 +406,7 @@ pub(crate) fn other_file() -> Failure {
     Failure::new(Code::UploadOtherFile, detail)
 }
 
-pub(crate) fn closed() -> Failure {
+fn closed() -> Failure {
     let detail = "This upload is over: it was completed, cancelled, or left alone too long.";
     Failure::new(Code::UploadClosed, detail)
 }

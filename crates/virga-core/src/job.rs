@@ -117,16 +117,10 @@ pub enum Lane {
     Heavy,
 }
 
-/// How a kind is treated.
-struct Terms {
-    lane: Lane,
-    priority: i32,
-    max_attempts: i32,
-}
-
 impl JobKind {
-    fn terms(self) -> Terms {
-        let (lane, priority, max_attempts) = match self {
+    /// How a kind is treated: its lane, its priority, and its tries at most.
+    fn terms(self) -> (Lane, i32, i32) {
+        match self {
             Self::Probe => (Lane::Quick, 90, 5),
             Self::Poster => (Lane::Light, 70, 5),
             Self::FirstRung => (Lane::First, 60, 5),
@@ -134,27 +128,22 @@ impl JobKind {
             Self::Package => (Lane::Light, 40, 5),
             Self::Ladder => (Lane::Heavy, 20, 5),
             Self::Purge => (Lane::Light, 10, 1_000_000),
-        };
-        Terms {
-            lane,
-            priority,
-            max_attempts,
         }
     }
 
     /// Which places it takes.
     pub fn lane(self) -> Lane {
-        self.terms().lane
+        self.terms().0
     }
 
     /// Higher runs first: what makes a video playable goes before what makes it better.
     pub fn priority(self) -> i32 {
-        self.terms().priority
+        self.terms().1
     }
 
     /// Tries before it is given up.
     pub fn max_attempts(self) -> i32 {
-        self.terms().max_attempts
+        self.terms().2
     }
 
     /// Whether it keeps cores busy for long; such jobs run one at a time.

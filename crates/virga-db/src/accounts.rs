@@ -1,8 +1,8 @@
 //! Accounts and their sessions.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, UpdateMany, sea_query::Expr,
 };
 use std::collections::{HashMap, HashSet};
 use virga_core::{
@@ -16,6 +16,7 @@ use crate::{
     DbError, Result, Tx,
     changes::{self, Ended},
     entity::{session, user},
+    query::{Change as _, Read as _, Remove as _, add, remove_in_batches},
     rows::{id, word},
     uploads,
 };
@@ -72,10 +73,12 @@ pub async fn insert(c: &impl ConnectionTrait, row: &UserRow) -> Result<()> {
         blocked_at: Set(row.blocked_at.map(|at| at.0)),
         ..Default::default()
     };
-    user::Entity::insert(model)
-        .exec_without_returning(c)
-        .await?;
-    Ok(())
+    add(c, model).await
+}
+
+/// A change of one account.
+fn update(id: UserId) -> UpdateMany<user::Entity> {
+    user::Entity::update_many().filter(user::Column::Id.eq(id.to_string()))
 }
 
 /// By name, whatever its case.
@@ -97,29 +100,22 @@ pub async fn without_skeleton(
     after: &str,
     limit: u64,
 ) -> Result<Vec<UserRow>> {
-    let rows = user::Entity::find()
+    user::Entity::find()
         .filter(user::Column::NameSkeleton.is_null())
         .filter(user::Column::Id.gt(after))
         .order_by_asc(user::Column::Id)
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Gives a name its skeleton; `false` where another account has it.
 pub async fn claim_skeleton(c: &impl ConnectionTrait, row: &UserRow) -> Result<bool> {
-    let claimed = user::Entity::update_many()
-        .col_expr(
-            user::Column::NameSkeleton,
-            Expr::value(skeleton_of(&row.name)),
-        )
-        .filter(user::Column::Id.eq(row.id.to_string()))
-        .exec(c)
-        .await
-        .map_err(DbError::from);
-    match claimed {
-        Ok(_) => Ok(true),
+    let claimed = update(row.id)
+        .value(user::Column::NameSkeleton, skeleton_of(&row.name))
+        .run(c);
+    match claimed.await {
+        Ok(()) => Ok(true),
         Err(DbError::Duplicate(_)) => Ok(false),
         Err(other) => Err(other),
     }
@@ -127,38 +123,34 @@ pub async fn claim_skeleton(c: &impl ConnectionTrait, row: &UserRow) -> Result<b
 
 /// The account whose name looks like this one, whichever was first.
 pub async fn by_skeleton(c: &impl ConnectionTrait, name: &str) -> Result<Option<UserRow>> {
-    let found = user::Entity::find()
+    user::Entity::find()
         .filter(user::Column::NameSkeleton.eq(skeleton_of(name)))
-        .one(c)
-        .await?;
-    found.map(TryInto::try_into).transpose()
+        .row(c)
+        .await
 }
 
 /// By id.
 pub async fn by_id(c: &impl ConnectionTrait, id: UserId) -> Result<Option<UserRow>> {
-    let found = user::Entity::find_by_id(id.to_string()).one(c).await?;
-    found.map(TryInto::try_into).transpose()
+    user::Entity::find_by_id(id.to_string()).row(c).await
 }
 
 /// Accounts by id, in the order of their ids, and nobody else's to change until this transaction
 /// ends: for what is decided by rows of theirs, such as a quota.
 pub async fn lock(tx: &Tx, ids: &[UserId]) -> Result<Vec<UserRow>> {
-    let rows = user::Entity::find()
+    user::Entity::find()
         .filter(user::Column::Id.is_in(ids.iter().map(ToString::to_string)))
         .order_by_asc(user::Column::Id)
         .lock_exclusive()
-        .all(tx)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(tx)
+        .await
 }
 
 /// All accounts, by name.
 pub async fn list(c: &impl ConnectionTrait) -> Result<Vec<UserRow>> {
-    let rows = user::Entity::find()
+    user::Entity::find()
         .order_by_asc(user::Column::NameFolded)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Names of several accounts.
@@ -184,35 +176,26 @@ pub async fn authors(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = user::Entity::find()
-        .filter(user::Column::Id.is_in(ids))
-        .all(c)
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            let row = UserRow::try_from(row)?;
-            Ok((row.id, (row.name, row.role)))
-        })
-        .collect()
+    let found = user::Entity::find().filter(user::Column::Id.is_in(ids));
+    let rows: Vec<UserRow> = found.rows(c).await?;
+    let author = |row: UserRow| (row.id, (row.name, row.role));
+    Ok(rows.into_iter().map(author).collect())
 }
 
 /// Whether the site has an administrator.
 pub async fn any_admin(c: &impl ConnectionTrait) -> Result<bool> {
-    let count = user::Entity::find()
+    user::Entity::find()
         .filter(user::Column::Role.eq(Role::Admin.as_str()))
-        .count(c)
-        .await?;
-    Ok(count > 0)
+        .any(c)
+        .await
 }
 
 /// A new password.
 pub async fn set_password(c: &impl ConnectionTrait, id: UserId, hash: &str) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(user::Column::PasswordHash, Expr::value(hash))
-        .filter(user::Column::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+    update(id)
+        .value(user::Column::PasswordHash, hash)
+        .run(c)
+        .await
 }
 
 /// What uploads from the pages start with.
@@ -245,19 +228,11 @@ pub async fn set_upload_defaults(
     id: UserId,
     to: UploadDefaults,
 ) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(
-            user::Column::UploadVisibility,
-            Expr::value(to.visibility.as_str()),
-        )
-        .col_expr(
-            user::Column::PublishAtOnce,
-            Expr::value(i32::from(to.at_once)),
-        )
-        .filter(user::Column::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+    update(id)
+        .value(user::Column::UploadVisibility, to.visibility.as_str())
+        .value(user::Column::PublishAtOnce, i32::from(to.at_once))
+        .run(c)
+        .await
 }
 
 /// Blocks an account from `since`, or lets it in again. Addresses that it got for parts of its
@@ -268,10 +243,9 @@ pub async fn set_blocked(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(user::Column::BlockedAt, Expr::value(since.map(|at| at.0)))
-        .filter(user::Column::Id.eq(id.to_string()))
-        .exec(tx)
+    update(id)
+        .value(user::Column::BlockedAt, since.map(|at| at.0))
+        .run(tx)
         .await?;
     for upload in uploads::open_of_user(tx, id).await? {
         changes::append_upload(tx, upload.id, since.is_none(), now);
@@ -316,9 +290,7 @@ pub async fn start_session(tx: &Tx, new: &NewSession<'_>, now: Timestamp, most: 
         device: Set(Some(short_line(new.device))),
         network: Set(Some(new.network.to_owned())),
     };
-    session::Entity::insert(model)
-        .exec_without_returning(tx)
-        .await?;
+    add(tx, model).await?;
     let surplus = session::Entity::find()
         .filter(session::Column::UserId.eq(new.user.to_string()))
         .order_by_desc(session::Column::SeenAt)
@@ -383,14 +355,13 @@ pub async fn knows_network(
     network: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    let count = session::Entity::find()
+    session::Entity::find()
         .filter(session::Column::UserId.eq(user.to_string()))
         .filter(session::Column::ExpiresAt.gt(now.0))
         .filter(session::Column::Network.eq(network))
         .limit(1)
-        .count(c)
-        .await?;
-    Ok(count > 0)
+        .any(c)
+        .await
 }
 
 /// The live session of a token; a blocked account has none.
@@ -436,11 +407,10 @@ pub async fn touch_session(
     now: Timestamp,
 ) -> Result<()> {
     session::Entity::update_many()
-        .col_expr(session::Column::SeenAt, Expr::value(now.0))
+        .value(session::Column::SeenAt, now.0)
         .filter(session::Column::TokenHash.eq(token_hash))
-        .exec(c)
-        .await?;
-    Ok(())
+        .run(c)
+        .await
 }
 
 /// Ends one session, and says so in the feed.
@@ -468,18 +438,12 @@ pub async fn end_other_sessions(
 }
 
 async fn end(tx: &Tx, which: Expr, ended: Ended, now: Timestamp) -> Result<()> {
-    let gone = session::Entity::delete_many()
-        .filter(which)
-        .exec(tx)
-        .await?;
-    if gone.rows_affected > 0 {
+    let gone = session::Entity::delete_many().filter(which);
+    if gone.removed(tx).await? > 0 {
         changes::append_ended(tx, &ended, now);
     }
     Ok(())
 }
-
-/// Rows that the sweeper removes by one statement: who waits for them does not wait long.
-const SWEPT_AT_ONCE: u64 = 1000;
 
 /// Forgets sessions that ended, and those unused since `idle`.
 pub async fn sweep_sessions(
@@ -492,26 +456,8 @@ pub async fn sweep_sessions(
     let mut forgotten = 0;
     // One after the other: each is a walk along an index.
     for over in [ended, unused] {
-        loop {
-            let some: Vec<String> = session::Entity::find()
-                .select_only()
-                .column(session::Column::TokenHash)
-                .filter(over.clone())
-                .limit(SWEPT_AT_ONCE)
-                .into_tuple()
-                .all(c)
-                .await?;
-            let last = (some.len() as u64) < SWEPT_AT_ONCE;
-            let gone = session::Entity::delete_many()
-                .filter(session::Column::TokenHash.is_in(some))
-                .filter(over.clone())
-                .exec(c)
-                .await?;
-            forgotten += gone.rows_affected;
-            if last {
-                break;
-            }
-        }
+        let key = session::Column::TokenHash;
+        forgotten += remove_in_batches::<session::Entity, String>(c, key, &over, &over).await?;
     }
     Ok(forgotten)
 }

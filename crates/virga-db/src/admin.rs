@@ -12,6 +12,7 @@ use crate::{
     accounts::UserRow,
     dialect::sum_of,
     entity::{job, upload, user, video},
+    query::Read as _,
     rows::{id, unsigned},
     uploads,
     usage::STORED,
@@ -42,12 +43,11 @@ pub async fn accounts(
     if let Some(after) = listing.after {
         query = query.filter(user::Column::NameFolded.gt(after));
     }
-    let rows = query
+    query
         .order_by_asc(user::Column::NameFolded)
         .limit(listing.limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// A pattern for names that hold these words; `%` and `_` stand for themselves.
@@ -167,17 +167,13 @@ pub async fn totals(c: &impl ConnectionTrait) -> Result<Totals> {
         .into_tuple()
         .one(c)
         .await?;
-    let reserved: Option<i64> = upload::Entity::find()
-        .select_only()
-        .column_as(sum_of(c, "size"), "bytes")
+    let reserved = upload::Entity::find()
         .filter(upload::Column::State.is_in(uploads::OPEN))
-        .into_tuple()
-        .one(c)
-        .await?;
+        .sum(c, "size");
     let (videos, sources) = stored.unwrap_or_default();
     Ok(Totals {
         videos: unsigned(videos),
         sources: unsigned(sources),
-        reserved: unsigned(reserved.unwrap_or(0)),
+        reserved: reserved.await?,
     })
 }

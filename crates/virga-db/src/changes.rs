@@ -13,6 +13,7 @@ use virga_core::{
 use crate::{
     Result, Tx,
     entity::{change, setting},
+    query::Remove as _,
     rows::id,
 };
 
@@ -191,9 +192,8 @@ pub async fn sweep(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
         Some(first) => first,
         None => head(c).await?,
     };
-    Ok(change::Entity::delete_many()
+    change::Entity::delete_many()
         .filter(change::Column::Seq.lt(first))
-        .exec(c)
-        .await?
-        .rows_affected)
+        .removed(c)
+        .await
 }

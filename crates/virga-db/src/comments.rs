@@ -9,6 +9,7 @@ use virga_core::{CommentId, Timestamp, UserId, VideoId};
 use crate::{
     Result, Tx,
     entity::{comment, video},
+    query::{Change as _, Read as _, add},
     rows::id,
     videos,
 };
@@ -59,22 +60,16 @@ pub async fn insert(tx: &Tx, row: &CommentRow) -> Result<bool> {
         created_at: Set(row.created_at.0),
         edited_at: Set(None),
     };
-    comment::Entity::insert(model)
-        .exec_without_returning(tx)
-        .await?;
+    add(tx, model).await?;
     Ok(true)
 }
 
 async fn count(tx: &Tx, video: VideoId, by: i64) -> Result<bool> {
-    let changed = video::Entity::update_many()
-        .col_expr(
-            video::Column::Comments,
-            Expr::col(video::Column::Comments).add(by),
-        )
-        .filter(video::Column::Id.eq(video.to_string()))
-        .exec(tx)
-        .await?;
-    Ok(changed.rows_affected == 1)
+    let counted = Expr::col(video::Column::Comments).add(by);
+    videos::update(video)
+        .col_expr(video::Column::Comments, counted)
+        .changed_one(tx)
+        .await
 }
 
 /// By id, under its video.
@@ -83,11 +78,10 @@ pub async fn find(
     video: VideoId,
     comment: CommentId,
 ) -> Result<Option<CommentRow>> {
-    let found = comment::Entity::find_by_id(comment.to_string())
+    comment::Entity::find_by_id(comment.to_string())
         .filter(comment::Column::VideoId.eq(video.to_string()))
-        .one(c)
-        .await?;
-    found.map(TryInto::try_into).transpose()
+        .row(c)
+        .await
 }
 
 /// A page, newest first, after the entry with this time and id.
@@ -102,13 +96,12 @@ pub async fn page(
         let (time, key) = (comment::Column::CreatedAt, comment::Column::Id);
         query = query.filter(videos::beyond(time, key, *at, id));
     }
-    let rows = query
+    query
         .order_by_desc(comment::Column::CreatedAt)
         .order_by_desc(comment::Column::Id)
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// New text.
@@ -119,12 +112,11 @@ pub async fn edit(
     now: Timestamp,
 ) -> Result<()> {
     comment::Entity::update_many()
-        .col_expr(comment::Column::Text, Expr::value(text))
-        .col_expr(comment::Column::EditedAt, Expr::value(now.0))
+        .value(comment::Column::Text, text)
+        .value(comment::Column::EditedAt, now.0)
         .filter(comment::Column::Id.eq(comment.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+        .run(c)
+        .await
 }
 
 /// Removes one and counts it off.

@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ConnectOptions, ConnectionTrait, DatabaseBackend, DbErr, Insert, QueryTrait,
     RuntimeErr, SqlxError, SqlxMySqlError, Statement,
     sea_query::{Expr, IntoIden, OnConflict, TableCreateStatement},
-    sqlx::Executor,
+    sqlx::{Database, Executor, pool::PoolOptions},
 };
 
 use crate::{Result, transaction::Invalidation};
@@ -47,39 +47,43 @@ pub(crate) fn oldest(backend: DatabaseBackend, version: &str) -> (u32, u32) {
 /// for another's row ends within seconds, so that a request is answered. A connection that is older
 /// than the last invalidation is replaced; before its use the others are pinged.
 pub(crate) fn prepare(options: &mut ConnectOptions, invalidation: &Invalidation) {
+    let (mysql, postgres) = (invalidation.clone(), invalidation.clone());
+    options
+        .map_sqlx_mysql_pool_opts(move |pool| prepared(pool, &mysql, &MYSQL_SESSION))
+        .map_sqlx_postgres_pool_opts(move |pool| prepared(pool, &postgres, &POSTGRES_SESSION));
+}
+
+const MYSQL_SESSION: [&str; 2] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+     SESSION innodb_lock_wait_timeout = 5",
+];
+const POSTGRES_SESSION: [&str; 2] = [
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET lock_timeout = '5s'",
+];
+
+fn prepared<D: Database>(
+    pool: PoolOptions<D>,
+    invalidation: &Invalidation,
+    session: &'static [&'static str],
+) -> PoolOptions<D>
+where
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
     let valid = invalidation.clone();
-    options.map_sqlx_mysql_pool_opts(move |pool| {
-        let valid = valid.clone();
-        pool.after_connect(|connection, _| {
-            Box::pin(async move {
-                connection
-                    .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                    .await?;
-                let session = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
-                               SESSION innodb_lock_wait_timeout = 5";
-                connection.execute(session).await.map(|_| ())
-            })
+    pool.after_connect(move |connection, _| {
+        Box::pin(async move {
+            for statement in session {
+                connection.execute(*statement).await?;
+            }
+            Ok(())
         })
-        .before_acquire(move |_, about| {
-            let allowed = valid.allows(&about);
-            Box::pin(async move { Ok(allowed) })
-        })
-    });
-    let valid = invalidation.clone();
-    options.map_sqlx_postgres_pool_opts(move |pool| {
-        let valid = valid.clone();
-        pool.after_connect(|connection, _| {
-            Box::pin(async move {
-                let session = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ \
-                               COMMITTED; SET lock_timeout = '5s'";
-                connection.execute(session).await.map(|_| ())
-            })
-        })
-        .before_acquire(move |_, about| {
-            let allowed = valid.allows(&about);
-            Box::pin(async move { Ok(allowed) })
-        })
-    });
+    })
+    .before_acquire(move |_, about| {
+        let allowed = valid.allows(&about);
+        Box::pin(async move { Ok(allowed) })
+    })
 }
 
 /// The sum of a column of bytes, 0 where there is no row: a 64-bit integer everywhere (servers
@@ -169,14 +173,9 @@ pub(crate) fn add_computed(
     }
 }
 
-/// A column that may be NULL, at the end of a table.
-pub(crate) fn add_column(
-    backend: DatabaseBackend,
-    table: &str,
-    column: &str,
-    kind: &str,
-) -> Vec<String> {
-    match backend {
+/// Columns that may be NULL, each at the end of its table: table, name, type.
+pub(crate) fn add_columns(backend: DatabaseBackend, columns: &[[&str; 3]]) -> Vec<String> {
+    let add = |[table, column, kind]: &[&str; 3]| match backend {
         DatabaseBackend::MySql => unless_there(
             &columns_named(table, column),
             &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
@@ -186,35 +185,25 @@ pub(crate) fn add_column(
         )],
         // Its migrations are undone whole: none is met half done.
         _ => vec![format!("ALTER TABLE {table} ADD COLUMN {column} {kind}")],
-    }
+    };
+    columns.iter().flat_map(add).collect()
 }
 
-/// An index on a table that stands.
-pub(crate) fn add_index(
-    backend: DatabaseBackend,
-    name: &str,
-    table: &str,
-    columns: &str,
-) -> Vec<String> {
-    index(backend, "INDEX", name, table, columns)
+/// Indexes on tables that stand: name, table, columns.
+pub(crate) fn add_indexes(backend: DatabaseBackend, indexes: &[[&str; 3]]) -> Vec<String> {
+    let add = |index: &[&str; 3]| add_index(backend, "INDEX", *index);
+    indexes.iter().flat_map(add).collect()
 }
 
 /// The same, of values of which each is there once at most; NULL does not count.
-pub(crate) fn add_unique(
-    backend: DatabaseBackend,
-    name: &str,
-    table: &str,
-    columns: &str,
-) -> Vec<String> {
-    index(backend, "UNIQUE INDEX", name, table, columns)
+pub(crate) fn add_unique(backend: DatabaseBackend, index: [&str; 3]) -> Vec<String> {
+    add_index(backend, "UNIQUE INDEX", index)
 }
 
-fn index(
+fn add_index(
     backend: DatabaseBackend,
     kind: &str,
-    name: &str,
-    table: &str,
-    columns: &str,
+    [name, table, columns]: [&str; 3],
 ) -> Vec<String> {
     match backend {
         DatabaseBackend::MySql => unless_there(

@@ -1,15 +1,15 @@
 //! What the bytes of each object should be, and what the last look at them found.
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 use virga_core::{MediaKey, Timestamp, VideoId, digest::Digest};
 
 use crate::{
     DbError, Result,
     entity::digest,
+    query::{Change as _, Read as _},
     rows::{id, short},
 };
 
@@ -74,8 +74,7 @@ pub async fn put(c: &impl ConnectionTrait, row: &DigestRow) -> Result<()> {
 
 /// An object's digest.
 pub async fn find(c: &impl ConnectionTrait, key: &MediaKey) -> Result<Option<DigestRow>> {
-    let found = digest::Entity::find_by_id(key.as_str()).one(c).await?;
-    found.map(TryInto::try_into).transpose()
+    digest::Entity::find_by_id(key.as_str()).row(c).await
 }
 
 /// Notes what a look at the object found.
@@ -86,36 +85,25 @@ pub async fn note_check(
     damage: Option<&str>,
 ) -> Result<()> {
     digest::Entity::update_many()
-        .col_expr(C::CheckedAt, Expr::value(at.0))
-        .col_expr(C::Damage, Expr::value(damage.map(short)))
+        .value(C::CheckedAt, at.0)
+        .value(C::Damage, damage.map(short))
         .filter(C::ObjectKey.eq(key.as_str()))
-        .exec(c)
-        .await?;
-    Ok(())
+        .run(c)
+        .await
 }
 
 /// Objects that the last look found damaged.
 pub async fn damaged(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<DigestRow>> {
-    let rows = digest::Entity::find()
+    digest::Entity::find()
         .filter(C::Damage.is_not_null())
         .order_by_asc(C::ObjectKey)
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Forgets an object that is gone.
 pub async fn remove(c: &impl ConnectionTrait, key: &MediaKey) -> Result<()> {
     digest::Entity::delete_by_id(key.as_str()).exec(c).await?;
-    Ok(())
-}
-
-/// Forgets all objects of a video.
-pub async fn remove_all(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    digest::Entity::delete_many()
-        .filter(C::VideoId.eq(video.to_string()))
-        .exec(c)
-        .await?;
     Ok(())
 }

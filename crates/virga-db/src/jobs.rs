@@ -13,8 +13,10 @@ pub use turns::{Turns, WINDOW, of_kind, waiting};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    UpdateMany,
     sea_query::Expr,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use virga_core::{
     Timestamp, VideoId,
@@ -22,37 +24,58 @@ use virga_core::{
     reason::Reason,
 };
 
-use crate::{JobRow, Result, dialect::insert_new, entity::job, rows::short};
+use crate::{
+    JobRow, Result,
+    dialect::insert_new,
+    entity::job,
+    query::{Change as _, Read as _},
+    rows::short,
+};
 
 use job::Column as C;
 
 /// States of jobs that are over. Every other one is open, those of a later release too.
 const CLOSED: [&str; 2] = ["done", "failed"];
 
-/// A row to add.
-struct New {
+/// A job to add. One that follows others is stored in this form: who ends the last of them need not know
+/// its kind.
+#[derive(Debug, Serialize, Deserialize)]
+struct NewJob {
     kind: String,
     payload: String,
     open_key: String,
     priority: i32,
-    video: String,
-    parent: Option<i64>,
-    run_at: Timestamp,
 }
 
-impl New {
-    /// Adds it unless one with its key is open.
-    async fn insert(self, tx: &impl ConnectionTrait, now: Timestamp) -> Result<()> {
+impl NewJob {
+    fn of(job: &Job, video: VideoId) -> Self {
+        Self {
+            kind: job.kind().as_str().to_owned(),
+            payload: job.payload(),
+            open_key: job.dedup_key(video),
+            priority: job.kind().priority(),
+        }
+    }
+
+    /// Adds a row unless one with its key is open.
+    async fn insert(
+        self,
+        tx: &impl ConnectionTrait,
+        video: String,
+        parent: Option<i64>,
+        run_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
         let model = job::ActiveModel {
             id: NotSet,
             kind: Set(self.kind),
-            video_id: Set(self.video),
+            video_id: Set(video),
             open_key: Set(Some(self.open_key)),
             payload: Set(self.payload),
             state: Set("queued".to_owned()),
             priority: Set(self.priority),
             attempts: Set(0),
-            run_at: Set(self.run_at.0),
+            run_at: Set(run_at.0),
             lease_until: Set(0),
             fence: Set(0),
             worker: Set(String::new()),
@@ -62,12 +85,18 @@ impl New {
             created_at: Set(now.0),
             updated_at: Set(now.0),
             spent_ms: Set(None),
-            parent: Set(self.parent),
+            parent: Set(parent),
             follow_up: Set(None),
         };
         insert_new(tx, model, [C::OpenKey]).await?;
         Ok(())
     }
+}
+
+/// A change of one try of a job, which meets nothing once another one has begun.
+fn update(id: i64, fence: i64) -> UpdateMany<job::Entity> {
+    let of_job = job::Entity::update_many().filter(C::Id.eq(id));
+    of_job.filter(C::Fence.eq(fence))
 }
 
 /// Adds a job unless one with its key is open.
@@ -78,16 +107,8 @@ pub async fn enqueue(
     run_at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
-    let new = New {
-        kind: job.kind().as_str().to_owned(),
-        payload: job.payload(),
-        open_key: job.dedup_key(video),
-        priority: job.kind().priority(),
-        video: video.to_string(),
-        parent: None,
-        run_at,
-    };
-    new.insert(tx, now).await
+    let new = NewJob::of(job, video);
+    new.insert(tx, video.to_string(), None, run_at, now).await
 }
 
 /// Says that the worker lives; `false`: it lost the job and must stop.
@@ -98,16 +119,13 @@ pub async fn heartbeat(
     progress: i32,
     now: Timestamp,
 ) -> Result<bool> {
-    let changed = job::Entity::update_many()
-        .col_expr(C::LeaseUntil, Expr::value(now.plus(LEASE).0))
-        .col_expr(C::Progress, Expr::value(progress))
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
-        .filter(C::Id.eq(id))
-        .filter(C::Fence.eq(fence))
+    update(id, fence)
+        .value(C::LeaseUntil, now.plus(LEASE).0)
+        .value(C::Progress, progress)
+        .value(C::UpdatedAt, now.0)
         .filter(C::State.eq("leased"))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .changed_one(c)
+        .await
 }
 
 async fn close(
@@ -118,25 +136,16 @@ async fn close(
     error: Option<&Reason>,
     now: Timestamp,
 ) -> Result<bool> {
-    let changed = job::Entity::update_many()
-        .col_expr(C::State, Expr::value(state))
-        .col_expr(C::OpenKey, Expr::value(None::<String>))
-        .col_expr(C::Error, Expr::value(error.map(|why| short(&why.text))))
-        .col_expr(
-            C::ErrorCode,
-            Expr::value(error.map(|why| why.code.as_str())),
-        )
-        .col_expr(
-            C::Progress,
-            Expr::value(if state == "done" { 1000 } else { 0 }),
-        )
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
-        .filter(C::Id.eq(id))
-        .filter(C::Fence.eq(fence))
+    update(id, fence)
+        .value(C::State, state)
+        .value(C::OpenKey, None::<String>)
+        .value(C::Error, error.map(|why| short(&why.text)))
+        .value(C::ErrorCode, error.map(|why| why.code.as_str()))
+        .value(C::Progress, if state == "done" { 1000 } else { 0 })
+        .value(C::UpdatedAt, now.0)
         .filter(C::State.is_in(["leased", "queued"]))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .changed_one(c)
+        .await
 }
 
 /// Its result is in, and with the last child's its parent's. `false`: the worker lost the job, nothing of
@@ -185,14 +194,8 @@ pub async fn put_off(
     why: &Reason,
     run_at: Timestamp,
 ) -> Result<bool> {
-    back(
-        c,
-        job,
-        (Some(&why.text), Some(why.code.as_str())),
-        run_at,
-        false,
-    )
-    .await
+    let reason = (Some(why.text.as_str()), Some(why.code.as_str()));
+    back(c, job, reason, run_at, false).await
 }
 
 async fn back(
@@ -202,75 +205,69 @@ async fn back(
     run_at: Timestamp,
     counted: bool,
 ) -> Result<bool> {
-    let changed = job::Entity::update_many()
-        .col_expr(C::State, Expr::value("queued"))
-        .col_expr(C::RunAt, Expr::value(run_at.0))
-        .col_expr(
-            C::Attempts,
-            Expr::value(if counted {
-                job.attempts
-            } else {
-                job.attempts - 1
-            }),
-        )
-        .col_expr(C::Error, Expr::value(error.map(short)))
-        .col_expr(C::ErrorCode, Expr::value(code))
-        .filter(C::Id.eq(job.id))
-        .filter(C::Fence.eq(job.fence))
+    update(job.id, job.fence)
+        .value(C::State, "queued")
+        .value(C::RunAt, run_at.0)
+        .value(C::Attempts, job.attempts - i32::from(!counted))
+        .value(C::Error, error.map(short))
+        .value(C::ErrorCode, code)
         .filter(C::State.eq("leased"))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .changed_one(c)
+        .await
 }
 
 /// Notes what the next try needs to know: the same job with other contents.
 pub async fn set_payload(c: &impl ConnectionTrait, row: &JobRow, job: &Job) -> Result<bool> {
-    let changed = job::Entity::update_many()
-        .col_expr(C::Payload, Expr::value(job.payload()))
-        .filter(C::Id.eq(row.id))
-        .filter(C::Fence.eq(row.fence))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+    update(row.id, row.fence)
+        .value(C::Payload, job.payload())
+        .changed_one(c)
+        .await
 }
 
 /// Closes all open jobs of a video except purge; their workers lose their leases at once.
 pub async fn fence_video(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<u64> {
     let changed = job::Entity::update_many()
-        .col_expr(C::State, Expr::value("failed"))
-        .col_expr(C::OpenKey, Expr::value(None::<String>))
+        .value(C::State, "failed")
+        .value(C::OpenKey, None::<String>)
         .col_expr(C::Fence, Expr::col(C::Fence).add(1))
-        .col_expr(C::Error, Expr::value("the video was deleted"))
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::Kind.ne(JobKind::Purge.as_str()))
-        .filter(C::State.is_not_in(CLOSED))
+        .value(C::Error, "the video was deleted")
+        .value(C::UpdatedAt, now.0)
+        .filter(open_work(video))
         .exec(tx)
         .await?;
     Ok(changed.rows_affected)
 }
 
+/// Open jobs of a video but purge, of a later release too.
+fn open_work(video: VideoId) -> Expr {
+    C::VideoId
+        .eq(video.to_string())
+        .and(C::Kind.ne(JobKind::Purge.as_str()))
+        .and(C::State.is_not_in(CLOSED))
+}
+
+/// A video's purge that nobody has begun.
+fn queued_purge(video: VideoId) -> Expr {
+    C::VideoId
+        .eq(video.to_string())
+        .and(C::Kind.eq(JobKind::Purge.as_str()))
+        .and(C::State.eq("queued"))
+}
+
 /// Takes an open purge back.
 pub async fn cancel_purge(tx: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    job::Entity::delete_many()
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::Kind.eq(JobKind::Purge.as_str()))
-        .filter(C::State.eq("queued"))
-        .exec(tx)
-        .await?;
+    let purge = job::Entity::delete_many().filter(queued_purge(video));
+    purge.exec(tx).await?;
     Ok(())
 }
 
 /// Makes a queued purge due now.
 pub async fn hurry_purge(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<()> {
     job::Entity::update_many()
-        .col_expr(C::RunAt, Expr::value(now.0))
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::Kind.eq(JobKind::Purge.as_str()))
-        .filter(C::State.eq("queued"))
-        .exec(tx)
-        .await?;
-    Ok(())
+        .value(C::RunAt, now.0)
+        .filter(queued_purge(video))
+        .run(tx)
+        .await
 }
 
 /// All jobs of a video, oldest first.
@@ -310,23 +307,12 @@ pub async fn is_held(
     fence: i64,
     now: Timestamp,
 ) -> Result<bool> {
-    let count = job::Entity::find_by_id(id)
+    job::Entity::find_by_id(id)
         .filter(C::Fence.eq(fence))
         .filter(C::LeaseUntil.gt(now.0))
         .filter(C::State.is_not_in(["queued", "done", "failed"]))
-        .count(c)
-        .await?;
-    Ok(count > 0)
-}
-
-/// Forgets closed jobs of a video but purge.
-pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    job::Entity::delete_many()
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::Kind.ne(JobKind::Purge.as_str()))
-        .exec(c)
-        .await?;
-    Ok(())
+        .any(c)
+        .await
 }
 
 /// Leases that ended longer than `grace` ago and were not taken up: nobody works.
@@ -349,11 +335,5 @@ pub async fn open_count(c: &impl ConnectionTrait) -> Result<u64> {
 
 /// Whether work that shapes the video is open, of a later release too.
 pub async fn any_open(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
-    let count = job::Entity::find()
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::State.is_not_in(CLOSED))
-        .filter(C::Kind.ne(JobKind::Purge.as_str()))
-        .count(c)
-        .await?;
-    Ok(count > 0)
+    job::Entity::find().filter(open_work(video)).any(c).await
 }

@@ -17,6 +17,7 @@ pub mod jobs;
 mod migration;
 pub mod numbers;
 pub mod positions;
+mod query;
 mod replica;
 mod retry;
 mod rows;

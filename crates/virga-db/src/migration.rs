@@ -29,42 +29,28 @@ use crate::{Result, Tx, dialect, entity::migration};
 /// A step: its name and its statements.
 type Migration = (&'static str, fn(DatabaseBackend) -> Vec<String>);
 
-const ALL: &[Migration] = &[
-    ("m20261122_000001_init", m20261122_000001_init::statements),
-    ("m20261122_000002_feed", m20261122_000002_feed::statements),
-    ("m20261122_000003_lists", m20261122_000003_lists::statements),
-    ("m20261129_000001_turns", m20261129_000001_turns::statements),
-    (
-        "m20261129_000002_digests",
-        m20261129_000002_digests::statements,
-    ),
-    (
-        "m20261129_300001_publish",
-        m20261129_300001_publish::statements,
-    ),
-    (
-        "m20261129_400001_skeletons",
-        m20261129_400001_skeletons::statements,
-    ),
-    ("m20261129_500001_usage", m20261129_500001_usage::statements),
-    ("m20261129_600001_queue", m20261129_600001_queue::statements),
-    (
-        "m20261129_700001_sweeper",
-        m20261129_700001_sweeper::statements,
-    ),
-    (
-        "m20261130_000001_children",
-        m20261130_000001_children::statements,
-    ),
-    (
-        "m20261130_100001_tracks",
-        m20261130_100001_tracks::statements,
-    ),
+/// The steps of these files, each under its file's name.
+macro_rules! steps {
+    ($($(#[$only:meta])? $file:ident),+ $(,)?) => {
+        &[$($(#[$only])? (stringify!($file), $file::statements)),+]
+    };
+}
+
+const ALL: &[Migration] = steps![
+    m20261122_000001_init,
+    m20261122_000002_feed,
+    m20261122_000003_lists,
+    m20261129_000001_turns,
+    m20261129_000002_digests,
+    m20261129_300001_publish,
+    m20261129_400001_skeletons,
+    m20261129_500001_usage,
+    m20261129_600001_queue,
+    m20261129_700001_sweeper,
+    m20261130_000001_children,
+    m20261130_100001_tracks,
     #[cfg(feature = "failpoints")]
-    (
-        "m29990101_000001_planted",
-        m29990101_000001_planted::statements,
-    ),
+    m29990101_000001_planted,
 ];
 const LEDGER: &str = "seaql_migrations";
 

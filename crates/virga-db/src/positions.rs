@@ -9,6 +9,7 @@ use virga_core::{Timestamp, UserId, VideoId};
 use crate::{
     Result,
     entity::position::{ActiveModel, Column as C, Entity},
+    query::Remove as _,
     rows::signed,
 };
 
@@ -48,20 +49,10 @@ pub async fn put(
     Ok(())
 }
 
-/// Forgets a video's.
-pub(crate) async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    Entity::delete_many()
-        .filter(C::VideoId.eq(video.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
-}
-
 /// Forgets what was noted before `before`.
 pub async fn sweep(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
-    Ok(Entity::delete_many()
+    Entity::delete_many()
         .filter(C::UpdatedAt.lt(before.0))
-        .exec(c)
-        .await?
-        .rows_affected)
+        .removed(c)
+        .await
 }

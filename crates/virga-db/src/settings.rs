@@ -1,12 +1,15 @@
 //! Settings made in pages, and the one-time setup token.
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
 };
 
-use crate::{Result, dialect::insert_new, entity::setting};
+use crate::{
+    Result,
+    dialect::insert_new,
+    entity::setting::{self, Column as C},
+    query::{Change as _, Remove as _},
+};
 
 /// The site's name.
 pub const SITE_NAME: &str = "site.name";
@@ -31,16 +34,19 @@ pub async fn get(c: &impl ConnectionTrait, name: &str) -> Result<Option<String>>
         .map(|row| row.value))
 }
 
-/// Sets or replaces a setting.
-pub async fn set(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<()> {
-    let model = setting::ActiveModel {
+fn row(name: &str, value: &str) -> setting::ActiveModel {
+    setting::ActiveModel {
         name: Set(name.to_owned()),
         value: Set(value.to_owned()),
-    };
-    let replace = OnConflict::column(setting::Column::Name)
-        .update_column(setting::Column::Value)
+    }
+}
+
+/// Sets or replaces a setting.
+pub async fn set(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<()> {
+    let replace = OnConflict::column(C::Name)
+        .update_column(C::Value)
         .to_owned();
-    setting::Entity::insert(model)
+    setting::Entity::insert(row(name, value))
         .on_conflict(replace)
         .exec_without_returning(c)
         .await?;
@@ -56,27 +62,21 @@ pub async fn swap(
     value: &str,
 ) -> Result<bool> {
     let Some(seen) = seen else {
-        let model = setting::ActiveModel {
-            name: Set(name.to_owned()),
-            value: Set(value.to_owned()),
-        };
-        return insert_new(c, model, [setting::Column::Name]).await;
+        return insert_new(c, row(name, value), [C::Name]).await;
     };
-    let changed = setting::Entity::update_many()
-        .col_expr(setting::Column::Value, Expr::value(value))
-        .filter(setting::Column::Name.eq(name))
-        .filter(setting::Column::Value.eq(seen))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+    setting::Entity::update_many()
+        .value(C::Value, value)
+        .filter(C::Name.eq(name))
+        .filter(C::Value.eq(seen))
+        .changed_one(c)
+        .await
 }
 
 /// Removes a setting with exactly this value; returns whether it did. If two try, one succeeds.
 pub async fn take(c: &impl ConnectionTrait, name: &str, value: &str) -> Result<bool> {
     let removed = setting::Entity::delete_many()
-        .filter(setting::Column::Name.eq(name))
-        .filter(setting::Column::Value.eq(value))
-        .exec(c)
-        .await?;
-    Ok(removed.rows_affected == 1)
+        .filter(C::Name.eq(name))
+        .filter(C::Value.eq(value))
+        .removed(c);
+    Ok(removed.await? == 1)
 }

@@ -1,12 +1,12 @@
 //! What plays of a video.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, sea_query::OnConflict,
 };
 use virga_core::{VideoId, presentation::TrackBody};
 
-use crate::{Result, TrackRow, entity::track};
+use crate::{Result, TrackRow, entity::track, query::Read as _};
 
 use track::Column as C;
 
@@ -22,9 +22,9 @@ pub struct Tracks {
 /// All tracks of a video.
 pub async fn all_of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Tracks> {
     let rows = track::Entity::find()
-        .filter(track::Column::VideoId.eq(video.to_string()))
-        .order_by_asc(track::Column::Position)
-        .order_by_asc(track::Column::Name)
+        .filter(C::VideoId.eq(video.to_string()))
+        .order_by_asc(C::Position)
+        .order_by_asc(C::Name)
         .all(c)
         .await?;
     let mut tracks = Tracks::default();
@@ -45,12 +45,11 @@ pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<Tr
 
 /// Whether something of the video plays.
 pub async fn any(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
-    let count = track::Entity::find()
-        .filter(track::Column::VideoId.eq(video.to_string()))
-        .filter(track::Column::Kind.eq("video"))
-        .count(c)
-        .await?;
-    Ok(count > 0)
+    track::Entity::find()
+        .filter(C::VideoId.eq(video.to_string()))
+        .filter(C::Kind.eq("video"))
+        .any(c)
+        .await
 }
 
 /// Adds a track or replaces the one of the same name.
@@ -99,10 +98,8 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
 
 /// Removes all tracks of a video.
 pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    track::Entity::delete_many()
-        .filter(track::Column::VideoId.eq(video.to_string()))
-        .exec(c)
-        .await?;
+    let all = track::Entity::delete_many().filter(C::VideoId.eq(video.to_string()));
+    all.exec(c).await?;
     Ok(())
 }
 
@@ -112,10 +109,7 @@ pub async fn remove_named(
     video: VideoId,
     names: &[String],
 ) -> Result<()> {
-    track::Entity::delete_many()
-        .filter(track::Column::VideoId.eq(video.to_string()))
-        .filter(track::Column::Name.is_in(names))
-        .exec(c)
-        .await?;
+    let named = C::VideoId.eq(video.to_string()).and(C::Name.is_in(names));
+    track::Entity::delete_many().filter(named).exec(c).await?;
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
 use virga_core::{Timestamp, UploadId, UserId, VideoId, upload::UploadState};
 
 use crate::{
     Result, UploadRow,
-    dialect::sum_of,
     entity::upload,
-    rows::{short, signed, unsigned},
+    query::{Change as _, Read as _, add},
+    rows::{short, signed},
 };
 
 use upload::Column as C;
@@ -41,46 +41,44 @@ pub async fn insert(
         lease_until: Set(row.lease_until.0),
         error: Set(None),
     };
-    upload::Entity::insert(model)
-        .exec_without_returning(c)
-        .await?;
-    Ok(())
+    add(c, model).await
+}
+
+/// A change of one upload.
+fn update(id: UploadId) -> UpdateMany<upload::Entity> {
+    upload::Entity::update_many().filter(C::Id.eq(id.to_string()))
 }
 
 /// By id.
 pub async fn find(c: &impl ConnectionTrait, id: UploadId) -> Result<Option<UploadRow>> {
-    let found = upload::Entity::find_by_id(id.to_string()).one(c).await?;
-    found.map(TryInto::try_into).transpose()
+    upload::Entity::find_by_id(id.to_string()).row(c).await
 }
 
 /// The open upload of a video.
 pub async fn open_of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Option<UploadRow>> {
-    let found = upload::Entity::find()
+    upload::Entity::find()
         .filter(C::OpenVideo.eq(video.to_string()))
-        .one(c)
-        .await?;
-    found.map(TryInto::try_into).transpose()
+        .row(c)
+        .await
 }
 
 /// All uploads of a video.
 pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<UploadRow>> {
-    let rows = upload::Entity::find()
+    upload::Entity::find()
         .filter(C::VideoId.eq(video.to_string()))
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// The open uploads of an account, newest first.
 pub async fn open_of_user(c: &impl ConnectionTrait, user: UserId) -> Result<Vec<UploadRow>> {
-    let rows = upload::Entity::find()
+    upload::Entity::find()
         .filter(C::UserId.eq(user.to_string()))
         .filter(C::State.is_in(OPEN))
         .order_by_desc(C::CreatedAt)
         .limit(100)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Open uploads that end before `now`, and completing ones whose worker is gone.
@@ -89,12 +87,11 @@ pub async fn stale(c: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Resu
         .is_in(["created", "uploading"])
         .and(C::ExpiresAt.lte(now.0));
     let orphaned = C::State.eq("completing").and(C::LeaseUntil.lte(now.0));
-    let rows = upload::Entity::find()
+    upload::Entity::find()
         .filter(expired.or(orphaned))
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Those being uploaded that end after `from` and not after `to`: the end tells the last sign of life.
@@ -104,13 +101,12 @@ pub async fn touched(
     to: Timestamp,
     limit: u64,
 ) -> Result<Vec<UploadRow>> {
-    let rows = upload::Entity::find()
+    upload::Entity::find()
         .filter(C::State.eq(UploadState::Uploading.as_str()))
         .filter(C::ExpiresAt.gt(from.0).and(C::ExpiresAt.lte(to.0)))
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }
 
 /// Bytes that the open uploads of an account reserve, and how many they are.
@@ -120,13 +116,7 @@ pub async fn reserved(c: &impl ConnectionTrait, user: UserId) -> Result<(u64, u6
             .filter(C::UserId.eq(user.to_string()))
             .filter(C::State.is_in(OPEN))
     };
-    let sum: Option<i64> = open()
-        .select_only()
-        .column_as(sum_of(c, "size"), "sum")
-        .into_tuple()
-        .one(c)
-        .await?;
-    Ok((unsigned(sum.unwrap_or(0)), open().count(c).await?))
+    Ok((open().sum(c, "size").await?, open().count(c).await?))
 }
 
 /// Parts were asked for: it is being uploaded, and lives on until `expires`.
@@ -135,14 +125,12 @@ pub async fn extend_expiry(
     id: UploadId,
     expires: Timestamp,
 ) -> Result<bool> {
-    let changed = upload::Entity::update_many()
-        .col_expr(C::State, Expr::value(UploadState::Uploading.as_str()))
-        .col_expr(C::ExpiresAt, Expr::value(expires.0))
-        .filter(C::Id.eq(id.to_string()))
+    update(id)
+        .value(C::State, UploadState::Uploading.as_str())
+        .value(C::ExpiresAt, expires.0)
         .filter(C::State.is_in(["created", "uploading"]))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .changed_one(c)
+        .await
 }
 
 /// Takes the right to complete the upload until `lease`; if several try at once, one gets it.
@@ -155,14 +143,12 @@ pub async fn lease_completion(
     let free = C::State
         .is_in(["created", "uploading"])
         .or(C::State.eq("completing").and(C::LeaseUntil.lte(now.0)));
-    let changed = upload::Entity::update_many()
-        .col_expr(C::State, Expr::value(UploadState::Completing.as_str()))
-        .col_expr(C::LeaseUntil, Expr::value(lease.0))
-        .filter(C::Id.eq(id.to_string()))
+    update(id)
+        .value(C::State, UploadState::Completing.as_str())
+        .value(C::LeaseUntil, lease.0)
         .filter(free)
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .changed_one(c)
+        .await
 }
 
 /// Who completes it lives on until `lease`.
@@ -171,13 +157,11 @@ pub async fn hold_completion(
     id: UploadId,
     lease: Timestamp,
 ) -> Result<()> {
-    upload::Entity::update_many()
-        .col_expr(C::LeaseUntil, Expr::value(lease.0))
-        .filter(C::Id.eq(id.to_string()))
+    update(id)
+        .value(C::LeaseUntil, lease.0)
         .filter(C::State.eq("completing"))
-        .exec(c)
-        .await?;
-    Ok(())
+        .run(c)
+        .await
 }
 
 /// From one state to another; whether it was in the first. Closing frees the video for a new one.
@@ -188,28 +172,17 @@ pub async fn advance(
     to: UploadState,
     error: Option<&str>,
 ) -> Result<bool> {
-    let mut update = upload::Entity::update_many()
-        .col_expr(C::State, Expr::value(to.as_str()))
-        .col_expr(C::LeaseUntil, Expr::value(0))
-        .col_expr(C::Error, Expr::value(error.map(short)));
+    let mut change = update(id)
+        .value(C::State, to.as_str())
+        .value(C::LeaseUntil, 0)
+        .value(C::Error, error.map(short));
     if !to.is_open() {
-        update = update.col_expr(C::OpenVideo, Expr::value(None::<String>));
+        change = change.value(C::OpenVideo, None::<String>);
     }
-    let changed = update
-        .filter(C::Id.eq(id.to_string()))
+    change
         .filter(C::State.eq(from.as_str()))
-        .exec(c)
-        .await?;
-    Ok(changed.rows_affected == 1)
-}
-
-/// Removes the rows of a video.
-pub async fn remove(c: &impl ConnectionTrait, video: VideoId) -> Result<()> {
-    upload::Entity::delete_many()
-        .filter(C::VideoId.eq(video.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+        .changed_one(c)
+        .await
 }
 
 /// Ids of open uploads among these.

@@ -9,9 +9,11 @@ use virga_core::{Timestamp, UserId, VideoId};
 
 use crate::{
     Result,
-    dialect::sum_of,
+    digests::DigestRow,
     entity::{digest, job, video},
-    rows::{id, unsigned},
+    query::{Change as _, Read as _},
+    rows::signed,
+    videos,
 };
 
 /// A video's source and all that was made of it.
@@ -19,14 +21,10 @@ pub(crate) const STORED: &str = "source_size + COALESCE(made_bytes, 0)";
 
 /// Bytes of an account's sources and of all that was made of them.
 pub async fn stored_bytes(c: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
-    let sum: Option<i64> = video::Entity::find()
-        .select_only()
-        .column_as(sum_of(c, STORED), "sum")
+    video::Entity::find()
         .filter(video::Column::OwnerId.eq(owner.to_string()))
-        .into_tuple()
-        .one(c)
-        .await?;
-    Ok(unsigned(sum.unwrap_or(0)))
+        .sum(c, STORED)
+        .await
 }
 
 /// Counts the bytes of what was made of a video, by the digests of its objects.
@@ -35,38 +33,24 @@ pub async fn count_made(c: &impl ConnectionTrait, id: VideoId) -> Result<()> {
         return Ok(());
     };
     let source = row.source_key.unwrap_or_default();
-    let digests = digest::Entity::find()
+    let made: Vec<DigestRow> = digest::Entity::find()
         .filter(digest::Column::VideoId.eq(id.to_string()))
         .filter(digest::Column::ObjectKey.ne(source))
-        .all(c)
+        .rows(c)
         .await?;
-    let mut bytes = 0_u64;
-    for digest in digests {
-        bytes += crate::digests::DigestRow::try_from(digest)?.digest.size();
-    }
-    video::Entity::update_many()
-        .col_expr(
-            video::Column::MadeBytes,
-            Expr::value(i64::try_from(bytes).unwrap_or(i64::MAX)),
-        )
-        .filter(video::Column::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+    let bytes = made.iter().map(|row| row.digest.size()).sum();
+    videos::update(id)
+        .value(video::Column::MadeBytes, signed(bytes))
+        .run(c)
+        .await
 }
 
 /// Videos with a source of which nobody has counted yet what was made.
 pub async fn uncounted(c: &impl ConnectionTrait, limit: u64) -> Result<Vec<VideoId>> {
-    let rows: Vec<String> = video::Entity::find()
-        .select_only()
-        .column(video::Column::Id)
+    let uncounted = video::Entity::find()
         .filter(video::Column::MadeBytes.is_null())
-        .filter(video::Column::SourceKey.is_not_null())
-        .limit(limit)
-        .into_tuple()
-        .all(c)
-        .await?;
-    rows.iter().map(|row| id("videos", "id", row)).collect()
+        .filter(video::Column::SourceKey.is_not_null());
+    videos::ids(c, uncounted.limit(limit)).await
 }
 
 /// Adds to the time that a job took.
@@ -78,9 +62,8 @@ pub async fn spend(c: &impl ConnectionTrait, job: i64, time: Duration) -> Result
             Expr::col(job::Column::SpentMs).if_null(0).add(millis),
         )
         .filter(job::Column::Id.eq(job))
-        .exec(c)
-        .await?;
-    Ok(())
+        .run(c)
+        .await
 }
 
 /// The total time of an account's jobs that ended, or sent their last heartbeat, after `since`.
@@ -89,9 +72,7 @@ pub async fn encoder_time(
     owner: UserId,
     since: Timestamp,
 ) -> Result<Duration> {
-    let sum: Option<i64> = job::Entity::find()
-        .select_only()
-        .column_as(sum_of(c, "spent_ms"), "sum")
+    let spent = job::Entity::find()
         .join(
             JoinType::InnerJoin,
             job::Entity::belongs_to(video::Entity)
@@ -101,8 +82,6 @@ pub async fn encoder_time(
         )
         .filter(video::Column::OwnerId.eq(owner.to_string()))
         .filter(job::Column::UpdatedAt.gt(since.0))
-        .into_tuple()
-        .one(c)
-        .await?;
-    Ok(Duration::from_millis(unsigned(sum.unwrap_or(0))))
+        .sum(c, "spent_ms");
+    Ok(Duration::from_millis(spent.await?))
 }

@@ -4,11 +4,12 @@
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select, UpdateMany,
     sea_query::{Expr, Query},
 };
 use virga_core::{
     MediaKey, Timestamp, UserId, VideoId,
+    job::JobKind,
     reason::Reason,
     upload::UploadState,
     video::{StateFacts, VideoState, Visibility},
@@ -16,10 +17,11 @@ use virga_core::{
 };
 
 use crate::{
-    Result, Tx, VideoRow, changes, digests,
-    entity::{comment, upload, video, view_mark},
-    jobs, positions,
-    rows::{short, signed},
+    Result, Tx, VideoRow, changes,
+    entity::{comment, digest, job, position, upload, video, view_mark},
+    jobs,
+    query::{Change as _, Read as _, Remove as _, add},
+    rows::{id, short, signed},
     tracks, uploads,
 };
 
@@ -72,34 +74,31 @@ pub async fn insert(c: &impl ConnectionTrait, new: &NewVideoRow, now: Timestamp)
         made_bytes: Set(None),
         ..Default::default()
     };
-    video::Entity::insert(model)
-        .exec_without_returning(c)
-        .await?;
-    Ok(())
+    add(c, model).await
+}
+
+/// A change of one video.
+pub(crate) fn update(id: VideoId) -> UpdateMany<video::Entity> {
+    video::Entity::update_many().filter(C::Id.eq(id.to_string()))
 }
 
 /// By id.
 pub async fn find(c: &impl ConnectionTrait, id: VideoId) -> Result<Option<VideoRow>> {
-    let found = video::Entity::find_by_id(id.to_string()).one(c).await?;
-    found.map(TryInto::try_into).transpose()
+    video::Entity::find_by_id(id.to_string()).row(c).await
 }
 
 /// Reads a video by id and locks it until this transaction ends. A transaction that reads rows of a
 /// video to decide what to write takes this lock first: before jobs, uploads and tracks, with the
 /// feed's lock last, so that transactions never wait for each other in a cycle.
 pub async fn lock(tx: &Tx, id: VideoId) -> Result<Option<VideoRow>> {
-    let found = video::Entity::find_by_id(id.to_string()).lock_exclusive();
-    found.one(tx).await?.map(TryInto::try_into).transpose()
+    let found = video::Entity::find_by_id(id.to_string());
+    found.lock_exclusive().row(tx).await
 }
 
 /// Several by id, in no order.
 pub async fn find_many(c: &impl ConnectionTrait, ids: &[VideoId]) -> Result<Vec<VideoRow>> {
     let ids = ids.iter().map(ToString::to_string);
-    let rows = video::Entity::find()
-        .filter(C::Id.is_in(ids))
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    video::Entity::find().filter(C::Id.is_in(ids)).rows(c).await
 }
 
 /// New words.
@@ -109,50 +108,38 @@ pub async fn describe(
     title: &str,
     description: &str,
 ) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::Title, Expr::value(title))
-        .col_expr(C::Search, Expr::value(searchable(title)))
-        .col_expr(C::Description, Expr::value(description))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+    update(id)
+        .value(C::Title, title)
+        .value(C::Search, searchable(title))
+        .value(C::Description, description)
+        .run(c)
+        .await
 }
 
 /// Changes the visibility that publishing gives an unpublished video.
 pub async fn set_publish_as(c: &impl ConnectionTrait, id: VideoId, to: Visibility) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::PublishAs, Expr::value(to.as_str()))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(c)
-        .await?;
-    Ok(())
+    update(id).value(C::PublishAs, to.as_str()).run(c).await
 }
 
 /// Who may see it from now on; publishes an unpublished video. Narrowing takes a new epoch, so that
 /// every grant given out ends.
 pub async fn set_visibility(tx: &Tx, row: &VideoRow, to: Visibility, now: Timestamp) -> Result<()> {
     let narrower = rank(to) > rank(row.visibility);
-    let mut update = video::Entity::update_many()
-        .col_expr(C::Visibility, Expr::value(to.as_str()))
-        .col_expr(C::PublishAs, Expr::value(None::<String>))
+    let mut change = update(row.id)
+        .value(C::Visibility, to.as_str())
+        .value(C::PublishAs, None::<String>)
         .col_expr(C::Epoch, Expr::col(C::Epoch).add(i64::from(narrower)));
     if row.planned().is_some() && row.state.plays() {
         // Lists show it as new today, however long ago it was uploaded.
-        update = update.col_expr(C::PublishedAt, Expr::value(now.0));
+        change = change.value(C::PublishedAt, now.0);
     }
-    update.filter(C::Id.eq(row.id.to_string())).exec(tx).await?;
-    raise_version(
-        tx,
-        row.id,
-        if narrower {
-            Effect::Restrict
-        } else {
-            Effect::Add
-        },
-        now,
-    )
-    .await
+    change.run(tx).await?;
+    let effect = if narrower {
+        Effect::Restrict
+    } else {
+        Effect::Add
+    };
+    raise_version(tx, row.id, effect, now).await
 }
 
 fn rank(visibility: Visibility) -> u8 {
@@ -165,12 +152,11 @@ fn rank(visibility: Visibility) -> u8 {
 
 /// What plays or who may changed: a new presentation version, and a line in the feed.
 pub async fn raise_version(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp) -> Result<()> {
-    video::Entity::update_many()
+    update(id)
         .col_expr(
             C::PresentationVersion,
             Expr::col(C::PresentationVersion).add(1),
         )
-        .filter(C::Id.eq(id.to_string()))
         .exec(tx)
         .await?;
     if let Some(row) = find(tx, id).await? {
@@ -201,12 +187,12 @@ pub async fn recompute_state(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Opt
         return Ok(Some(row));
     }
     row.state = state;
-    let mut update = video::Entity::update_many().col_expr(C::State, Expr::value(state.as_str()));
+    let mut change = update(id).value(C::State, state.as_str());
     if state.plays() && row.published_at.is_none() {
         row.published_at = Some(now);
-        update = update.col_expr(C::PublishedAt, Expr::value(now.0));
+        change = change.value(C::PublishedAt, now.0);
     }
-    update.filter(C::Id.eq(id.to_string())).exec(tx).await?;
+    change.run(tx).await?;
     changes::append(tx, id, row.presentation_version, Effect::State, now);
     Ok(Some(row))
 }
@@ -218,14 +204,12 @@ pub async fn set_source(
     key: &MediaKey,
     size: u64,
 ) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::SourceKey, Expr::value(key.as_str()))
-        .col_expr(C::SourceSize, Expr::value(signed(size)))
-        .col_expr(C::Failure, Expr::value(None::<String>))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(tx)
-        .await?;
-    Ok(())
+    update(id)
+        .value(C::SourceKey, key.as_str())
+        .value(C::SourceSize, signed(size))
+        .value(C::Failure, None::<String>)
+        .run(tx)
+        .await
 }
 
 /// What the probe found: microseconds, and pixels as shown.
@@ -242,14 +226,12 @@ pub struct Shape {
 /// Notes what the probe found.
 pub async fn set_shape(tx: &impl ConnectionTrait, id: VideoId, shape: Shape) -> Result<()> {
     let pixels = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    video::Entity::update_many()
-        .col_expr(C::Duration, Expr::value(shape.duration))
-        .col_expr(C::Width, Expr::value(pixels(shape.width)))
-        .col_expr(C::Height, Expr::value(pixels(shape.height)))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(tx)
-        .await?;
-    Ok(())
+    update(id)
+        .value(C::Duration, shape.duration)
+        .value(C::Width, pixels(shape.width))
+        .value(C::Height, pixels(shape.height))
+        .run(tx)
+        .await
 }
 
 /// Why nothing plays, in words; `None` takes it back.
@@ -258,16 +240,11 @@ pub async fn set_failure(
     id: VideoId,
     failure: Option<&Reason>,
 ) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::Failure, Expr::value(failure.map(|why| short(&why.text))))
-        .col_expr(
-            C::FailureCode,
-            Expr::value(failure.map(|why| why.code.as_str())),
-        )
-        .filter(C::Id.eq(id.to_string()))
-        .exec(tx)
-        .await?;
-    Ok(())
+    update(id)
+        .value(C::Failure, failure.map(|why| short(&why.text)))
+        .value(C::FailureCode, failure.map(|why| why.code.as_str()))
+        .run(tx)
+        .await
 }
 
 /// Records the poster's object.
@@ -281,12 +258,7 @@ pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey
 }
 
 async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &MediaKey) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(column, Expr::value(key.as_str()))
-        .filter(C::Id.eq(id.to_string()))
-        .exec(tx)
-        .await?;
-    Ok(())
+    update(id).value(column, key.as_str()).run(tx).await
 }
 
 /// Marks as deleted, with a new epoch; `false` when it was already.
@@ -296,64 +268,59 @@ pub async fn mark_deleted(
     now: Timestamp,
     purge_at: Timestamp,
 ) -> Result<bool> {
-    let changed = video::Entity::update_many()
-        .col_expr(C::DeletedAt, Expr::value(now.0))
-        .col_expr(C::PurgeAt, Expr::value(purge_at.0))
+    let marked = update(id)
+        .value(C::DeletedAt, now.0)
+        .value(C::PurgeAt, purge_at.0)
         .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
-        .filter(C::Id.eq(id.to_string()))
         .filter(C::DeletedAt.is_null())
-        .exec(tx)
+        .changed_one(tx)
         .await?;
-    if changed.rows_affected == 1 {
+    if marked {
         raise_version(tx, id, Effect::Restrict, now).await?;
     }
-    Ok(changed.rows_affected == 1)
+    Ok(marked)
 }
 
 /// Moves the end of the undo window.
 pub async fn set_purge_at(tx: &impl ConnectionTrait, id: VideoId, at: Timestamp) -> Result<()> {
-    video::Entity::update_many()
-        .col_expr(C::PurgeAt, Expr::value(at.0))
-        .filter(C::Id.eq(id.to_string()))
+    update(id)
+        .value(C::PurgeAt, at.0)
         .filter(C::DeletedAt.is_not_null())
-        .exec(tx)
-        .await?;
-    Ok(())
+        .run(tx)
+        .await
 }
 
 /// Takes a deletion back while its window is open; whether it was.
 pub async fn restore(tx: &Tx, id: VideoId, now: Timestamp) -> Result<bool> {
-    let changed = video::Entity::update_many()
-        .col_expr(C::DeletedAt, Expr::value(None::<i64>))
-        .col_expr(C::PurgeAt, Expr::value(None::<i64>))
-        .filter(C::Id.eq(id.to_string()))
+    let restored = update(id)
+        .value(C::DeletedAt, None::<i64>)
+        .value(C::PurgeAt, None::<i64>)
         .filter(C::DeletedAt.is_not_null())
         .filter(C::PurgeAt.gt(now.0))
-        .exec(tx)
+        .changed_one(tx)
         .await?;
-    if changed.rows_affected == 1 {
+    if restored {
         raise_version(tx, id, Effect::Add, now).await?;
     }
-    Ok(changed.rows_affected == 1)
+    Ok(restored)
 }
 
 /// Removes a video with all its rows but the purge's own job.
 pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
+    let video = id.to_string();
     tracks::remove(tx, id).await?;
-    digests::remove_all(tx, id).await?;
-    positions::remove(tx, id).await?;
-    uploads::remove(tx, id).await?;
-    jobs::remove(tx, id).await?;
-    let text = id.to_string();
-    comment::Entity::delete_many()
-        .filter(comment::Column::VideoId.eq(&text))
-        .exec(tx)
-        .await?;
-    view_mark::Entity::delete_many()
-        .filter(view_mark::Column::VideoId.eq(&text))
-        .exec(tx)
-        .await?;
-    video::Entity::delete_by_id(text).exec(tx).await?;
+    remove_of::<digest::Entity>(tx, digest::Column::VideoId.eq(&video)).await?;
+    remove_of::<position::Entity>(tx, position::Column::VideoId.eq(&video)).await?;
+    remove_of::<upload::Entity>(tx, upload::Column::VideoId.eq(&video)).await?;
+    remove_of::<comment::Entity>(tx, comment::Column::VideoId.eq(&video)).await?;
+    remove_of::<view_mark::Entity>(tx, view_mark::Column::VideoId.eq(&video)).await?;
+    let but_purge = job::Column::Kind.ne(JobKind::Purge.as_str());
+    remove_of::<job::Entity>(tx, job::Column::VideoId.eq(&video).and(but_purge)).await?;
+    remove_of::<video::Entity>(tx, C::Id.eq(video)).await
+}
+
+async fn remove_of<E: EntityTrait>(tx: &impl ConnectionTrait, which: Expr) -> Result<()> {
+    E::delete_many().filter(which).removed(tx).await?;
     Ok(())
 }
 
@@ -381,15 +348,24 @@ pub async fn abandoned(
             Expr::col((upload::Entity, upload::Column::VideoId)).equals((video::Entity, C::Id)),
         )
         .to_owned();
-    let rows = video::Entity::find()
+    video::Entity::find()
         .filter(C::State.eq(VideoState::Draft.as_str()))
         .filter(C::Epoch.eq(1))
         .filter(C::CreatedAt.lt(before.0))
         .filter(Expr::exists(any_upload).not())
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
+}
+
+/// The ids of these videos.
+pub(crate) async fn ids(
+    c: &impl ConnectionTrait,
+    query: Select<video::Entity>,
+) -> Result<Vec<VideoId>> {
+    let query = query.select_only().column(C::Id).into_tuple();
+    let ids: Vec<String> = query.all(c).await?;
+    ids.iter().map(|text| id("videos", "id", text)).collect()
 }
 
 /// Permanently deleted videos that wait for their purge.
@@ -398,24 +374,18 @@ pub async fn due_for_purge(
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<VideoId>> {
-    let rows = video::Entity::find()
+    let due = video::Entity::find()
         .filter(C::DeletedAt.is_not_null())
-        .filter(C::PurgeAt.lte(now.0))
-        .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter()
-        .map(|row| crate::rows::id("videos", "id", &row.id))
-        .collect()
+        .filter(C::PurgeAt.lte(now.0));
+    ids(c, due.limit(limit)).await
 }
 
 /// All ids after one, for `fsck`.
 pub async fn ids_after(c: &impl ConnectionTrait, after: &str, limit: u64) -> Result<Vec<VideoRow>> {
-    let rows = video::Entity::find()
+    video::Entity::find()
         .filter(C::Id.gt(after))
         .order_by_asc(C::Id)
         .limit(limit)
-        .all(c)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        .rows(c)
+        .await
 }

@@ -11,6 +11,7 @@ use crate::{
     Result,
     dialect::insert_new,
     entity::{video, view_mark},
+    query::Remove as _,
     rows::signed,
 };
 
@@ -64,9 +65,8 @@ pub async fn record(tx: &impl ConnectionTrait, marks: &[ViewMark]) -> Result<()>
 /// Forgets marks of hours that are over.
 pub async fn sweep(c: &impl ConnectionTrait, now: Timestamp) -> Result<u64> {
     let over = view_mark::Column::Hour.lt(now.0.div_euclid(HOUR) - 1);
-    Ok(view_mark::Entity::delete_many()
+    view_mark::Entity::delete_many()
         .filter(over)
-        .exec(c)
-        .await?
-        .rows_affected)
+        .removed(c)
+        .await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use virga_app::{App, Look};
-use virga_core::{Failure, MediaKey, Timestamp};
+use virga_core::{Failure, MediaKey};
 use virga_db::{VideoRow, digests, settings, usage, videos};
 
 use crate::Dispatcher;
@@ -60,23 +60,11 @@ async fn page(dispatcher: &Dispatcher) -> Result<bool, Failure> {
     Ok(next.is_some())
 }
 
-/// One dispatcher reads at a time. Two that take a free turn in the same moment both read for a
-/// while, which does no harm.
+/// One dispatcher reads at a time. One that loses its turn while it reads a video finishes that one, which
+/// does no harm.
 async fn take_turn(dispatcher: &Dispatcher) -> Result<bool, Failure> {
-    let app = &dispatcher.app;
-    let now = app.clock.now();
-    let held = settings::get(app.db.read(), TURN)
-        .await?
-        .unwrap_or_default();
-    if let Some((until, worker)) = held.split_once(' ')
-        && worker != dispatcher.worker
-        && until.parse().is_ok_and(|until| Timestamp(until) > now)
-    {
-        return Ok(false);
-    }
-    let mine = format!("{} {}", now.plus(TURN_LASTS).0, dispatcher.worker);
-    settings::set(app.db.write(), TURN, &mine).await?;
-    Ok(true)
+    let Dispatcher { app, worker, .. } = dispatcher;
+    app.lead(TURN, worker, TURN_LASTS).await
 }
 
 async fn check(dispatcher: &Dispatcher, row: &VideoRow) -> Result<(), Failure> {

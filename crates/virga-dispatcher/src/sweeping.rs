@@ -1,6 +1,6 @@
 //! When to sweep: each dispatcher once at its start, then one of them, by a lease, again and again.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 use tokio_util::sync::CancellationToken;
 use virga_app::SWEEPER_LEASE;
 
@@ -16,10 +16,9 @@ pub(crate) async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
     // What this process, killed and started again, left open is not left for a lease to end.
     stop.run_until_cancelled(round(&dispatcher)).await;
     stop.run_until_cancelled(turns(&dispatcher)).await;
-    if let Err(error) = dispatcher.app.leave_sweep(&dispatcher.worker).await {
-        // It ends by itself.
-        tracing::warn!(%error, "the sweeper's lease was not given back");
-    }
+    // It ends by itself too.
+    let left = dispatcher.app.leave_sweep(&dispatcher.worker).await;
+    report(left, "the sweeper's lease was not given back");
 }
 
 async fn turns(dispatcher: &Dispatcher) {
@@ -39,9 +38,7 @@ async fn turns(dispatcher: &Dispatcher) {
         } else {
             count = 0;
         }
-        if let Err(error) = scratch::clean(dispatcher).await {
-            tracing::warn!(%error, "cleaning scratch failed");
-        }
+        report(scratch::clean(dispatcher).await, "cleaning scratch failed");
         pause(dispatcher, count > 0).await;
     }
 }
@@ -94,39 +91,23 @@ async fn leads(dispatcher: &Dispatcher) -> bool {
 }
 
 async fn round(dispatcher: &Dispatcher) {
-    if let Err(error) = dispatcher.app.sweep().await {
-        tracing::warn!(%error, "the sweeper failed");
-    }
+    report(dispatcher.app.sweep().await, "the sweeper failed");
 }
 
 /// What reads much and therefore is not part of each round.
 async fn seldom(dispatcher: &Dispatcher, count: u64) {
     let app = &dispatcher.app;
-    if count.is_multiple_of(HOUR)
-        && let Err(error) = app.sweep_sessions().await
-    {
-        tracing::warn!(%error, "sweeping the store's uploads failed");
+    if count.is_multiple_of(HOUR) {
+        let uploads = app.sweep_sessions().await;
+        report(uploads, "sweeping the store's uploads failed");
+        report(app.sweep_drafts().await, "sweeping empty drafts failed");
+        report(app.sweep_jobs().await, "removing closed jobs failed");
+        report(app.sweep_names().await, "checking account names failed");
     }
-    if count.is_multiple_of(HOUR)
-        && let Err(error) = app.sweep_drafts().await
-    {
-        tracing::warn!(%error, "sweeping empty drafts failed");
-    }
-    if count.is_multiple_of(HOUR)
-        && let Err(error) = app.sweep_jobs().await
-    {
-        tracing::warn!(%error, "removing closed jobs failed");
-    }
-    if count.is_multiple_of(HOUR)
-        && let Err(error) = app.sweep_names().await
-    {
-        tracing::warn!(%error, "checking account names failed");
-    }
-    // Reads the table of videos: rows without a count come from a release before only.
-    if count.is_multiple_of(24 * HOUR)
-        && let Err(error) = app.sweep_usage().await
-    {
-        tracing::warn!(%error, "counting the storage of videos failed");
+    if count.is_multiple_of(24 * HOUR) {
+        // Reads the table of videos: rows without a count come from a release before only.
+        let counted = app.sweep_usage().await;
+        report(counted, "counting the storage of videos failed");
     }
     if count.is_multiple_of(6 * HOUR) {
         match app.sweep_orphans().await {
@@ -135,9 +116,15 @@ async fn seldom(dispatcher: &Dispatcher, count: u64) {
             Err(error) => tracing::warn!(%error, "sweeping unused objects failed"),
         }
     }
-    if count.is_multiple_of(24 * HOUR)
-        && let Err(error) = app.db.quick_check().await
-    {
-        tracing::warn!(%error, "the database could not be checked");
+    if count.is_multiple_of(24 * HOUR) {
+        let checked = app.db.quick_check().await;
+        report(checked, "the database could not be checked");
+    }
+}
+
+/// Logs what failed: another round follows.
+fn report<T, E: Display>(done: Result<T, E>, failed: &'static str) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "{failed}");
     }
 }

@@ -33,16 +33,12 @@ pub(crate) struct Block {
     pub(crate) ranges: Vec<(u64, u32)>,
 }
 
-const DAMAGED: MediaError = MediaError::Malformed {
-    what: "a block of the samples object",
-};
+const DAMAGED: MediaError = MediaError::malformed("a block of the samples object");
 
 impl Block {
     /// Adds a sample, growing the last range where its bytes follow on.
     pub(crate) fn push(&mut self, sample: BlockSample, offset: u64) -> Result<(), MediaError> {
-        const TOO_MANY: MediaError = MediaError::TooLarge {
-            what: "a segment has too many samples",
-        };
+        const TOO_MANY: MediaError = MediaError::too_large("a segment has too many samples");
         if self.samples.len() == MAX_SEGMENT_SAMPLES {
             return Err(TOO_MANY);
         }

@@ -4,7 +4,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{BoxRef, Cursor, boxes, find};
+pub(crate) use read::{BoxRef, Cursor, boxes, find, find_within};
 pub(crate) use write::Writer;
 
 /// A four-character box, brand or handler name.

@@ -31,3 +31,17 @@ pub enum MediaError {
         what: &'static str,
     },
 }
+
+impl MediaError {
+    pub(crate) const fn malformed(what: &'static str) -> Self {
+        Self::Malformed { what }
+    }
+
+    pub(crate) const fn too_large(what: &'static str) -> Self {
+        Self::TooLarge { what }
+    }
+
+    pub(crate) const fn unsupported(what: &'static str) -> Self {
+        Self::Unsupported { what }
+    }
+}

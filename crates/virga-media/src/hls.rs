@@ -112,6 +112,9 @@ fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&Aud
     let _ = writeln!(text, "\n{}", line(video.uri));
 }
 
+/// The variable that holds an object's URL.
+const VARIABLE: &str = "{$u}";
+
 /// The media playlist of one track: complete (VOD), each duration exact to the microsecond with no
 /// drift over the whole.
 pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String {
@@ -131,17 +134,11 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
         .collect();
     let longest = spans.iter().copied().max().unwrap_or(0);
     let define = matches!(addressing, Addressing::Ranges { define: true, .. });
-    let _ = writeln!(
-        text,
-        "#EXTM3U\n#EXT-X-VERSION:{}",
-        if define { 8 } else { 7 }
-    );
+    let version = if define { 8 } else { 7 };
+    let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}");
     // Each duration, rounded to the nearest second, must not exceed the target.
-    let _ = writeln!(
-        text,
-        "#EXT-X-TARGETDURATION:{}",
-        ((longest + 500_000) / 1_000_000).max(1)
-    );
+    let target = ((longest + 500_000) / 1_000_000).max(1);
+    let _ = writeln!(text, "#EXT-X-TARGETDURATION:{target}");
     text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
     if table.independent {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -155,36 +152,20 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
             if *define {
                 let _ = writeln!(text, "#EXT-X-DEFINE:NAME=\"u\",VALUE=\"{}\"", quoted(uri));
             }
-            let uri = if *define {
-                "{$u}".to_owned()
-            } else {
-                quoted(uri)
-            };
+            let uri = quoted(if *define { VARIABLE } else { uri });
             let _ = writeln!(text, "#EXT-X-MAP:URI=\"{uri}\",BYTERANGE=\"{at}@0\"");
         }
     }
     for (n, (span, length)) in spans.iter().zip(&table.lengths).enumerate() {
-        let _ = writeln!(
-            text,
-            "#EXTINF:{}.{:06},",
-            span / 1_000_000,
-            span % 1_000_000
-        );
+        let (seconds, micros) = (span / 1_000_000, span % 1_000_000);
+        let _ = writeln!(text, "#EXTINF:{seconds}.{micros:06},");
         match addressing {
             Addressing::Each { segment, .. } => {
                 let _ = writeln!(text, "{}", line(&segment(n)));
             }
             Addressing::Ranges { uri, define } => {
-                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{at}");
-                let _ = writeln!(
-                    text,
-                    "{}",
-                    if *define {
-                        "{$u}".to_owned()
-                    } else {
-                        line(uri)
-                    }
-                );
+                let uri = line(if *define { VARIABLE } else { uri });
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{at}\n{uri}");
             }
         }
         at += u64::from(*length);

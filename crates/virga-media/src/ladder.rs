@@ -69,12 +69,7 @@ pub fn shape(movie: &Movie) -> Option<SourceShape> {
     let extent = track.samples.extent();
     let empty = track.samples.is_empty();
     let ticks = u64::try_from(extent.end - extent.first).unwrap_or(0);
-    let turned = matches!(track.rotation, Some(90 | 270));
-    let (width, height) = if turned {
-        (track.height, track.width)
-    } else {
-        (track.width, track.height)
-    };
+    let (width, height) = track.turned_size();
     let own = time::to_micros(extent.end - extent.first, track.timescale);
     let bitrate = if empty {
         0

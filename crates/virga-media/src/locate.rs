@@ -79,9 +79,7 @@ impl MoovLocator {
             }
             if &kind == b"moov" {
                 if size > MAX_MOOV {
-                    return Err(MediaError::TooLarge {
-                        what: "its index is over 256 MiB",
-                    });
+                    return Err(MediaError::too_large("its index is over 256 MiB"));
                 }
                 return Ok(Step::Found {
                     offset: self.at,
@@ -125,9 +123,9 @@ impl MoovLocator {
             size => u64::from(size),
         };
         if size < 8 {
-            return Err(MediaError::Malformed {
-                what: "a box is shorter than its own header",
-            });
+            return Err(MediaError::malformed(
+                "a box is shorter than its own header",
+            ));
         }
         self.asked = false;
         Ok(Some((kind, size)))

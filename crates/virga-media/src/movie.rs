@@ -91,13 +91,21 @@ pub struct Track {
     pub samples: SampleTable,
 }
 
+impl Track {
+    /// Width and height in pixels as shown, after rotation.
+    pub(crate) fn turned_size(&self) -> (u32, u32) {
+        match self.rotation {
+            Some(90 | 270) => (self.height, self.width),
+            _ => (self.width, self.height),
+        }
+    }
+}
+
 impl Movie {
     /// Reads a whole `moov` box, header included. Every count is checked against the bytes there are.
     pub fn parse(moov: &[u8], file_size: u64) -> Result<Self, MediaError> {
         if moov.len() as u64 > MAX_MOOV {
-            return Err(MediaError::TooLarge {
-                what: "its index is over 256 MiB",
-            });
+            return Err(MediaError::too_large("its index is over 256 MiB"));
         }
         let root = boxes(moov).next().ok_or(MediaError::NoMoov)??;
         if &root.kind != b"moov" {
@@ -118,23 +126,17 @@ impl Movie {
                 b"mvhd" => movie.read_header(child.body)?,
                 b"mvex" => movie.fragmented = true,
                 b"cmov" => {
-                    return Err(MediaError::Unsupported {
-                        what: "a compressed index",
-                    });
+                    return Err(MediaError::unsupported("a compressed index"));
                 }
                 b"trak" if traks.len() == MAX_TRACKS => {
-                    return Err(MediaError::TooLarge {
-                        what: "it has over 64 tracks",
-                    });
+                    return Err(MediaError::too_large("it has over 64 tracks"));
                 }
                 b"trak" => traks.push(child.body),
                 _ => {}
             }
         }
         if movie.timescale == 0 {
-            return Err(MediaError::Malformed {
-                what: "the movie header (mvhd) is missing",
-            });
+            return Err(MediaError::malformed("the movie header (mvhd) is missing"));
         }
         let mut budget = MAX_SAMPLES * 2;
         let mut named = 0_u64;
@@ -143,9 +145,7 @@ impl Movie {
             // Tables of one repeated size cost no bytes in the file, so their sum is bounded too.
             budget = budget
                 .checked_sub(track.samples.len())
-                .ok_or(MediaError::TooLarge {
-                    what: "it has too many samples",
-                })?;
+                .ok_or(MediaError::too_large("it has too many samples"))?;
             movie.truncated |= track.samples.extent().file_end > file_size;
             named = named.saturating_add(track.samples.extent().bytes);
             movie.tracks.push(track);

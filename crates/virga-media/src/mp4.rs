@@ -54,9 +54,7 @@ pub fn fallback_mp4(inputs: &[FallbackInput<'_>]) -> Result<FallbackMp4, MediaEr
         .map(Copied::new)
         .collect::<Result<Vec<_>, _>>()?;
     if tracks.is_empty() {
-        return Err(MediaError::Unsupported {
-            what: "a file without tracks",
-        });
+        return Err(MediaError::unsupported("a file without tracks"));
     }
     hold_last_frame(&mut tracks);
     let mut pieces: Vec<InputRange> = Vec::new();
@@ -142,14 +140,8 @@ impl<'a> Copied<'a> {
             if count > 0 && sample.dts >= ends {
                 break;
             }
-            push(
-                pieces,
-                InputRange {
-                    input,
-                    offset: sample.offset,
-                    len: sample.size.into(),
-                },
-            );
+            let (offset, len) = (sample.offset, sample.size.into());
+            push(pieces, InputRange { input, offset, len });
             count += 1;
             bytes += u64::from(sample.size);
             self.pending = self.samples.next();
@@ -232,11 +224,8 @@ fn head(tracks: &[Copied<'_>], wide: bool, media: u64, body: u64) -> Vec<u8> {
     });
     let longest = tracks.iter().map(presentation_millis).max().unwrap_or(0);
     w.boxed(*b"moov", |w| {
-        movie_header(
-            w,
-            longest,
-            u32::try_from(tracks.len() + 1).unwrap_or(u32::MAX),
-        );
+        let next_track = u32::try_from(tracks.len() + 1).unwrap_or(u32::MAX);
+        movie_header(w, longest, next_track);
         for (id, track) in (1..).zip(tracks) {
             w.boxed(*b"trak", |w| write_track(w, track, id, wide, media));
         }

@@ -51,9 +51,8 @@ impl SegmentLayout {
 /// Lays out segment `n` from its block of the samples object. Head and body together are always
 /// `table.lengths[n]` bytes: a block that does not fit its table is an error.
 pub fn segment(table: &TrackTable, n: usize, block: &[u8]) -> Result<SegmentLayout, MediaError> {
-    const STRANGE: MediaError = MediaError::Malformed {
-        what: "a block of the samples object is not of this segment",
-    };
+    const STRANGE: MediaError =
+        MediaError::malformed("a block of the samples object is not of this segment");
     let expected = *table.lengths.get(n).ok_or(STRANGE)?;
     let block = Block::decode(block)?;
     let sequence = u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
@@ -77,9 +76,7 @@ pub(crate) fn segment_head(
         .body_len()
         .checked_add(8)
         .and_then(|len| u32::try_from(len).ok())
-        .ok_or(MediaError::TooLarge {
-            what: "a segment is over 4 GiB",
-        })?;
+        .ok_or(MediaError::too_large("a segment is over 4 GiB"))?;
     let mut w = Writer::default();
     w.boxed(*b"styp", |w| {
         w.bytes(b"msdh");

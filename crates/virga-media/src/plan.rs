@@ -8,7 +8,7 @@ use crate::block::{Block, BlockSample};
 use crate::direct_play::InstantTracks;
 use crate::movie::{Movie, Track, TrackKind};
 use crate::packager::{init_segment, segment_head};
-use crate::table::TrackTable;
+use crate::table::{TrackTable, sum};
 use crate::time;
 
 use cut::Cuts;
@@ -114,19 +114,13 @@ pub(crate) fn packageable(
     track: usize,
     kind: TrackKind,
 ) -> Result<&Track, MediaError> {
-    let no_track = MediaError::Unsupported {
-        what: "it has no such track",
-    };
+    let no_track = MediaError::unsupported("it has no such track");
     let track = movie.tracks.get(track).ok_or(no_track)?;
     if track.kind != kind || !track.codec.is_packaged() || track.descriptions != 1 {
-        return Err(MediaError::Unsupported {
-            what: "this track's coding",
-        });
+        return Err(MediaError::unsupported("this track's coding"));
     }
     if track.samples.is_empty() {
-        return Err(MediaError::Unsupported {
-            what: "a track without samples",
-        });
+        return Err(MediaError::unsupported("a track without samples"));
     }
     Ok(track)
 }
@@ -158,10 +152,8 @@ fn encode(track: &Track, shift: i64, cuts: &Cuts) -> Result<PlannedTrack, MediaE
             begins = sample.pts();
         }
         built.independent &= sample.pts() >= begins;
-        let cts =
-            i32::try_from(i64::from(sample.cts) - shift).map_err(|_| MediaError::Unsupported {
-                what: "its composition offsets",
-            })?;
+        let cts = i32::try_from(i64::from(sample.cts) - shift)
+            .map_err(|_| MediaError::unsupported("its composition offsets"))?;
         let sync = sample.sync || track.kind == TrackKind::Audio;
         let packed = BlockSample {
             size: sample.size,
@@ -195,9 +187,7 @@ impl Built {
     }
 
     fn close(&mut self, block: &Block) -> Result<(), MediaError> {
-        const TOO_LARGE: MediaError = MediaError::TooLarge {
-            what: "a segment is over 4 GiB",
-        };
+        const TOO_LARGE: MediaError = MediaError::too_large("a segment is over 4 GiB");
         let sequence = u32::try_from(self.lengths.len() + 1).unwrap_or(u32::MAX);
         let head = segment_head(block, self.kind, sequence)?;
         let length = head.len() as u64 + block.body_len();
@@ -214,12 +204,7 @@ impl Built {
     fn finish(self, track: &Track, cuts: &Cuts) -> Result<PlannedTrack, MediaError> {
         let durations = cuts.durations()?;
         let video = track.kind == TrackKind::Video;
-        let turned = matches!(track.rotation, Some(90 | 270));
-        let (width, height) = match (video, turned) {
-            (false, _) => (0, 0),
-            (true, false) => (track.width, track.height),
-            (true, true) => (track.height, track.width),
-        };
+        let (width, height) = if video { track.turned_size() } else { (0, 0) };
         let bandwidth = Bandwidth::of(&durations, &self.lengths, track.timescale);
         let table = TrackTable {
             kind: track.kind,
@@ -281,9 +266,7 @@ impl Bandwidth {
                 peak = peak.max(rate(bytes, ticks, timescale));
             }
         }
-        let all = durations.iter().map(|ticks| u64::from(*ticks)).sum();
-        let bytes = lengths.iter().map(|bytes| u64::from(*bytes)).sum();
-        let average = rate(bytes, all, timescale);
+        let average = rate(sum(lengths), sum(durations), timescale);
         Self {
             peak: peak.max(average),
             average,

@@ -1,7 +1,7 @@
 //! What a player-facing track is: one table for just-in-time segments and for the stored CMAF
 //! object alike. It is written beside the presentation and checked when it is read back.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::MediaError;
 use crate::movie::TrackKind;
@@ -11,7 +11,7 @@ use crate::time;
 ///
 /// The CMAF track object is `init` and then all segments back to back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(remote = "Self")]
 pub struct TrackTable {
     /// Video or audio.
     pub kind: TrackKind,
@@ -28,7 +28,7 @@ pub struct TrackTable {
     /// Channels; 0 for video.
     pub channels: u16,
     /// ISO 639-2, where known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// Bits a second of the costliest stretch of segments.
     pub bandwidth_peak: u64,
@@ -45,7 +45,7 @@ pub struct TrackTable {
     pub independent: bool,
     /// Bytes of each segment's block in the samples object, which lie back to back; `None` once the
     /// track is stored and no longer packaged just in time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_blocks: Option<Vec<u32>>,
 }
 
@@ -57,11 +57,7 @@ impl TrackTable {
 
     /// When segment `n` begins, in ticks from 0. `n` may be the number of segments: then the end.
     pub fn start(&self, n: usize) -> u64 {
-        self.durations
-            .iter()
-            .take(n)
-            .map(|ticks| u64::from(*ticks))
-            .sum()
+        sum(self.durations.iter().take(n))
     }
 
     /// When segment `n` begins, in microseconds from 0.
@@ -80,27 +76,19 @@ impl TrackTable {
     /// Offset and length of segment `n` in the CMAF track object.
     pub fn byte_range(&self, n: usize) -> Option<(u64, u64)> {
         let length = u64::from(*self.lengths.get(n)?);
-        let before: u64 = self.lengths[..n]
-            .iter()
-            .map(|length| u64::from(*length))
-            .sum();
-        Some((self.init.len() as u64 + before, length))
+        Some((self.init.len() as u64 + sum(&self.lengths[..n]), length))
     }
 
     /// The length of the CMAF track object.
     pub fn object_len(&self) -> u64 {
-        let segments: u64 = self.lengths.iter().map(|length| u64::from(*length)).sum();
-        self.init.len() as u64 + segments
+        self.init.len() as u64 + sum(&self.lengths)
     }
 
     /// Offset and length of segment `n`'s block in the samples object, while there is one.
     pub fn sample_block_range(&self, n: usize) -> Option<(u64, u64)> {
         let blocks = self.sample_blocks.as_deref()?;
         let length = u64::from(*blocks.get(n)?);
-        Some((
-            blocks[..n].iter().map(|length| u64::from(*length)).sum(),
-            length,
-        ))
+        Some((sum(&blocks[..n]), length))
     }
 
     /// The same table once its CMAF object stands: without the samples object's blocks.
@@ -114,9 +102,7 @@ impl TrackTable {
 
     /// Reads a table from JSON and checks that its columns agree.
     pub fn from_json(json: &[u8]) -> Result<Self, MediaError> {
-        serde_json::from_slice(json).map_err(|_| MediaError::Malformed {
-            what: "a track table",
-        })
+        serde_json::from_slice(json).map_err(|_| MediaError::malformed("a track table"))
     }
 
     /// The table as JSON.
@@ -126,7 +112,7 @@ impl TrackTable {
     }
 
     fn check(self) -> Result<Self, MediaError> {
-        let bad = |what| Err(MediaError::Malformed { what });
+        let bad = |what| Err(MediaError::malformed(what));
         if self.durations.is_empty() || self.durations.len() != self.lengths.len() {
             return bad("a track table's columns differ in length");
         }
@@ -147,52 +133,22 @@ impl TrackTable {
     }
 }
 
-/// The same fields before they are checked.
-#[derive(Deserialize)]
-struct Unchecked {
-    kind: TrackKind,
-    codec: String,
-    timescale: u32,
-    width: u32,
-    height: u32,
-    frame_rate: f64,
-    channels: u16,
-    #[serde(default)]
-    language: Option<String>,
-    bandwidth_peak: u64,
-    bandwidth_average: u64,
-    #[serde(with = "base64_bytes")]
-    init: Vec<u8>,
-    durations: Vec<u32>,
-    lengths: Vec<u32>,
-    independent: bool,
-    #[serde(default)]
-    sample_blocks: Option<Vec<u32>>,
+/// The derive's own reading, and then the checks: no table that contradicts itself is ever made.
+impl<'de> Deserialize<'de> for TrackTable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::deserialize(from)?.check().map_err(D::Error::custom)
+    }
 }
 
-impl TryFrom<Unchecked> for TrackTable {
-    type Error = MediaError;
-
-    fn try_from(table: Unchecked) -> Result<Self, MediaError> {
-        Self {
-            kind: table.kind,
-            codec: table.codec,
-            timescale: table.timescale,
-            width: table.width,
-            height: table.height,
-            frame_rate: table.frame_rate,
-            channels: table.channels,
-            language: table.language,
-            bandwidth_peak: table.bandwidth_peak,
-            bandwidth_average: table.bandwidth_average,
-            init: table.init,
-            durations: table.durations,
-            lengths: table.lengths,
-            independent: table.independent,
-            sample_blocks: table.sample_blocks,
-        }
-        .check()
+impl Serialize for TrackTable {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, to)
     }
+}
+
+/// The sum of a column, which may be more than its numbers can hold.
+pub(crate) fn sum<'a>(column: impl IntoIterator<Item = &'a u32>) -> u64 {
+    column.into_iter().map(|it| u64::from(*it)).sum()
 }
 
 mod base64_bytes {

@@ -10,14 +10,9 @@ pub struct Model {
     pub id: String,
     pub video_id: String,
     pub author_id: String,
-    #[sea_orm(column_type = "Text")]
     pub text: String,
     pub created_at: i64,
     pub edited_at: Option<i64>,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

@@ -9,15 +9,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub object_key: String,
     pub video_id: String,
-    #[sea_orm(column_type = "Text")]
     pub parts: String,
     pub verified: i16,
     pub checked_at: i64,
     pub damage: Option<String>,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

@@ -10,9 +10,7 @@ pub struct Model {
     pub id: i64,
     pub kind: String,
     pub video_id: String,
-    #[sea_orm(unique)]
     pub open_key: Option<String>,
-    #[sea_orm(column_type = "Text")]
     pub payload: String,
     pub state: String,
     pub priority: i32,
@@ -22,19 +20,13 @@ pub struct Model {
     pub fence: i64,
     pub worker: String,
     pub progress: i32,
-    #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub error_code: Option<String>,
     pub created_at: i64,
     pub updated_at: i64,
     pub spent_ms: Option<i64>,
     pub parent: Option<i64>,
-    #[sea_orm(column_type = "Text", nullable)]
     pub follow_up: Option<String>,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

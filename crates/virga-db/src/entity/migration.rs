@@ -11,8 +11,4 @@ pub struct Model {
     pub applied_at: i64,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

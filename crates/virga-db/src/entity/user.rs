@@ -9,7 +9,6 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     pub name: String,
-    #[sea_orm(unique)]
     pub name_folded: String,
     pub password_hash: String,
     pub role: String,
@@ -17,12 +16,7 @@ pub struct Model {
     pub blocked_at: Option<i64>,
     pub upload_visibility: Option<String>,
     pub publish_at_once: Option<i32>,
-    #[sea_orm(unique)]
     pub name_skeleton: Option<String>,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

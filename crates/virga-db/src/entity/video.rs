@@ -9,16 +9,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     pub owner_id: String,
-    #[sea_orm(column_type = "Text")]
     pub title: String,
-    #[sea_orm(column_type = "Text")]
     pub search: String,
-    #[sea_orm(column_type = "Text")]
     pub description: String,
     pub visibility: String,
     pub publish_as: Option<String>,
     pub state: String,
-    #[sea_orm(column_type = "Text", nullable)]
     pub failure: Option<String>,
     pub failure_code: Option<String>,
     pub created_at: i64,
@@ -41,8 +37,4 @@ pub struct Model {
     pub fallback_key: Option<String>,
 }
 
-/// None: joins are written where they are needed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+super::plain!();

@@ -7,36 +7,15 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, sea_query::Expr,
 };
-use serde::{Deserialize, Serialize};
 use virga_core::{
-    Timestamp, VideoId,
+    Timestamp,
     job::{Job, JobKind},
     reason::Reason,
 };
 
-use crate::{DbError, JobRow, Result, entity::job, rows::short};
+use crate::{DbError, JobRow, Result, entity::job, query::Change as _, rows::short};
 
-use super::{C, CLOSED, New};
-
-/// What follows a parent, as its row: who ends the last child need not know its kind.
-#[derive(Debug, Serialize, Deserialize)]
-struct FollowUp {
-    kind: String,
-    payload: String,
-    open_key: String,
-    priority: i32,
-}
-
-impl FollowUp {
-    fn of(job: &Job, video: VideoId) -> Self {
-        Self {
-            kind: job.kind().as_str().to_owned(),
-            payload: job.payload(),
-            open_key: job.dedup_key(video),
-            priority: job.kind().priority(),
-        }
-    }
-}
+use super::{C, CLOSED, NewJob, update};
 
 /// Leaves the rest of a leased job to these children; `then` is enqueued when all are done. `false`: the
 /// worker lost the job, and nothing was written.
@@ -47,32 +26,23 @@ pub async fn split(
     then: &Job,
     now: Timestamp,
 ) -> Result<bool> {
-    let follow_up = serde_json::to_string(&FollowUp::of(then, parent.video)).unwrap_or_default();
-    let changed = job::Entity::update_many()
-        .col_expr(C::State, Expr::value("waiting"))
-        .col_expr(C::FollowUp, Expr::value(follow_up))
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
-        .filter(C::Id.eq(parent.id))
-        .filter(C::Fence.eq(parent.fence))
+    let follow_up = serde_json::to_string(&NewJob::of(then, parent.video)).unwrap_or_default();
+    let mine = update(parent.id, parent.fence)
+        .value(C::State, "waiting")
+        .value(C::FollowUp, follow_up)
+        .value(C::UpdatedAt, now.0)
         .filter(C::State.eq("leased"))
-        .exec(tx)
-        .await?;
-    if changed.rows_affected != 1 {
+        .changed_one(tx);
+    if !mine.await? {
         return Ok(false);
     }
+    let video = parent.video.to_string();
     for child in children {
-        let own = FollowUp::of(child, parent.video);
-        let new = New {
-            kind: own.kind,
-            payload: own.payload,
-            // Of each run of the parent: an older one's children hold none of these up.
-            open_key: format!("{}.{}/{}", parent.id, parent.fence, own.open_key),
-            priority: own.priority,
-            video: parent.video.to_string(),
-            parent: Some(parent.id),
-            run_at: now,
-        };
-        new.insert(tx, now).await?;
+        let mut own = NewJob::of(child, parent.video);
+        // Of each run of the parent: an older one's children hold none of these up.
+        own.open_key = format!("{}.{}/{}", parent.id, parent.fence, own.open_key);
+        own.insert(tx, video.clone(), Some(parent.id), now, now)
+            .await?;
     }
     child_done(tx, parent.id, now).await?;
     Ok(true)
@@ -104,10 +74,10 @@ pub(super) async fn child_done(
             return Ok(());
         }
         job::Entity::update_many()
-            .col_expr(C::State, Expr::value("done"))
-            .col_expr(C::OpenKey, Expr::value(None::<String>))
-            .col_expr(C::Progress, Expr::value(1000))
-            .col_expr(C::UpdatedAt, Expr::value(now.0))
+            .value(C::State, "done")
+            .value(C::OpenKey, None::<String>)
+            .value(C::Progress, 1000)
+            .value(C::UpdatedAt, now.0)
             .filter(C::Id.eq(id))
             .exec(tx)
             .await?;
@@ -115,22 +85,13 @@ pub(super) async fn child_done(
             next = row.parent;
             continue;
         };
-        let follow: FollowUp = serde_json::from_str(text).map_err(|_| DbError::Corrupt {
+        let follow: NewJob = serde_json::from_str(text).map_err(|_| DbError::Corrupt {
             table: "jobs",
             column: "follow_up",
             value: text.clone(),
         })?;
-        let new = New {
-            kind: follow.kind,
-            payload: follow.payload,
-            open_key: follow.open_key,
-            priority: follow.priority,
-            video: row.video_id,
-            // It ends in its parent's place.
-            parent: row.parent,
-            run_at: now,
-        };
-        return new.insert(tx, now).await;
+        // It ends in its parent's place.
+        return follow.insert(tx, row.video_id, row.parent, now, now).await;
     }
     Ok(())
 }
@@ -170,15 +131,14 @@ fn open_children(parent: i64) -> sea_orm::Select<job::Entity> {
 /// Closes an open job as failed; whoever runs it loses its lease at once.
 async fn fence(tx: &impl ConnectionTrait, id: i64, why: &Reason, now: Timestamp) -> Result<()> {
     job::Entity::update_many()
-        .col_expr(C::State, Expr::value("failed"))
-        .col_expr(C::OpenKey, Expr::value(None::<String>))
+        .value(C::State, "failed")
+        .value(C::OpenKey, None::<String>)
         .col_expr(C::Fence, Expr::col(C::Fence).add(1))
-        .col_expr(C::Error, Expr::value(short(&why.text)))
-        .col_expr(C::ErrorCode, Expr::value(why.code.as_str()))
-        .col_expr(C::UpdatedAt, Expr::value(now.0))
+        .value(C::Error, short(&why.text))
+        .value(C::ErrorCode, why.code.as_str())
+        .value(C::UpdatedAt, now.0)
         .filter(C::Id.eq(id))
         .filter(C::State.is_not_in(CLOSED))
-        .exec(tx)
-        .await?;
-    Ok(())
+        .run(tx)
+        .await
 }

@@ -7,7 +7,7 @@
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType},
+    sea_query::{LockBehavior, LockType},
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -20,9 +20,9 @@ use virga_core::{
     job::{JobKind, JobState, LEASE},
 };
 
-use crate::{Db, JobRow, Result, entity::job, retried};
+use crate::{Db, JobRow, Result, entity::job, query::Change as _, retried};
 
-use super::{C, turns};
+use super::{C, turns, update};
 
 /// The longest that a job other than a purge is put off: pauses between tries are shorter.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -203,17 +203,14 @@ pub async fn take(
         lease_until: claim.now.plus(LEASE),
         ..seen.clone()
     };
-    let changed = job::Entity::update_many()
-        .col_expr(C::State, Expr::value("leased"))
-        .col_expr(C::Attempts, Expr::value(row.attempts))
-        .col_expr(C::Fence, Expr::value(row.fence))
-        .col_expr(C::LeaseUntil, Expr::value(row.lease_until.0))
-        .col_expr(C::Worker, Expr::value(claim.worker))
-        .col_expr(C::UpdatedAt, Expr::value(claim.now.0))
-        .filter(C::Id.eq(seen.id))
-        .filter(C::Fence.eq(seen.fence))
+    let taken = update(seen.id, seen.fence)
+        .value(C::State, "leased")
+        .value(C::Attempts, row.attempts)
+        .value(C::Fence, row.fence)
+        .value(C::LeaseUntil, row.lease_until.0)
+        .value(C::Worker, claim.worker)
+        .value(C::UpdatedAt, claim.now.0)
         .filter(due(claim.now))
-        .exec(c)
-        .await?;
-    Ok((changed.rows_affected == 1).then_some(row))
+        .changed_one(c);
+    Ok(taken.await?.then_some(row))
 }

@@ -2,17 +2,14 @@
 //! where that failed; what an account used of the encoder is asked of the last day.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query},
 };
 use virga_core::Timestamp;
 
-use crate::{Result, entity::job};
+use crate::{Result, entity::job, query::remove_in_batches};
 
 use super::C;
-
-/// Rows that one statement removes.
-const AT_ONCE: u64 = 1000;
 
 /// Removes jobs closed before `before`, except a failed one that is the last of its kind for its
 /// video. A later run that went well stays as long as a failed one before it, which it explains.
@@ -32,38 +29,14 @@ pub async fn prune(c: &impl ConnectionTrait, before: Timestamp) -> Result<u64> {
             .and_where(order)
             .take()
     };
-    let outdated = remove(c, "failed", before, Expr::exists(another(true))).await?;
-    let done = remove(c, "done", before, Expr::exists(another(false)).not()).await?;
-    Ok(outdated + done)
-}
-
-async fn remove(
-    c: &impl ConnectionTrait,
-    state: &str,
-    before: Timestamp,
-    which: Expr,
-) -> Result<u64> {
     let mut removed = 0;
-    loop {
-        let ids: Vec<i64> = job::Entity::find()
-            .select_only()
-            .column(C::Id)
-            .filter(C::State.eq(state))
-            .filter(C::UpdatedAt.lt(before.0))
-            .filter(which.clone())
-            .limit(AT_ONCE)
-            .into_tuple()
-            .all(c)
-            .await?;
-        let last = (ids.len() as u64) < AT_ONCE;
-        let gone = job::Entity::delete_many()
-            .filter(C::Id.is_in(ids))
-            .filter(C::State.eq(state))
-            .exec(c)
-            .await?;
-        removed += gone.rows_affected;
-        if last {
-            return Ok(removed);
-        }
+    for (state, which) in [
+        ("failed", Expr::exists(another(true))),
+        ("done", Expr::exists(another(false)).not()),
+    ] {
+        let still = C::State.eq(state);
+        let which = still.clone().and(C::UpdatedAt.lt(before.0)).and(which);
+        removed += remove_in_batches::<job::Entity, i64>(c, C::Id, &which, &still).await?;
     }
+    Ok(removed)
 }

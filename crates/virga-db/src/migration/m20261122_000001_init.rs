@@ -8,9 +8,9 @@ use sea_orm::{
 use crate::dialect;
 
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    tables()
-        .into_iter()
-        .flat_map(|(name, table)| dialect::create_table(backend, table, indexes_of(name)))
+    TABLES
+        .iter()
+        .flat_map(|it| dialect::create_table(backend, table(it), indexes_of(it.0)))
         .collect()
 }
 
@@ -58,206 +58,113 @@ const INDEXES: &[(&str, &str, &[&str])] = &[
     ("positions_updated", "positions", &["updated_at"]),
 ];
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a list of tables, read top to bottom"
-)]
-fn tables() -> Vec<(&'static str, TableCreateStatement)> {
-    vec![
-        (
-            "users",
-            Table::create()
-                .table("users")
-                .col(ColumnDef::new("id").string_len(64).not_null())
-                .col(ColumnDef::new("name").string_len(191).not_null())
-                .col(
-                    ColumnDef::new("name_folded")
-                        .string_len(191)
-                        .not_null()
-                        .unique_key(),
-                )
-                .col(ColumnDef::new("password_hash").string_len(191).not_null())
-                .col(ColumnDef::new("role").string_len(64).not_null())
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("blocked_at").big_integer())
-                .primary_key(Index::create().col("id"))
-                .to_owned(),
-        ),
-        (
-            "sessions",
-            Table::create()
-                .table("sessions")
-                .col(ColumnDef::new("token_hash").string_len(64).not_null())
-                .col(ColumnDef::new("user_id").string_len(64).not_null())
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("seen_at").big_integer().not_null())
-                .col(ColumnDef::new("expires_at").big_integer().not_null())
-                .primary_key(Index::create().col("token_hash"))
-                .to_owned(),
-        ),
-        (
-            "videos",
-            Table::create()
-                .table("videos")
-                .col(ColumnDef::new("id").string_len(64).not_null())
-                .col(ColumnDef::new("owner_id").string_len(64).not_null())
-                .col(ColumnDef::new("title").text().not_null())
-                .col(ColumnDef::new("search").text().not_null())
-                .col(ColumnDef::new("description").text().not_null())
-                .col(ColumnDef::new("visibility").string_len(64).not_null())
-                .col(ColumnDef::new("state").string_len(64).not_null())
-                .col(ColumnDef::new("failure").text())
-                .col(ColumnDef::new("failure_code").string_len(64))
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("published_at").big_integer())
-                .col(ColumnDef::new("deleted_at").big_integer())
-                .col(ColumnDef::new("purge_at").big_integer())
-                .col(ColumnDef::new("epoch").big_integer().not_null())
-                .col(
-                    ColumnDef::new("presentation_version")
-                        .big_integer()
-                        .not_null(),
-                )
-                .col(ColumnDef::new("published_version").big_integer().not_null())
-                .col(ColumnDef::new("publish_lease").big_integer().not_null())
-                .col(ColumnDef::new("views").big_integer().not_null())
-                .col(ColumnDef::new("comments").big_integer().not_null())
-                .col(ColumnDef::new("source_key").string_len(191))
-                .col(ColumnDef::new("source_size").big_integer().not_null())
-                .col(ColumnDef::new("duration").big_integer())
-                .col(ColumnDef::new("width").integer())
-                .col(ColumnDef::new("height").integer())
-                .col(ColumnDef::new("poster_key").string_len(191))
-                .col(ColumnDef::new("fallback_key").string_len(191))
-                .primary_key(Index::create().col("id"))
-                .to_owned(),
-        ),
-        (
-            "tracks",
-            Table::create()
-                .table("tracks")
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("name").string_len(191).not_null())
-                .col(ColumnDef::new("kind").string_len(64).not_null())
-                .col(ColumnDef::new("position").integer().not_null())
-                .col(ColumnDef::new("height").integer().not_null())
-                .col(ColumnDef::new("table_key").string_len(191).not_null())
-                .col(ColumnDef::new("object_key").string_len(191))
-                .col(ColumnDef::new("samples_key").string_len(191))
-                .col(ColumnDef::new("source_key").string_len(191))
-                .primary_key(Index::create().col("video_id").col("name"))
-                .to_owned(),
-        ),
-        (
-            "uploads",
-            Table::create()
-                .table("uploads")
-                .col(ColumnDef::new("id").string_len(64).not_null())
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("user_id").string_len(64).not_null())
-                .col(ColumnDef::new("file_name").text().not_null())
-                .col(ColumnDef::new("size").big_integer().not_null())
-                .col(ColumnDef::new("content_type").text().not_null())
-                .col(ColumnDef::new("fingerprint").string_len(191).not_null())
-                .col(ColumnDef::new("state").string_len(64).not_null())
-                .col(ColumnDef::new("open_video").string_len(64).unique_key())
-                .col(ColumnDef::new("part_size").big_integer().not_null())
-                .col(ColumnDef::new("object_key").string_len(191).not_null())
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("expires_at").big_integer().not_null())
-                .col(ColumnDef::new("lease_until").big_integer().not_null())
-                .col(ColumnDef::new("error").text())
-                .primary_key(Index::create().col("id"))
-                .to_owned(),
-        ),
-        (
-            "jobs",
-            Table::create()
-                .table("jobs")
-                .col(
-                    ColumnDef::new("id")
-                        .big_integer()
-                        .not_null()
-                        .auto_increment()
-                        .primary_key(),
-                )
-                .col(ColumnDef::new("kind").string_len(64).not_null())
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("open_key").string_len(191).unique_key())
-                .col(ColumnDef::new("payload").text().not_null())
-                .col(ColumnDef::new("state").string_len(64).not_null())
-                .col(ColumnDef::new("priority").integer().not_null())
-                .col(ColumnDef::new("attempts").integer().not_null())
-                .col(ColumnDef::new("run_at").big_integer().not_null())
-                .col(ColumnDef::new("lease_until").big_integer().not_null())
-                .col(ColumnDef::new("fence").big_integer().not_null())
-                .col(ColumnDef::new("worker").string_len(191).not_null())
-                .col(ColumnDef::new("progress").integer().not_null())
-                .col(ColumnDef::new("error").text())
-                .col(ColumnDef::new("error_code").string_len(64))
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("updated_at").big_integer().not_null())
-                .to_owned(),
-        ),
-        (
-            "changes",
-            Table::create()
-                .table("changes")
-                .col(
-                    ColumnDef::new("seq")
-                        .big_integer()
-                        .not_null()
-                        .auto_increment()
-                        .primary_key(),
-                )
-                .col(ColumnDef::new("at").big_integer().not_null())
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("version").big_integer().not_null())
-                .col(ColumnDef::new("effect").string_len(64).not_null())
-                .to_owned(),
-        ),
-        (
-            "comments",
-            Table::create()
-                .table("comments")
-                .col(ColumnDef::new("id").string_len(64).not_null())
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("author_id").string_len(64).not_null())
-                .col(ColumnDef::new("text").text().not_null())
-                .col(ColumnDef::new("created_at").big_integer().not_null())
-                .col(ColumnDef::new("edited_at").big_integer())
-                .primary_key(Index::create().col("id"))
-                .to_owned(),
-        ),
-        (
-            "view_marks",
-            Table::create()
-                .table("view_marks")
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("viewer").string_len(64).not_null())
-                .col(ColumnDef::new("hour").big_integer().not_null())
-                .primary_key(Index::create().col("video_id").col("viewer").col("hour"))
-                .to_owned(),
-        ),
-        (
-            "positions",
-            Table::create()
-                .table("positions")
-                .col(ColumnDef::new("user_id").string_len(64).not_null())
-                .col(ColumnDef::new("video_id").string_len(64).not_null())
-                .col(ColumnDef::new("millis").big_integer().not_null())
-                .col(ColumnDef::new("updated_at").big_integer().not_null())
-                .primary_key(Index::create().col("user_id").col("video_id"))
-                .to_owned(),
-        ),
-        (
-            "settings",
-            Table::create()
-                .table("settings")
-                .col(ColumnDef::new("name").string_len(191).not_null())
-                .col(ColumnDef::new("value").text().not_null())
-                .primary_key(Index::create().col("name"))
-                .to_owned(),
-        ),
-    ]
+/// Name, columns, primary key. Of each column its name and its kind; one with `?` may be NULL.
+type TableText = (&'static str, &'static str, &'static [&'static str]);
+
+const TABLES: &[TableText] = &[
+    (
+        "users",
+        "id word, name key, name_folded key unique, password_hash key, role word, \
+         created_at long, blocked_at long?",
+        &["id"],
+    ),
+    (
+        "sessions",
+        "token_hash word, user_id word, created_at long, seen_at long, expires_at long",
+        &["token_hash"],
+    ),
+    (
+        "videos",
+        "id word, owner_id word, title text, search text, description text, visibility word, \
+         state word, failure text?, failure_code word?, created_at long, published_at long?, \
+         deleted_at long?, purge_at long?, epoch long, presentation_version long, \
+         published_version long, publish_lease long, views long, comments long, \
+         source_key key?, source_size long, duration long?, width int?, height int?, \
+         poster_key key?, fallback_key key?",
+        &["id"],
+    ),
+    (
+        "tracks",
+        "video_id word, name key, kind word, position int, height int, table_key key, \
+         object_key key?, samples_key key?, source_key key?",
+        &["video_id", "name"],
+    ),
+    (
+        "uploads",
+        "id word, video_id word, user_id word, file_name text, size long, content_type text, \
+         fingerprint key, state word, open_video word? unique, part_size long, object_key key, \
+         created_at long, expires_at long, lease_until long, error text?",
+        &["id"],
+    ),
+    (
+        "jobs",
+        "id serial, kind word, video_id word, open_key key? unique, payload text, state word, \
+         priority int, attempts int, run_at long, lease_until long, fence long, worker key, \
+         progress int, error text?, error_code word?, created_at long, updated_at long",
+        &[],
+    ),
+    (
+        "changes",
+        "seq serial, at long, video_id word, version long, effect word",
+        &[],
+    ),
+    (
+        "comments",
+        "id word, video_id word, author_id word, text text, created_at long, edited_at long?",
+        &["id"],
+    ),
+    (
+        "view_marks",
+        "video_id word, viewer word, hour long",
+        &["video_id", "viewer", "hour"],
+    ),
+    (
+        "positions",
+        "user_id word, video_id word, millis long, updated_at long",
+        &["user_id", "video_id"],
+    ),
+    ("settings", "name key, value text", &["name"]),
+];
+
+fn table((name, columns, key): &TableText) -> TableCreateStatement {
+    let mut table = Table::create();
+    table.table(*name);
+    for text in columns.split(", ") {
+        table.col(column(text));
+    }
+    if !key.is_empty() {
+        let mut primary = Index::create();
+        for column in *key {
+            primary.col(*column);
+        }
+        table.primary_key(&mut primary);
+    }
+    table
+}
+
+/// `word` has up to 64 signs and `key` up to 191; `serial` is a number that the engine counts up.
+fn column(text: &'static str) -> ColumnDef {
+    let (name, kind) = text.split_once(' ').unwrap_or((text, "word"));
+    let (kind, unique) = match kind.strip_suffix(" unique") {
+        Some(kind) => (kind, true),
+        None => (kind, false),
+    };
+    let mut column = ColumnDef::new(name);
+    match kind.trim_end_matches('?') {
+        "key" => column.string_len(191),
+        "text" => column.text(),
+        "int" => column.integer(),
+        "long" | "serial" => column.big_integer(),
+        _ => column.string_len(64),
+    };
+    if !kind.ends_with('?') {
+        column.not_null();
+    }
+    if unique {
+        column.unique_key();
+    }
+    if kind == "serial" {
+        column.auto_increment().primary_key();
+    }
+    column
 }

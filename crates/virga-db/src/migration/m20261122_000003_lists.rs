@@ -8,23 +8,21 @@ use crate::dialect;
 
 const LISTED: &str = "CASE WHEN visibility = 'public' AND state IN ('playable', 'ready') \
                       THEN 1 ELSE 0 END";
-const INDEXES: [(&str, &str, &str); 4] = [
-    ("videos_new", "videos", "listed, published_at, id"),
-    ("videos_views", "videos", "listed, views, id"),
-    (
+const INDEXES: [[&str; 3]; 4] = [
+    ["videos_new", "videos", "listed, published_at, id"],
+    ["videos_views", "videos", "listed, views, id"],
+    [
         "videos_owner_new",
         "videos",
         "owner_id, listed, published_at, id",
-    ),
-    ("jobs_failed", "jobs", "state, id"),
+    ],
+    ["jobs_failed", "jobs", "state, id"],
 ];
 const OUTDATED: [(&str, &str); 2] = [("videos_listed", "videos"), ("videos_popular", "videos")];
 
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
     let column = dialect::add_computed(backend, "videos", "listed", LISTED);
-    let indexes = INDEXES
-        .iter()
-        .flat_map(|(name, table, columns)| dialect::add_index(backend, name, table, columns));
+    let indexes = dialect::add_indexes(backend, &INDEXES);
     let outdated = OUTDATED
         .iter()
         .flat_map(|(name, table)| dialect::drop_index(backend, name, table));

@@ -4,16 +4,16 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
+const INDEXES: [[&str; 3]; 2] = [
+    ["jobs_recent", "jobs", "updated_at"],
+    ["sessions_user_seen", "sessions", "user_id, seen_at"],
+];
+const COLUMNS: [[&str; 3]; 2] = [
+    ["sessions", "device", "VARCHAR(200)"],
+    ["sessions", "network", "VARCHAR(200)"],
+];
+
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    let recent = dialect::add_index(backend, "jobs_recent", "jobs", "updated_at");
-    let by_user = dialect::add_index(
-        backend,
-        "sessions_user_seen",
-        "sessions",
-        "user_id, seen_at",
-    );
-    let columns = ["device", "network"]
-        .iter()
-        .flat_map(|column| dialect::add_column(backend, "sessions", column, "VARCHAR(200)"));
-    recent.into_iter().chain(by_user).chain(columns).collect()
+    let indexes = dialect::add_indexes(backend, &INDEXES);
+    [indexes, dialect::add_columns(backend, &COLUMNS)].concat()
 }

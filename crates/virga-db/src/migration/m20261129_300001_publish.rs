@@ -5,15 +5,12 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
-const COLUMNS: [(&str, &str, &str); 3] = [
-    ("videos", "publish_as", "VARCHAR(16)"),
-    ("users", "upload_visibility", "VARCHAR(16)"),
-    ("users", "publish_at_once", "INTEGER"),
+const COLUMNS: [[&str; 3]; 3] = [
+    ["videos", "publish_as", "VARCHAR(16)"],
+    ["users", "upload_visibility", "VARCHAR(16)"],
+    ["users", "publish_at_once", "INTEGER"],
 ];
 
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    COLUMNS
-        .iter()
-        .flat_map(|(table, column, kind)| dialect::add_column(backend, table, column, kind))
-        .collect()
+    dialect::add_columns(backend, &COLUMNS)
 }

@@ -5,8 +5,10 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
+const COLUMN: [&str; 3] = ["users", "name_skeleton", "VARCHAR(190)"];
+const UNIQUE: [&str; 3] = ["users_skeleton", "users", "name_skeleton"];
+
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    let column = dialect::add_column(backend, "users", "name_skeleton", "VARCHAR(190)");
-    let unique = dialect::add_unique(backend, "users_skeleton", "users", "name_skeleton");
-    column.into_iter().chain(unique).collect()
+    let column = dialect::add_columns(backend, &[COLUMN]);
+    [column, dialect::add_unique(backend, UNIQUE)].concat()
 }

@@ -5,11 +5,11 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
-const COLUMNS: [(&str, &str); 2] = [("videos", "made_bytes"), ("jobs", "spent_ms")];
+const COLUMNS: [[&str; 3]; 2] = [
+    ["videos", "made_bytes", "BIGINT"],
+    ["jobs", "spent_ms", "BIGINT"],
+];
 
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    COLUMNS
-        .iter()
-        .flat_map(|(table, column)| dialect::add_column(backend, table, column, "BIGINT"))
-        .collect()
+    dialect::add_columns(backend, &COLUMNS)
 }

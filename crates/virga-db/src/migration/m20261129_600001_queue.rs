@@ -5,8 +5,11 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
+const INDEXES: [[&str; 3]; 2] = [
+    ["jobs_queue", "jobs", "kind, state, run_at, id"],
+    ["jobs_leases", "jobs", "state, lease_until"],
+];
+
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    let due = dialect::add_index(backend, "jobs_queue", "jobs", "kind, state, run_at, id");
-    let leases = dialect::add_index(backend, "jobs_leases", "jobs", "state, lease_until");
-    due.into_iter().chain(leases).collect()
+    dialect::add_indexes(backend, &INDEXES)
 }

@@ -5,9 +5,10 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
+const COLUMNS: [[&str; 3]; 2] = [["jobs", "parent", "BIGINT"], ["jobs", "follow_up", "TEXT"]];
+const INDEX: [&str; 3] = ["jobs_parent", "jobs", "parent, state"];
+
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    let parent = dialect::add_column(backend, "jobs", "parent", "BIGINT");
-    let follow_up = dialect::add_column(backend, "jobs", "follow_up", "TEXT");
-    let index = dialect::add_index(backend, "jobs_parent", "jobs", "parent, state");
-    parent.into_iter().chain(follow_up).chain(index).collect()
+    let columns = dialect::add_columns(backend, &COLUMNS);
+    [columns, dialect::add_indexes(backend, &[INDEX])].concat()
 }

@@ -5,16 +5,13 @@ use sea_orm::DatabaseBackend;
 
 use crate::dialect;
 
-const COLUMNS: [(&str, &str); 4] = [
-    ("role", "VARCHAR(64)"),
-    ("rung", "VARCHAR(64)"),
-    ("language", "VARCHAR(64)"),
-    ("body", "TEXT"),
+const COLUMNS: [[&str; 3]; 4] = [
+    ["tracks", "role", "VARCHAR(64)"],
+    ["tracks", "rung", "VARCHAR(64)"],
+    ["tracks", "language", "VARCHAR(64)"],
+    ["tracks", "body", "TEXT"],
 ];
 
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
-    COLUMNS
-        .iter()
-        .flat_map(|(column, kind)| dialect::add_column(backend, "tracks", column, kind))
-        .collect()
+    dialect::add_columns(backend, &COLUMNS)
 }

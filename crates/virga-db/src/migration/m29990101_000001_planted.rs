@@ -8,6 +8,6 @@ use crate::dialect;
 pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
     let add = "ALTER TABLE videos ADD COLUMN planted bigint DEFAULT 7 NOT NULL".to_owned();
     let fill = "UPDATE videos SET planted = 8".to_owned();
-    let index = dialect::add_index(backend, "videos_planted", "videos", "planted");
+    let index = dialect::add_indexes(backend, &[["videos_planted", "videos", "planted"]]);
     [add, fill].into_iter().chain(index).collect()
 }

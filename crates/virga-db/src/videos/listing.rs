@@ -11,6 +11,7 @@ use virga_core::{Timestamp, UserId, video::Visibility, wire::Sort};
 use crate::{
     Result, VideoRow,
     entity::video::{self, Column as C},
+    query::Read as _,
     rows::signed,
 };
 
@@ -160,8 +161,7 @@ async fn matching(
 /// A page of a list.
 pub async fn list(c: &impl ConnectionTrait, listing: &Listing<'_>) -> Result<Vec<VideoRow>> {
     let query = matching(c, listing, ordered(listing)).await?;
-    let rows = query.limit(listing.limit).all(c).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    query.limit(listing.limit).rows(c).await
 }
 
 /// How many videos a list shows in all.

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     time::timeout,
 };
 use tokio_util::codec::{FramedRead, LinesCodec};
@@ -138,20 +138,10 @@ pub(super) async fn encode(
     bounds: Bounds,
     media: Duration,
 ) -> Result<(), JobError> {
-    let mut process = Process::start(session, &session.config.ffmpeg, arguments, bounds)?;
-    let out = process.child.stdout.take();
-    let err = process.child.stderr.take();
+    let process = Process::start(session, &session.config.ffmpeg, arguments, bounds)?;
     let stall = session.config.limits.stall();
-    let mut said = Vec::new();
-    let follow = async {
-        // Together: whichever fails first ends both.
-        tokio::try_join!(progress(session, out, stall, media), async {
-            complaints(err, &mut said).await;
-            Ok(())
-        })
-        .map(|_| ())
-    };
-    let status = supervise(session, process, follow, bounds).await?;
+    let read = |out| progress(session, out, stall, media);
+    let (status, said) = supervise(session, process, read, bounds).await?;
     judge(status, &said)
 }
 
@@ -161,24 +151,13 @@ pub(super) async fn ask(
     arguments: Arguments,
     bounds: Bounds,
 ) -> Result<Vec<u8>, JobError> {
-    let mut process = Process::start(session, &session.config.ffprobe, arguments, bounds)?;
-    let out = process.child.stdout.take();
-    let err = process.child.stderr.take();
-    let (mut answer, mut said) = (Vec::new(), Vec::new());
-    let follow = async {
-        let read = async {
-            if let Some(out) = out {
-                out.take(ANSWER).read_to_end(&mut answer).await?;
-            }
-            Ok::<_, JobError>(())
-        };
-        tokio::try_join!(read, async {
-            complaints(err, &mut said).await;
-            Ok(())
-        })
-        .map(|_| ())
+    let process = Process::start(session, &session.config.ffprobe, arguments, bounds)?;
+    let mut answer = Vec::new();
+    let read = async |out: ChildStdout| {
+        out.take(ANSWER).read_to_end(&mut answer).await?;
+        Ok(())
     };
-    let status = supervise(session, process, follow, bounds).await?;
+    let (status, said) = supervise(session, process, read, bounds).await?;
     // The prober cannot be asked to leave a stream alone.
     let unlisted = diagnosis::unlisted(&String::from_utf8_lossy(&said));
     if !status.success() && !unlisted.is_empty() {
@@ -195,12 +174,29 @@ fn judge(status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
     }
 }
 
+/// Waits for its end while `read` takes its output; answers what it complained about as well.
 async fn supervise(
     session: &FfmpegRun<'_>,
     mut process: Process,
-    follow: impl Future<Output = Result<(), JobError>>,
+    read: impl AsyncFnOnce(ChildStdout) -> Result<(), JobError>,
     bounds: Bounds,
-) -> Result<ExitStatus, JobError> {
+) -> Result<(ExitStatus, Vec<u8>), JobError> {
+    let (out, err) = (process.child.stdout.take(), process.child.stderr.take());
+    let mut said = Vec::new();
+    // Together: whichever fails first ends both.
+    let follow = async {
+        let read = async {
+            match out {
+                Some(out) => read(out).await,
+                None => Ok(()),
+            }
+        };
+        let listen = async {
+            complaints(err, &mut said).await;
+            Ok(())
+        };
+        tokio::try_join!(read, listen).map(|_| ())
+    };
     let halt = &session.lease.halt;
     let stall = session.config.limits.stall();
     let ended = tokio::select! {
@@ -212,10 +208,13 @@ async fn supervise(
         }),
         () = halt.cancelled() => Err(JobError::Interrupted),
     };
-    if ended.is_err() {
-        process.end().await;
+    match ended {
+        Ok(status) => Ok((status, said)),
+        Err(error) => {
+            process.end().await;
+            Err(error)
+        }
     }
-    ended
 }
 
 fn stalled(stall: Duration) -> JobError {
@@ -228,11 +227,10 @@ fn stalled(stall: Duration) -> JobError {
 /// Follows `-progress` to its end; an error if nothing moves for `stall`.
 async fn progress(
     session: &FfmpegRun<'_>,
-    out: Option<impl AsyncRead + Unpin>,
+    out: ChildStdout,
     stall: Duration,
     media: Duration,
 ) -> Result<(), JobError> {
-    let Some(out) = out else { return Ok(()) };
     let mut lines = FramedRead::new(out, LinesCodec::new_with_max_length(LINE));
     let mut seen = Seen::default();
     loop {

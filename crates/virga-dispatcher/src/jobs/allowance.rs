@@ -25,13 +25,11 @@ pub(super) async fn check_time(work: &Work<'_>) -> Result<(), JobError> {
         return Ok(());
     }
     let minutes = most.as_secs() / 60;
-    Err(JobError::OverLimit(Reason::new(
-        Code::EncoderTime,
-        format!(
-            "Your videos have used {minutes} minutes of encoding in the last 24 hours, the limit for \
-             one account. It continues automatically later."
-        ),
-    )))
+    let text = format!(
+        "Your videos have used {minutes} minutes of encoding in the last 24 hours, the limit for \
+         one account. It continues automatically later."
+    );
+    Err(JobError::OverLimit(Reason::new(Code::EncoderTime, text)))
 }
 
 /// Puts the job off while its owner has no room left.

@@ -2,13 +2,13 @@
 //! not play; and `fallback.mp4` out of both.
 
 use virga_core::job::Job;
-use virga_db::{tracks, videos::Shape};
+use virga_db::tracks;
 use virga_media::first_shown;
 
 use super::{
     encoding::{Ready, Written},
     fallback::{self, Input},
-    probe::too_small,
+    probe::{as_row, too_small},
 };
 use crate::{
     ffmpeg::{Encode, encode, sound_alone},
@@ -80,11 +80,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let shape = ready.shape()?;
     Ok(Outcome {
         tracks,
-        shape: (!own_sound).then(|| Shape {
-            duration: table.duration_micros(),
-            width: shape.width,
-            height: shape.height,
-        }),
+        shape: (!own_sound).then(|| as_row(&shape, table.duration_micros())),
         fallback: Some(fallback),
         next: (rungs.len() > 1)
             .then_some(Job::Ladder)

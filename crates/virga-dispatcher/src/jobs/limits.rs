@@ -16,21 +16,16 @@ pub(super) fn check(config: &DispatcherConfig, shape: &SourceShape) -> Result<()
     let seconds = u64::try_from(shape.duration_micros / 1_000_000).unwrap_or(0);
     if seconds > most {
         let (is, most) = (seconds.div_ceil(60), most / 60);
-        return Err(JobError::fail(
-            Code::TooLong,
-            format!("It is {is} minutes long. At most {most} minutes are taken here."),
-        ));
+        let text = format!("It is {is} minutes long. At most {most} minutes are taken here.");
+        return Err(JobError::fail(Code::TooLong, text));
     }
     check_work(config.limits.max_pixel_frames, shape)?;
     // The average of a very short file says little.
     if shape.frame_rate > FRAME_RATE && seconds > 1 {
-        return Err(JobError::fail(
-            Code::FrameRateTooHigh,
-            format!(
-                "It has {:.0} frames a second. At most {FRAME_RATE:.0} are taken here.",
-                shape.frame_rate
-            ),
-        ));
+        let rate = shape.frame_rate;
+        let text =
+            format!("It has {rate:.0} frames a second. At most {FRAME_RATE:.0} are taken here.");
+        return Err(JobError::fail(Code::FrameRateTooHigh, text));
     }
     Ok(())
 }
@@ -53,14 +48,12 @@ fn check_work(most: u64, shape: &SourceShape) -> Result<(), JobError> {
         return Ok(());
     }
     let minutes = most / pixels.saturating_mul(per_minute).max(1);
-    Err(JobError::fail(
-        Code::TooLong,
-        format!(
-            "At its size and frame rate ({}x{}, {:.0} a second) at most {minutes} minutes are taken \
-             here.",
-            shape.width, shape.height, shape.frame_rate
-        ),
-    ))
+    let (width, height, rate) = (shape.width, shape.height, shape.frame_rate);
+    let text = format!(
+        "At its size and frame rate ({width}x{height}, {rate:.0} a second) at most {minutes} minutes \
+         are taken here."
+    );
+    Err(JobError::fail(Code::TooLong, text))
 }
 
 /// Refuses a picture beyond the limits.

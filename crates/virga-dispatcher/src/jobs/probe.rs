@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use virga_core::{Code, MediaKey, job::Job};
 use virga_db::videos::Shape;
-use virga_media::{InstantTracks, Movie, TranscodeReason, ladder, plan, shape};
+use virga_media::{InstantTracks, Movie, SourceShape, TranscodeReason, ladder, plan, shape};
 
 use super::{encoding::Ready, limits};
 use crate::{
@@ -55,11 +55,7 @@ async fn publish(
     };
     Ok(Outcome {
         tracks,
-        shape: Some(Shape {
-            duration,
-            width: shape.width,
-            height: shape.height,
-        }),
+        shape: Some(as_row(&shape, duration)),
         next: vec![Job::Poster, Job::Package, rung],
         pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
@@ -80,15 +76,20 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
         return Err(too_small());
     }
     Ok(Outcome {
-        shape: Some(Shape {
-            duration: shape.duration_micros,
-            width: shape.width,
-            height: shape.height,
-        }),
+        shape: Some(as_row(shape, shape.duration_micros)),
         next: vec![Job::FirstRung, Job::Poster],
         ..Outcome::default()
     }
     .into())
+}
+
+/// What the video's row says of the source.
+pub(super) fn as_row(shape: &SourceShape, duration: i64) -> Shape {
+    Shape {
+        duration,
+        width: shape.width,
+        height: shape.height,
+    }
 }
 
 /// No rung can be made of it.

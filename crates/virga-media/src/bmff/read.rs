@@ -18,7 +18,7 @@ impl<'a> Cursor<'a> {
 
     /// The error of this box.
     pub(crate) fn malformed(&self) -> MediaError {
-        MediaError::Malformed { what: self.what }
+        MediaError::malformed(self.what)
     }
 
     pub(crate) fn rest(&self) -> &'a [u8] {
@@ -124,6 +124,21 @@ fn next_box(bytes: &[u8]) -> Result<Option<BoxRef<'_>>, MediaError> {
         body: &whole[header..],
         whole,
     }))
+}
+
+/// The contents of the box that lies within others, by their names from the outside in.
+pub(crate) fn find_within<'a>(
+    bytes: &'a [u8],
+    path: &[FourCc],
+) -> Result<Option<&'a [u8]>, MediaError> {
+    let mut inner = Some(bytes);
+    for kind in path {
+        inner = match inner {
+            Some(bytes) => find(bytes, *kind)?,
+            None => None,
+        };
+    }
+    Ok(inner)
 }
 
 /// The contents of the first child of that name.

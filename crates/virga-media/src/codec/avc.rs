@@ -61,18 +61,14 @@ pub(crate) fn parse(config: &[u8], in_band: bool) -> Result<Avc, MediaError> {
         let set = parameter_set(unit).ok_or_else(|| cursor.malformed())?;
         avc.parameter_sets.push(trimmed(unit).to_vec());
         // The least friendly of several sets counts.
-        avc.chroma_format = if set.chroma_format == 1 {
-            avc.chroma_format
-        } else {
-            set.chroma_format
-        };
+        if set.chroma_format != 1 {
+            avc.chroma_format = set.chroma_format;
+        }
         avc.bit_depth = avc.bit_depth.max(set.bit_depth);
         avc.interlaced |= set.interlaced;
-        avc.profile = if set.profile > 100 {
-            set.profile
-        } else {
-            avc.profile
-        };
+        if set.profile > 100 {
+            avc.profile = set.profile;
+        }
     }
     avc.in_band |= sets == 0;
     // Nothing else here depends on the picture parameter sets, so their damage is none of the file's.

@@ -153,9 +153,9 @@ impl SampleTable {
             .map(|(samples, _)| u64::from(*samples))
             .sum();
         if timed < u64::from(self.count) {
-            return Err(MediaError::Malformed {
-                what: "its sample times (stts) end too early",
-            });
+            return Err(MediaError::malformed(
+                "its sample times (stts) end too early",
+            ));
         }
         let mut placed = 0_u64;
         for (index, (first, samples)) in self.runs.iter().enumerate() {
@@ -167,9 +167,7 @@ impl SampleTable {
             placed = placed.saturating_add(chunks.saturating_mul(u64::from(*samples)));
         }
         if placed < u64::from(self.count) {
-            return Err(MediaError::Malformed {
-                what: "its chunks (stsc) end too early",
-            });
+            return Err(MediaError::malformed("its chunks (stsc) end too early"));
         }
         Ok(())
     }
@@ -184,13 +182,10 @@ impl SampleTable {
         let mut last_duration = 0;
         for (index, sample) in self.iter().enumerate() {
             let pts = sample.pts();
-            let sample_end =
-                sample
-                    .offset
-                    .checked_add(u64::from(sample.size))
-                    .ok_or(MediaError::Malformed {
-                        what: "a sample lies beyond any file",
-                    })?;
+            let sample_end = sample
+                .offset
+                .checked_add(u64::from(sample.size))
+                .ok_or(MediaError::malformed("a sample lies beyond any file"))?;
             extent.first = extent.first.min(pts);
             extent.end = extent.end.max(pts);
             if sample.duration > 0 {

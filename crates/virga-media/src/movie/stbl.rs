@@ -115,9 +115,9 @@ impl Stbl<'_> {
 
 fn within_limit(count: u32) -> Result<u32, MediaError> {
     if count as usize > MAX_SAMPLES {
-        return Err(MediaError::TooLarge {
-            what: "a track claims over 8 million samples",
-        });
+        return Err(MediaError::too_large(
+            "a track claims over 8 million samples",
+        ));
     }
     Ok(count)
 }

@@ -2,7 +2,7 @@
 //! Rebuilding turns `QuickTime`'s sound entries into ISO ones and leaves private boxes behind.
 
 use crate::MediaError;
-use crate::bmff::{Cursor, FourCc, Writer, boxes, find};
+use crate::bmff::{Cursor, FourCc, Writer, boxes, find, find_within};
 use crate::codec::{Codec, aac, avc, strings};
 
 use super::TrackKind;
@@ -156,10 +156,10 @@ fn audio(kind: FourCc, body: &[u8], whole: &[u8]) -> Result<Description, MediaEr
 
 /// `esds` stands in the entry, or in `QuickTime`'s `wave` box within it.
 fn elementary_stream(children: &[u8]) -> Result<Option<&[u8]>, MediaError> {
-    if let Some(esds) = find(children, *b"esds")? {
-        return Ok(Some(esds));
+    match find(children, *b"esds")? {
+        None => find_within(children, &[*b"wave", *b"esds"]),
+        found => Ok(found),
     }
-    find(children, *b"wave")?.map_or(Ok(None), |wave| find(wave, *b"esds"))
 }
 
 fn audio_entry(

@@ -1,37 +1,26 @@
 //! One `trak` box read into a [`Track`].
 
 use crate::MediaError;
-use crate::bmff::{BoxRef, Cursor, boxes, find};
+use crate::bmff::{BoxRef, Cursor, boxes, find, find_within};
 
 use super::samples::SampleTable;
 use super::stbl::Stbl;
 use super::stsd::{self, Description};
 use super::{Edit, Track, TrackKind, UNIT_MATRIX, read_matrix, read_scale};
 
-const NO_MEDIA: MediaError = MediaError::Malformed {
-    what: "a track has no media",
-};
+const NO_MEDIA: MediaError = MediaError::malformed("a track has no media");
 
 pub(super) fn parse(trak: &[u8], movie_timescale: u32) -> Result<Track, MediaError> {
     let header = Header::parse(find(trak, *b"tkhd")?.ok_or(NO_MEDIA)?)?;
     let mdia = find(trak, *b"mdia")?.ok_or(NO_MEDIA)?;
     let (timescale, duration, language) = media_header(find(mdia, *b"mdhd")?.ok_or(NO_MEDIA)?)?;
     let kind = handler(find(mdia, *b"hdlr")?.ok_or(NO_MEDIA)?)?;
-    let edit = match find(trak, *b"edts")?
-        .map(|edts| find(edts, *b"elst"))
-        .transpose()?
-        .flatten()
-    {
+    let edit = match find_within(trak, &[*b"edts", *b"elst"])? {
         Some(elst) => Edit::parse(elst, movie_timescale)?,
         None => Edit::default(),
     };
-    let minf = find(mdia, *b"minf")?;
-    let external = minf
-        .map(has_external_samples)
-        .transpose()?
-        .unwrap_or_default();
-    let stbl = minf.map(|minf| find(minf, *b"stbl")).transpose()?.flatten();
-    let (stsd, tables) = match stbl {
+    let external = has_external_samples(mdia)?;
+    let (stsd, tables) = match find_within(mdia, &[*b"minf", *b"stbl"])? {
         Some(stbl) => split(stbl)?,
         None => (None, Stbl::default()),
     };
@@ -143,12 +132,8 @@ fn handler(hdlr: &[u8]) -> Result<TrackKind, MediaError> {
 }
 
 /// A `dref` entry without the flag "in this file" points to another one.
-fn has_external_samples(minf: &[u8]) -> Result<bool, MediaError> {
-    let Some(dref) = find(minf, *b"dinf")?
-        .map(|dinf| find(dinf, *b"dref"))
-        .transpose()?
-        .flatten()
-    else {
+fn has_external_samples(mdia: &[u8]) -> Result<bool, MediaError> {
+    let Some(dref) = find_within(mdia, &[*b"minf", *b"dinf", *b"dref"])? else {
         return Ok(false);
     };
     let mut cursor = Cursor::new(dref, "a track's data reference (dref)");

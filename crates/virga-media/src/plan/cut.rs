@@ -49,9 +49,7 @@ impl Cuts {
             .map(|(start, end)| u32::try_from(end - start));
         spans
             .collect::<Result<_, _>>()
-            .map_err(|_| MediaError::Unsupported {
-                what: "its sample times",
-            })
+            .map_err(|_| MediaError::unsupported("its sample times"))
     }
 }
 
