@@ -13,7 +13,7 @@ use crate::App;
 const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 impl App {
-    /// A password that is told once: 80 bits, `xxxx-xxxx-xxxx-xxxx`.
+    /// A password that is shown once: 80 bits, `xxxx-xxxx-xxxx-xxxx`.
     pub fn one_time_password(&self) -> String {
         let mut text = String::with_capacity(19);
         for (n, byte) in self.entropy.bytes::<16>().into_iter().enumerate() {

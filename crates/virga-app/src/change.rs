@@ -141,7 +141,7 @@ impl App {
         E: From<DbError> + Undone + Send,
     {
         let stored = retried(|| async { work(self.db.begin().await?).await }).await?;
-        if stored.told {
+        if stored.changed {
             self.wake.changes.notify();
         }
         Ok(stored.value)
@@ -189,7 +189,7 @@ impl App {
         if changed.work {
             self.wake.jobs.notify();
         }
-        if changed.stored.told {
+        if changed.stored.changed {
             self.wake.changes.notify();
         }
         Ok((changed.stored.value, changed.publish))

@@ -1,11 +1,11 @@
 //! Room that is kept free on the disk. Uploads stop first, then what people write, so that sign-in,
-//! deletions and the site's own work go on while an administrator makes room.
+//! deletions and the site's own work continue while an administrator makes room.
 
 use virga_core::{Code, Failure, Result};
 
 use crate::App;
 
-/// Texts may go on until so much of `storage.keep_free`, which uploads leave, is used too.
+/// Texts are accepted until so much of `storage.keep_free`, which uploads leave, is used too.
 const TEXT_SHARE: u64 = 8;
 
 impl App {

@@ -157,7 +157,7 @@ impl App {
         if given != hash || self.clock.now() >= ends || accounts::any_admin(&tx).await? {
             return Err(refused());
         }
-        // Read without a lock: of two who read the same token, this tells one that it is gone.
+        // Read without a lock: if two use the same token at once, one of them finds it gone here.
         if !settings::take(&tx, settings::SETUP_TOKEN, &value).await? {
             return Err(refused());
         }

@@ -19,7 +19,7 @@ use super::{
     credentials::Keys,
     kodo::KodoForms,
     oss::{self, Resource},
-    retry::{TRIES, broken, odd, retried, unavailable},
+    retry::{TRIES, broken, retried, unavailable, unexpected},
     signature::{self, Scope},
     url::BucketUrl,
     xml,
@@ -56,7 +56,7 @@ pub(super) struct Client {
 
 /// One request.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct BucketRequest<'a> {
     doing: &'static str,
     method: Method,
     key: &'a str,
@@ -67,7 +67,7 @@ pub(super) struct Ask<'a> {
     tries: u32,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> BucketRequest<'a> {
     /// A request for a key, or for the bucket itself where it is empty. `doing` completes "cannot".
     pub(super) fn new(method: Method, key: &'a str, doing: &'static str) -> Self {
         Self {
@@ -127,26 +127,26 @@ impl<'a> Ask<'a> {
 impl Client {
     /// Asks, again where that may help, and answers what was a success. Only for what may be done
     /// twice.
-    pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Response> {
+    pub(super) async fn send(&self, request: BucketRequest<'_>) -> Result<Response> {
         let (name, digest) = match self.dialect {
-            Dialect::Oss => content_md5(&ask.body),
+            Dialect::Oss => content_md5(&request.body),
             Dialect::S3 | Dialect::Kodo => {
-                let hashed = hex(&Sha256::digest(&ask.body));
+                let hashed = hex(&Sha256::digest(&request.body));
                 let hashed = HeaderValue::from_str(&hashed).unwrap_or(UNSIGNED);
                 (CONTENT_SHA256, hashed)
             }
         };
-        let (ask, name, digest) = (&ask, &name, &digest);
+        let (request, name, digest) = (&request, &name, &digest);
         let attempt = || async move {
-            let mut headers = ask.headers.clone();
-            if name == CONTENT_SHA256 || !ask.body.is_empty() {
+            let mut headers = request.headers.clone();
+            if name == CONTENT_SHA256 || !request.body.is_empty() {
                 headers.insert(name, digest.clone());
             }
-            let body = ask.body.clone();
-            if !body.is_empty() || matches!(ask.method, Method::PUT | Method::POST) {
+            let body = request.body.clone();
+            if !body.is_empty() || matches!(request.method, Method::PUT | Method::POST) {
                 headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
-            let sent = self.send(ask, headers, body.into()).await;
+            let sent = self.send_once(request, headers, body.into()).await;
             if let Err(error) = &sent
                 && !error.is_not_found()
             {
@@ -154,59 +154,63 @@ impl Client {
             }
             sent
         };
-        retried(ask.tries, attempt).await
+        retried(request.tries, attempt).await
     }
 
     /// Asks once, with a body of `length` bytes that streams in.
-    pub(super) async fn ask_streaming(
+    pub(super) async fn send_streaming(
         &self,
-        ask: &Ask<'_>,
+        request: &BucketRequest<'_>,
         body: reqwest::Body,
         length: u64,
     ) -> Result<Response> {
-        let mut headers = ask.headers.clone();
+        let mut headers = request.headers.clone();
         if self.dialect != Dialect::Oss {
             headers.insert(CONTENT_SHA256, UNSIGNED);
         }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        let sent = self.send(ask, headers, body).await;
+        let sent = self.send_once(request, headers, body).await;
         if sent.is_err() {
             BUCKET_ERRORS.add();
         }
         sent
     }
 
-    async fn send(
+    async fn send_once(
         &self,
-        ask: &Ask<'_>,
+        request: &BucketRequest<'_>,
         headers: HeaderMap,
         body: reqwest::Body,
     ) -> Result<Response> {
-        let unfit = |why: &str| odd(ask.doing, 0, why);
-        let mut request = http::Request::new(body);
-        *request.method_mut() = ask.method.clone();
-        *request.uri_mut() = self
+        let unfit = |why: &str| unexpected(request.doing, 0, why);
+        let mut message = http::Request::new(body);
+        *message.method_mut() = request.method.clone();
+        *message.uri_mut() = self
             .address
-            .of(ask.key, &ask.query)
+            .of(request.key, &request.query)
             .parse()
             .map_err(|_| unfit("InvalidURI"))?;
-        *request.headers_mut() = headers;
-        self.dialect.complete(request.headers_mut());
-        let (mut parts, body) = request.into_parts();
-        let signed = timeout(ask.limit, self.sign(ask, &mut parts)).await;
-        signed.map_err(|_| unavailable(ask.doing, "no credentials in time"))??;
-        let request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
+        *message.headers_mut() = headers;
+        self.dialect.complete(message.headers_mut());
+        let (mut parts, body) = message.into_parts();
+        let signed = timeout(request.limit, self.sign(request, &mut parts)).await;
+        signed.map_err(|_| unavailable(request.doing, "no credentials in time"))??;
+        let message = reqwest::Request::try_from(http::Request::from_parts(parts, body))
             .map_err(|error| unfit(&error.without_url().to_string()))?;
-        let answer = timeout(ask.limit, self.http.execute(request)).await;
-        let answer = answer.map_err(|_| unavailable(ask.doing, "no answer in time"))?;
-        let answer = answer.map_err(|error| broken(ask.doing, error))?;
+        let answer = timeout(request.limit, self.http.execute(message)).await;
+        let answer = answer.map_err(|_| unavailable(request.doing, "no answer in time"))?;
+        let answer = answer.map_err(|error| broken(request.doing, error))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
-        Err(refusal(ask, answer).await)
+        Err(refusal(request, answer).await)
     }
 
-    async fn sign(&self, ask: &Ask<'_>, parts: &mut http::request::Parts) -> Result<()> {
+    async fn sign(
+        &self,
+        request: &BucketRequest<'_>,
+        parts: &mut http::request::Parts,
+    ) -> Result<()> {
         if self.dialect != Dialect::Oss {
             return self.signer.sign(parts, None).await.map_err(|error| {
                 tracing::warn!(%error, "no credentials for the bucket");
@@ -222,9 +226,9 @@ impl Client {
             moment: SystemClock.now().to_datetime(),
             region: &self.region,
         };
-        let method = ask.method.as_str();
-        let resource = self.resource(ask.key);
-        oss::sign_headers(&scope, method, resource, &ask.query, &mut parts.headers)
+        let method = request.method.as_str();
+        let resource = self.resource(request.key);
+        oss::sign_headers(&scope, method, resource, &request.query, &mut parts.headers)
     }
 
     /// What OSS signs of a key.
@@ -236,12 +240,12 @@ impl Client {
     }
 
     /// Asks for a document and reads it.
-    pub(super) async fn ask_document<T>(&self, ask: Ask<'_>) -> Result<T>
+    pub(super) async fn fetch_document<T>(&self, request: BucketRequest<'_>) -> Result<T>
     where
         T: serde::de::DeserializeOwned,
     {
-        let doing = ask.doing;
-        let text = document(doing, self.ask(ask).await?).await?;
+        let doing = request.doing;
+        let text = document(doing, self.send(request).await?).await?;
         understood(doing, &text)
     }
 }
@@ -253,7 +257,7 @@ where
 {
     xml::read(text).ok_or_else(|| match xml::read::<xml::ErrorDocument>(text) {
         Some(fault) => meaning(doing, "", StatusCode::OK, &fault.code),
-        None => odd(doing, 200, "the answer is no document of this dialect"),
+        None => unexpected(doing, 200, "the answer is no document of this dialect"),
     })
 }
 
@@ -283,7 +287,7 @@ pub(super) async fn document(doing: &'static str, mut answer: Response) -> Resul
 }
 
 /// Why the bucket said no. What it says in words is left out: it may repeat what we signed.
-async fn refusal(ask: &Ask<'_>, answer: Response) -> ObjectError {
+async fn refusal(request: &BucketRequest<'_>, answer: Response) -> ObjectError {
     let status = answer.status();
     let size = answer.headers().get(header::CONTENT_RANGE).and_then(|it| {
         let total = it.to_str().ok()?.strip_prefix("bytes */")?;
@@ -297,12 +301,17 @@ async fn refusal(ask: &Ask<'_>, answer: Response) -> ObjectError {
         .headers()
         .get("x-oss-err")
         .and_then(|it| STANDARD.decode(it).ok());
-    let mut text = document(ask.doing, answer).await.unwrap_or_default();
+    let mut text = document(request.doing, answer).await.unwrap_or_default();
     if text.is_empty() {
         text = instead.unwrap_or_default().into();
     }
     let code = xml::read::<xml::ErrorDocument>(&text).map(|fault| fault.code);
-    meaning(ask.doing, ask.key, status, &code.unwrap_or_default())
+    meaning(
+        request.doing,
+        request.key,
+        status,
+        &code.unwrap_or_default(),
+    )
 }
 
 /// Sorts a refusal by meaning.
@@ -348,6 +357,6 @@ fn meaning(doing: &'static str, key: &str, status: StatusCode, code: &str) -> Ob
         status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
             unavailable(doing, format!("{} {code}", status.as_str()))
         }
-        status => odd(doing, status.as_u16(), &code),
+        status => unexpected(doing, status.as_u16(), &code),
     }
 }

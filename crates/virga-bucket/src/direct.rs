@@ -8,9 +8,9 @@ use virga_core::{MediaKey, UploadId, upload::PartSpan};
 
 use super::{
     BucketStore, Dialect,
-    client::{Ask, document},
+    client::{BucketRequest, document},
     kodo, oss,
-    retry::odd,
+    retry::unexpected,
     signature::{self, Scope},
     url::BucketUrl,
     xml,
@@ -21,7 +21,7 @@ use virga_objects::{
 
 impl BucketStore {
     fn public(&self) -> Result<&BucketUrl> {
-        let none = || odd("sign an address", 0, "browsers cannot reach this bucket");
+        let none = || unexpected("sign an address", 0, "browsers cannot reach this bucket");
         self.public.as_deref().ok_or_else(none)
     }
 
@@ -143,8 +143,8 @@ impl DirectAccess for BucketStore {
     }
 
     async fn cors(&self) -> Result<Vec<CorsRule>> {
-        let ask = Ask::new(Method::GET, "", "read the CORS rules").query("cors", "");
-        match self.client.ask_document::<xml::Cors>(ask).await {
+        let request = BucketRequest::new(Method::GET, "", "read the CORS rules").query("cors", "");
+        match self.client.fetch_document::<xml::Cors>(request).await {
             Err(ObjectError::Bucket { code, .. }) if code == "NoSuchCORSConfiguration" => {
                 Ok(Vec::new())
             }
@@ -154,10 +154,10 @@ impl DirectAccess for BucketStore {
 
     async fn set_cors(&self, rules: &[CorsRule]) -> Result<()> {
         const DOING: &str = "set the CORS rules";
-        let ask = Ask::new(Method::PUT, "", DOING)
+        let request = BucketRequest::new(Method::PUT, "", DOING)
             .query("cors", "")
             .document(xml::cors(self.client.dialect, rules));
-        document(DOING, self.client.ask(ask).await?).await?;
+        document(DOING, self.client.send(request).await?).await?;
         Ok(())
     }
 }

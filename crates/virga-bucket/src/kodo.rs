@@ -67,7 +67,7 @@ pub(super) fn form(
     tell: Option<&str>,
 ) -> Fields {
     let mut policy = forms.policy(key.as_str(), size, validity, false);
-    for (name, words) in tell.into_iter().flat_map(report::kodo_words) {
+    for (name, words) in tell.into_iter().flat_map(report::kodo_callback) {
         policy[name] = words.into();
     }
     let token = token(credential, &policy.to_string());

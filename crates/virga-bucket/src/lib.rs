@@ -48,7 +48,7 @@ pub use crate::{
 };
 
 use crate::{
-    client::{Ask, Client},
+    client::{BucketRequest, Client},
     url::BucketUrl,
     write::BucketWriter,
 };
@@ -283,8 +283,8 @@ impl MediaStore for BucketStore {
             Dialect::Oss => "u/.glance",
             Dialect::S3 | Dialect::Kodo => "",
         };
-        let ask = Ask::new(Method::HEAD, key, "reach the bucket").once(GLANCE);
-        match self.client.ask(ask).await {
+        let request = BucketRequest::new(Method::HEAD, key, "reach the bucket").once(GLANCE);
+        match self.client.send(request).await {
             Err(ObjectError::NotFound(_)) if !key.is_empty() => Ok(()),
             answer => answer.map(|_| ()),
         }

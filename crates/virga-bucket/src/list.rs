@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
 
 use super::{
-    client::{Ask, Client},
+    client::{BucketRequest, Client},
     write, xml,
 };
 use virga_objects::{Listed, ObjectListing, ObjectStat, Result};
@@ -18,14 +18,14 @@ async fn page(
     prefix: &str,
     after: Option<&str>,
 ) -> Result<(Vec<xml::ObjectLine>, Option<String>)> {
-    let mut ask = Ask::new(Method::GET, "", "list objects")
+    let mut request = BucketRequest::new(Method::GET, "", "list objects")
         .query("list-type", "2")
         .query("prefix", prefix)
         .query("max-keys", "1000");
     if let Some(after) = after {
-        ask = ask.query("continuation-token", after);
+        request = request.query("continuation-token", after);
     }
-    let page: xml::ObjectPage = client.ask_document(ask).await?;
+    let page: xml::ObjectPage = client.fetch_document(request).await?;
     let next = page.next_continuation_token.filter(|_| page.is_truncated);
     // Some servers list the folders that they make up.
     let lines = page

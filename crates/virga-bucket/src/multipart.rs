@@ -6,8 +6,8 @@ use http::{HeaderValue, Method, header};
 use virga_core::{MediaKey, Timestamp};
 
 use super::{
-    client::{Ask, Client, document},
-    retry::{odd, unavailable},
+    client::{BucketRequest, Client, document},
+    retry::{unavailable, unexpected},
     xml,
 };
 use virga_objects::{ObjectError, Result};
@@ -33,10 +33,10 @@ impl Client {
     /// Begins one; its id.
     pub(super) async fn begin(&self, key: &MediaKey) -> Result<String> {
         let kind = HeaderValue::from_static(key.content_type());
-        let ask = Ask::new(Method::POST, key.as_str(), "begin an upload")
+        let request = BucketRequest::new(Method::POST, key.as_str(), "begin an upload")
             .query("uploads", "")
             .header(header::CONTENT_TYPE, kind);
-        let begun: xml::Initiated = self.ask_document(ask).await?;
+        let begun: xml::Initiated = self.fetch_document(request).await?;
         Ok(begun.upload_id)
     }
 
@@ -49,8 +49,8 @@ impl Client {
         body: Bytes,
     ) -> Result<String> {
         let number = number.to_string();
-        let ask = part_ask(key, id, &number).body(body);
-        etag(&self.ask(ask).await?)
+        let request = part_request(key, id, &number).body(body);
+        etag(&self.send(request).await?)
     }
 
     /// All parts by number.
@@ -58,13 +58,14 @@ impl Client {
         let mut parts = Vec::new();
         let mut after = String::new();
         loop {
-            let mut ask = Ask::new(Method::GET, key.as_str(), "list an upload's parts")
-                .query("uploadId", id)
-                .query("max-parts", "1000");
+            let mut request =
+                BucketRequest::new(Method::GET, key.as_str(), "list an upload's parts")
+                    .query("uploadId", id)
+                    .query("max-parts", "1000");
             if !after.is_empty() {
-                ask = ask.query("part-number-marker", &after);
+                request = request.query("part-number-marker", &after);
             }
-            let page: xml::PartPage = self.ask_document(ask).await?;
+            let page: xml::PartPage = self.fetch_document(request).await?;
             parts.extend(page.part.into_iter().map(|part| RawPart {
                 number: part.part_number,
                 size: part.size,
@@ -90,7 +91,7 @@ impl Client {
         parts: impl Iterator<Item = (u32, &'a str)>,
     ) -> Result<()> {
         const DOING: &str = "complete an upload";
-        let ask = Ask::new(Method::POST, key.as_str(), DOING)
+        let request = BucketRequest::new(Method::POST, key.as_str(), DOING)
             .query("uploadId", id)
             .header(
                 header::CONTENT_TYPE,
@@ -98,7 +99,7 @@ impl Client {
             )
             .body(xml::complete(parts).into());
         // An answer of 200 may still turn out to be a refusal: it was begun before the work was done.
-        let text = document(DOING, self.ask(ask).await?).await?;
+        let text = document(DOING, self.send(request).await?).await?;
         match xml::read::<xml::ErrorDocument>(&text) {
             Some(fault) if fault.code == "NoSuchUpload" => Err(ObjectError::NoSession(id.into())),
             Some(fault) => Err(unavailable(DOING, fault.code)),
@@ -108,8 +109,9 @@ impl Client {
 
     /// Drops one; fine if there is none.
     pub(super) async fn give_up(&self, key: &str, id: &str) -> Result<()> {
-        let ask = Ask::new(Method::DELETE, key, "abort an upload").query("uploadId", id);
-        match self.ask(ask).await {
+        let request =
+            BucketRequest::new(Method::DELETE, key, "abort an upload").query("uploadId", id);
+        match self.send(request).await {
             Err(ObjectError::NoSession(_) | ObjectError::NotFound(_)) => Ok(()),
             done => done.map(|_| ()),
         }
@@ -120,17 +122,17 @@ impl Client {
         let mut uploads = Vec::new();
         let (mut after_key, mut after_id) = (String::new(), String::new());
         loop {
-            let mut ask = Ask::new(Method::GET, "", "list uploads")
+            let mut request = BucketRequest::new(Method::GET, "", "list uploads")
                 .query("uploads", "")
                 .query("prefix", prefix)
                 .query("max-uploads", "1000");
             if !after_key.is_empty() {
-                ask = ask.query("key-marker", &after_key);
+                request = request.query("key-marker", &after_key);
                 if !after_id.is_empty() {
-                    ask = ask.query("upload-id-marker", &after_id);
+                    request = request.query("upload-id-marker", &after_id);
                 }
             }
-            let page: xml::UploadPage = self.ask_document(ask).await?;
+            let page: xml::UploadPage = self.fetch_document(request).await?;
             let lines = page.upload.into_iter().map(|line| RawUpload {
                 begun: xml::moment(line.initiated.as_deref()),
                 key: line.key,
@@ -161,8 +163,12 @@ impl Client {
     }
 }
 
-pub(super) fn part_ask<'a>(key: &'a MediaKey, id: &'a str, number: &'a str) -> Ask<'a> {
-    Ask::new(Method::PUT, key.as_str(), "send a part")
+pub(super) fn part_request<'a>(
+    key: &'a MediaKey,
+    id: &'a str,
+    number: &'a str,
+) -> BucketRequest<'a> {
+    BucketRequest::new(Method::PUT, key.as_str(), "send a part")
         .query("partNumber", number)
         .query("uploadId", id)
 }
@@ -173,6 +179,6 @@ pub(super) fn etag(answer: &reqwest::Response) -> Result<String> {
     let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
     etag.ok_or_else(|| {
         let status = answer.status().as_u16();
-        odd("send a part", status, "the answer has no ETag")
+        unexpected("send a part", status, "the answer has no ETag")
     })
 }

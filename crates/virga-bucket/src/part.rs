@@ -13,7 +13,7 @@ use virga_core::{UploadId, fail, keys::hex, upload::PartSpan};
 use super::{
     BucketStore,
     client::{LONG, STALL},
-    multipart::{etag, part_ask},
+    multipart::{etag, part_request},
     retry::unavailable,
 };
 use virga_objects::{Incoming, ObjectError, Result};
@@ -38,9 +38,9 @@ pub(super) async fn put(
         Some((Ok::<_, std::io::Error>(piece), receiver))
     });
     let number = number.to_string();
-    let ask = part_ask(&session.plan.key, &session.upload, &number).limited(LONGEST);
+    let request = part_request(&session.plan.key, &session.upload, &number).limited(LONGEST);
     let body_out = reqwest::Body::wrap_stream(pieces);
-    let sending = store.client.ask_streaming(&ask, body_out, span.size);
+    let sending = store.client.send_streaming(&request, body_out, span.size);
     let feeding = feed(body, sender, span.size, store.options.stall);
     tokio::pin!(sending, feeding);
     let late = |_| unavailable(DOING, "no answer in time");

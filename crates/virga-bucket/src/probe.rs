@@ -13,7 +13,7 @@ use virga_core::{Clock, MediaKey, OsEntropy, SystemClock, Timestamp, UploadId, V
 
 use super::{
     BucketStore, Dialect, MIB,
-    client::Ask,
+    client::BucketRequest,
     retry::{broken, unavailable},
     write, xml,
 };
@@ -170,10 +170,10 @@ impl BucketStore {
     }
 
     async fn probe_reach(&self) -> Outcome {
-        let prefix = Ask::new(Method::GET, "", "list objects")
+        let prefix = BucketRequest::new(Method::GET, "", "list objects")
             .query("list-type", "2")
             .query("max-keys", "1");
-        match self.client.ask_document::<xml::ObjectPage>(prefix).await {
+        match self.client.fetch_document::<xml::ObjectPage>(prefix).await {
             Ok(_) => {
                 Outcome::Right("signature version 4 is accepted, the bucket exists".to_owned())
             }

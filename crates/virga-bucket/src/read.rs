@@ -10,8 +10,8 @@ use reqwest::Response;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
-    client::{Ask, Client, STALL, document},
-    retry::{broken, odd, pause, unavailable},
+    client::{BucketRequest, Client, STALL, document},
+    retry::{broken, pause, unavailable, unexpected},
     xml,
 };
 use virga_objects::{ByteStream, ObjectError, ObjectStat, Piece, READ_LIMIT, Result};
@@ -54,24 +54,25 @@ async fn open(
     }
     let wanted = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
     let wanted = HeaderValue::from_str(&wanted).unwrap_or(HeaderValue::from_static("bytes=0-"));
-    let mut ask = Ask::new(Method::GET, key.as_str(), DOING).header(header::RANGE, wanted);
+    let mut request =
+        BucketRequest::new(Method::GET, key.as_str(), DOING).header(header::RANGE, wanted);
     if let Some(etag) = same {
-        ask = ask.header(header::IF_MATCH, etag.clone());
+        request = request.header(header::IF_MATCH, etag.clone());
     }
-    let body = match client.ask(ask).await {
+    let body = match client.send(request).await {
         Err(ObjectError::OutOfRange { size: u64::MAX }) => {
             let size = stat(client, key).await?.size;
             return Err(ObjectError::OutOfRange { size });
         }
         body => body?,
     };
-    let odd = |why| odd(DOING, body.status().as_u16(), why);
+    let unexpected = |why| unexpected(DOING, body.status().as_u16(), why);
     let extent = extent(&body);
     let (first, total) =
-        extent.ok_or_else(|| odd("the answer does not say which bytes it holds"))?;
+        extent.ok_or_else(|| unexpected("the answer does not say which bytes it holds"))?;
     check(range, total)?;
     if first != range.start {
-        return Err(odd("the bucket answers another range"));
+        return Err(unexpected("the bucket answers another range"));
     }
     let etag = body.headers().get(header::ETAG).cloned();
     Ok(Opened { total, etag, body })
@@ -90,14 +91,14 @@ fn extent(answer: &Response) -> Option<(u64, u64)> {
 }
 
 pub(super) async fn stat(client: &Client, key: &MediaKey) -> Result<ObjectStat> {
-    let ask = Ask::new(Method::HEAD, key.as_str(), "look at an object");
-    let answer = client.ask(ask).await?;
+    let request = BucketRequest::new(Method::HEAD, key.as_str(), "look at an object");
+    let answer = client.send(request).await?;
     let text = |name| answer.headers().get(name)?.to_str().ok();
     let size = text(header::CONTENT_LENGTH).and_then(|it| it.parse().ok());
     Ok(ObjectStat {
         size: size.ok_or_else(|| {
             let status = answer.status().as_u16();
-            odd("look at an object", status, "the answer has no length")
+            unexpected("look at an object", status, "the answer has no length")
         })?,
         modified: xml::header_moment(text(header::LAST_MODIFIED)),
     })
@@ -113,8 +114,8 @@ pub(super) async fn read(client: Arc<Client>, key: &MediaKey, range: Range<u64>)
 }
 
 pub(super) async fn read_all(client: Arc<Client>, key: &MediaKey, limit: u64) -> Result<Bytes> {
-    let ask = Ask::new(Method::GET, key.as_str(), DOING);
-    let body = client.ask(ask).await?;
+    let request = BucketRequest::new(Method::GET, key.as_str(), DOING);
+    let body = client.send(request).await?;
     let (_, total) = extent(&body).ok_or_else(|| unavailable(DOING, "an answer without length"))?;
     if total > limit {
         return Err(ObjectError::TooLarge { limit });
@@ -126,7 +127,9 @@ pub(super) async fn read_all(client: Arc<Client>, key: &MediaKey, limit: u64) ->
 
 /// Reads a small object that is no media.
 pub(super) async fn small(client: &Client, key: &str) -> Result<Bytes> {
-    let answer = client.ask(Ask::new(Method::GET, key, DOING)).await?;
+    let answer = client
+        .send(BucketRequest::new(Method::GET, key, DOING))
+        .await?;
     document(DOING, answer).await
 }
 

@@ -47,17 +47,17 @@ const MD5_INFO: [u8; 18] = [
 
 /// The field `callback` of a form of OSS.
 pub(super) fn oss_field(tell: &str) -> String {
-    let ask = serde_json::json!({
+    let request = serde_json::json!({
         "callbackUrl": tell,
         "callbackBody": "bucket=${bucket}&object=${object}",
         "callbackBodyType": FORM,
         "callbackSNI": tell.starts_with("https:"),
     });
-    STANDARD.encode(ask.to_string())
+    STANDARD.encode(request.to_string())
 }
 
 /// The callback's part of a policy of Kodo.
-pub(super) fn kodo_words(tell: &str) -> [(&'static str, String); 3] {
+pub(super) fn kodo_callback(tell: &str) -> [(&'static str, String); 3] {
     [
         ("callbackUrl", tell.to_owned()),
         ("callbackBody", "bucket=$(bucket)&object=$(key)".to_owned()),

@@ -47,7 +47,7 @@ pub(super) fn broken(doing: &'static str, error: reqwest::Error) -> ObjectError 
 }
 
 /// An answer that keeps to no dialect.
-pub(super) fn odd(doing: &'static str, status: u16, code: &str) -> ObjectError {
+pub(super) fn unexpected(doing: &'static str, status: u16, code: &str) -> ObjectError {
     ObjectError::Bucket {
         doing,
         status,

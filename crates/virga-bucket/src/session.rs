@@ -15,7 +15,7 @@ use virga_core::{
     MediaKey, ObjectClass, Timestamp, UploadId, fail, upload::PartSpan, wire::HeldPart,
 };
 
-use super::{BucketStore, client::Client, list, part, read, retry::odd, write, xml};
+use super::{BucketStore, client::Client, list, part, read, retry::unexpected, write, xml};
 use virga_objects::{
     HeldParts, Incoming, MultipartSessions, ObjectError, Result, UploadPlan, UploadSession,
 };
@@ -82,7 +82,7 @@ async fn load(client: &Client, id: UploadId) -> Result<Arc<Session>> {
         other => other,
     })?;
     let session = serde_json::from_slice(&text)
-        .map_err(|_| odd("read a session", 200, "the session's object is damaged"))?;
+        .map_err(|_| unexpected("read a session", 200, "the session's object is damaged"))?;
     Ok(Arc::new(session))
 }
 

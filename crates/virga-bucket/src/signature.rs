@@ -51,7 +51,7 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-fn spelt(moment: OffsetDateTime, how: &[BorrowedFormatItem<'_>]) -> String {
+fn formatted(moment: OffsetDateTime, how: &[BorrowedFormatItem<'_>]) -> String {
     moment.format(how).unwrap_or_default()
 }
 
@@ -70,7 +70,7 @@ impl Scope<'_> {
         let Chain { service, end, .. } = self.chain;
         format!(
             "{}/{}/{service}/{end}",
-            spelt(self.moment, DAY),
+            formatted(self.moment, DAY),
             self.region
         )
     }
@@ -82,7 +82,7 @@ impl Scope<'_> {
 
     /// The moment as signatures spell it.
     pub(super) fn moment(&self) -> String {
-        spelt(self.moment, MOMENT)
+        formatted(self.moment, MOMENT)
     }
 
     fn sign(&self, text: &str) -> String {
@@ -90,7 +90,7 @@ impl Scope<'_> {
             "{}{}",
             self.chain.secret_prefix, self.credential.secret_access_key
         );
-        let key = mac(key.as_bytes(), &spelt(self.moment, DAY));
+        let key = mac(key.as_bytes(), &formatted(self.moment, DAY));
         let key = mac(&mac(&key, self.region), self.chain.service);
         hex(&mac(&mac(&key, self.chain.end), text))
     }
@@ -123,7 +123,7 @@ impl Scope<'_> {
         conditions.push(serde_json::json!({"bucket": bucket}));
         conditions.push(serde_json::json!(["content-length-range", size, size]));
         let policy = serde_json::json!({
-            "expiration": spelt(expires, EXPIRATION),
+            "expiration": formatted(expires, EXPIRATION),
             "conditions": conditions,
         });
         let policy = STANDARD.encode(policy.to_string());

@@ -16,11 +16,11 @@ use virga_core::{
 };
 
 use super::{
-    client::{Ask, Client, SHORT, document, understood},
+    client::{BucketRequest, Client, SHORT, document, understood},
     kodo::{self, KodoForms},
-    multipart::{etag, part_ask},
+    multipart::{etag, part_request},
     read,
-    retry::{TRIES, broken, odd, retried, unavailable},
+    retry::{TRIES, broken, retried, unavailable, unexpected},
     xml,
 };
 use virga_objects::{ObjectError, ObjectWriter, Result, Validity};
@@ -56,14 +56,14 @@ pub(super) async fn put(
     if fresh && let Some(forms) = &client.kodo_forms {
         return retried(TRIES, || create(client, forms, key, kind, &bytes)).await;
     }
-    let mut ask = Ask::new(Method::PUT, key, WRITE)
+    let mut request = BucketRequest::new(Method::PUT, key, WRITE)
         .header(header::CONTENT_TYPE, HeaderValue::from_static(kind))
         .body(bytes);
     if fresh {
         let (name, value) = client.dialect.create_only();
-        ask = ask.header(name, value);
+        request = request.header(name, value);
     }
-    client.ask(ask).await.map(|_| ())
+    client.send(request).await.map(|_| ())
 }
 
 /// Writes an object where none exists, by a form of Kodo's.
@@ -112,14 +112,14 @@ fn meaning(status: StatusCode) -> Result<()> {
             code: status.as_str().to_owned(),
         }),
         429 | 500..=599 => Err(unavailable(WRITE, status.as_str())),
-        631 => Err(odd(WRITE, 631, "NoSuchBucket")),
-        other => Err(odd(WRITE, other, "")),
+        631 => Err(unexpected(WRITE, 631, "NoSuchBucket")),
+        other => Err(unexpected(WRITE, other, "")),
     }
 }
 
 pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
-    let ask = Ask::new(Method::DELETE, key, "remove an object");
-    match client.ask(ask).await {
+    let request = BucketRequest::new(Method::DELETE, key, "remove an object");
+    match client.send(request).await {
         Err(ObjectError::NotFound(_)) => Ok(()),
         done => done.map(|_| ()),
     }
@@ -128,14 +128,14 @@ pub(super) async fn delete(client: &Client, key: &str) -> Result<()> {
 /// Removes up to a thousand objects with one request.
 pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()> {
     const DOING: &str = "remove objects";
-    let ask = Ask::new(Method::POST, "", DOING)
+    let request = BucketRequest::new(Method::POST, "", DOING)
         .query("delete", "")
         .header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/xml"),
         )
         .document(xml::delete(keys.iter().map(String::as_str)));
-    let text = document(DOING, client.ask(ask).await?).await?;
+    let text = document(DOING, client.send(request).await?).await?;
     // OSS says nothing at all where there is nothing to complain about.
     let done: xml::DeleteResult = if text.is_empty() {
         xml::DeleteResult::default()
@@ -143,7 +143,7 @@ pub(super) async fn delete_batch(client: &Client, keys: &[String]) -> Result<()>
         understood(DOING, &text)?
     };
     match done.error.into_iter().find(|it| it.code != "NoSuchKey") {
-        Some(fault) => Err(odd(DOING, 200, &fault.code)),
+        Some(fault) => Err(unexpected(DOING, 200, &fault.code)),
         None => Ok(()),
     }
 }
@@ -160,10 +160,11 @@ pub(super) async fn put_file(
     if size <= parts.size {
         let kind = HeaderValue::from_static(key.content_type());
         let span = PartSpan { offset: 0, size };
-        let ask = || {
-            Ask::new(Method::PUT, key.as_str(), WRITE).header(header::CONTENT_TYPE, kind.clone())
+        let request = || {
+            BucketRequest::new(Method::PUT, key.as_str(), WRITE)
+                .header(header::CONTENT_TYPE, kind.clone())
         };
-        send_span(client, path, span, ask).await?;
+        send_span(client, path, span, request).await?;
     } else {
         let part_size = parts.size.max(size.div_ceil(MAX_PARTS));
         let parts = PartUploads {
@@ -191,7 +192,7 @@ async fn put_parts(
         async move {
             let span = part_span(number, size, part_size).ok_or(ObjectError::WrongPart)?;
             let text = number.to_string();
-            let answer = send_span(client, path, span, || part_ask(key, id, &text)).await?;
+            let answer = send_span(client, path, span, || part_request(key, id, &text)).await?;
             Ok::<_, ObjectError>((number, etag(&answer)?))
         }
     };
@@ -240,7 +241,7 @@ async fn send_span<'a>(
     client: &Client,
     path: &Path,
     span: PartSpan,
-    ask: impl Fn() -> Ask<'a> + Send + Sync,
+    request: impl Fn() -> BucketRequest<'a> + Send + Sync,
 ) -> Result<reqwest::Response> {
     let failed = |error| ObjectError::io("read a scratch file", error);
     let attempt = async || {
@@ -253,8 +254,8 @@ async fn send_span<'a>(
             Ok::<_, std::io::Error>((read > 0).then(|| (hop.freeze(), file)))
         });
         let body = reqwest::Body::wrap_stream(hops);
-        let ask = ask().long(span.size);
-        client.ask_streaming(&ask, body, span.size).await
+        let request = request().long(span.size);
+        client.send_streaming(&request, body, span.size).await
     };
     retried(TRIES, attempt).await
 }

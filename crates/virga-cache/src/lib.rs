@@ -70,7 +70,7 @@ impl Cache {
             .unwrap_or_default()
     }
 
-    /// Keeps the line open until `stop`, and hands on each word that another process tells.
+    /// Keeps the connection open until `stop`, and passes on each word that another process publishes.
     pub async fn keep(self, heard: impl Fn(&str) + Send + Sync, stop: CancellationToken) {
         if let Some(line) = self.0 {
             stop.run_until_cancelled(line.keep(heard)).await;
@@ -78,13 +78,15 @@ impl Cache {
     }
 
     /// Tells every process of the site a word.
-    pub async fn tell(&self, word: &str) {
-        let _heard: Option<()> = self.ask(redis::cmd("PUBLISH").arg(CHANNEL).arg(word)).await;
+    pub async fn publish(&self, word: &str) {
+        let _heard: Option<()> = self
+            .query(redis::cmd("PUBLISH").arg(CHANNEL).arg(word))
+            .await;
     }
 
     /// What is kept under a key.
     pub async fn get(&self, key: &str) -> Option<String> {
-        let found: Option<Option<String>> = self.ask(redis::cmd("GET").arg(key)).await;
+        let found: Option<Option<String>> = self.query(redis::cmd("GET").arg(key)).await;
         found.flatten()
     }
 
@@ -92,13 +94,13 @@ impl Cache {
     pub async fn put(&self, key: &str, value: &str, life: Duration) {
         let mut command = redis::cmd("SET");
         command.arg(key).arg(value).arg("PX").arg(millis(life));
-        let _kept: Option<()> = self.ask(&command).await;
+        let _kept: Option<()> = self.query(&command).await;
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let ask =
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        let query =
             |mut line: MultiplexedConnection| async move { command.query_async(&mut line).await };
-        self.with(ask).await
+        self.with(query).await
     }
 
     /// Does something with the line, where it is open.

@@ -38,12 +38,12 @@ impl ApiCaller {
 
     /// `DELETE /sessions/current`.
     pub async fn sign_out(&self) -> Result<()> {
-        self.act(Method::DELETE, "/sessions/current").await
+        self.send_empty(Method::DELETE, "/sessions/current").await
     }
 
     /// `DELETE /sessions`: every session of the account, this one included.
     pub async fn sign_out_everywhere(&self) -> Result<()> {
-        self.act(Method::DELETE, "/sessions").await
+        self.send_empty(Method::DELETE, "/sessions").await
     }
 
     /// `GET /sessions`.
@@ -53,7 +53,7 @@ impl ApiCaller {
 
     /// `DELETE /sessions/{id}`.
     pub async fn end_session(&self, id: &str) -> Result<()> {
-        self.act(
+        self.send_empty(
             Method::DELETE,
             &format!("/sessions/{}", percent_encoded(id)),
         )
@@ -62,7 +62,8 @@ impl ApiCaller {
 
     /// `PUT /users/me/password`.
     pub async fn change_password(&self, change: &PasswordChange) -> Result<()> {
-        self.tell(Method::PUT, "/users/me/password", change).await
+        self.send_json(Method::PUT, "/users/me/password", change)
+            .await
     }
 
     /// `GET /users/me`.

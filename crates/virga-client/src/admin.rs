@@ -29,13 +29,13 @@ impl ApiCaller {
     /// `PUT /admin/users/{name}/block`.
     pub async fn block(&self, name: &str) -> Result<()> {
         let path = format!("/admin/users/{}/block", percent_encoded(name));
-        self.act(Method::PUT, &path).await
+        self.send_empty(Method::PUT, &path).await
     }
 
     /// `DELETE /admin/users/{name}/block`.
     pub async fn unblock(&self, name: &str) -> Result<()> {
         let path = format!("/admin/users/{}/block", percent_encoded(name));
-        self.act(Method::DELETE, &path).await
+        self.send_empty(Method::DELETE, &path).await
     }
 
     /// `GET /admin/site`.

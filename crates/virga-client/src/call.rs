@@ -113,7 +113,7 @@ impl ApiCaller {
     }
 
     /// A call with a JSON body whose answer says no more than that it was done.
-    pub(crate) async fn tell<B: Serialize + Sync>(
+    pub(crate) async fn send_json<B: Serialize + Sync>(
         &self,
         method: Method,
         path: &str,
@@ -126,7 +126,7 @@ impl ApiCaller {
     }
 
     /// A call to another role of the site.
-    pub(crate) async fn tell_internal<B: Serialize + Sync>(
+    pub(crate) async fn post_internal<B: Serialize + Sync>(
         &self,
         path: &str,
         body: &B,
@@ -137,7 +137,7 @@ impl ApiCaller {
     }
 
     /// A call without a body whose answer says no more than that it was done.
-    pub(crate) async fn act(&self, method: Method, path: &str) -> Result<()> {
+    pub(crate) async fn send_empty(&self, method: Method, path: &str) -> Result<()> {
         let path = format!("{}{path}", paths::API);
         self.send(method, &path, None, LIMIT).await?;
         Ok(())

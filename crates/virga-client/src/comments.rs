@@ -38,6 +38,6 @@ impl ApiCaller {
     /// `DELETE /videos/{id}/comments/{comment}`.
     pub async fn delete_comment(&self, video: VideoId, id: CommentId) -> Result<()> {
         let path = format!("/videos/{video}/comments/{id}");
-        self.act(Method::DELETE, &path).await
+        self.send_empty(Method::DELETE, &path).await
     }
 }

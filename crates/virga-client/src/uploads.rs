@@ -37,7 +37,7 @@ impl ApiCaller {
 
     /// `POST /uploads/{id}/complete`. May be repeated.
     pub async fn complete_upload(&self, id: UploadId) -> Result<()> {
-        self.act(Method::POST, &format!("/uploads/{id}/complete"))
+        self.send_empty(Method::POST, &format!("/uploads/{id}/complete"))
             .await
     }
 
@@ -48,17 +48,18 @@ impl ApiCaller {
 
     /// `POST /internal/v1/forms`: a form's file is written and about to be named.
     pub async fn claim_form(&self, file: &FormFile) -> Result<()> {
-        self.tell_internal("/internal/v1/forms", file).await
+        self.post_internal("/internal/v1/forms", file).await
     }
 
     /// `POST /internal/v1/forms/{id}/stored`: its object is stored.
     pub async fn finish_form(&self, id: UploadId) -> Result<()> {
         let path = format!("/internal/v1/forms/{id}/stored");
-        self.tell_internal(&path, &()).await
+        self.post_internal(&path, &()).await
     }
 
     /// `DELETE /uploads/{id}`: gives it up.
     pub async fn cancel_upload(&self, id: UploadId) -> Result<()> {
-        self.act(Method::DELETE, &format!("/uploads/{id}")).await
+        self.send_empty(Method::DELETE, &format!("/uploads/{id}"))
+            .await
     }
 }

@@ -103,29 +103,31 @@ impl ApiCaller {
 
     /// `DELETE /videos/{id}`: can be restored for a while.
     pub async fn delete_video(&self, id: VideoId) -> Result<()> {
-        self.act(Method::DELETE, &format!("/videos/{id}")).await
+        self.send_empty(Method::DELETE, &format!("/videos/{id}"))
+            .await
     }
 
     /// `DELETE /videos/{id}?now=true`: without a way back.
     pub async fn purge_video(&self, id: VideoId) -> Result<()> {
-        self.act(Method::DELETE, &format!("/videos/{id}?now=true"))
+        self.send_empty(Method::DELETE, &format!("/videos/{id}?now=true"))
             .await
     }
 
     /// `POST /videos/{id}/restore`.
     pub async fn restore_video(&self, id: VideoId) -> Result<()> {
-        self.act(Method::POST, &format!("/videos/{id}/restore"))
+        self.send_empty(Method::POST, &format!("/videos/{id}/restore"))
             .await
     }
 
     /// `POST /videos/{id}/retry`: failed work once more.
     pub async fn retry_video(&self, id: VideoId) -> Result<()> {
-        self.act(Method::POST, &format!("/videos/{id}/retry")).await
+        self.send_empty(Method::POST, &format!("/videos/{id}/retry"))
+            .await
     }
 
     /// `POST /videos/{id}/retry?all=true`: all that is made from the file, once more.
     pub async fn remake_video(&self, id: VideoId) -> Result<()> {
-        self.act(Method::POST, &format!("/videos/{id}/retry?all=true"))
+        self.send_empty(Method::POST, &format!("/videos/{id}/retry?all=true"))
             .await
     }
 
@@ -136,7 +138,7 @@ impl ApiCaller {
 
     /// `POST /videos/{id}/views`.
     pub async fn report_view(&self, id: VideoId, report: &ViewReport) -> Result<()> {
-        self.tell(Method::POST, &format!("/videos/{id}/views"), report)
+        self.send_json(Method::POST, &format!("/videos/{id}/views"), report)
             .await
     }
 }

@@ -39,11 +39,11 @@ fn parse_effect(word: &str) -> Option<Effect> {
 pub struct ChangeRow {
     /// Grows.
     pub seq: i64,
-    /// What it tells.
+    /// What changed.
     pub line: Line,
 }
 
-/// What a line of the feed tells.
+/// What a line of the feed says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A video changed.
@@ -61,7 +61,7 @@ pub enum Line {
 pub enum Ended {
     /// The session of a token, by its hash.
     Session(String),
-    /// Sessions of an account; one of them may go on.
+    /// Sessions of an account; one of them may stay signed in.
     Account(UserId),
 }
 
@@ -76,25 +76,25 @@ pub(crate) const TURN: &str = "changes.turn";
 
 /// Appends, when the transaction is stored.
 pub(crate) fn append(tx: &Tx, video: VideoId, version: i64, effect: Effect, now: Timestamp) {
-    tell(tx, video.as_str(), version, effect_word(effect), now);
+    append_change(tx, video.as_str(), version, effect_word(effect), now);
 }
 
 /// Appends that sessions ended.
 pub(crate) fn append_ended(tx: &Tx, ended: &Ended, now: Timestamp) {
     match ended {
-        Ended::Session(hash) => tell(tx, hash, 0, SESSION_ENDED, now),
-        Ended::Account(user) => tell(tx, user.as_str(), 0, ACCOUNT_ENDED, now),
+        Ended::Session(hash) => append_change(tx, hash, 0, SESSION_ENDED, now),
+        Ended::Account(user) => append_change(tx, user.as_str(), 0, ACCOUNT_ENDED, now),
     }
 }
 
 /// Appends that parts of an upload are refused from now on, or taken again.
 pub fn append_upload(tx: &Tx, upload: UploadId, open: bool, now: Timestamp) {
     let word = if open { UPLOAD_OPEN } else { UPLOAD_CLOSED };
-    tell(tx, upload.as_str(), 0, word, now);
+    append_change(tx, upload.as_str(), 0, word, now);
 }
 
-fn tell(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) {
-    tx.tell(change::ActiveModel {
+fn append_change(tx: &Tx, subject: &str, version: i64, word: &str, now: Timestamp) {
+    tx.append_change(change::ActiveModel {
         seq: NotSet,
         at: Set(now.0),
         video_id: Set(subject.to_owned()),

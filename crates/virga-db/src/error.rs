@@ -24,7 +24,7 @@ pub enum DbError {
         table: &'static str,
         /// Column.
         column: &'static str,
-        /// What stands there.
+        /// The value found.
         value: String,
     },
     /// Another transaction was in the way; nothing of this one happened.

@@ -68,7 +68,7 @@ pub(crate) trait Change<C>: Sized {
     async fn run(self, c: &impl ConnectionTrait) -> Result<()>;
 
     /// Changes the one row that is still as the update wants it; whether there was one. Of several that
-    /// compare and set at once, one is told so.
+    /// compare and set at once, one gets `true`.
     async fn changed_one(self, c: &impl ConnectionTrait) -> Result<bool>;
 }
 

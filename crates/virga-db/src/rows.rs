@@ -77,7 +77,7 @@ pub struct VideoRow {
     pub visibility: Visibility,
     /// The visibility that publishing gives it; see [`VideoRow::planned`].
     pub publish_as: Option<Visibility>,
-    /// Where it stands.
+    /// Its state.
     pub state: VideoState,
     /// Why nothing plays.
     pub failure: Option<String>,
@@ -186,7 +186,7 @@ pub struct UploadRow {
     pub size: u64,
     /// Opaque.
     pub fingerprint: String,
-    /// Where it stands.
+    /// Its state.
     pub state: UploadState,
     /// Bytes of every part but the last.
     pub part_size: u64,

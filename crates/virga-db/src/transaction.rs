@@ -40,7 +40,7 @@ pub struct Stored<T> {
     /// What it was for.
     pub value: T,
     /// Whether the feed of changes grew.
-    pub told: bool,
+    pub changed: bool,
 }
 
 impl Tx {
@@ -55,12 +55,12 @@ impl Tx {
     }
 
     /// A line for the feed, written just before the transaction is stored.
-    pub(crate) fn tell(&self, line: change::ActiveModel) {
+    pub(crate) fn append_change(&self, line: change::ActiveModel) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.push(line);
     }
 
-    fn tells(&self) -> bool {
+    fn has_changes(&self) -> bool {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         !lines.is_empty()
     }
@@ -75,14 +75,17 @@ impl Tx {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub async fn store<T>(self, value: T) -> Result<Stored<T>> {
-        let told = self.tells();
+        let changed = self.has_changes();
         self.commit().await?;
-        Ok(Stored { value, told })
+        Ok(Stored { value, changed })
     }
 
     /// Leaves everything as it was.
     pub fn leave<T>(self, value: T) -> Stored<T> {
-        Stored { value, told: false }
+        Stored {
+            value,
+            changed: false,
+        }
     }
 
     /// Stores what was written, or nothing. The lines for the feed come last, so that others wait for

@@ -94,7 +94,7 @@ pub async fn stale(c: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Resu
         .await
 }
 
-/// Those being uploaded that end after `from` and not after `to`: the end tells the last sign of life.
+/// Those being uploaded that end after `from` and not after `to`: the end shows the last sign of life.
 pub async fn touched(
     c: &impl ConnectionTrait,
     from: Timestamp,

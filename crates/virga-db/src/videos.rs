@@ -165,7 +165,7 @@ pub async fn raise_version(tx: &Tx, id: VideoId, effect: Effect, now: Timestamp)
     Ok(())
 }
 
-/// Brings `state` in line with the rows it follows from, and tells the feed where it moved; the row as
+/// Derives `state` from the other rows, and writes to the feed if it changed; the row as
 /// it is then. It ends every transaction that touches uploads, jobs or tracks of the video.
 pub async fn recompute_state(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Option<VideoRow>> {
     // Locked: of two who end the last two jobs at once, the second sees what the first wrote.

@@ -64,7 +64,7 @@ impl<'a> FfmpegRun<'a> {
         }
     }
 
-    /// What stands before the outputs. `seek`: where to begin, at the key frame before it.
+    /// The arguments before the outputs. `seek`: where to begin, at the key frame before it.
     fn input(&self, seek: Option<Duration>, key_frames_only: bool) -> Arguments {
         let mut arguments = Arguments::default();
         arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");

@@ -46,7 +46,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
 async fn purge(work: &Work<'_>) -> Result<JobResult, JobError> {
     let app = work.app();
     if app.purge(work.job).await? == Purge::Closed {
-        // Where the video was restored meanwhile the job is still open.
+        // If the video was restored in the meantime, the job is still open.
         jobs::finish(app.db.write(), work.job, app.clock.now()).await?;
     }
     Ok(JobResult::Settled)

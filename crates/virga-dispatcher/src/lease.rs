@@ -112,7 +112,7 @@ impl LeasedJob {
         let began = Instant::now();
         let lease = Lease::default();
         self.drop_earlier().await;
-        let (ended, told) = if self.job.attempts > self.job.kind().max_attempts() {
+        let (ended, stop) = if self.job.attempts > self.job.kind().max_attempts() {
             (Err(self.used_up()), None)
         } else {
             self.work(&lease).await
@@ -132,13 +132,13 @@ impl LeasedJob {
                 tracing::info!(job = self.job.id, %kind, %video, "job dropped: the video is gone");
             }
             Err(JobError::Interrupted) => {
-                tracing::info!(job = self.job.id, %kind, %video, ?told, "job interrupted");
+                tracing::info!(job = self.job.id, %kind, %video, ?stop, "job interrupted");
             }
             Err(error) => {
                 tracing::warn!(job = self.job.id, %kind, %video, millis, %error, "job failed");
             }
         }
-        if let Err(error) = self.end(ended, told).await {
+        if let Err(error) = self.end(ended, stop).await {
             // The lease ends by itself and someone takes the job up again.
             tracing::warn!(job = self.job.id, %kind, %video, %error, "writing a job's end failed");
         }
@@ -175,14 +175,14 @@ impl LeasedJob {
             lease,
         };
         let mut working = Box::pin(perform(work));
-        let told = tokio::select! {
+        let stop = tokio::select! {
             biased;
             ended = &mut working => return (ended, None),
-            told = self.hold(lease) => told,
+            stop = self.hold(lease) => stop,
         };
         lease.halt.cancel();
         let ended = timeout(GRACE, working).await;
-        (ended.unwrap_or(Err(JobError::Interrupted)), Some(told))
+        (ended.unwrap_or(Err(JobError::Interrupted)), Some(stop))
     }
 
     /// Keeps the lease alive; returns when the job must end.

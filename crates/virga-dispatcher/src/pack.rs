@@ -12,7 +12,7 @@ use virga_objects::{ObjectWriter, Piece};
 
 use crate::{job_result::JobError, media::Media, work::Work};
 
-/// Where a video track stands for players: in rising size, and before the source of the same size if it
+/// The order of a video track for players: by rising size, and before the source of the same size if it
 /// was encoded.
 pub(crate) fn position(height: u32, encoded: bool) -> i32 {
     let twice = i32::try_from(height).unwrap_or(i32::MAX).saturating_mul(2);
@@ -61,7 +61,7 @@ impl Blocks {
                 } else {
                     Err(JobError::fail(
                         Code::Internal,
-                        "a block lies outside its plan",
+                        "a block is outside its plan",
                     ))
                 }
             }

@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(7 * 24 * 3600);
 const TURN: &str = "scrub.turn";
 /// How long a turn lasts without a sign of life.
 const TURN_LASTS: Duration = Duration::from_secs(600);
-/// The video after which it goes on.
+/// The video after which it continues.
 const CURSOR: &str = "scrub.cursor";
 /// Between two looks at whether there is something to do.
 const PAUSE: Duration = Duration::from_secs(60);

@@ -68,10 +68,10 @@ pub enum TranscodeReason {
     #[error("Its picture is mirrored or skewed.")]
     Matrix,
     /// Several stretches or another speed.
-    #[error("It was edited without being saved anew.")]
+    #[error("It contains edits that were never exported to a new file.")]
     Edited,
     /// Its beginning or end is hidden by an edit.
-    #[error("Its beginning or end was trimmed without being saved anew.")]
+    #[error("Its beginning or end was trimmed without exporting a new file.")]
     Trimmed,
     /// The first sample cannot be decoded by itself.
     #[error("It does not begin with a key frame.")]

@@ -1,4 +1,4 @@
-//! Finds `moov` by walking the top-level boxes with a few small ranged reads, wherever it stands.
+//! Finds `moov` by walking the top-level boxes with a few small ranged reads, wherever it is.
 
 use crate::MediaError;
 
@@ -21,7 +21,7 @@ pub enum Step {
         /// Bytes wanted; never past the file's end.
         len: u64,
     },
-    /// The whole `moov` box, header included, lies here.
+    /// The range of the whole `moov` box, header included.
     Found {
         /// Position in the file.
         offset: u64,

@@ -59,7 +59,7 @@ pub struct Track {
     pub enabled: bool,
     /// What it holds.
     pub kind: TrackKind,
-    /// The coding, as far as this crate tells codings apart.
+    /// The coding, as far as this crate distinguishes codings.
     pub codec: Codec,
     /// How many sample descriptions it switches between; 1 in nearly every file.
     pub descriptions: usize,

@@ -64,7 +64,7 @@ pub enum Refusal {
     /// No bytes.
     #[error("The file is empty.")]
     Empty,
-    /// An HLS, DASH or other list of media that lies elsewhere.
+    /// An HLS, DASH or other list of media stored elsewhere.
     #[error("This is a playlist, which only refers to video elsewhere. Upload the video itself.")]
     Playlist,
     /// An ffmpeg concat script.

@@ -1,5 +1,5 @@
 //! What a player-facing track is: one table for just-in-time segments and for the stored CMAF
-//! object alike. It is written beside the presentation and checked when it is read back.
+//! object alike. It is written next to the presentation and checked when it is read back.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -91,7 +91,7 @@ impl TrackTable {
         Some((sum(&blocks[..n]), length))
     }
 
-    /// The same table once its CMAF object stands: without the samples object's blocks.
+    /// The same table once its CMAF object is stored: without the samples object's blocks.
     #[must_use]
     pub fn stored(self) -> Self {
         Self {

@@ -101,7 +101,7 @@ impl PageContext {
             .token()
             .map(str::to_owned);
         let site = state
-            .kept_site()
+            .cached_site()
             .map_or_else(unknown_site, |(_, site)| site);
         let here = if parts.method.is_safe() {
             parts

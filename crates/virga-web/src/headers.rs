@@ -49,7 +49,7 @@ pub(crate) async fn protect(
     let mut answer = next.run(request).await;
     let ancestors = answer.extensions_mut().remove::<FrameAncestors>();
     let ancestors = ancestors.map_or_else(|| "'self'".to_owned(), |FrameAncestors(list)| list);
-    let site = state.kept_site().map(|(_, site)| site);
+    let site = state.cached_site().map(|(_, site)| site);
     let elsewhere: String = site
         .iter()
         .flat_map(|site| &site.media_origins)

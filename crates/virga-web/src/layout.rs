@@ -49,7 +49,7 @@ impl Layout {
 
     /// A text with a value that someone typed.
     pub(crate) fn tu(&self, key: &str, name: &'static str, value: impl Display) -> String {
-        self.lang.with_words(key, name, value)
+        self.lang.with_text(key, name, value)
     }
 
     /// The address of an embedded file that every edition has.

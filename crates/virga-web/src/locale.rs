@@ -108,7 +108,7 @@ impl Lang {
     }
 
     /// A text with one variable that someone typed: isolated, so that its direction stays in it.
-    pub(crate) fn with_words(self, key: &str, name: &'static str, value: impl Display) -> String {
+    pub(crate) fn with_text(self, key: &str, name: &'static str, value: impl Display) -> String {
         self.with(key, name, format_args!("\u{2068}{value}\u{2069}"))
     }
 
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(Lang::En.count("views", 1, "1"), "1 view");
         assert_eq!(Lang::En.count("views", 0, "0"), "0 views");
         assert_eq!(Lang::ZhCn.count("views", 12_000, "1.2 万"), "1.2 万次播放");
-        let title = Lang::En.with_words("found-title", "q", "<b>");
+        let title = Lang::En.with_text("found-title", "q", "<b>");
         assert!(title.contains("\u{2068}<b>\u{2069}"));
     }
 }

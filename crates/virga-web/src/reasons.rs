@@ -14,7 +14,7 @@ pub(crate) fn keys() -> impl Iterator<Item = String> {
 }
 
 /// English holds the figures; the other languages have a text by code.
-pub(crate) fn words(lang: Lang, code: &str, english: &str) -> String {
+pub(crate) fn text(lang: Lang, code: &str, english: &str) -> String {
     if lang == Lang::En && !english.is_empty() {
         return english.to_owned();
     }
@@ -27,15 +27,15 @@ pub(crate) fn words(lang: Lang, code: &str, english: &str) -> String {
 pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
     let code = video.failure_code.as_deref().unwrap_or_default();
     let english = video.failure.as_deref();
-    english.map(|english| words(lang, code, english))
+    english.map(|english| text(lang, code, english))
 }
 
 /// One sentence for each job that is on hold, or that failed although the video plays.
 pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     let line = |warning: &Warning| {
-        let why = words(lang, &warning.code, &warning.text);
+        let why = text(lang, &warning.code, &warning.text);
         let stem = if waits(warning) { "waits" } else { "warning" };
-        lang.with_words(&format!("{stem}-{}", warning.job), "why", &why)
+        lang.with_text(&format!("{stem}-{}", warning.job), "why", &why)
     };
     video.warnings.iter().map(line).collect()
 }

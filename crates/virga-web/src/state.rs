@@ -47,7 +47,7 @@ impl WebState {
             self.clock.now(),
             Duration::from_secs(self.config.site_seconds),
         );
-        let kept = self.kept_site();
+        let kept = self.cached_site();
         if let Some((at, site)) = &kept
             && now.since(*at) < life
         {
@@ -59,7 +59,7 @@ impl WebState {
     }
 
     /// The last known state of the site, however old.
-    pub(crate) fn kept_site(&self) -> Option<(Timestamp, Site)> {
+    pub(crate) fn cached_site(&self) -> Option<(Timestamp, Site)> {
         self.site
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -24,7 +24,7 @@ use virga_core::{Clock, SystemClock};
 use virga_db::{DAMAGE_REMEDY, Db, DbError};
 use virga_objects::{ObjectError, SharedStore};
 
-use crate::{lifecycle::tell, metrics::Metrics};
+use crate::{lifecycle::notify_systemd, metrics::Metrics};
 
 /// What readiness looks at; a role names what it uses.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Health {
     /// What waited for the database is set up.
     pub(crate) fn set_started(&self) {
         self.started.store(true, Ordering::SeqCst);
-        tell(NotifyState::Ready);
+        notify_systemd(NotifyState::Ready);
     }
 
     /// For a role that can answer nothing without objects: it is not ready while they are away.
@@ -154,7 +154,7 @@ impl Health {
     }
 
     /// The roles that do not answer now, a line each.
-    async fn away(&self) -> String {
+    async fn unreachable_peers(&self) -> String {
         let mut lines = String::new();
         for peer in &self.peers {
             let asked = timeout(PATIENCE, (peer.answers)()).await;
@@ -231,6 +231,6 @@ async fn ready(State(health): State<Health>) -> Response {
     let objects = seen
         .without_objects
         .map(|why| format!("without objects: {why}\n"));
-    let away = health.away().await;
+    let away = health.unreachable_peers().await;
     format!("ready\n{room}{}{away}", objects.unwrap_or_default()).into_response()
 }

@@ -75,7 +75,7 @@ impl Lifecycle {
                 tracing::error!("stopping: a part of this process ended");
             }
         }
-        tell(NotifyState::Stopping);
+        notify_systemd(NotifyState::Stopping);
         self.draining.cancel();
         tokio::select! {
             () = tokio::time::sleep(self.drain) => {}
@@ -101,7 +101,7 @@ impl Lifecycle {
 }
 
 /// Tells the service manager, where one listens.
-pub(crate) fn tell(state: NotifyState<'_>) {
+pub(crate) fn notify_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "notifying the service manager failed");
     }

@@ -105,7 +105,7 @@ impl Metrics {
 
     /// Everything, in the format that the asker takes.
     pub(crate) async fn answer(&self, sources: &Sources, headers: &HeaderMap) -> Response {
-        let looked_up = scrape::look(sources).await;
+        let looked_up = scrape::collect(sources).await;
         let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
         let open = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
         let written = text::write(&[&self.0.registry(), &looked_up], open);
@@ -308,14 +308,14 @@ impl Readers {
     pub(crate) fn admit(&self, request: &Request) -> bool {
         match self {
             Self::Near => !is_forwarded(request.headers()) && is_near(ClientIp::of(request).0),
-            Self::Token(token) => bears(request.headers(), token),
+            Self::Token(token) => has_token(request.headers(), token),
             Self::Nobody => false,
         }
     }
 }
 
 /// Compares digests, so that the time says nothing of the token.
-pub(crate) fn bears(headers: &HeaderMap, token: &str) -> bool {
+pub(crate) fn has_token(headers: &HeaderMap, token: &str) -> bool {
     use sha2::{Digest, Sha256};
     let given = headers
         .get(header::AUTHORIZATION)

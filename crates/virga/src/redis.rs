@@ -51,6 +51,6 @@ pub(crate) fn start(cache: &Cache, wake: &Arc<Notifiers>, life: &Lifecycle) {
 async fn pass_on(bell: &Notifier, word: &str, cache: &Cache) {
     loop {
         bell.notified_here().await;
-        cache.tell(word).await;
+        cache.publish(word).await;
     }
 }

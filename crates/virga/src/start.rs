@@ -68,7 +68,7 @@ where
     loop {
         match life.stop.run_until_cancelled(attempt()).await {
             None => return Ok(None),
-            Some(Err(error)) if is_away(&error) => {
+            Some(Err(error)) if may_pass(&error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(error, "not ready: waiting for the database");
             }
@@ -82,7 +82,7 @@ where
 }
 
 /// Whether it may pass by itself.
-fn is_away(error: &anyhow::Error) -> bool {
+fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let db = cause.downcast_ref::<DbError>();
         let failure = cause.downcast_ref::<Failure>();

@@ -6,7 +6,7 @@ use virga_objects::{ObjectError, Result};
 use super::Outcome;
 use crate::{
     BucketStore,
-    client::{Ask, document},
+    client::{BucketRequest, document},
     xml,
 };
 
@@ -41,8 +41,8 @@ impl BucketStore {
         let set = async {
             const DOING: &str = "set the abort rule";
             let rule = xml::abort_rule(self.client.dialect, ABORT_DAYS);
-            let ask = Ask::new(Method::PUT, "", DOING).query("lifecycle", "");
-            let answer = self.client.ask(ask.document(rule)).await?;
+            let request = BucketRequest::new(Method::PUT, "", DOING).query("lifecycle", "");
+            let answer = self.client.send(request.document(rule)).await?;
             document(DOING, answer).await?;
             Ok::<_, ObjectError>(self.lifecycle().await?.abort_days())
         };
@@ -54,8 +54,9 @@ impl BucketStore {
     }
 
     async fn lifecycle(&self) -> Result<xml::Lifecycle> {
-        let ask = Ask::new(Method::GET, "", "read the abort rule").query("lifecycle", "");
-        match self.client.ask_document(ask).await {
+        let request =
+            BucketRequest::new(Method::GET, "", "read the abort rule").query("lifecycle", "");
+        match self.client.fetch_document(request).await {
             Err(ObjectError::Bucket { code, .. })
                 if matches!(
                     code.as_str(),

@@ -167,7 +167,7 @@ impl BucketStore {
             lasts: GOOD_FOR,
         };
         let url = self.sign_get(key, good).await?.url;
-        let ask = |method: Method, origin: &str| {
+        let request = |method: Method, origin: &str| {
             let asked = self
                 .client
                 .http
@@ -180,7 +180,7 @@ impl BucketStore {
         let failed = |error| broken("ask as a browser", error);
         for origin in origins {
             for method in ["GET", "PUT"] {
-                let asked = ask(Method::OPTIONS, origin)
+                let asked = request(Method::OPTIONS, origin)
                     .header(header::ACCESS_CONTROL_REQUEST_METHOD, method)
                     .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "range");
                 let answer = asked.send().await.map_err(failed)?;
@@ -188,7 +188,7 @@ impl BucketStore {
                     return Ok(Some(format!("{origin} may not {method} with a range")));
                 }
             }
-            let answer = ask(Method::GET, origin).send().await.map_err(failed)?;
+            let answer = request(Method::GET, origin).send().await.map_err(failed)?;
             let exposed = text(&answer, header::ACCESS_CONTROL_EXPOSE_HEADERS).to_lowercase();
             let wanted = ["etag", "content-range", "content-length"];
             if let Some(name) = wanted.iter().find(|name| !exposed.contains(**name)) {
@@ -196,7 +196,10 @@ impl BucketStore {
             }
         }
         let stranger = "https://not-this-site.invalid";
-        let answer = ask(Method::GET, stranger).send().await.map_err(failed)?;
+        let answer = request(Method::GET, stranger)
+            .send()
+            .await
+            .map_err(failed)?;
         Ok(allows(&answer, stranger).then(|| "any other site may read as well".to_owned()))
     }
 }

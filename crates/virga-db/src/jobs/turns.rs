@@ -37,7 +37,7 @@ const FEW: u64 = 64;
 /// Jobs whose turns one read returns.
 const TOLD: u64 = 1000;
 /// The index to walk along, for due jobs. Each query asks for its order too: without one, an engine that takes the
-/// conditions for independent expects many rows and reads the table. MariaDB has to be told besides,
+/// conditions for independent expects many rows and reads the table. MariaDB also needs a hint,
 /// for it prefers `jobs_due`, which a release before needs.
 const QUEUE: &str = "jobs_queue";
 /// The same for leases by their end.

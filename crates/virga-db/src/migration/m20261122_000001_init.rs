@@ -1,4 +1,4 @@
-//! The first tables. Expand/contract: later files only add to what stands here.
+//! The first tables. Expand/contract: later files only add to what is here.
 
 use sea_orm::{
     DatabaseBackend,

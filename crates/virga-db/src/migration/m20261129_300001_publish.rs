@@ -1,5 +1,5 @@
 //! Videos that stay private until their owner publishes them, and what an account's uploads start
-//! with. All nullable: a release that does not know the columns goes on writing rows.
+//! with. All nullable: a release that does not know the columns keeps writing rows.
 
 use sea_orm::DatabaseBackend;
 

@@ -1,5 +1,5 @@
 //! What a later release might add, in the binary of the fault tests only: a column with a value for
-//! the rows that stand and for those that this release goes on writing, and an index on it.
+//! existing rows and for those that this release keeps writing, and an index on it.
 
 use sea_orm::DatabaseBackend;
 

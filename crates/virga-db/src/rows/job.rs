@@ -19,7 +19,7 @@ pub struct JobRow {
     pub video: VideoId,
     /// The job whose child it is.
     pub parent: Option<i64>,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
     /// Tries so far, this one included.
     pub attempts: i32,

@@ -62,7 +62,7 @@ fn order(listing: &Listing<'_>) -> C {
     }
 }
 
-/// The cursor that goes on after a row.
+/// The cursor after a row.
 pub fn cursor(listing: &Listing<'_>, row: &VideoRow) -> (i64, String) {
     let value = match order(listing) {
         C::CreatedAt => row.created_at.0,

@@ -64,10 +64,10 @@ pub(crate) async fn sessions_end_by_time_by_choice_and_all_at_once(store: &Store
     accounts::end_sessions(&tx, store.owner, now).await.unwrap();
     tx.commit().await.unwrap();
     let feed = changes::after(db.read(), 0, 100).await.unwrap();
-    let told: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
+    let changed: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
     let session = Line::Ended(Ended::Session("a".to_owned()));
     let account = Line::Ended(Ended::Account(store.owner));
-    assert_eq!(told, [session, account], "each end is told once");
+    assert_eq!(changed, [session, account], "each end is told once");
     assert!(
         accounts::session(db.read(), "b", now)
             .await
@@ -304,8 +304,8 @@ pub(crate) async fn a_session_more_than_are_allowed_ends_the_one_unused_longest(
     let hashes: Vec<&str> = list.iter().map(|it| it.token_hash.as_str()).collect();
     assert_eq!(hashes, ["s3", "s2", "s1"]);
     let feed = changes::after(store.db.read(), 0, 100).await.unwrap();
-    let told: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
-    assert_eq!(told, [Line::Ended(Ended::Session("s0".to_owned()))]);
+    let changed: Vec<Line> = feed.into_iter().map(|row| row.line).collect();
+    assert_eq!(changed, [Line::Ended(Ended::Session("s0".to_owned()))]);
     let known =
         |network: &'static str| accounts::knows_network(store.db.read(), store.owner, network, now);
     assert!(known("n").await.unwrap());

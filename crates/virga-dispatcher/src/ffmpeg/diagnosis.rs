@@ -35,7 +35,7 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     }
     let says = |words: &[&str]| words.iter().any(|word| complaints.contains(word));
     if says(&["received signal"]) {
-        // Someone stops the whole machine or container, before we are told.
+        // The whole machine or container is being stopped, and our own signal comes later.
         return JobError::Retry("ffmpeg was told to stop".to_owned());
     }
     if says(&["No space left on device", "Disk quota exceeded"]) {

@@ -123,7 +123,7 @@ fn picture_output(
     arguments.pair("-force_key_frames", "expr:gte(t,n_forced*2)");
     arguments.words("-sc_threshold 0 -x264-params open-gop=0");
     arguments.words("-fps_mode vfr -enc_time_base 1:90000 -video_track_timescale 90000");
-    if let Some(rate) = probed.picture.told_rate() {
+    if let Some(rate) = probed.picture.forced_rate() {
         arguments.pair("-r", rate);
     }
     arguments.pair("-threads", session.config.threads());

@@ -37,7 +37,7 @@ pub(super) struct Picture {
     pub(super) light: Light,
     /// On average; 0 where unknown.
     pub(super) frame_rate: f64,
-    /// Its nominal rate is none that an encoder should be told.
+    /// Its nominal rate is not one to pass to an encoder.
     pub(super) odd_rate: bool,
 }
 
@@ -106,8 +106,8 @@ impl Picture {
         graph
     }
 
-    /// The rate that the encoder is told, where it should not believe the file.
-    pub(super) fn told_rate(&self) -> Option<f64> {
+    /// The rate that is passed to the encoder, where it should not believe the file.
+    pub(super) fn forced_rate(&self) -> Option<f64> {
         self.odd_rate.then_some(MOST_FRAMES)
     }
 }

@@ -25,7 +25,7 @@ use super::sandbox::{self, Layers, Program, SandboxPlan};
 pub struct Launcher {
     /// The program; in a server its own.
     pub program: PathBuf,
-    /// What stands before the limits: the hidden subcommand.
+    /// The arguments before the limits: the hidden subcommand.
     pub arguments: Vec<OsString>,
 }
 
@@ -248,7 +248,7 @@ fn limit(order: &Order) -> io::Result<()> {
     Ok(())
 }
 
-/// If the server dies, its ffmpeg must not go on for long.
+/// If the server dies, its ffmpeg must not run on for long.
 fn die_with_parent(parent: Option<u64>) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let alive = getppid().and_then(|pid| u64::try_from(pid.as_raw_nonzero().get()).ok());

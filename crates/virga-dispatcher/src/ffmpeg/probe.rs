@@ -135,7 +135,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     }
     let audible = |stream: &&&Stream| codecs::is_sound(&stream.codec_name) && stream.channels > 0;
     let audible: Vec<&Stream> = sounds.iter().copied().filter(|it| audible(&it)).collect();
-    let sound = heard(&audible);
+    let sound = audible_indices(&audible);
     let begins = micros(answer.format.start_time.as_deref()).unwrap_or(0);
     let late = micros(video.start_time.as_deref()).map_or(0, |start| start - begins);
     let shape = shape(answer, video, !sound.is_empty(), late);
@@ -163,7 +163,7 @@ const MOST_MICROPHONES: usize = 16;
 
 /// The default stream, else the first. Cameras write each microphone into a mono stream of its
 /// own: those are all heard.
-fn heard(audible: &[&Stream]) -> Vec<usize> {
+fn audible_indices(audible: &[&Stream]) -> Vec<usize> {
     let alike = |stream: &&Stream| {
         stream.channels == 1 && Some(stream.codec_name.as_str()) == name_of(audible.first())
     };

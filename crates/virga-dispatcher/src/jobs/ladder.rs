@@ -35,7 +35,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     for (rung, path) in rungs.iter().zip(&encoded.rungs) {
         let written = Written::open(path).await?;
         tracks.push(written.put_picture(work, rung, until).await?.0);
-        // As an object it stands; scratch need not hold it twice.
+        // It is stored as an object; scratch need not hold it twice.
         std::fs::remove_file(path)?;
     }
     Ok(Outcome {

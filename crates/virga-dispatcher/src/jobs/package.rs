@@ -28,7 +28,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     if let Some((_, source, _)) = todo.first()
         && !Source::is_right(work, source).await?
     {
-        // Rungs that stand already may have been made to be heard with the source's sound.
+        // Existing rungs may have been made to play with the source's sound.
         let heard = todo.iter().any(|(row, ..)| row.kind == TrackRowKind::Audio);
         return Ok(Outcome {
             next: heard.then_some(Job::FirstRung).into_iter().collect(),

@@ -31,9 +31,9 @@ impl LeasedJob {
     pub(super) async fn end(
         &self,
         ended: Result<JobResult, JobError>,
-        told: Option<StopReason>,
+        stop: Option<StopReason>,
     ) -> Result<(), DbError> {
-        match (ended, told) {
+        match (ended, stop) {
             (Ok(JobResult::Settled), _) => {
                 self.dispatcher.app.wake.jobs.notify();
                 Ok(())

@@ -100,12 +100,12 @@ async fn a_flipped_bit_is_found_and_what_it_hit_is_made_anew() {
         .unwrap();
     flip(&site, source);
     let report = site.app.fsck(true, true, |_| {}).await.unwrap();
-    let told = report
+    let stop = report
         .findings
         .iter()
         .find(|it| it.subject == source.as_str())
         .unwrap();
-    assert_eq!((told.class, told.repaired), (Class::DamagedObject, false));
+    assert_eq!((stop.class, stop.repaired), (Class::DamagedObject, false));
     assert_eq!(objects(&site, video).await, now);
     site.stop().await;
 }

@@ -70,8 +70,8 @@ async fn a_note_is_stored_with_its_change_or_neither_is() {
     let video = site.add(&clip).await;
     site.ready(video).await;
     site.stop().await;
-    let told = notes(&site).await;
-    assert!(told.last().unwrap().ends_with(" to ready"), "{told:?}");
+    let stop = notes(&site).await;
+    assert!(stop.last().unwrap().ends_with(" to ready"), "{stop:?}");
 
     // The reader refuses: nothing is stored, and nothing is published.
     let before = site.row(video).await;
@@ -80,7 +80,7 @@ async fn a_note_is_stored_with_its_change_or_neither_is() {
     assert!(refused.is_err());
     assert_eq!(
         (site.row(video).await, notes(&site).await),
-        (before.clone(), told.clone())
+        (before.clone(), stop.clone())
     );
     outbox.refuses.store(false, Ordering::Relaxed);
 
@@ -96,7 +96,7 @@ async fn a_note_is_stored_with_its_change_or_neither_is() {
     assert!(failed.is_err());
     assert_eq!(
         (site.row(video).await, notes(&site).await),
-        (before.clone(), told)
+        (before.clone(), stop)
     );
 
     let deleted = site.app.delete_video(&before, false).await.unwrap();

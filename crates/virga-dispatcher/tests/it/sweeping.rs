@@ -143,12 +143,12 @@ async fn a_draft_that_never_got_an_upload_is_deleted_once_and_can_be_restored() 
 }
 
 /// Whether these, one after the other, are told to sweep.
-async fn told(site: &Site, workers: &[&str]) -> Vec<bool> {
-    let mut told = Vec::new();
+async fn stop(site: &Site, workers: &[&str]) -> Vec<bool> {
+    let mut stop = Vec::new();
     for worker in workers {
-        told.push(site.app.lead_sweep(worker).await.unwrap());
+        stop.push(site.app.lead_sweep(worker).await.unwrap());
     }
-    told
+    stop
 }
 
 #[tokio::test]
@@ -164,13 +164,13 @@ async fn one_of_many_sweeps_and_a_dead_one_is_replaced_when_its_lease_ends() {
     let first = format!("h/{first}");
     for _ in 0..4 {
         site.clock.advance(virga_app::SWEEPER_LEASE / 2);
-        assert_eq!(told(&site, &[&first, "other"]).await, [true, false]);
+        assert_eq!(stop(&site, &[&first, "other"]).await, [true, false]);
     }
     site.clock.advance(virga_app::SWEEPER_LEASE);
-    assert_eq!(told(&site, &["other", &first]).await, [true, false]);
+    assert_eq!(stop(&site, &["other", &first]).await, [true, false]);
     // Who stops leaves at once; who does not sweep has nothing to leave.
     site.app.leave_sweep(&first).await.unwrap();
-    assert_eq!(told(&site, &[&first]).await, [false]);
+    assert_eq!(stop(&site, &[&first]).await, [false]);
     site.app.leave_sweep("other").await.unwrap();
-    assert_eq!(told(&site, &[&first, "other"]).await, [true, false]);
+    assert_eq!(stop(&site, &[&first, "other"]).await, [true, false]);
 }

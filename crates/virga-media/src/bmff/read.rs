@@ -126,7 +126,7 @@ fn next_box(bytes: &[u8]) -> Result<Option<BoxRef<'_>>, MediaError> {
     }))
 }
 
-/// The contents of the box that lies within others, by their names from the outside in.
+/// The contents of a box nested in others, by their names from the outside in.
 pub(crate) fn find_within<'a>(
     bytes: &'a [u8],
     path: &[FourCc],

@@ -41,7 +41,7 @@ impl Sample {
     }
 }
 
-/// What one pass over a table tells. Times are composition times in ticks, before any edit.
+/// What one pass over a table finds. Times are composition times in ticks, before any edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extent {
     /// The earliest composition time.
@@ -50,7 +50,7 @@ pub struct Extent {
     pub end: i64,
     /// All sample bytes.
     pub bytes: u64,
-    /// The end of the sample that lies furthest back in the file.
+    /// The end of the last sample in the file.
     pub file_end: u64,
     /// The largest distance between sync samples, the stretch after the last one included.
     pub longest_gop: i64,
@@ -185,7 +185,7 @@ impl SampleTable {
             let sample_end = sample
                 .offset
                 .checked_add(u64::from(sample.size))
-                .ok_or(MediaError::malformed("a sample lies beyond any file"))?;
+                .ok_or(MediaError::malformed("a sample beyond the end of any file"))?;
             extent.first = extent.first.min(pts);
             extent.end = extent.end.max(pts);
             if sample.duration > 0 {

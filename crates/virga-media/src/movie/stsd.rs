@@ -154,7 +154,7 @@ fn audio(kind: FourCc, body: &[u8], whole: &[u8]) -> Result<Description, MediaEr
     Ok(description)
 }
 
-/// `esds` stands in the entry, or in `QuickTime`'s `wave` box within it.
+/// `esds` is in the entry, or in `QuickTime`'s `wave` box within it.
 fn elementary_stream(children: &[u8]) -> Result<Option<&[u8]>, MediaError> {
     match find(children, *b"esds")? {
         None => find_within(children, &[*b"wave", *b"esds"]),

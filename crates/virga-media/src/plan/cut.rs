@@ -19,7 +19,7 @@ pub(super) struct Cuts {
 
 impl Cuts {
     fn new(end: i64) -> Self {
-        // What lies before 0 (priming) is decoded but not shown: the first segment begins at 0.
+        // What comes before 0 (priming) is decoded but not shown: the first segment begins at 0.
         Self {
             samples: vec![0],
             times: vec![0],

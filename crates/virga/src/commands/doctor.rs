@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     line("data folder", data_folder(config));
     line("clock", clock());
     line("port", port(config).await);
-    for (name, finding) in connectivity::look(config).await {
+    for (name, finding) in connectivity::check(config).await {
         line(&name, finding);
     }
     Ok(if wrong == 0 {

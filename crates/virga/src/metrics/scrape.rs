@@ -30,7 +30,7 @@ type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 type Counters = Family<Labels, Counter<f64, AtomicU64>>;
 
 /// Looks everything up; what does not answer is left out.
-pub(super) async fn look(sources: &Sources) -> Registry {
+pub(super) async fn collect(sources: &Sources) -> Registry {
     let mut registry = Registry::default();
     process::register(&mut registry);
     let site = registry.sub_registry_with_prefix("virga");

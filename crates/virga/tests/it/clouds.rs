@@ -121,7 +121,7 @@ async fn by_form(ann: &Person, browser: &Person, title: &str) -> (String, String
 }
 
 /// Posts a report as it came, or another.
-async fn tell(site: &Person, path: &str, report: &Value, body: &str) -> Answer {
+async fn send_callback(site: &Person, path: &str, report: &Value, body: &str) -> Answer {
     let mut request = site.request(Method::POST, path);
     for (name, value) in report["headers"].as_object().unwrap() {
         request = request.header(name, value.as_str().unwrap());
@@ -145,7 +145,9 @@ async fn oss_tells_of_a_form_and_nobody_else_can() {
     assert!(report["url"].as_str().unwrap().ends_with(hook), "{report}");
     let stranger = site.stranger();
     // Once more changes nothing.
-    let again = tell(&stranger, hook, report, body).await.expect(200);
+    let again = send_callback(&stranger, hook, report, body)
+        .await
+        .expect(200);
     assert_eq!(again.json(), json!({"state": "stored"}));
 
     // Other words, another address, no signature, one by somebody's own key.
@@ -153,13 +155,17 @@ async fn oss_tells_of_a_form_and_nobody_else_can() {
     let open = ann.open_upload(&draft, 1000).await;
     let open = open["id"].as_str().unwrap();
     let object = format!("bucket=site&object=v%2F{draft}%2F{open}%2Fsource");
-    let refused = tell(&stranger, hook, report, &object).await.expect(403);
+    let refused = send_callback(&stranger, hook, report, &object)
+        .await
+        .expect(403);
     assert_eq!(refused.code(), "report.signature");
-    let elsewhere = tell(&stranger, "/hooks/oss?a=b", report, body).await;
+    let elsewhere = send_callback(&stranger, "/hooks/oss?a=b", report, body).await;
     let _ = elsewhere.expect(403);
     let mut unsigned = report.clone();
     unsigned["headers"]["authorization"] = json!("");
-    let _ = tell(&stranger, hook, &unsigned, body).await.expect(403);
+    let _ = send_callback(&stranger, hook, &unsigned, body)
+        .await
+        .expect(403);
     let theirs = TcpListener::bind("127.0.0.1:0").unwrap();
     theirs.set_nonblocking(true).unwrap();
     let mut foreign = report.clone();
@@ -168,13 +174,17 @@ async fn oss_tells_of_a_form_and_nobody_else_can() {
         "http://{}/key.pem",
         theirs.local_addr().unwrap()
     )));
-    let _ = tell(&stranger, hook, &foreign, body).await.expect(403);
+    let _ = send_callback(&stranger, hook, &foreign, body)
+        .await
+        .expect(403);
     assert!(theirs.accept().is_err(), "a stranger's key was asked for");
-    let _ = tell(&stranger, "/hooks/kodo", report, body)
+    let _ = send_callback(&stranger, "/hooks/kodo", report, body)
         .await
         .expect(404);
     let long = "x".repeat(5000);
-    let _ = tell(&stranger, hook, report, &long).await.expect(413);
+    let _ = send_callback(&stranger, hook, report, &long)
+        .await
+        .expect(413);
 
     // Signed by OSS, and untrue: anyone at Aliyun can have that sent.
     for (words, status) in [
@@ -187,7 +197,7 @@ async fn oss_tells_of_a_form_and_nobody_else_can() {
         let mut report = report.clone();
         let url = format!("{}{hook}", site.url());
         report["headers"]["authorization"] = json!(double.sign_report(&url, &words).await);
-        let said = tell(&stranger, hook, &report, &words).await;
+        let said = send_callback(&stranger, hook, &report, &words).await;
         assert_eq!(said.status.as_u16(), status, "{words}: {}", said.text());
     }
     let still = ann
@@ -260,14 +270,22 @@ async fn kodo_tells_of_a_form_by_the_keys_that_it_shares_with_the_site() {
     let report = &told["reports"][0];
     let body = report["body"].as_str().unwrap();
     let (hook, stranger) = ("/hooks/kodo", site.stranger());
-    let _ = tell(&stranger, hook, report, body).await.expect(200);
+    let _ = send_callback(&stranger, hook, report, body)
+        .await
+        .expect(200);
     let other = body.replace(&video, "00000000000");
-    let _ = tell(&stranger, hook, report, &other).await.expect(403);
+    let _ = send_callback(&stranger, hook, report, &other)
+        .await
+        .expect(403);
     // Kodo's signature does not cover a body of another kind.
     let mut other_kind = report.clone();
     other_kind["headers"]["Content-Type"] = json!("application/json");
-    let _ = tell(&stranger, hook, &other_kind, body).await.expect(403);
+    let _ = send_callback(&stranger, hook, &other_kind, body)
+        .await
+        .expect(403);
     let mut unsigned = report.clone();
     unsigned["headers"]["Authorization"] = json!("QBox virga-test:");
-    let _ = tell(&stranger, hook, &unsigned, body).await.expect(403);
+    let _ = send_callback(&stranger, hook, &unsigned, body)
+        .await
+        .expect(403);
 }

@@ -56,7 +56,7 @@ impl JobsPage {
         let line = |job: FailedJob| JobLine {
             video: job.video_id.to_string(),
             kind: kind_text(lang, job.kind),
-            reason: reasons::words(lang, &job.code, &job.text),
+            reason: reasons::text(lang, &job.code, &job.text),
             tries: lang.count("admin-tries", job.tries.into(), &job.tries.to_string()),
             when: When::new(lang, now, job.failed_at),
             title: job.title,

@@ -11,7 +11,7 @@ use crate::config::{Config, ServicesConfig};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Looks at each; its name and what was found.
-pub(super) async fn look(config: &Config) -> Vec<(String, Finding)> {
+pub(super) async fn check(config: &Config) -> Vec<(String, Finding)> {
     let mut found = Vec::new();
     for (what, address) in named(config) {
         let finding = reach(&address).await;
