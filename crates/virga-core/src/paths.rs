@@ -1,5 +1,12 @@
-//! The public path table: which role answers which path. `virga serve` and the load balancer's
-//! configuration both read it; there is no other copy.
+//! The addresses of the site: which role answers which path, and how those of media and of bytes that
+//! come and go are built and read. `virga serve` and the load balancer's configuration both read the
+//! table; there is no other copy.
+
+mod media;
+mod ticket;
+
+pub use media::{GRANTED, MediaFile, MediaPath, TrackFile};
+pub use ticket::{FormTicket, PartTicket, Ticket};
 
 /// A role with a public or private port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +25,7 @@ pub enum RoleName {
 pub const PUBLIC: &[(&str, RoleName)] = &[
     ("/api/", RoleName::Api),
     (MEDIA, RoleName::Stream),
-    ("/up/", RoleName::Stream),
+    (UP, RoleName::Stream),
     (HOOKS, RoleName::Api),
 ];
 
@@ -27,6 +34,9 @@ pub const HOOKS: &str = "/hooks/";
 
 /// Playlists, segments and pictures: what caches and the balancer's hash are for.
 pub const MEDIA: &str = "/media/";
+
+/// Parts and forms that bring files.
+pub const UP: &str = "/up/";
 
 /// Never routed from outside.
 pub const INTERNAL: &str = "/internal/";

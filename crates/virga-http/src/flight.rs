@@ -13,6 +13,7 @@ use std::sync::Arc;
 use virga_core::{
     Clock, Code, Failure,
     keys::{KeyRing, VOUCHER_HEADER, Voucher},
+    paths::UP,
 };
 
 use crate::{
@@ -135,8 +136,7 @@ fn is_buffered(request: &Request) -> bool {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    (1..=BUFFERED).contains(&length.unwrap_or(0))
-        && (safe || !request.uri().path().starts_with("/up/"))
+    (1..=BUFFERED).contains(&length.unwrap_or(0)) && (safe || !request.uri().path().starts_with(UP))
 }
 
 async fn read(request: Request) -> Result<Request, Box<Response>> {

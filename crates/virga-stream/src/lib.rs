@@ -11,7 +11,6 @@ mod error;
 mod follow;
 mod form_upload;
 mod media;
-mod media_path;
 mod offload;
 mod parts;
 mod presentations;

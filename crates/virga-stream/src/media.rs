@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use http::HeaderMap;
 use virga_core::{
     CacheLifetime, Code, Failure, MediaKey, keys,
+    paths::{GRANTED, MediaFile, MediaPath, TrackFile},
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
@@ -22,13 +23,10 @@ use crate::{
     StreamState,
     answer::{AnswerBody, Representation, etag},
     error::StreamError,
-    media_path::{MediaPath, What},
     segments::SegmentName,
     tables::find,
 };
 
-/// Where the addresses with a grant are.
-const GRANTED: &str = "/media/g/";
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// Answers any media address.
@@ -36,9 +34,9 @@ pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
-    let path = request.uri().path();
-    let mut address = MediaPath::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
-    address.what.resize(request.uri().query());
+    let (path, query) = (request.uri().path(), request.uri().query());
+    let address = MediaPath::parse(path, query);
+    let address = address.ok_or_else(|| refused(path.starts_with(GRANTED)))?;
     let found = state.presentations.get(address.video).await?;
     match answer(&state, &address, found, request.headers()).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
@@ -80,20 +78,24 @@ async fn answer(
         private: presentation.visibility != Visibility::Public,
         headers,
     };
-    let track = |name: &str| find(&presentation, name).ok_or_else(not_there);
-    let mut answer = match &address.what {
-        What::Multivariant => request.multivariant(&presentation).await,
-        What::Playlist(name) => request.playlist(track(name)?).await,
-        What::Urls => request.urls(&presentation).await,
-        What::Track(name) => request.track(track(name)?).await,
-        What::Init(name) => request.init(track(name)?).await,
-        What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
-        What::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
-        What::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+    let mut answer = match &address.file {
+        MediaFile::Multivariant => request.multivariant(&presentation).await,
+        MediaFile::Urls => request.urls(&presentation).await,
+        MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
+        MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+        MediaFile::Track(name, file) => {
+            let track = find(&presentation, name).ok_or_else(not_there)?;
+            match file {
+                TrackFile::Whole => request.track(track).await,
+                TrackFile::Playlist => request.playlist(track).await,
+                TrackFile::Init => request.init(track).await,
+                TrackFile::Segment(n) => request.segment(address, track, *n).await,
+            }
+        }
     }?;
     if !request.private && address.grant.is_none() {
         let origins = &state.origins;
-        origins.apply(&address.what, headers, answer.headers_mut());
+        origins.apply(&address.file, headers, answer.headers_mut());
     }
     Ok(answer)
 }
@@ -271,7 +273,7 @@ impl MediaRequest<'_> {
 }
 
 fn playlist_of(track: &PresentedTrack) -> String {
-    format!("{}/index.m3u8", track.name)
+    MediaFile::Track(track.name.clone(), TrackFile::Playlist).to_string()
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use virga_core::{
     CacheLifetime, Failure, MediaKey,
+    paths::TrackFile,
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
 use virga_delivery::DeliveryMethod;
@@ -43,16 +44,16 @@ impl MediaRequest<'_> {
         let method = self.method().await;
         let text = match (object_of(track), method) {
             (None, _) | (_, DeliveryMethod::Proxy) => {
-                let segment = |n: usize| format!("{n}.m4s");
+                let segment = |n| TrackFile::Segment(n).to_string();
                 let addressing = Addressing::Each {
-                    init: "init.mp4",
+                    init: &TrackFile::Init.to_string(),
                     segment: &segment,
                 };
                 media_playlist(&table, &addressing)
             }
             (Some(_), DeliveryMethod::Redirect) => {
                 let addressing = Addressing::Ranges {
-                    uri: "track.mp4",
+                    uri: &TrackFile::Whole.to_string(),
                     define: false,
                 };
                 media_playlist(&table, &addressing)

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use virga_app::{NewUploadRequest, Opened};
 use virga_core::{
     Code, Failure, UploadId,
-    keys::PartTicket,
+    paths::{PartTicket, Ticket},
     permission::Action,
     upload::{PartSpan, UploadState, part_span},
     wire::{

@@ -8,7 +8,8 @@ use futures_util::stream;
 use http::{Request, StatusCode};
 use virga_core::{
     Clock, MediaKey, OsEntropy, UploadId,
-    keys::{KeyRing, PartTicket},
+    keys::KeyRing,
+    paths::{PartTicket, Ticket},
     upload::part_span,
 };
 use virga_objects::{MediaStore, MultipartSessions};

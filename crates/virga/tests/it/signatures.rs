@@ -4,7 +4,8 @@ use serde_json::Value;
 use std::{fs, time::Duration};
 use virga_core::{
     Clock, OsEntropy, SystemClock, Timestamp, UploadId, VideoId,
-    keys::{self, FormTicket, KeyRing, PartTicket},
+    keys::{self, KeyRing},
+    paths::{FormTicket, PartTicket, Ticket},
     upload::PartSpan,
 };
 use virga_testkit::{Person, Role, Site};
