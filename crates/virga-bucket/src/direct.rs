@@ -153,6 +153,19 @@ impl DirectAccess for BucketStore {
         self.sign("GET", key, &[], validity, None).boxed()
     }
 
+    fn sign_download<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        disposition: &'a str,
+        validity: Validity,
+    ) -> BoxFuture<'a, Result<SignedRequest>> {
+        let sign = async move {
+            let query = [("response-content-disposition", disposition)];
+            self.sign("GET", key, &query, validity, None).await
+        };
+        sign.boxed()
+    }
+
     fn sign_put<'a>(
         &'a self,
         key: &'a MediaKey,

@@ -6,7 +6,7 @@ mod media;
 mod ticket;
 
 pub use media::{GRANTED, MediaFile, MediaPath, TrackFile};
-pub use ticket::{FormTicket, PartTicket, Ticket};
+pub use ticket::{FormTicket, PartTicket, SourceTicket, Ticket};
 
 /// A role with a public or private port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use virga_core::{
     Clock, FakeClock, OsEntropy, UploadId, UserId, VideoId,
     keys::KeyRing,
-    paths::{FormTicket, MediaFile, MediaPath, PartTicket, Ticket, TrackFile},
+    paths::{FormTicket, MediaFile, MediaPath, PartTicket, SourceTicket, Ticket, TrackFile},
     upload::PartSpan,
 };
 
@@ -108,6 +108,29 @@ proptest! {
     ) {
         let (video, user) = (VideoId::from_bytes(ids.0), UserId::from_bytes(ids.1));
         opens_as_it_was_built(&FormTicket { video, user, max, expires: ends() }, at);
+    }
+
+    #[test]
+    fn a_source_opens_as_it_was_built(
+        ids in any::<([u8; 8], [u8; 8])>(), name in "[a-zA-Z0-9._-]{0,20}", at in any::<usize>(),
+    ) {
+        let (video, upload) = (VideoId::from_bytes(ids.0), UploadId::from_bytes(ids.1));
+        opens_as_it_was_built(&SourceTicket { video, upload, name, expires: ends() }, at);
+    }
+
+    /// However a program between writes what is encoded in it.
+    #[test]
+    fn a_source_keeps_any_name(ids in any::<([u8; 8], [u8; 8])>(), name in ".*") {
+        let (video, upload) = (VideoId::from_bytes(ids.0), UploadId::from_bytes(ids.1));
+        let ticket = SourceTicket { video, upload, name, expires: ends() };
+        let ring = KeyRing::generate(&OsEntropy);
+        let address = ticket.to_path(&ring);
+        let (path, query) = address.split_once('?').unwrap();
+        let other = query.replace('+', "%20");
+        for query in [query, &other] {
+            let opened = SourceTicket::verify(&ring, (path, Some(query)), FakeClock::new().now());
+            prop_assert_eq!(opened.as_ref(), Ok(&ticket));
+        }
     }
 }
 

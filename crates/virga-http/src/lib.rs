@@ -19,6 +19,6 @@ pub mod range;
 pub mod serve;
 pub mod viewer;
 
-pub use error::{Error, ProblemCode, Result, answer, method_not_allowed, problem};
+pub use error::{Error, ProblemCode, Result, answer, method_not_allowed, problem, redirect};
 pub use extract::{Bytes, Form, Json, Path, Query};
 pub use flight::Vouching;

@@ -120,6 +120,14 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
         validity: Validity,
     ) -> BoxFuture<'a, Result<SignedRequest>>;
 
+    /// The same, answered with this `Content-Disposition`.
+    fn sign_download<'a>(
+        &'a self,
+        key: &'a MediaKey,
+        disposition: &'a str,
+        validity: Validity,
+    ) -> BoxFuture<'a, Result<SignedRequest>>;
+
     /// Writing a whole object of this size.
     fn sign_put<'a>(
         &'a self,

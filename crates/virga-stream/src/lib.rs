@@ -17,6 +17,7 @@ mod presentations;
 mod refused;
 mod router;
 mod segments;
+mod source;
 mod state;
 mod tables;
 

@@ -52,7 +52,7 @@ pub(crate) async fn get(
 
 /// One refusal for requests without a grant and one for requests with a grant; neither reveals
 /// whether the video exists. On the second, a player requests a new address.
-fn refused(with_grant: bool) -> Failure {
+pub(crate) fn refused(with_grant: bool) -> Failure {
     if with_grant {
         let detail = keys::BadSignature.to_string();
         Failure::new(Code::MediaNoGrant, detail)
@@ -240,7 +240,7 @@ impl MediaRequest<'_> {
         let parts = key.poster_parts();
         let wanted = parts.iter().find(|part| part.width == width);
         let Some(part) = wanted.or(parts.first()) else {
-            return self.object(Some(key)).await;
+            return self.object(key, CacheLifetime::Revalidate).await;
         };
         let place = [part.offset, part.len].map(u64::to_be_bytes);
         let tag = etag(&[key.as_str().as_bytes(), place.as_flattened()]);
@@ -254,17 +254,15 @@ impl MediaRequest<'_> {
         .await
     }
 
-    /// A whole object at an address behind which its key may change.
-    pub(crate) async fn object(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
-        let key = key.ok_or_else(not_there)?;
+    /// A whole object.
+    pub(crate) async fn object(
+        &self,
+        key: &MediaKey,
+        cache: CacheLifetime,
+    ) -> Result<Response, StreamError> {
         let stat = self.state.store.stat(key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
-        let answer = self.representation(
-            key.content_type(),
-            CacheLifetime::Revalidate,
-            tag,
-            stat.size,
-        );
+        let answer = self.representation(key.content_type(), cache, tag, stat.size);
         self.large(answer, |first, count| async move {
             Ok(self.state.store.stream(key, first..first + count).await?)
         })

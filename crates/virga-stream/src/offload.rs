@@ -2,11 +2,7 @@
 //! byte ranges of a track's object, redirects, and new addresses for a player whose old ones expire.
 //! A track that is still packaged just in time has no object and is served from here.
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use virga_core::{
@@ -109,25 +105,21 @@ impl MediaRequest<'_> {
 
     /// The one-file MP4.
     pub(crate) async fn fallback(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
+        let key = key.ok_or_else(not_there)?;
         match self.method().await {
-            DeliveryMethod::Proxy => self.object(key).await,
-            method => self.send_to(method, key.ok_or_else(not_there)?).await,
+            DeliveryMethod::Proxy => self.object(key, CacheLifetime::Revalidate).await,
+            method => self.send_to(method, key).await,
         }
     }
 
-    /// Elsewhere, for now: 302, never 301, and nobody keeps it, so that a withdrawal counts at once.
+    /// Elsewhere, for now.
     async fn send_to(
         &self,
         method: DeliveryMethod,
         key: &MediaKey,
     ) -> Result<Response, StreamError> {
         let url = self.state.delivery.redirect_url(method, key).await?;
-        let mut answer = (StatusCode::FOUND, Body::empty()).into_response();
-        let headers = answer.headers_mut();
-        let url = HeaderValue::try_from(url).map_err(Failure::internal)?;
-        headers.insert(header::LOCATION, url);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(answer)
+        Ok(virga_http::redirect(&url)?)
     }
 }
 

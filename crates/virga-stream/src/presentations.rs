@@ -183,13 +183,22 @@ impl Presentations {
 
     /// The presentation of a video; `None` where nothing may be shown.
     pub async fn get(&self, video: VideoId) -> Result<Option<Arc<Presentation>>, Failure> {
+        let found = self.find(video).await?;
+        Ok(self.permitted(video, found))
+    }
+
+    /// Whether a video was deleted, as far as its presentation tells; one that never played has none.
+    pub(crate) async fn is_withdrawn(&self, video: VideoId) -> Result<bool, Failure> {
+        let found = self.find(video).await?;
+        Ok(found.is_some() && self.permitted(video, found).is_none())
+    }
+
+    async fn find(&self, video: VideoId) -> Result<Option<Arc<Presentation>>, Failure> {
         let held = self.0.held.get(&video).await;
-        let fresh = held.filter(|held| self.is_fresh(held, self.known(video)));
-        let presentation = match fresh {
-            Some(held) => Some(held.presentation),
-            None => self.read(video, false).await?,
-        };
-        Ok(self.permitted(video, presentation))
+        match held.filter(|held| self.is_fresh(held, self.known(video))) {
+            Some(held) => Ok(Some(held.presentation)),
+            None => self.read(video, false).await,
+        }
     }
 
     /// As [`Self::get`], but reads again: an object that the cached one names is gone.

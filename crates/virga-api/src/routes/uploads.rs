@@ -27,8 +27,8 @@ use crate::{
     caller::{Caller, SignedIn},
 };
 
-/// How long a signed part address holds.
-const TICKET_LIFE: Duration = Duration::from_secs(900);
+/// How long a signed address holds.
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(900);
 const MOST_NUMBERS: usize = 100;
 /// Uploads that a list asks the store about at once.
 const AT_ONCE: usize = 8;

@@ -1,7 +1,6 @@
-//! Videos: lists, one video, its changes, its source.
+//! Videos: lists, one video, its changes, where its source is.
 
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -9,27 +8,27 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use virga_app::{Change, Changed, require};
 use virga_core::{
-    Code, Failure, VideoId,
+    Code, Failure, MediaKey, VideoId,
+    paths::{SourceTicket, Ticket},
     permission::{Action, Viewer, authorize},
     text,
     video::Visibility,
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
-    VideoRow,
+    VideoRow, uploads,
     videos::{self, Listing, NewVideoRow},
 };
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
-    range::{self, RangeRequest},
 };
 
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     idempotency::IdempotencyKey,
-    routes::accounts::find_user,
+    routes::{accounts::find_user, uploads::TICKET_LIFE},
     to_wire,
 };
 
@@ -369,68 +368,27 @@ pub(crate) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
-/// The original, for its owner, as a download.
+/// The uploaded file, for its owner, as a download: leads to an address that holds for a quarter of an
+/// hour.
 #[utoipa::path(get, path = "/videos/{id}/source", operation_id = "read_source", tag = "videos",
-    params(("id" = VideoId, Path)),
-    security((), ("token" = [])), responses((status = 401), (status = 200, content_type = "application/octet-stream", body = [u8]),
-        (status = 304, description = "Not modified"),
-        (status = 206, content_type = "application/octet-stream", body = [u8]),
-        (status = 403), (status = 409), (status = 416)))]
+    params(("id" = VideoId, Path)), security((), ("token" = [])),
+    responses((status = 401), (status = 302, description = "The file is at `location`",
+        headers(("location" = String))), (status = 403), (status = 409)))]
 pub(crate) async fn source(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<VideoId>,
-    headers: HeaderMap,
 ) -> Result<Response> {
     let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
-    let key = row
-        .source_key
-        .as_ref()
-        .ok_or_else(|| Failure::not_found("file"))?;
-    let size = row.source_size;
-    let etag = format!("\"{}\"", &virga_app::hash_token(key.as_str())[..20]);
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|it| *it == *etag)
-    {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
-    let (status, from, length) = match range::read(&headers, size, &etag) {
-        RangeRequest::Whole => (StatusCode::OK, 0, size),
-        RangeRequest::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
-        RangeRequest::Unsatisfiable => {
-            let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
-        }
+    let upload = row.source_key.as_ref().and_then(MediaKey::upload);
+    let upload = upload.ok_or_else(|| Failure::not_found("file"))?;
+    let found = uploads::find(state.app.db.read(), upload).await?;
+    let name = found.map(|it| it.file_name).filter(|it| !it.is_empty());
+    let ticket = SourceTicket {
+        video: id,
+        upload,
+        name: name.unwrap_or_else(|| id.to_string()),
+        expires: state.app.clock.now().plus(TICKET_LIFE),
     };
-    let bytes = state
-        .app
-        .store
-        .stream(key, from..from + length)
-        .await
-        .map_err(Failure::from)?;
-    let mut response = (
-        status,
-        [
-            (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-            (header::CONTENT_LENGTH, length.to_string()),
-            (
-                header::CONTENT_DISPOSITION,
-                format!("attachment; filename=\"{id}\""),
-            ),
-            (header::CACHE_CONTROL, "no-store".to_owned()),
-            (header::ACCEPT_RANGES, "bytes".to_owned()),
-            (header::ETAG, etag),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-            (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
-        ],
-        Body::from_stream(bytes),
-    )
-        .into_response();
-    if status == StatusCode::PARTIAL_CONTENT {
-        let text = format!("bytes {from}-{}/{size}", from + length - 1);
-        let value = HeaderValue::from_str(&text).map_err(Failure::internal)?;
-        response.headers_mut().insert(header::CONTENT_RANGE, value);
-    }
-    Ok(response)
+    Ok(virga_http::redirect(&ticket.to_path(&state.keys))?)
 }

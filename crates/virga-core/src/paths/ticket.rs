@@ -183,3 +183,46 @@ impl Ticket for FormTicket {
         self.expires
     }
 }
+
+/// The permission to fetch the file that a video was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTicket {
+    /// The video.
+    pub video: VideoId,
+    /// The upload that brought it.
+    pub upload: UploadId,
+    /// The name under which to save it.
+    pub name: String,
+    /// Ends then.
+    pub expires: Timestamp,
+}
+
+impl Ticket for SourceTicket {
+    const PURPOSE: &'static str = "source";
+    const PREFIX: &'static str = "/media/source/";
+    const NAMES: &'static [&'static str] = &["name"];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.video.to_string(),
+            self.upload.to_string(),
+            self.name.clone(),
+        ]
+    }
+
+    fn read(fields: &[Cow<'_, str>], expires: Timestamp) -> Option<Self> {
+        let [video, upload, name] = fields else {
+            return None;
+        };
+        Some(Self {
+            video: video.parse().ok()?,
+            upload: upload.parse().ok()?,
+            name: name.to_string(),
+            expires,
+        })
+    }
+
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
