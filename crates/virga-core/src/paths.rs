@@ -8,17 +8,21 @@ mod ticket;
 pub use media::{GRANTED, MediaFile, MediaPath, TrackFile};
 pub use ticket::{FormTicket, PartTicket, SourceTicket, Ticket};
 
-/// A role with a public or private port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleName {
-    /// Pages.
-    Web,
-    /// Control plane.
-    Api,
-    /// Data plane.
-    Stream,
-    /// Workers.
-    Dispatcher,
+use crate::video::word_enum;
+use serde::{Deserialize, Serialize};
+
+word_enum! {
+    /// A role with a public or private port, by its word in commands and the balancer's services.
+    RoleName {
+        /// Pages.
+        Web = "web",
+        /// Control plane.
+        Api = "api",
+        /// Data plane.
+        Stream = "stream",
+        /// Workers.
+        Dispatcher = "dispatcher",
+    }
 }
 
 /// Path prefixes of the public origin, first match wins; all else is `Web`.
@@ -57,16 +61,6 @@ pub fn role_of(path: &str) -> Option<RoleName> {
 }
 
 impl RoleName {
-    /// As in commands and the balancer's services.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Web => "web",
-            Self::Api => "api",
-            Self::Stream => "stream",
-            Self::Dispatcher => "dispatcher",
-        }
-    }
-
     /// The port when nothing else is said.
     pub fn default_port(self) -> u16 {
         match self {

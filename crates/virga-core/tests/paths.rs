@@ -6,7 +6,6 @@ use virga_core::{
     Clock, FakeClock, OsEntropy, UploadId, UserId, VideoId,
     keys::KeyRing,
     paths::{FormTicket, MediaFile, MediaPath, PartTicket, SourceTicket, Ticket, TrackFile},
-    upload::PartSpan,
 };
 
 /// Path and query.
@@ -97,9 +96,9 @@ proptest! {
         upload in any::<[u8; 8]>(), number in any::<u32>(), span in any::<(u64, u64)>(),
         total in any::<u64>(), at in any::<usize>(),
     ) {
-        let span = PartSpan { offset: span.0, size: span.1 };
+        let (offset, size) = span;
         let upload = UploadId::from_bytes(upload);
-        opens_as_it_was_built(&PartTicket { upload, number, span, total, expires: ends() }, at);
+        opens_as_it_was_built(&PartTicket { upload, number, offset, size, total, expires: ends() }, at);
     }
 
     #[test]
@@ -171,10 +170,8 @@ fn addresses_of_before_are_built_and_open_as_they_were() {
     let part = PartTicket {
         upload: "abcdefghijk".parse().unwrap(),
         number: 3,
-        span: PartSpan {
-            offset: 16,
-            size: 8,
-        },
+        offset: 16,
+        size: 8,
         total: 20,
         expires: virga_core::Timestamp::from_seconds(1_790_000_000),
     };

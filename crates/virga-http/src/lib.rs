@@ -15,7 +15,7 @@ pub mod layers;
 pub mod limit;
 pub mod origin;
 pub mod paging;
-pub mod range;
+pub mod representation;
 pub mod serve;
 pub mod viewer;
 

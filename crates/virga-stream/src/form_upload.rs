@@ -167,7 +167,7 @@ async fn read_off(mut field: Field<'_>) {
     let _ = tokio::time::timeout(READ_OFF, rest).await;
 }
 
-fn malformed(detail: String) -> Failure {
+fn malformed(detail: impl Into<String>) -> Failure {
     Failure::new(Code::UploadForm, detail)
 }
 

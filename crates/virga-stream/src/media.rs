@@ -1,6 +1,6 @@
 //! `GET /media/…`: what a player asks for.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use axum::{
     body::Body,
@@ -16,16 +16,11 @@ use virga_core::{
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
+use virga_http::representation::{Representation, etag};
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 use virga_objects::ByteStream;
 
-use crate::{
-    StreamState,
-    answer::{AnswerBody, Representation, etag},
-    error::StreamError,
-    segments::SegmentName,
-    tables::find,
-};
+use crate::{StreamState, error::StreamError, segments::SegmentName, tables::find};
 
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
@@ -44,9 +39,9 @@ pub(crate) async fn get(
             tracing::debug!(key, "an object is gone, reading the presentation again");
             let found = state.presentations.get_anew(address.video).await?;
             let again = answer(&state, &address, found, request.headers()).await;
-            Ok(again.map_err(Failure::from)?)
+            Ok(again?)
         }
-        answered => Ok(answered.map_err(Failure::from)?),
+        answered => Ok(answered?),
     }
 }
 
@@ -123,34 +118,39 @@ impl MediaRequest<'_> {
         etag: String,
         length: u64,
     ) -> Representation {
+        let (public, cdn) = (!self.private, self.state.cdn_max_age);
+        let cache_control = match cache {
+            CacheLifetime::Immutable if public => {
+                format!("public, max-age=31536000, s-maxage={cdn}, immutable")
+            }
+            // A grant was needed: no shared cache may keep it.
+            CacheLifetime::Immutable => "private, max-age=31536000, immutable".to_owned(),
+            CacheLifetime::Revalidate if public => "public, no-cache".to_owned(),
+            CacheLifetime::Revalidate => "private, no-cache".to_owned(),
+            CacheLifetime::NoStore => "no-store".to_owned(),
+        };
         Representation {
             content_type,
             etag,
-            cache,
-            private: self.private,
-            cdn_max_age: self.state.cdn_max_age,
+            cache_control,
             length,
         }
     }
 
     /// Bytes in memory.
-    pub(crate) fn small(
+    pub(crate) async fn small(
         &self,
         content_type: &'static str,
         cache: CacheLifetime,
         bytes: Bytes,
-    ) -> Response {
+    ) -> Result<Response, StreamError> {
         let length = bytes.len() as u64;
         let answer = self.representation(content_type, cache, etag(&[&bytes]), length);
-        match answer.wanted(self.headers) {
-            AnswerBody::Done(response) => response,
-            AnswerBody::Whole => answer.send(None, Body::from(bytes)),
-            AnswerBody::Part(first, count) => {
-                let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
-                let part = bytes.slice(at(first)..at(first + count));
-                answer.send(Some((first, count)), Body::from(part))
-            }
-        }
+        let part = |first, count| {
+            let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
+            ready(Ok(Body::from(bytes.slice(at(first)..at(first + count)))))
+        };
+        answer.answer(self.headers, part).await
     }
 
     /// Bytes that are read as they go out.
@@ -162,18 +162,29 @@ impl MediaRequest<'_> {
     where
         F: Future<Output = Result<ByteStream, StreamError>>,
     {
-        let (part, first, count) = match answer.wanted(self.headers) {
-            AnswerBody::Done(response) => return Ok(response),
-            AnswerBody::Whole => (None, 0, answer.length),
-            AnswerBody::Part(first, count) => (Some((first, count)), first, count),
+        let begin = async |first, count| {
+            let logged = read(first, count).await?.inspect(|item| {
+                if let Err(error) = item {
+                    tracing::warn!(%error, "a response was interrupted");
+                }
+            });
+            Ok(Body::from_stream(logged))
         };
-        let stream = read(first, count).await?;
-        let logged = stream.inspect(|item| {
-            if let Err(error) = item {
-                tracing::warn!(%error, "a response was interrupted");
-            }
-        });
-        Ok(answer.send(part, Body::from_stream(logged)))
+        answer.answer(self.headers, begin).await
+    }
+
+    /// Bytes of an object, from this place in it on.
+    pub(crate) async fn stored(
+        &self,
+        answer: Representation,
+        key: &MediaKey,
+        begins: u64,
+    ) -> Result<Response, StreamError> {
+        self.large(answer, |first, count| async move {
+            let range = begins + first..begins + first + count;
+            Ok(self.state.store.stream(key, range).await?)
+        })
+        .await
     }
 
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, StreamError> {
@@ -199,13 +210,15 @@ impl MediaRequest<'_> {
             table,
         });
         let text = multivariant(&variants, audio.as_ref());
-        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
     }
 
     async fn init(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let table = self.state.tables.get(track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
-        Ok(self.small(media_type(&table), CacheLifetime::Immutable, bytes))
+        self.small(media_type(&table), CacheLifetime::Immutable, bytes)
+            .await
     }
 
     async fn segment(
@@ -246,12 +259,7 @@ impl MediaRequest<'_> {
         let tag = etag(&[key.as_str().as_bytes(), place.as_flattened()]);
         let cache = CacheLifetime::Revalidate;
         let answer = self.representation(part.content_type(), cache, tag, part.len);
-        let begins = part.offset;
-        self.large(answer, |first, count| async move {
-            let range = begins + first..begins + first + count;
-            Ok(self.state.store.stream(key, range).await?)
-        })
-        .await
+        self.stored(answer, key, part.offset).await
     }
 
     /// A whole object.
@@ -263,10 +271,7 @@ impl MediaRequest<'_> {
         let stat = self.state.store.stat(key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
         let answer = self.representation(key.content_type(), cache, tag, stat.size);
-        self.large(answer, |first, count| async move {
-            Ok(self.state.store.stream(key, first..first + count).await?)
-        })
-        .await
+        self.stored(answer, key, 0).await
     }
 }
 

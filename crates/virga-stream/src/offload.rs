@@ -11,10 +11,10 @@ use virga_core::{
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
 use virga_delivery::DeliveryMethod;
+use virga_http::representation::etag;
 use virga_media::{Addressing, media_playlist};
 
 use crate::{
-    answer::etag,
     error::StreamError,
     media::{MediaRequest, PLAYLIST, media_type, not_there},
 };
@@ -63,7 +63,8 @@ impl MediaRequest<'_> {
                 media_playlist(&table, &addressing)
             }
         };
-        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
     }
 
     /// Fresh addresses of all tracks that playlists name by address.
@@ -81,7 +82,8 @@ impl MediaRequest<'_> {
         let renew_in = self.state.delivery.renewed_in().as_secs();
         let urls = Urls { renew_in, tracks };
         let text = serde_json::to_vec(&urls).map_err(Failure::internal)?;
-        Ok(self.small("application/json", CacheLifetime::NoStore, text.into()))
+        self.small("application/json", CacheLifetime::NoStore, text.into())
+            .await
     }
 
     /// A track's whole object; the client requests ranges of it.
@@ -94,10 +96,7 @@ impl MediaRequest<'_> {
                 let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
                 let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
                 let answer = self.representation(kind, life, tag, stat.size);
-                self.large(answer, |first, count| async move {
-                    Ok(self.state.store.stream(key, first..first + count).await?)
-                })
-                .await
+                self.stored(answer, key, 0).await
             }
             method => self.send_to(method, key).await,
         }

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use virga_core::{
     Code, Failure,
     paths::{PartTicket, Ticket},
+    upload::PartSpan,
 };
 
 use crate::{StreamState, body::drain};
@@ -48,12 +49,16 @@ async fn take(
         let detail = "This account is blocked. Ask an administrator of this site.";
         return Err(Failure::new(Code::AccountBlocked, detail));
     }
-    check_length(&head.headers, ticket.span.size)?;
-    check_room(state, ticket.span.size).await?;
+    check_length(&head.headers, ticket.size)?;
+    check_room(state, ticket.size).await?;
     let incoming = body.map_err(Into::into).boxed();
+    let span = PartSpan {
+        offset: ticket.offset,
+        size: ticket.size,
+    };
     let put = state
         .sessions
-        .put_part(ticket.upload, ticket.number, ticket.span, incoming);
+        .put_part(ticket.upload, ticket.number, span, incoming);
     Ok(put.await?)
 }
 

@@ -106,28 +106,6 @@ impl Presentations {
         }))
     }
 
-    /// From now on nothing older than `version` is shown.
-    pub fn restrict(&self, video: VideoId, version: i64) {
-        let heard = self.0.clock.now();
-        self.versions().hear(video, (version, version), heard);
-    }
-
-    /// There is a newer one; what is held may go on until it can be read.
-    pub fn add(&self, video: VideoId, version: i64) {
-        let heard = self.0.clock.now();
-        self.versions().hear(video, (version, i64::MIN), heard);
-    }
-
-    /// Something may have been missed: read each presentation again at its next use.
-    pub fn resync(&self) {
-        self.apply(&Changes {
-            cursor: String::new(),
-            resync: true,
-            changes: Vec::new(),
-            uploads: Vec::new(),
-        });
-    }
-
     /// Applies changes from the feed. After a `resync` something may have been missed, so each
     /// presentation is read again at its next use; the changes in the same answer apply at once.
     pub fn apply(&self, changes: &Changes) {

@@ -33,7 +33,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// Sends the file, or its sender to the bucket.
+/// Sends the file, or leads to the bucket.
 pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
@@ -56,7 +56,7 @@ pub(crate) async fn get(
     };
     let mut answer = match request.object(&key, key.cache()).await {
         Err(StreamError::Gone(_)) => return Err(not_there().into()),
-        sent => sent.map_err(Failure::from)?,
+        sent => sent?,
     };
     let saved_as = HeaderValue::try_from(saved_as).map_err(Failure::internal)?;
     let headers = answer.headers_mut();

@@ -68,7 +68,7 @@ async fn position(state: &ApiState, caller: &Caller, id: VideoId) -> Result<Opti
         return Ok(None);
     };
     let at = positions::find(state.app.db.read(), user, id).await;
-    Ok(at.map_err(Failure::from)?.map(|at| at.as_secs_f64()))
+    Ok(at?.map(|at| at.as_secs_f64()))
 }
 
 /// Notes where the signed-in viewer is, to go on there on another machine.
@@ -90,9 +90,7 @@ pub(crate) async fn put_position(
             Failure::field("seconds", Code::PositionInvalid, "Give seconds, 0 or more.")
         })?;
     let now = state.app.clock.now();
-    positions::put(state.app.db.write(), user, id, at, now)
-        .await
-        .map_err(Failure::from)?;
+    positions::put(state.app.db.write(), user, id, at, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

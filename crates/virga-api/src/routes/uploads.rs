@@ -61,9 +61,7 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     signed: SignedIn,
 ) -> Result<Json<Vec<Upload>>> {
-    let rows = uploads::open_of_user(state.app.db.read(), signed.user.id)
-        .await
-        .map_err(Failure::from)?;
+    let rows = uploads::open_of_user(state.app.db.read(), signed.user.id).await?;
     // Each asks the store: some at a time.
     let shown = stream::iter(rows)
         .map(|row| show(&state, row))
@@ -203,7 +201,8 @@ async fn sign_part(
             let ticket = PartTicket {
                 upload: row.id,
                 number,
-                span,
+                offset: span.offset,
+                size: span.size,
                 total: row.size,
                 expires,
             };

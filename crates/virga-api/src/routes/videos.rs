@@ -32,7 +32,7 @@ use crate::{
     to_wire,
 };
 
-/// `?sort=&q=&cursor=&limit=`
+/// `?sort=&q=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
@@ -40,11 +40,6 @@ pub(crate) struct ListQuery {
     sort: Option<Sort>,
     /// Words in the title.
     q: Option<String>,
-    /// From the page before.
-    cursor: Option<String>,
-    /// Entries wanted.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u64>,
 }
 
 /// `?unpublished=`
@@ -58,17 +53,13 @@ pub(crate) struct MineQuery {
 async fn list(
     state: &ApiState,
     caller: &Caller,
-    query: ListQuery,
+    (query, page): (ListQuery, PageQuery),
     owner: Option<virga_core::UserId>,
     mine: Option<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
     let words: Option<String> = query.q.map(|words| words.chars().take(200).collect());
     let everything = mine.is_some();
-    let mut listing = Listing {
+    let listing = Listing {
         owner,
         everything,
         unpublished: mine.and_then(|mine| mine.unpublished),
@@ -84,16 +75,9 @@ async fn list(
         let listing = &listing;
         let list = |c| async move { videos::list(&c, listing).await };
         state.app.db.read_lagging(list).await
-    }
-    .map_err(Failure::from)?;
-    listing.limit -= 1;
-    let wanted = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| paging::encode(&videos::cursor(&listing, row)));
+    }?;
+    let key = |row: &VideoRow| videos::cursor(&listing, row);
+    let next = paging::cut(&mut rows, listing.limit - 1, key);
     if !everything && state.app.db.has_replica() {
         rows = still_listed(state, rows).await?;
     }
@@ -105,50 +89,58 @@ async fn list(
 /// public.
 async fn still_listed(state: &ApiState, found: Vec<VideoRow>) -> Result<Vec<VideoRow>> {
     let ids: Vec<_> = found.iter().map(|row| row.id).collect();
-    let mut now = videos::find_many(state.app.db.read(), &ids)
-        .await
-        .map_err(Failure::from)?;
+    let mut now = videos::find_many(state.app.db.read(), &ids).await?;
     now.retain(|row| row.visibility == Visibility::Public && row.state.plays());
     now.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
     Ok(now)
 }
 
 /// Public videos that play.
-#[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery),
+#[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery, PageQuery),
     security((), ("token" = [])), responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_public(
     State(state): State<ApiState>,
     caller: Caller,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, None, None).await
+    list(&state, &caller, (query, page), None, None).await
 }
 
 /// Public videos of an account.
 #[utoipa::path(get, path = "/users/{name}/videos", tag = "videos",
-    params(("name" = String, Path), ListQuery), security((), ("token" = [])),
+    params(("name" = String, Path), ListQuery, PageQuery), security((), ("token" = [])),
     responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_of_user(
     State(state): State<ApiState>,
     caller: Caller,
     Path(name): Path<String>,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Video>>> {
     let owner = find_user(&state, &name).await?;
-    list(&state, &caller, query, Some(owner.id), None).await
+    list(&state, &caller, (query, page), Some(owner.id), None).await
 }
 
 /// One's own videos in every state, newest first.
-#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery, MineQuery),
+#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery, PageQuery, MineQuery),
     responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_mine(
     State(state): State<ApiState>,
     caller: Caller,
     signed: SignedIn,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
     Query(mine): Query<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, Some(signed.user.id), Some(mine)).await
+    list(
+        &state,
+        &caller,
+        (query, page),
+        Some(signed.user.id),
+        Some(mine),
+    )
+    .await
 }
 
 /// A draft. The same request with the same `Idempotency-Key` makes no second one.

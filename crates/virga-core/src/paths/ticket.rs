@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use crate::{
     Timestamp, UploadId, UserId, VideoId,
     keys::{BadSignature, KeyRing},
-    upload::PartSpan,
 };
 
 /// One kind of ticket.
@@ -24,28 +23,20 @@ pub trait Ticket: Sized {
     fn fields(&self) -> Vec<String>;
 
     /// A ticket of these fields.
-    fn read(fields: &[Cow<'_, str>], expires: Timestamp) -> Option<Self>;
+    fn read(fields: &[Cow<'_, str>]) -> Option<Self>;
 
     /// Ends then.
     fn expires(&self) -> Timestamp;
 
-    /// All that is signed.
-    fn signed(&self) -> Vec<String> {
-        let mut fields = self.fields();
-        fields.push(self.expires().seconds().to_string());
-        fields
-    }
-
     /// The signed address: absolute path and query.
     fn to_path(&self, ring: &KeyRing) -> String {
-        let fields = self.signed();
-        let in_path = fields.len() - 1 - Self::NAMES.len();
+        let fields = self.fields();
+        let in_path = fields.len() - Self::NAMES.len();
         let path = format!("{}{}?", Self::PREFIX, fields[..in_path].join("/"));
         let (kid, sig) = ring.sign(Self::PURPOSE, &fields);
         let begins = path.len();
-        let names = Self::NAMES.iter().chain(&["exp"]);
         Serializer::for_suffix(path, begins)
-            .extend_pairs(names.zip(&fields[in_path..]))
+            .extend_pairs(Self::NAMES.iter().zip(&fields[in_path..]))
             .append_pair("kid", &kid)
             .append_pair("sig", &sig)
             .finish()
@@ -69,18 +60,15 @@ pub trait Ticket: Sized {
         for name in Self::NAMES {
             given.push(value(name)?);
         }
-        let ends = value("exp")?;
-        let expires = Timestamp::from_seconds(ends.parse().map_err(|_| BadSignature)?);
-        let ticket = Self::read(&given, expires).ok_or(BadSignature)?;
-        given.push(ends);
+        let ticket = Self::read(&given).ok_or(BadSignature)?;
         // One spelling: a number, for instance, has no zeros before it.
-        if ticket.signed() != given {
+        if ticket.fields() != given {
             return Err(BadSignature);
         }
         let signature = (&*value("kid")?, &*value("sig")?);
         ring.verify(signature, Self::PURPOSE, &given)?;
         // It holds before that second, not at it.
-        if now.seconds() < expires.seconds() {
+        if now.seconds() < ticket.expires().seconds() {
             Ok(ticket)
         } else {
             Err(BadSignature)
@@ -88,141 +76,78 @@ pub trait Ticket: Sized {
     }
 }
 
-/// The permission to send one part: bound to upload, number, place and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartTicket {
-    /// The upload, which is also its multipart session.
-    pub upload: UploadId,
-    /// From 1.
-    pub number: u32,
-    /// Where in the file, and how many bytes exactly.
-    pub span: PartSpan,
-    /// Size of the whole file.
-    pub total: u64,
-    /// Ends then.
-    pub expires: Timestamp,
+macro_rules! tickets {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident, $purpose:literal, $prefix:expr =>
+        $($(#[$path_doc:meta])* / $path:ident: $path_type:ty)+;
+        $($(#[$query_doc:meta])* & $query:ident: $query_type:ty)+;
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$path_doc])* pub $path: $path_type,)+
+            $($(#[$query_doc])* pub $query: $query_type,)+
+            /// Ends then.
+            pub expires: Timestamp,
+        }
+
+        impl Ticket for $name {
+            const PURPOSE: &'static str = $purpose;
+            const PREFIX: &'static str = $prefix;
+            const NAMES: &'static [&'static str] = &[$(stringify!($query),)+ "exp"];
+
+            fn fields(&self) -> Vec<String> {
+                let expires = self.expires.seconds().to_string();
+                vec![$(self.$path.to_string(),)+ $(self.$query.to_string(),)+ expires]
+            }
+
+            fn read(fields: &[Cow<'_, str>]) -> Option<Self> {
+                let mut fields = fields.iter();
+                Some(Self {
+                    $($path: fields.next()?.parse().ok()?,)+
+                    $($query: fields.next()?.parse().ok()?,)+
+                    expires: Timestamp::from_seconds(fields.next()?.parse().ok()?),
+                })
+            }
+
+            fn expires(&self) -> Timestamp {
+                self.expires
+            }
+        }
+    )+};
 }
 
-impl Ticket for PartTicket {
-    const PURPOSE: &'static str = "part";
-    const PREFIX: &'static str = super::UP;
-    const NAMES: &'static [&'static str] = &["offset", "size", "total"];
+tickets! {
+    /// The permission to send one part: bound to upload, number, place and size.
+    PartTicket, "part", super::UP =>
+        /// The upload, which is also its multipart session.
+        / upload: UploadId
+        /// From 1.
+        / number: u32;
+        /// Where in the file.
+        & offset: u64
+        /// How many bytes exactly.
+        & size: u64
+        /// Size of the whole file.
+        & total: u64;
 
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.upload.to_string(),
-            self.number.to_string(),
-            self.span.offset.to_string(),
-            self.span.size.to_string(),
-            self.total.to_string(),
-        ]
-    }
+    /// The permission to send one whole file by a plain form, for browsers without script. It works
+    /// once: a video that has its file takes no other.
+    FormTicket, "form", "/up/form/" =>
+        /// The draft that it fills.
+        / video: VideoId;
+        /// Its owner.
+        & user: UserId
+        /// The most bytes.
+        & max: u64;
 
-    fn read(fields: &[Cow<'_, str>], expires: Timestamp) -> Option<Self> {
-        let [upload, number, offset, size, total] = fields else {
-            return None;
-        };
-        Some(Self {
-            upload: upload.parse().ok()?,
-            number: number.parse().ok()?,
-            span: PartSpan {
-                offset: offset.parse().ok()?,
-                size: size.parse().ok()?,
-            },
-            total: total.parse().ok()?,
-            expires,
-        })
-    }
-
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-
-/// The permission to send one whole file by a plain form, for browsers without script. Bound to the
-/// draft that it fills, to its owner and to the most bytes. It works once: a video that has its file
-/// takes no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FormTicket {
-    /// The draft.
-    pub video: VideoId,
-    /// Its owner.
-    pub user: UserId,
-    /// The most bytes.
-    pub max: u64,
-    /// Ends then.
-    pub expires: Timestamp,
-}
-
-impl Ticket for FormTicket {
-    const PURPOSE: &'static str = "form";
-    const PREFIX: &'static str = "/up/form/";
-    const NAMES: &'static [&'static str] = &["user", "max"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.video.to_string(),
-            self.user.to_string(),
-            self.max.to_string(),
-        ]
-    }
-
-    fn read(fields: &[Cow<'_, str>], expires: Timestamp) -> Option<Self> {
-        let [video, user, max] = fields else {
-            return None;
-        };
-        Some(Self {
-            video: video.parse().ok()?,
-            user: user.parse().ok()?,
-            max: max.parse().ok()?,
-            expires,
-        })
-    }
-
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-
-/// The permission to fetch the file that a video was made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceTicket {
-    /// The video.
-    pub video: VideoId,
-    /// The upload that brought it.
-    pub upload: UploadId,
-    /// The name under which to save it.
-    pub name: String,
-    /// Ends then.
-    pub expires: Timestamp,
-}
-
-impl Ticket for SourceTicket {
-    const PURPOSE: &'static str = "source";
-    const PREFIX: &'static str = "/media/source/";
-    const NAMES: &'static [&'static str] = &["name"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.video.to_string(),
-            self.upload.to_string(),
-            self.name.clone(),
-        ]
-    }
-
-    fn read(fields: &[Cow<'_, str>], expires: Timestamp) -> Option<Self> {
-        let [video, upload, name] = fields else {
-            return None;
-        };
-        Some(Self {
-            video: video.parse().ok()?,
-            upload: upload.parse().ok()?,
-            name: name.to_string(),
-            expires,
-        })
-    }
-
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
+    /// The permission to fetch the file that a video was made of.
+    SourceTicket, "source", "/media/source/" =>
+        /// The video.
+        / video: VideoId
+        /// The upload that brought it.
+        / upload: UploadId;
+        /// The name under which to save it.
+        & name: String;
 }

@@ -28,10 +28,12 @@ async fn opened(site: &Site) -> MediaKey {
 }
 
 fn ticket(site: &Site, number: u32) -> PartTicket {
+    let span = part_span(number, TOTAL, PART).unwrap();
     PartTicket {
         upload: site.upload,
         number,
-        span: part_span(number, TOTAL, PART).unwrap(),
+        offset: span.offset,
+        size: span.size,
         total: TOTAL,
         expires: site.clock.now().plus(Duration::from_secs(3600)),
     }

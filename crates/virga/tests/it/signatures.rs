@@ -6,7 +6,6 @@ use virga_core::{
     Clock, OsEntropy, SystemClock, Timestamp, UploadId, VideoId,
     keys::{self, KeyRing},
     paths::{FormTicket, PartTicket, Ticket},
-    upload::PartSpan,
 };
 use virga_testkit::{Person, Role, Site};
 
@@ -178,7 +177,8 @@ async fn signatures_every_wrong_address_for_bytes_reads_the_same() {
     let part = |upload: &str, number, size, expires| PartTicket {
         upload: upload.parse::<UploadId>().unwrap(),
         number,
-        span: PartSpan { offset: 0, size },
+        offset: 0,
+        size,
         total: 10,
         expires,
     };
