@@ -16,9 +16,9 @@ const PRUNE_AT: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Failures<K> {
     counts: Mutex<HashMap<K, (u32, Timestamp)>>,
-    most: u32,
-    window: Duration,
-    name: &'static str,
+    pub(crate) most: u32,
+    pub(crate) window: Duration,
+    pub(crate) name: &'static str,
 }
 
 impl<K: Hash + Eq + Debug> Failures<K> {
@@ -30,18 +30,6 @@ impl<K: Hash + Eq + Debug> Failures<K> {
             window,
             name,
         }
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
-    pub(crate) fn most(&self) -> u32 {
-        self.most
-    }
-
-    pub(crate) fn window(&self) -> Duration {
-        self.window
     }
 
     /// Counts a try; refuses while the window of too many failures lasts. A try that turns out

@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 use virga_core::{
-    Code, Retry,
+    Code,
     wire::{Problem, Sort},
 };
 
@@ -64,14 +64,9 @@ pub(crate) fn complete(document: &mut OpenApi) {
 
 /// The codes as a schema. No property refers to it, because a client takes codes of later releases too.
 fn codes(list: &[Code], of: &str) -> RefOr<Schema> {
-    let retry = |code: &Code| match code.retry() {
-        Retry::No => "no",
-        Retry::Yes => "yes",
-        Retry::Automatic => "automatic",
-    };
     let about = |code: &Code| {
         let (meaning, status) = (code.meaning(), code.kind().status());
-        let about = json!({"meaning": meaning, "status": status, "retry": retry(code)});
+        let about = json!({"meaning": meaning, "status": status, "retry": code.retry()});
         (code.to_string(), about)
     };
     let table: serde_json::Map<_, _> = list.iter().map(about).collect();

@@ -81,9 +81,7 @@ pub(crate) async fn events(
     let heard = ids.iter().map(|id| state.hub.hear(*id)).collect();
     let told = state.hub.told();
     let from = state.feed.end();
-    let rows = videos::find_many(state.app.db.read(), &ids)
-        .await
-        .map_err(Failure::from)?;
+    let rows = videos::find_many(state.app.db.read(), &ids).await?;
     for id in &ids {
         let row = rows.iter().find(|row| row.id == *id);
         let row = row.ok_or_else(|| Failure::not_found("video"))?;

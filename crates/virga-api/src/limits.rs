@@ -124,9 +124,11 @@ impl<K: Hash + Eq + Clone + Debug + Send + Sync> Shared<Limit<K>> {
         if !self.cache.answers() {
             return Ok(());
         }
-        let (code, gap, most) = (self.local.code(), self.local.gap(), self.local.most());
+        let Limit {
+            code, gap, most, ..
+        } = self.local;
         let key = key(code.as_str(), of);
-        match self.cache.take_paced(&key, count, gap, most).await {
+        match self.cache.take_paced(&key, count, gap, most.get()).await {
             Some(wait) => Err(too_many(code, wait)),
             None => Ok(()),
         }
@@ -136,9 +138,9 @@ impl<K: Hash + Eq + Clone + Debug + Send + Sync> Shared<Limit<K>> {
 impl<K: Hash + Eq + Debug + Send + Sync> Shared<Failures<K>> {
     /// Counts a try, as [`Failures::take`].
     pub(crate) async fn take(&self, of: K, now: Timestamp) -> Result<()> {
-        let key = key(self.local.name(), &of);
+        let key = key(self.local.name, &of);
         self.local.take(of, now)?;
-        let (most, window) = (self.local.most(), self.local.window());
+        let Failures { most, window, .. } = self.local;
         match self.cache.take_counted(&key, most, window).await {
             Some(wait) => Err(attempt_limit::too_many(wait)),
             None => Ok(()),
@@ -148,6 +150,6 @@ impl<K: Hash + Eq + Debug + Send + Sync> Shared<Failures<K>> {
     /// The try was right: it does not count.
     pub(crate) async fn give_back(&self, of: &K) {
         self.local.give_back(of);
-        self.cache.give_back(&key(self.local.name(), of)).await;
+        self.cache.give_back(&key(self.local.name, of)).await;
     }
 }

@@ -5,6 +5,7 @@ use virga_core::{
     MediaKey, Result, Timestamp, UserId,
     job::{JobKind, JobState},
     keys::{grant, grant_expiry},
+    paths::{MediaFile, MediaPath},
     permission::{Role, Viewer},
     video::Visibility,
     wire,
@@ -52,10 +53,8 @@ fn video(
     let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
     let publish_as = row.planned().filter(|_| editable);
     let poster_widths = poster_widths(row.poster_key.as_ref());
-    let poster = row
-        .poster_key
-        .is_some()
-        .then(|| format!("{}/poster.jpg", media_base(state, &row).0));
+    let poster = row.poster_key.as_ref();
+    let poster = poster.map(|_| media_paths(state, &row).0(MediaFile::Poster(0)));
     wire::Video {
         id: row.id,
         title: row.title,
@@ -135,15 +134,21 @@ pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
     (total > 0.0).then(|| (done / total).clamp(0.0, 1.0))
 }
 
-/// The base path of a video's media for viewers who may watch it, and when that path expires.
-pub(crate) fn media_base(state: &ApiState, row: &VideoRow) -> (String, Option<Timestamp>) {
-    if row.visibility == Visibility::Public {
-        return (format!("/media/{}", row.id), None);
-    }
-    let micros = u64::try_from(row.duration.unwrap_or(0)).unwrap_or(0);
-    let expires = grant_expiry(state.app.clock.now(), Duration::from_micros(micros));
-    let grant = grant(&state.keys, row.id, row.epoch, expires);
-    (format!("/media/g/{grant}/{}", row.id), Some(expires))
+/// The addresses of a video's media for viewers who may watch it, and when they expire.
+pub(crate) fn media_paths(
+    state: &ApiState,
+    row: &VideoRow,
+) -> (impl Fn(MediaFile) -> String, Option<Timestamp>) {
+    let (video, micros) = (row.id, u64::try_from(row.duration.unwrap_or(0)));
+    let duration = Duration::from_micros(micros.unwrap_or(0));
+    let expires = (row.visibility != Visibility::Public)
+        .then(|| grant_expiry(state.app.clock.now(), duration));
+    let grant = expires.map(|expires| grant(&state.keys, video, row.epoch, expires));
+    let path = move |file| {
+        let grant = grant.clone();
+        MediaPath { grant, video, file }.to_string()
+    };
+    (path, expires)
 }
 
 /// A comment for a viewer.

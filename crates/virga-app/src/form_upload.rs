@@ -7,7 +7,7 @@
 use std::time::Duration;
 use virga_core::{
     Code, Failure, MediaKey, Result, UploadId, VideoId,
-    keys::FormTicket,
+    paths::FormTicket,
     permission::{Action, Viewer},
     text,
     upload::UploadState,

@@ -77,6 +77,16 @@ impl DirectAccess for BucketStore {
         self.sign("GET", key, &[], validity, None).await
     }
 
+    async fn sign_download(
+        &self,
+        key: &MediaKey,
+        disposition: &str,
+        validity: Validity,
+    ) -> Result<SignedRequest> {
+        let query = [("response-content-disposition", disposition)];
+        self.sign("GET", key, &query, validity, None).await
+    }
+
     async fn sign_put(
         &self,
         key: &MediaKey,

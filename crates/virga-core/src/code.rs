@@ -6,6 +6,9 @@ mod table;
 
 pub use table::Code;
 
+use crate::video::word_enum;
+use serde::{Deserialize, Serialize};
+
 /// What the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -61,15 +64,16 @@ impl Kind {
     }
 }
 
-/// Whether the same may succeed when it is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// It will not: somebody has to change something first.
-    No,
-    /// It may.
-    Yes,
-    /// It continues without anybody trying again.
-    Automatic,
+word_enum! {
+    /// Whether the same may succeed when it is tried again.
+    Retry {
+        /// It will not: somebody has to change something first.
+        No = "no",
+        /// It may.
+        Yes = "yes",
+        /// It continues without anybody trying again.
+        Automatic = "automatic",
+    }
 }
 
 impl Code {

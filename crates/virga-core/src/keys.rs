@@ -1,12 +1,11 @@
-//! Signatures: grants to watch, permissions to send one part, and headers between roles.
+//! Signatures: grants to watch, headers between roles, and the key ring that also signs tickets
+//! ([`paths`](crate::paths)).
 //!
 //! All are HMAC-SHA256 over a purpose word and fields joined by newlines, under a key of the ring,
 //! named by its `kid`. Two keys can be live at once, so that a rotation revokes nothing.
 
-mod form_upload;
 mod seal;
 
-pub use form_upload::FormTicket;
 pub use seal::{seal, unseal};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,7 +14,7 @@ use sha2::Sha256;
 use std::{fmt, time::Duration};
 use subtle::ConstantTimeEq;
 
-use crate::{Entropy, Timestamp, UploadId, VideoId, upload::PartSpan};
+use crate::{Entropy, Timestamp, VideoId};
 
 /// One signing key. `Debug` never shows the secret.
 #[derive(Clone)]
@@ -116,7 +115,7 @@ impl KeyRing {
         std::array::from_fn(|at| mac[at])
     }
 
-    fn sign(&self, purpose: &str, fields: &[&str]) -> (String, String) {
+    pub(crate) fn sign(&self, purpose: &str, fields: &[impl AsRef<str>]) -> (String, String) {
         let key = &self.keys[0];
         (
             key.kid.clone(),
@@ -124,43 +123,22 @@ impl KeyRing {
         )
     }
 
-    fn verify(
-        &self,
-        kid: &str,
-        mac: &str,
-        purpose: &str,
-        fields: &[&str],
-    ) -> Result<(), BadSignature> {
-        let given = URL_SAFE_NO_PAD.decode(mac).map_err(|_| BadSignature)?;
-        let key = self
-            .keys
-            .iter()
-            .find(|key| key.kid == kid)
-            .ok_or(BadSignature)?;
-        let good: bool = key.mac(purpose, fields).as_slice().ct_eq(&given).into();
-        if good { Ok(()) } else { Err(BadSignature) }
-    }
-
-    /// [`Self::verify`] for what also ends: it holds before that second, not at it.
-    fn verify_until(
+    pub(crate) fn verify(
         &self,
         (kid, mac): (&str, &str),
         purpose: &str,
-        fields: &[&str],
-        ends: i64,
-        now: Timestamp,
+        fields: &[impl AsRef<str>],
     ) -> Result<(), BadSignature> {
-        self.verify(kid, mac, purpose, fields)?;
-        if now.seconds() < ends {
-            Ok(())
-        } else {
-            Err(BadSignature)
-        }
+        let given = URL_SAFE_NO_PAD.decode(mac).map_err(|_| BadSignature)?;
+        let key = self.keys.iter().find(|key| key.kid == kid);
+        let right = key.ok_or(BadSignature)?.mac(purpose, fields);
+        let good: bool = right.as_slice().ct_eq(&given).into();
+        if good { Ok(()) } else { Err(BadSignature) }
     }
 }
 
 impl SigningKey {
-    fn mac(&self, purpose: &str, fields: &[&str]) -> [u8; 32] {
+    fn mac(&self, purpose: &str, fields: &[impl AsRef<str>]) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes a key of any length");
         mac.update(b"virga/");
@@ -169,7 +147,7 @@ impl SigningKey {
         mac.update(self.kid.as_bytes());
         for field in fields {
             mac.update(b"\n");
-            mac.update(field.as_bytes());
+            mac.update(field.as_ref().as_bytes());
         }
         mac.finalize().into_bytes().into()
     }
@@ -187,7 +165,7 @@ pub fn grant_expiry(now: Timestamp, duration: Duration) -> Timestamp {
 /// The path component that opens a video that is not public: `kid.expiry.mac`.
 pub fn grant(ring: &KeyRing, video: VideoId, epoch: i64, expires: Timestamp) -> String {
     let exp = expires.seconds().to_string();
-    let (kid, mac) = ring.sign("grant", &[&exp, video.as_str(), &epoch.to_string()]);
+    let (kid, mac) = ring.sign("grant", &[&*exp, video.as_str(), &epoch.to_string()]);
     format!("{kid}.{exp}.{mac}")
 }
 
@@ -205,57 +183,12 @@ pub fn check_grant(
     };
     let seconds: i64 = exp.parse().map_err(|_| BadSignature)?;
     let fields = [exp, video.as_str(), &epoch.to_string()];
-    ring.verify_until((kid, mac), "grant", &fields, seconds, now)
-}
-
-/// The permission to send one part: bound to upload, number, place and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartTicket {
-    /// The upload, which is also its multipart session.
-    pub upload: UploadId,
-    /// From 1.
-    pub number: u32,
-    /// Where in the file, and how many bytes exactly.
-    pub span: PartSpan,
-    /// Size of the whole file.
-    pub total: u64,
-    /// Ends then.
-    pub expires: Timestamp,
-}
-
-impl PartTicket {
-    fn fields(&self) -> [String; 6] {
-        [
-            self.upload.to_string(),
-            self.number.to_string(),
-            self.span.offset.to_string(),
-            self.span.size.to_string(),
-            self.total.to_string(),
-            self.expires.seconds().to_string(),
-        ]
-    }
-
-    /// The absolute path to `PUT` the part to.
-    pub fn to_path(&self, ring: &KeyRing) -> String {
-        let fields = self.fields();
-        let (kid, mac) = ring.sign("part", &fields.each_ref().map(String::as_str));
-        let [upload, number, offset, size, total, exp] = fields;
-        format!(
-            "/up/{upload}/{number}?offset={offset}&size={size}&total={total}&exp={exp}&kid={kid}&sig={mac}"
-        )
-    }
-
-    /// Whether `kid` and `sig` of the address hold for exactly these fields now.
-    pub fn check(
-        &self,
-        ring: &KeyRing,
-        kid: &str,
-        sig: &str,
-        now: Timestamp,
-    ) -> Result<(), BadSignature> {
-        let fields = self.fields();
-        let fields = fields.each_ref().map(String::as_str);
-        ring.verify_until((kid, sig), "part", &fields, self.expires.seconds(), now)
+    ring.verify((kid, mac), "grant", &fields)?;
+    // It holds before that second, not at it.
+    if now.seconds() < seconds {
+        Ok(())
+    } else {
+        Err(BadSignature)
     }
 }
 
@@ -286,7 +219,7 @@ impl Voucher {
         let mut words = header.splitn(5, ' ');
         let mut word = || words.next().ok_or(BadSignature);
         let (kid, exp, mac, address, request_id) = (word()?, word()?, word()?, word()?, word()?);
-        ring.verify(kid, mac, "voucher", &[exp, address, request_id])?;
+        ring.verify((kid, mac), "voucher", &[exp, address, request_id])?;
         let left = exp.parse::<i64>().map_err(|_| BadSignature)? - now.seconds();
         if !(0..=VOUCHER_LIFE).contains(&left) {
             return Err(BadSignature);

@@ -1,24 +1,35 @@
-//! The public path table: which role answers which path. `virga serve` and the load balancer's
-//! configuration both read it; there is no other copy.
+//! The addresses of the site: which role answers which path, and how those of media and of bytes that
+//! come and go are built and read. `virga serve` and the load balancer's configuration both read the
+//! table; there is no other copy.
 
-/// A role with a public or private port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleName {
-    /// Pages.
-    Web,
-    /// Control plane.
-    Api,
-    /// Data plane.
-    Stream,
-    /// Workers.
-    Dispatcher,
+mod media;
+mod ticket;
+
+pub use media::{GRANTED, MediaFile, MediaPath, TrackFile};
+pub use ticket::{FormTicket, PartTicket, SourceTicket, Ticket};
+
+use crate::video::word_enum;
+use serde::{Deserialize, Serialize};
+
+word_enum! {
+    /// A role with a public or private port, by its word in commands and the balancer's services.
+    RoleName {
+        /// Pages.
+        Web = "web",
+        /// Control plane.
+        Api = "api",
+        /// Data plane.
+        Stream = "stream",
+        /// Workers.
+        Dispatcher = "dispatcher",
+    }
 }
 
 /// Path prefixes of the public origin, first match wins; all else is `Web`.
 pub const PUBLIC: &[(&str, RoleName)] = &[
     ("/api/", RoleName::Api),
     (MEDIA, RoleName::Stream),
-    ("/up/", RoleName::Stream),
+    (UP, RoleName::Stream),
     (HOOKS, RoleName::Api),
 ];
 
@@ -27,6 +38,9 @@ pub const HOOKS: &str = "/hooks/";
 
 /// Playlists, segments and pictures: what caches and the balancer's hash are for.
 pub const MEDIA: &str = "/media/";
+
+/// Parts and forms that bring files.
+pub const UP: &str = "/up/";
 
 /// Never routed from outside.
 pub const INTERNAL: &str = "/internal/";
@@ -47,16 +61,6 @@ pub fn role_of(path: &str) -> Option<RoleName> {
 }
 
 impl RoleName {
-    /// As in commands and the balancer's services.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Web => "web",
-            Self::Api => "api",
-            Self::Stream => "stream",
-            Self::Dispatcher => "dispatcher",
-        }
-    }
-
     /// The port when nothing else is said.
     pub fn default_port(self) -> u16 {
         match self {

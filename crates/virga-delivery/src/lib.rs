@@ -313,6 +313,20 @@ impl Delivery {
         }
     }
 
+    /// The bucket's address of a source, answered with this `Content-Disposition`; `None`: what is not
+    /// public goes through stream. No CDN keeps a source.
+    pub async fn download_url(&self, key: &MediaKey, disposition: &str) -> Result<Option<String>> {
+        let Some(direct) = &self.0.direct else {
+            return Ok(None);
+        };
+        if self.method(false).await == DeliveryMethod::Proxy {
+            return Ok(None);
+        }
+        let validity = self.window(self.0.options.get().redirect_for);
+        let signed = direct.sign_download(key, disposition, validity).await?;
+        Ok(Some(signed.url))
+    }
+
     async fn sign(&self, key: &MediaKey, validity: Validity) -> Result<String> {
         debug_assert!(matches!(
             key.class(),

@@ -1,6 +1,9 @@
 //! A [`Failure`] as an answer: RFC 9457 problem details.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderValue, StatusCode, header};
 use virga_core::{Code, Failure, Kind, wire::Problem, with_causes};
 
@@ -75,6 +78,17 @@ pub fn answer(problem: &Problem) -> Response {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// Sends the client on to another address, for now: 302, never 301, and nobody keeps it, so that a
+/// withdrawal counts at once.
+pub fn redirect(url: &str) -> Result<Response, Failure> {
+    let url = HeaderValue::from_str(url).map_err(Failure::internal)?;
+    let headers = [
+        (header::LOCATION, url),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((StatusCode::FOUND, headers, Body::empty()).into_response())
 }
 
 /// The answer to a method that an address does not take; the router adds `Allow`.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use virga_core::{
     Clock, Code, Failure,
     keys::{KeyRing, VOUCHER_HEADER, Voucher},
+    paths::UP,
 };
 
 use crate::{
@@ -89,45 +90,28 @@ impl Places {
 pub(crate) async fn limit(places: Places, request: Request, next: Next) -> Response {
     let holder = places.holder(&request);
     if is_probe(request.uri().path()) {
-        return run(places.probes.take(holder), next.run(request)).await;
+        let answer = run(places.probes.take(holder), next.run(request)).await;
+        return answer.unwrap_or_else(busy);
     }
     let request = if is_buffered(&request) {
-        let body = run(places.bodies.take(holder), read(request)).await;
-        match body {
-            Ok(request) => request,
-            Err(refusal) => return *refusal,
+        match run(places.bodies.take(holder), read(request)).await {
+            Some(Ok(request)) => request,
+            Some(Err(refused)) => return refused.into_response(),
+            None => return busy(),
         }
     } else {
         request
     };
-    run(places.in_flight.take(holder), next.run(request)).await
+    let answer = run(places.in_flight.take(holder), next.run(request)).await;
+    answer.unwrap_or_else(busy)
 }
 
-/// What becomes of work whose place was refused or given up.
-trait Refusable {
-    fn refused() -> Self;
-}
-
-impl Refusable for Response {
-    fn refused() -> Self {
-        busy()
-    }
-}
-
-impl Refusable for Result<Request, Box<Response>> {
-    fn refused() -> Self {
-        Err(Box::new(busy()))
-    }
-}
-
-/// Does the work as long as it holds the place.
-async fn run<T: Refusable>(permit: Option<Permit>, work: impl Future<Output = T>) -> T {
-    let Some(permit) = permit else {
-        return T::refused();
-    };
+/// Does the work as long as it holds the place; `None`: it was refused or given up.
+async fn run<T>(permit: Option<Permit>, work: impl Future<Output = T>) -> Option<T> {
+    let permit = permit?;
     tokio::select! {
-        done = work => done,
-        () = permit.revoked() => T::refused(),
+        done = work => Some(done),
+        () = permit.revoked() => None,
     }
 }
 
@@ -135,11 +119,10 @@ fn is_buffered(request: &Request) -> bool {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    (1..=BUFFERED).contains(&length.unwrap_or(0))
-        && (safe || !request.uri().path().starts_with("/up/"))
+    (1..=BUFFERED).contains(&length.unwrap_or(0)) && (safe || !request.uri().path().starts_with(UP))
 }
 
-async fn read(request: Request) -> Result<Request, Box<Response>> {
+async fn read(request: Request) -> Result<Request, Error> {
     let (parts, body) = request.into_parts();
     let reading = async {
         let limit = usize::try_from(BUFFERED).unwrap_or(usize::MAX);
@@ -148,8 +131,6 @@ async fn read(request: Request) -> Result<Request, Box<Response>> {
             Error(Failure::new(Code::BodyMalformed, detail))
         })
     };
-    match in_time(reading).await {
-        Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Err(error) => Err(Box::new(error.into_response())),
-    }
+    let bytes = in_time(reading).await?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }

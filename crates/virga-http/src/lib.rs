@@ -15,10 +15,10 @@ pub mod layers;
 pub mod limit;
 pub mod origin;
 pub mod paging;
-pub mod range;
+pub mod representation;
 pub mod serve;
 pub mod viewer;
 
-pub use error::{Error, ProblemCode, Result, answer, method_not_allowed, problem};
+pub use error::{Error, ProblemCode, Result, answer, method_not_allowed, problem, redirect};
 pub use extract::{Bytes, Form, Json, Path, Query};
 pub use flight::Vouching;

@@ -11,9 +11,12 @@ use virga_core::{Code, Failure};
 /// A bucket a key.
 pub struct Limit<K: Hash + Eq + Clone> {
     inner: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
-    code: Code,
-    gap: Duration,
-    most: NonZeroU32,
+    /// The refusal's code.
+    pub code: Code,
+    /// One comes free every so long.
+    pub gap: Duration,
+    /// So many can be saved up.
+    pub most: NonZeroU32,
 }
 
 impl<K: Hash + Eq + Clone> fmt::Debug for Limit<K> {
@@ -49,21 +52,6 @@ impl<K: Hash + Eq + Clone> Limit<K> {
             gap,
             most,
         }
-    }
-
-    /// The refusal's code.
-    pub fn code(&self) -> Code {
-        self.code
-    }
-
-    /// One comes free every so long.
-    pub fn gap(&self) -> Duration {
-        self.gap
-    }
-
-    /// So many can be saved up.
-    pub fn most(&self) -> u32 {
-        self.most.get()
     }
 
     /// Takes one; refuses with the seconds to wait.

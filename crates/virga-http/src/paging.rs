@@ -10,11 +10,13 @@ pub const DEFAULT_LIMIT: u64 = 24;
 pub const MAX_LIMIT: u64 = 100;
 
 /// `?cursor=&limit=`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// From the page before.
     pub cursor: Option<String>,
     /// Entries wanted.
+    #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u64>,
 }
 
@@ -41,9 +43,18 @@ impl PageQuery {
     }
 }
 
-/// A sort key as a cursor.
-pub fn encode<K: Serialize>(key: &K) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+/// Cuts rows that were read with one too many to a page; the cursor for the next page, where there is
+/// one: the sort key of the last row that stays.
+pub fn cut<T, K: Serialize>(
+    rows: &mut Vec<T>,
+    limit: u64,
+    key: impl FnOnce(&T) -> K,
+) -> Option<String> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let key = key(rows.last().filter(|_| more)?);
+    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key).unwrap_or_default()))
 }
 
 fn decode<K: DeserializeOwned>(text: &str) -> Result<K, Failure> {

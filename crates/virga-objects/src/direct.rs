@@ -117,6 +117,14 @@ pub trait DirectAccess: fmt::Debug + Send + Sync + 'static {
     /// Reading an object, ranges included.
     async fn sign_get(&self, key: &MediaKey, validity: Validity) -> Result<SignedRequest>;
 
+    /// The same, answered with this `Content-Disposition`.
+    async fn sign_download(
+        &self,
+        key: &MediaKey,
+        disposition: &str,
+        validity: Validity,
+    ) -> Result<SignedRequest>;
+
     /// Writing a whole object of this size.
     async fn sign_put(
         &self,

@@ -3,8 +3,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
-
-use crate::media_path::What;
+use virga_core::paths::MediaFile;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static("content-length, content-range, etag");
 
@@ -45,8 +44,8 @@ impl MediaOrigins {
     }
 
     /// Adds what a browser wants to see on an answer about a public video.
-    pub(crate) fn apply(&self, what: &What, request: &HeaderMap, answer: &mut HeaderMap) {
-        if matches!(what, What::Urls) {
+    pub(crate) fn apply(&self, file: &MediaFile, request: &HeaderMap, answer: &mut HeaderMap) {
+        if matches!(file, MediaFile::Urls) {
             return;
         }
         let allowed = match self {
@@ -93,12 +92,17 @@ fn is_listed(sources: &[String], origin: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn allowed(setting: MediaCors, ancestors: &str, what: &What, origin: &str) -> Option<String> {
+    fn allowed(
+        setting: MediaCors,
+        ancestors: &str,
+        file: &MediaFile,
+        origin: &str,
+    ) -> Option<String> {
         let request = [(header::ORIGIN, origin.parse().unwrap())]
             .into_iter()
             .collect();
         let mut answer = HeaderMap::new();
-        MediaOrigins::new(setting, ancestors).apply(what, &request, &mut answer);
+        MediaOrigins::new(setting, ancestors).apply(file, &request, &mut answer);
         answer
             .get(header::ACCESS_CONTROL_ALLOW_ORIGIN)
             .map(|value| value.to_str().unwrap().to_owned())
@@ -109,18 +113,24 @@ mod tests {
         let any = Some("*".to_owned());
         let blog = "https://blog.example";
         assert_eq!(
-            allowed(MediaCors::Any, "'none'", &What::Poster(0), blog),
+            allowed(MediaCors::Any, "'none'", &MediaFile::Poster(0), blog),
             any
         );
-        assert_eq!(allowed(MediaCors::Any, "*", &What::Urls, blog), None);
-        assert_eq!(allowed(MediaCors::Off, "*", &What::Poster(0), blog), None);
-        assert_eq!(allowed(MediaCors::Embeds, "*", &What::Poster(0), blog), any);
+        assert_eq!(allowed(MediaCors::Any, "*", &MediaFile::Urls, blog), None);
+        assert_eq!(
+            allowed(MediaCors::Off, "*", &MediaFile::Poster(0), blog),
+            None
+        );
+        assert_eq!(
+            allowed(MediaCors::Embeds, "*", &MediaFile::Poster(0), blog),
+            any
+        );
     }
 
     #[test]
     fn a_list_of_embedding_sites_is_read_as_a_browser_reads_it() {
         let list = "'self' https://blog.example https://*.Shop.example news.example:8080";
-        let reads = |origin| allowed(MediaCors::Embeds, list, &What::Fallback, origin);
+        let reads = |origin| allowed(MediaCors::Embeds, list, &MediaFile::Fallback, origin);
         for origin in [
             "https://blog.example",
             "https://a.shop.example",
@@ -139,7 +149,7 @@ mod tests {
         ] {
             assert_eq!(reads(origin), None, "{origin}");
         }
-        let https = |origin| allowed(MediaCors::Embeds, "https:", &What::Poster(0), origin);
+        let https = |origin| allowed(MediaCors::Embeds, "https:", &MediaFile::Poster(0), origin);
         assert!(https("https://x.example").is_some() && https("http://x.example").is_none());
     }
 }

@@ -10,34 +10,27 @@ use axum::{
     extract::{Multipart, Path, Request, State, multipart::Field},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, Uri, header};
-use serde::Deserialize;
+use http::{HeaderMap, header};
 use virga_client::{ApiCaller, Caller, ClientError};
 use virga_core::{
-    Code, Failure, Kind, MediaKey, OsEntropy, Timestamp, UploadId, UserId, VideoId,
-    keys::{BadSignature, FormTicket, Voucher},
+    Code, Failure, Kind, MediaKey, OsEntropy, UploadId, VideoId,
+    keys::Voucher,
+    paths::FormTicket,
     wire::{FormFile, Problem},
     with_causes,
 };
 use virga_http::{layers::RequestId, viewer::ClientIp};
 use virga_objects::ObjectError;
 
-use crate::{StreamState, parts::check_room};
+use crate::{
+    StreamState,
+    parts::{check_room, permitted},
+};
 
 /// The name of the one field: it comes first, and nothing after it is read.
 const FIELD: &str = "file";
 /// How long a refused body is drained, so that the sender receives the reason.
 const READ_OFF: Duration = Duration::from_secs(60);
-
-/// The query of a form's address.
-#[derive(Debug, Deserialize)]
-struct Signed {
-    user: String,
-    max: u64,
-    exp: i64,
-    kid: String,
-    sig: String,
-}
 
 /// Why a form's file was not taken: found here, or said by the API, whose words go on as they are.
 struct Refused(Problem);
@@ -59,7 +52,7 @@ pub(crate) async fn post(
     request: Request,
 ) -> Response {
     let page = wants_page(request.headers());
-    match take(&state, &video, request).await {
+    match take(&state, request).await {
         Ok(id) => Redirect::to(&format!("/v/{id}")).into_response(),
         Err(Refused(problem)) if page && problem.status != 500 => {
             tracing::info!(code = problem.code, "a form's file was refused");
@@ -89,9 +82,8 @@ fn wants_page(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")))
 }
 
-async fn take(state: &StreamState, video: &str, request: Request) -> Result<VideoId, Refused> {
-    let ticket = permitted(state, video, request.uri())
-        .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))?;
+async fn take(state: &StreamState, request: Request) -> Result<VideoId, Refused> {
+    let ticket: FormTicket = permitted(state, request.uri())?;
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
     check_room(state, length.unwrap_or(0).min(ticket.max)).await?;
@@ -109,20 +101,6 @@ async fn take(state: &StreamState, video: &str, request: Request) -> Result<Vide
             Err(malformed(detail).into())
         }
     }
-}
-
-/// Reads the address; whatever is wrong with it reads the same.
-fn permitted(state: &StreamState, video: &str, uri: &Uri) -> Result<FormTicket, BadSignature> {
-    let axum::extract::Query(signed) =
-        axum::extract::Query::<Signed>::try_from_uri(uri).map_err(|_| BadSignature)?;
-    let ticket = FormTicket {
-        video: video.parse().map_err(|_| BadSignature)?,
-        user: signed.user.parse::<UserId>().map_err(|_| BadSignature)?,
-        max: signed.max,
-        expires: Timestamp::from_seconds(signed.exp),
-    };
-    ticket.check(&state.keys, &signed.kid, &signed.sig, state.clock.now())?;
-    Ok(ticket)
 }
 
 fn as_caller(state: &StreamState, request: &Request) -> ApiCaller {
@@ -189,7 +167,7 @@ async fn read_off(mut field: Field<'_>) {
     let _ = tokio::time::timeout(READ_OFF, rest).await;
 }
 
-fn malformed(detail: String) -> Failure {
+fn malformed(detail: impl Into<String>) -> Failure {
     Failure::new(Code::UploadForm, detail)
 }
 

@@ -3,7 +3,6 @@
 //! What may be seen is decided from the published presentation of a video and the grant in the
 //! path; how fresh a presentation must be follows from the feed of changes (`Presentations`).
 
-mod answer;
 mod body;
 mod config;
 mod cors;
@@ -11,13 +10,13 @@ mod error;
 mod follow;
 mod form_upload;
 mod media;
-mod media_path;
 mod offload;
 mod parts;
 mod presentations;
 mod refused;
 mod router;
 mod segments;
+mod source;
 mod state;
 mod tables;
 

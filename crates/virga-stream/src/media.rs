@@ -1,6 +1,6 @@
 //! `GET /media/…`: what a player asks for.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use axum::{
     body::Body,
@@ -12,23 +12,16 @@ use futures_util::StreamExt;
 use http::HeaderMap;
 use virga_core::{
     CacheLifetime, Code, Failure, MediaKey, keys,
+    paths::{GRANTED, MediaFile, MediaPath, TrackFile},
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
+use virga_http::representation::{Representation, etag};
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 use virga_objects::ByteStream;
 
-use crate::{
-    StreamState,
-    answer::{AnswerBody, Representation, etag},
-    error::StreamError,
-    media_path::{MediaPath, What},
-    segments::SegmentName,
-    tables::find,
-};
+use crate::{StreamState, error::StreamError, segments::SegmentName, tables::find};
 
-/// Where the addresses with a grant are.
-const GRANTED: &str = "/media/g/";
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// Answers any media address.
@@ -36,9 +29,9 @@ pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
-    let path = request.uri().path();
-    let mut address = MediaPath::parse(path).ok_or_else(|| refused(path.starts_with(GRANTED)))?;
-    address.what.resize(request.uri().query());
+    let (path, query) = (request.uri().path(), request.uri().query());
+    let address = MediaPath::parse(path, query);
+    let address = address.ok_or_else(|| refused(path.starts_with(GRANTED)))?;
     let found = state.presentations.get(address.video).await?;
     match answer(&state, &address, found, request.headers()).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
@@ -46,15 +39,15 @@ pub(crate) async fn get(
             tracing::debug!(key, "an object is gone, reading the presentation again");
             let found = state.presentations.get_anew(address.video).await?;
             let again = answer(&state, &address, found, request.headers()).await;
-            Ok(again.map_err(Failure::from)?)
+            Ok(again?)
         }
-        answered => Ok(answered.map_err(Failure::from)?),
+        answered => Ok(answered?),
     }
 }
 
 /// One refusal for requests without a grant and one for requests with a grant; neither reveals
 /// whether the video exists. On the second, a player requests a new address.
-fn refused(with_grant: bool) -> Failure {
+pub(crate) fn refused(with_grant: bool) -> Failure {
     if with_grant {
         let detail = keys::BadSignature.to_string();
         Failure::new(Code::MediaNoGrant, detail)
@@ -80,20 +73,24 @@ async fn answer(
         private: presentation.visibility != Visibility::Public,
         headers,
     };
-    let track = |name: &str| find(&presentation, name).ok_or_else(not_there);
-    let mut answer = match &address.what {
-        What::Multivariant => request.multivariant(&presentation).await,
-        What::Playlist(name) => request.playlist(track(name)?).await,
-        What::Urls => request.urls(&presentation).await,
-        What::Track(name) => request.track(track(name)?).await,
-        What::Init(name) => request.init(track(name)?).await,
-        What::Segment(name, n) => request.segment(address, track(name)?, *n).await,
-        What::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
-        What::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+    let mut answer = match &address.file {
+        MediaFile::Multivariant => request.multivariant(&presentation).await,
+        MediaFile::Urls => request.urls(&presentation).await,
+        MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
+        MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+        MediaFile::Track(name, file) => {
+            let track = find(&presentation, name).ok_or_else(not_there)?;
+            match file {
+                TrackFile::Whole => request.track(track).await,
+                TrackFile::Playlist => request.playlist(track).await,
+                TrackFile::Init => request.init(track).await,
+                TrackFile::Segment(n) => request.segment(address, track, *n).await,
+            }
+        }
     }?;
     if !request.private && address.grant.is_none() {
         let origins = &state.origins;
-        origins.apply(&address.what, headers, answer.headers_mut());
+        origins.apply(&address.file, headers, answer.headers_mut());
     }
     Ok(answer)
 }
@@ -121,34 +118,39 @@ impl MediaRequest<'_> {
         etag: String,
         length: u64,
     ) -> Representation {
+        let (public, cdn) = (!self.private, self.state.cdn_max_age);
+        let cache_control = match cache {
+            CacheLifetime::Immutable if public => {
+                format!("public, max-age=31536000, s-maxage={cdn}, immutable")
+            }
+            // A grant was needed: no shared cache may keep it.
+            CacheLifetime::Immutable => "private, max-age=31536000, immutable".to_owned(),
+            CacheLifetime::Revalidate if public => "public, no-cache".to_owned(),
+            CacheLifetime::Revalidate => "private, no-cache".to_owned(),
+            CacheLifetime::NoStore => "no-store".to_owned(),
+        };
         Representation {
             content_type,
             etag,
-            cache,
-            private: self.private,
-            cdn_max_age: self.state.cdn_max_age,
+            cache_control,
             length,
         }
     }
 
     /// Bytes in memory.
-    pub(crate) fn small(
+    pub(crate) async fn small(
         &self,
         content_type: &'static str,
         cache: CacheLifetime,
         bytes: Bytes,
-    ) -> Response {
+    ) -> Result<Response, StreamError> {
         let length = bytes.len() as u64;
         let answer = self.representation(content_type, cache, etag(&[&bytes]), length);
-        match answer.wanted(self.headers) {
-            AnswerBody::Done(response) => response,
-            AnswerBody::Whole => answer.send(None, Body::from(bytes)),
-            AnswerBody::Part(first, count) => {
-                let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
-                let part = bytes.slice(at(first)..at(first + count));
-                answer.send(Some((first, count)), Body::from(part))
-            }
-        }
+        let part = |first, count| {
+            let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
+            ready(Ok(Body::from(bytes.slice(at(first)..at(first + count)))))
+        };
+        answer.answer(self.headers, part).await
     }
 
     /// Bytes that are read as they go out.
@@ -160,18 +162,29 @@ impl MediaRequest<'_> {
     where
         F: Future<Output = Result<ByteStream, StreamError>>,
     {
-        let (part, first, count) = match answer.wanted(self.headers) {
-            AnswerBody::Done(response) => return Ok(response),
-            AnswerBody::Whole => (None, 0, answer.length),
-            AnswerBody::Part(first, count) => (Some((first, count)), first, count),
+        let begin = async |first, count| {
+            let logged = read(first, count).await?.inspect(|item| {
+                if let Err(error) = item {
+                    tracing::warn!(%error, "a response was interrupted");
+                }
+            });
+            Ok(Body::from_stream(logged))
         };
-        let stream = read(first, count).await?;
-        let logged = stream.inspect(|item| {
-            if let Err(error) = item {
-                tracing::warn!(%error, "a response was interrupted");
-            }
-        });
-        Ok(answer.send(part, Body::from_stream(logged)))
+        answer.answer(self.headers, begin).await
+    }
+
+    /// Bytes of an object, from this place in it on.
+    pub(crate) async fn stored(
+        &self,
+        answer: Representation,
+        key: &MediaKey,
+        begins: u64,
+    ) -> Result<Response, StreamError> {
+        self.large(answer, |first, count| async move {
+            let range = begins + first..begins + first + count;
+            Ok(self.state.store.stream(key, range).await?)
+        })
+        .await
     }
 
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, StreamError> {
@@ -197,13 +210,15 @@ impl MediaRequest<'_> {
             table,
         });
         let text = multivariant(&variants, audio.as_ref());
-        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
     }
 
     async fn init(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let table = self.state.tables.get(track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
-        Ok(self.small(media_type(&table), CacheLifetime::Immutable, bytes))
+        self.small(media_type(&table), CacheLifetime::Immutable, bytes)
+            .await
     }
 
     async fn segment(
@@ -238,40 +253,30 @@ impl MediaRequest<'_> {
         let parts = key.poster_parts();
         let wanted = parts.iter().find(|part| part.width == width);
         let Some(part) = wanted.or(parts.first()) else {
-            return self.object(Some(key)).await;
+            return self.object(key, CacheLifetime::Revalidate).await;
         };
         let place = [part.offset, part.len].map(u64::to_be_bytes);
         let tag = etag(&[key.as_str().as_bytes(), place.as_flattened()]);
         let cache = CacheLifetime::Revalidate;
         let answer = self.representation(part.content_type(), cache, tag, part.len);
-        let begins = part.offset;
-        self.large(answer, |first, count| async move {
-            let range = begins + first..begins + first + count;
-            Ok(self.state.store.stream(key, range).await?)
-        })
-        .await
+        self.stored(answer, key, part.offset).await
     }
 
-    /// A whole object at an address behind which its key may change.
-    pub(crate) async fn object(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
-        let key = key.ok_or_else(not_there)?;
+    /// A whole object.
+    pub(crate) async fn object(
+        &self,
+        key: &MediaKey,
+        cache: CacheLifetime,
+    ) -> Result<Response, StreamError> {
         let stat = self.state.store.stat(key).await?;
         let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
-        let answer = self.representation(
-            key.content_type(),
-            CacheLifetime::Revalidate,
-            tag,
-            stat.size,
-        );
-        self.large(answer, |first, count| async move {
-            Ok(self.state.store.stream(key, first..first + count).await?)
-        })
-        .await
+        let answer = self.representation(key.content_type(), cache, tag, stat.size);
+        self.stored(answer, key, 0).await
     }
 }
 
 fn playlist_of(track: &PresentedTrack) -> String {
-    format!("{}/index.m3u8", track.name)
+    MediaFile::Track(track.name.clone(), TrackFile::Playlist).to_string()
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

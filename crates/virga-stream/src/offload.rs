@@ -2,22 +2,19 @@
 //! byte ranges of a track's object, redirects, and new addresses for a player whose old ones expire.
 //! A track that is still packaged just in time has no object and is served from here.
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use virga_core::{
     CacheLifetime, Failure, MediaKey,
+    paths::TrackFile,
     presentation::{Presentation, PresentedTrack, TrackBody},
 };
 use virga_delivery::DeliveryMethod;
+use virga_http::representation::etag;
 use virga_media::{Addressing, media_playlist};
 
 use crate::{
-    answer::etag,
     error::StreamError,
     media::{MediaRequest, PLAYLIST, media_type, not_there},
 };
@@ -43,16 +40,16 @@ impl MediaRequest<'_> {
         let method = self.method().await;
         let text = match (object_of(track), method) {
             (None, _) | (_, DeliveryMethod::Proxy) => {
-                let segment = |n: usize| format!("{n}.m4s");
+                let segment = |n| TrackFile::Segment(n).to_string();
                 let addressing = Addressing::Each {
-                    init: "init.mp4",
+                    init: &TrackFile::Init.to_string(),
                     segment: &segment,
                 };
                 media_playlist(&table, &addressing)
             }
             (Some(_), DeliveryMethod::Redirect) => {
                 let addressing = Addressing::Ranges {
-                    uri: "track.mp4",
+                    uri: &TrackFile::Whole.to_string(),
                     define: false,
                 };
                 media_playlist(&table, &addressing)
@@ -66,7 +63,8 @@ impl MediaRequest<'_> {
                 media_playlist(&table, &addressing)
             }
         };
-        Ok(self.small(PLAYLIST, CacheLifetime::Revalidate, text.into()))
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
     }
 
     /// Fresh addresses of all tracks that playlists name by address.
@@ -84,7 +82,8 @@ impl MediaRequest<'_> {
         let renew_in = self.state.delivery.renewed_in().as_secs();
         let urls = Urls { renew_in, tracks };
         let text = serde_json::to_vec(&urls).map_err(Failure::internal)?;
-        Ok(self.small("application/json", CacheLifetime::NoStore, text.into()))
+        self.small("application/json", CacheLifetime::NoStore, text.into())
+            .await
     }
 
     /// A track's whole object; the client requests ranges of it.
@@ -97,10 +96,7 @@ impl MediaRequest<'_> {
                 let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
                 let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
                 let answer = self.representation(kind, life, tag, stat.size);
-                self.large(answer, |first, count| async move {
-                    Ok(self.state.store.stream(key, first..first + count).await?)
-                })
-                .await
+                self.stored(answer, key, 0).await
             }
             method => self.send_to(method, key).await,
         }
@@ -108,25 +104,21 @@ impl MediaRequest<'_> {
 
     /// The one-file MP4.
     pub(crate) async fn fallback(&self, key: Option<&MediaKey>) -> Result<Response, StreamError> {
+        let key = key.ok_or_else(not_there)?;
         match self.method().await {
-            DeliveryMethod::Proxy => self.object(key).await,
-            method => self.send_to(method, key.ok_or_else(not_there)?).await,
+            DeliveryMethod::Proxy => self.object(key, CacheLifetime::Revalidate).await,
+            method => self.send_to(method, key).await,
         }
     }
 
-    /// Elsewhere, for now: 302, never 301, and nobody keeps it, so that a withdrawal counts at once.
+    /// Elsewhere, for now.
     async fn send_to(
         &self,
         method: DeliveryMethod,
         key: &MediaKey,
     ) -> Result<Response, StreamError> {
         let url = self.state.delivery.redirect_url(method, key).await?;
-        let mut answer = (StatusCode::FOUND, Body::empty()).into_response();
-        let headers = answer.headers_mut();
-        let url = HeaderValue::try_from(url).map_err(Failure::internal)?;
-        headers.insert(header::LOCATION, url);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(answer)
+        Ok(virga_http::redirect(&url)?)
     }
 }
 

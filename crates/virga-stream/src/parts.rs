@@ -7,25 +7,13 @@ use axum::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Deserialize;
 use virga_core::{
-    Code, Failure, Timestamp, UploadId,
-    keys::{BadSignature, PartTicket},
+    Code, Failure,
+    paths::{PartTicket, Ticket},
     upload::PartSpan,
 };
 
 use crate::{StreamState, body::drain};
-
-/// The query of a part's address.
-#[derive(Debug, Deserialize)]
-struct Signed {
-    offset: u64,
-    size: u64,
-    total: u64,
-    exp: i64,
-    kid: String,
-    sig: String,
-}
 
 /// Takes a part in.
 pub(crate) async fn put(
@@ -56,49 +44,28 @@ async fn take(
     head: &http::request::Parts,
     body: &mut BodyDataStream,
 ) -> Result<String, Failure> {
-    let ticket = permitted(state, &head.uri)
-        .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))?;
+    let ticket: PartTicket = permitted(state, &head.uri)?;
     if state.presentations.refused().contains(ticket.upload) {
         let detail = "This account is blocked. Ask an administrator of this site.";
         return Err(Failure::new(Code::AccountBlocked, detail));
     }
-    check_length(&head.headers, ticket.span.size)?;
-    check_room(state, ticket.span.size).await?;
+    check_length(&head.headers, ticket.size)?;
+    check_room(state, ticket.size).await?;
     let incoming = body.map_err(Into::into).boxed();
+    let span = PartSpan {
+        offset: ticket.offset,
+        size: ticket.size,
+    };
     let put = state
         .sessions
-        .put_part(ticket.upload, ticket.number, ticket.span, incoming);
+        .put_part(ticket.upload, ticket.number, span, incoming);
     Ok(put.await?)
 }
 
-/// Reads the address; whatever is wrong with it reads the same.
-fn permitted(state: &StreamState, uri: &http::Uri) -> Result<PartTicket, BadSignature> {
-    let (upload, number) = uri
-        .path()
-        .strip_prefix("/up/")
-        .and_then(|rest| rest.split_once('/'))
-        .ok_or(BadSignature)?;
-    let upload: UploadId = upload.parse().map_err(|_| BadSignature)?;
-    let spelt = number;
-    let number: u32 = spelt.parse().map_err(|_| BadSignature)?;
-    // A part has one address.
-    if number.to_string() != spelt {
-        return Err(BadSignature);
-    }
-    let axum::extract::Query(signed) =
-        axum::extract::Query::<Signed>::try_from_uri(uri).map_err(|_| BadSignature)?;
-    let ticket = PartTicket {
-        upload,
-        number,
-        span: PartSpan {
-            offset: signed.offset,
-            size: signed.size,
-        },
-        total: signed.total,
-        expires: Timestamp::from_seconds(signed.exp),
-    };
-    ticket.check(&state.keys, &signed.kid, &signed.sig, state.clock.now())?;
-    Ok(ticket)
+/// What the address of a part or form permits.
+pub(crate) fn permitted<T: Ticket>(state: &StreamState, uri: &http::Uri) -> Result<T, Failure> {
+    T::verify(&state.keys, (uri.path(), uri.query()), state.clock.now())
+        .map_err(|bad| Failure::new(Code::UploadBadSignature, bad.to_string()))
 }
 
 fn check_length(headers: &HeaderMap, size: u64) -> Result<(), Failure> {

@@ -106,28 +106,6 @@ impl Presentations {
         }))
     }
 
-    /// From now on nothing older than `version` is shown.
-    pub fn restrict(&self, video: VideoId, version: i64) {
-        let heard = self.0.clock.now();
-        self.versions().hear(video, (version, version), heard);
-    }
-
-    /// There is a newer one; what is held may go on until it can be read.
-    pub fn add(&self, video: VideoId, version: i64) {
-        let heard = self.0.clock.now();
-        self.versions().hear(video, (version, i64::MIN), heard);
-    }
-
-    /// Something may have been missed: read each presentation again at its next use.
-    pub fn resync(&self) {
-        self.apply(&Changes {
-            cursor: String::new(),
-            resync: true,
-            changes: Vec::new(),
-            uploads: Vec::new(),
-        });
-    }
-
     /// Applies changes from the feed. After a `resync` something may have been missed, so each
     /// presentation is read again at its next use; the changes in the same answer apply at once.
     pub fn apply(&self, changes: &Changes) {
@@ -183,13 +161,22 @@ impl Presentations {
 
     /// The presentation of a video; `None` where nothing may be shown.
     pub async fn get(&self, video: VideoId) -> Result<Option<Arc<Presentation>>, Failure> {
+        let found = self.find(video).await?;
+        Ok(self.permitted(video, found))
+    }
+
+    /// Whether a video was deleted, as far as its presentation tells; one that never played has none.
+    pub(crate) async fn is_withdrawn(&self, video: VideoId) -> Result<bool, Failure> {
+        let found = self.find(video).await?;
+        Ok(found.is_some() && self.permitted(video, found).is_none())
+    }
+
+    async fn find(&self, video: VideoId) -> Result<Option<Arc<Presentation>>, Failure> {
         let held = self.0.held.get(&video).await;
-        let fresh = held.filter(|held| self.is_fresh(held, self.known(video)));
-        let presentation = match fresh {
-            Some(held) => Some(held.presentation),
-            None => self.read(video, false).await?,
-        };
-        Ok(self.permitted(video, presentation))
+        match held.filter(|held| self.is_fresh(held, self.known(video))) {
+            Some(held) => Ok(Some(held.presentation)),
+            None => self.read(video, false).await,
+        }
     }
 
     /// As [`Self::get`], but reads again: an object that the cached one names is gone.

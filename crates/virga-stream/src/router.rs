@@ -7,12 +7,13 @@ use axum::{
     routing::{get, post, put},
 };
 
-use crate::{StreamState, form_upload, media, parts};
+use crate::{StreamState, form_upload, media, parts, source};
 
 /// `/media/…` and `/up/…`.
 pub fn router(state: StreamState) -> Router {
     Router::new()
         .route("/media/{*path}", get(media::get))
+        .route("/media/source/{video}/{upload}", get(source::get))
         .route("/up/{*path}", put(parts::put))
         .route("/up/form/{video}", post(form_upload::post))
         // Both count what they take by their signature.

@@ -49,6 +49,16 @@ impl Answer {
         problem
     }
 
+    /// Where it leads.
+    ///
+    /// # Panics
+    /// Where it leads nowhere.
+    pub fn location(&self) -> &str {
+        let location = self.headers.get("location");
+        let location = location.and_then(|it| it.to_str().ok());
+        location.expect("an address to go on to")
+    }
+
     /// Demands a status.
     ///
     /// # Panics
@@ -192,6 +202,15 @@ impl Person {
     /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// The file that a video was made of, from wherever the site leads.
+    pub async fn source(&self, video: &str) -> Answer {
+        let mut answer = self.get(&format!("/api/v1/videos/{video}/source")).await;
+        while answer.status == StatusCode::FOUND {
+            answer = self.get(answer.location()).await;
+        }
+        answer
     }
 
     /// `POST` of JSON.

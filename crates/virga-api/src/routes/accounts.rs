@@ -147,9 +147,7 @@ pub(crate) async fn change_password(
 }
 
 pub(super) async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
-    let defaults = accounts::upload_defaults(state.app.db.read(), user.id)
-        .await
-        .map_err(Failure::from)?;
+    let defaults = accounts::upload_defaults(state.app.db.read(), user.id).await?;
     Ok(Me {
         id: user.id,
         name: user.name.clone(),
@@ -214,7 +212,7 @@ pub(crate) async fn user(
     let listing = &listing;
     let count = |c| async move { videos::count(&c, listing).await };
     let videos = state.app.db.read_lagging(count).await;
-    let videos = videos.map_err(Failure::from)?;
+    let videos = videos?;
     Ok(Json(User {
         name: user.name,
         created_at: user.created_at,
@@ -224,8 +222,6 @@ pub(crate) async fn user(
 
 /// An account by name.
 pub(crate) async fn find_user(state: &ApiState, name: &str) -> Result<UserRow> {
-    let found = accounts::by_name(state.app.db.read(), name)
-        .await
-        .map_err(Failure::from)?;
+    let found = accounts::by_name(state.app.db.read(), name).await?;
     Ok(found.ok_or_else(|| Failure::not_found("account"))?)
 }

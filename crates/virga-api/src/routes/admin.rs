@@ -8,12 +8,13 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use std::collections::HashMap;
 use virga_core::{
-    Failure, VideoId,
+    VideoId,
     name::fold_name,
     wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Storage},
 };
 use virga_db::{
-    JobRow, VideoRow, accounts,
+    JobRow, VideoRow,
+    accounts::{self, UserRow},
     admin::{self, AccountListing},
     changes::Ended,
     videos,
@@ -25,39 +26,23 @@ use virga_http::{
 
 use crate::{ApiState, caller::Admin, routes::accounts::find_user};
 
-/// `?q=&cursor=&limit=`
+/// `?q=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AccountsQuery {
     /// A piece of the name.
     q: Option<String>,
-    /// From the page before.
-    cursor: Option<String>,
-    /// Entries wanted.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u64>,
-}
-
-/// Cuts what is one too many; the last entry that stays, where more follow it.
-fn last_of_page<T>(rows: &mut Vec<T>, limit: u64) -> Option<&T> {
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    rows.last().filter(|_| more)
 }
 
 /// All accounts, by name.
-#[utoipa::path(get, path = "/admin/users", tag = "admin", params(AccountsQuery),
+#[utoipa::path(get, path = "/admin/users", tag = "admin", params(AccountsQuery, PageQuery),
     responses((status = 200, body = Page<Account>), (status = 403)))]
 pub(crate) async fn accounts(
     State(state): State<ApiState>,
     _: Admin,
     Query(query): Query<AccountsQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Account>>> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
     let (after, limit): (Option<String>, u64) = (page.after()?, page.limit()?);
     let words: Option<String> = query.q.map(|words| words.chars().take(64).collect());
     let listing = AccountListing {
@@ -66,10 +51,10 @@ pub(crate) async fn accounts(
         limit: limit + 1,
     };
     let db = state.app.db.read();
-    let mut rows = admin::accounts(db, listing).await.map_err(Failure::from)?;
-    let next = last_of_page(&mut rows, limit).map(|row| paging::encode(&fold_name(&row.name)));
+    let mut rows = admin::accounts(db, listing).await?;
+    let next = paging::cut(&mut rows, limit, |row| fold_name(&row.name));
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let holdings = admin::holdings(db, &ids).await.map_err(Failure::from)?;
+    let holdings = admin::holdings(db, &ids).await?;
     let items = rows.into_iter().map(|row| {
         let holding = holdings.get(&row.id).copied().unwrap_or_default();
         Account {
@@ -113,11 +98,7 @@ pub(crate) async fn block(
     Admin(by): Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    let account = find_user(&state, &name).await?;
-    state.app.set_blocked(by.id, account.id, true).await?;
-    state.ended(Ended::Account(account.id));
-    tracing::info!(admin = by.name, account = account.name, "account blocked");
-    Ok(StatusCode::NO_CONTENT)
+    set_blocked(&state, &by, &name, true).await
 }
 
 /// Lets a blocked account sign in again.
@@ -129,47 +110,42 @@ pub(crate) async fn unblock(
     Admin(by): Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    let account = find_user(&state, &name).await?;
-    state.app.set_blocked(by.id, account.id, false).await?;
+    set_blocked(&state, &by, &name, false).await
+}
+
+async fn set_blocked(
+    state: &ApiState,
+    by: &UserRow,
+    name: &str,
+    blocked: bool,
+) -> Result<StatusCode> {
+    let account = find_user(state, name).await?;
+    state.app.set_blocked(by.id, account.id, blocked).await?;
     state.ended(Ended::Account(account.id));
-    tracing::info!(admin = by.name, account = account.name, "account unblocked");
+    let done = if blocked {
+        "account blocked"
+    } else {
+        "account unblocked"
+    };
+    tracing::info!(admin = by.name, account = account.name, "{done}");
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `?cursor=&limit=`
-#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct JobsQuery {
-    /// From the page before.
-    cursor: Option<String>,
-    /// Entries wanted.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u64>,
-}
-
 /// Jobs that were given up, the newest first.
-#[utoipa::path(get, path = "/admin/jobs", tag = "admin", params(JobsQuery),
+#[utoipa::path(get, path = "/admin/jobs", tag = "admin", params(PageQuery),
     responses((status = 200, body = Page<FailedJob>), (status = 403)))]
 pub(crate) async fn failed_jobs(
     State(state): State<ApiState>,
     _: Admin,
-    Query(query): Query<JobsQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<FailedJob>>> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
     let (before, limit) = (page.after()?, page.limit()?);
     let db = state.app.db.read();
-    let mut rows = admin::failed_jobs(db, before, limit + 1)
-        .await
-        .map_err(Failure::from)?;
-    let next = last_of_page(&mut rows, limit).map(|row| paging::encode(&row.id));
+    let mut rows = admin::failed_jobs(db, before, limit + 1).await?;
+    let next = paging::cut(&mut rows, limit, |row| row.id);
     let ids: Vec<VideoId> = rows.iter().map(|row| row.video).collect();
-    let of = videos::find_many(db, &ids).await.map_err(Failure::from)?;
-    let names = accounts::names(db, of.iter().map(|row| row.owner))
-        .await
-        .map_err(Failure::from)?;
+    let of = videos::find_many(db, &ids).await?;
+    let names = accounts::names(db, of.iter().map(|row| row.owner)).await?;
     let of: HashMap<VideoId, VideoRow> = of.into_iter().map(|row| (row.id, row)).collect();
     // A video that was purged between the two reads has nothing to try again.
     let shown = |job: JobRow| {

@@ -27,8 +27,7 @@ use crate::{
 
 /// Comments, newest first.
 #[utoipa::path(get, path = "/videos/{id}/comments", operation_id = "list_comments", tag = "comments",
-    params(("id" = VideoId, Path), ("cursor" = Option<String>, Query),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100)),
+    params(("id" = VideoId, Path), PageQuery),
     security((), ("token" = [])), responses((status = 200, body = Page<Comment>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
@@ -50,15 +49,9 @@ pub(crate) async fn list(
         page(state.app.db.read().clone()).await
     } else {
         state.app.db.read_lagging(page).await
-    }
-    .map_err(Failure::from)?;
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| paging::encode(&(row.created_at.0, row.id.to_string())));
+    }?;
+    let key = |row: &CommentRow| (row.created_at.0, row.id.to_string());
+    let next = paging::cut(&mut rows, limit, key);
     let show = |row| to_wire::comment(&caller.viewer, video.owner, row, &authors);
     Ok(Json(Page {
         items: rows.into_iter().map(show).collect(),
@@ -72,17 +65,13 @@ async fn show(
     video: &VideoRow,
     row: CommentRow,
 ) -> Result<Comment> {
-    let authors = accounts::authors(state.app.db.read(), [row.author])
-        .await
-        .map_err(Failure::from)?;
+    let authors = accounts::authors(state.app.db.read(), [row.author]).await?;
     Ok(to_wire::comment(&caller.viewer, video.owner, row, &authors))
 }
 
 /// The comment that an earlier, equal request wrote.
 async fn written_before(state: &ApiState, row: &CommentRow) -> Result<Option<CommentRow>> {
-    let found = comments::find(state.app.db.read(), row.video, row.id)
-        .await
-        .map_err(Failure::from)?;
+    let found = comments::find(state.app.db.read(), row.video, row.id).await?;
     Ok(found.filter(|found| found.author == row.author))
 }
 
@@ -143,8 +132,7 @@ async fn find(
 ) -> Result<(VideoRow, CommentRow)> {
     let video = require(&state.app, &caller.viewer, id, Action::Comment).await?;
     let row = comments::find(state.app.db.read(), id, comment)
-        .await
-        .map_err(Failure::from)?
+        .await?
         .ok_or_else(|| Failure::not_found("comment"))?;
     Ok((video, row))
 }
@@ -171,9 +159,7 @@ pub(crate) async fn edit(
     state.accept_text(row.author, &[&row.text]).await?;
     let now = state.app.clock.now();
     row.edited_at = Some(now);
-    comments::edit(state.app.db.write(), row.id, &row.text, now)
-        .await
-        .map_err(Failure::from)?;
+    comments::edit(state.app.db.write(), row.id, &row.text, now).await?;
     Ok(Json(show(&state, &caller, &video, row).await?))
 }
 

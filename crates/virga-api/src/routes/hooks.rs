@@ -29,11 +29,7 @@ pub(crate) async fn receive(
         headers: &headers,
         body: &body,
     };
-    let object = state
-        .delivery
-        .verify_callback(report)
-        .await
-        .map_err(Failure::from)?;
+    let object = state.delivery.verify_callback(report).await?;
     let object = object.ok_or_else(|| {
         let detail = "This report is not signed by the service that keeps this site's files.";
         Failure::new(Code::ReportSignature, detail)

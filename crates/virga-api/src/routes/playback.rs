@@ -8,7 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 use std::time::Duration;
 use virga_app::require;
 use virga_core::{
-    Code, Failure, VideoId,
+    Code, Failure, MediaKey, VideoId,
+    paths::MediaFile,
     permission::Action,
     video::VideoState,
     wire::{Playback, Position, ViewReport},
@@ -44,17 +45,12 @@ pub(crate) async fn playback(
     {
         return Err(failed.into());
     }
-    let (base, expires_at) = to_wire::media_base(&state, &row);
+    let (path, expires_at) = to_wire::media_paths(&state, &row);
+    let path_of = |key: Option<&MediaKey>, file| key.map(|_| path(file));
     let playback = Playback {
-        hls: format!("{base}/main.m3u8"),
-        fallback: row
-            .fallback_key
-            .as_ref()
-            .map(|_| format!("{base}/fallback.mp4")),
-        poster: row
-            .poster_key
-            .as_ref()
-            .map(|_| format!("{base}/poster.jpg")),
+        hls: path(MediaFile::Multivariant),
+        fallback: path_of(row.fallback_key.as_ref(), MediaFile::Fallback),
+        poster: path_of(row.poster_key.as_ref(), MediaFile::Poster(0)),
         expires_at,
         version: row.presentation_version,
         holds: state.delivery.holds_for().as_secs(),
@@ -72,7 +68,7 @@ async fn position(state: &ApiState, caller: &Caller, id: VideoId) -> Result<Opti
         return Ok(None);
     };
     let at = positions::find(state.app.db.read(), user, id).await;
-    Ok(at.map_err(Failure::from)?.map(|at| at.as_secs_f64()))
+    Ok(at?.map(|at| at.as_secs_f64()))
 }
 
 /// Notes where the signed-in viewer is, to go on there on another machine.
@@ -94,9 +90,7 @@ pub(crate) async fn put_position(
             Failure::field("seconds", Code::PositionInvalid, "Give seconds, 0 or more.")
         })?;
     let now = state.app.clock.now();
-    positions::put(state.app.db.write(), user, id, at, now)
-        .await
-        .map_err(Failure::from)?;
+    positions::put(state.app.db.write(), user, id, at, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

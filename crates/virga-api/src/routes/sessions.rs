@@ -100,7 +100,7 @@ pub(super) async fn check_password(
 ) -> Result<UserRow> {
     let now = state.app.clock.now();
     let db = state.app.db.read();
-    let user = accounts::by_name(db, name).await.map_err(Failure::from)?;
+    let user = accounts::by_name(db, name).await?;
     // Asked for nobody's account too: it takes as long.
     let nobody = UserId::random(&*state.app.entropy);
     let id = user.as_ref().map_or(nobody, |user| user.id);
@@ -112,7 +112,7 @@ pub(super) async fn check_password(
         network: caller.network(),
         wide: caller.address.wide(),
         name: fold_name(name).chars().take(64).collect(),
-        known: known.await.map_err(Failure::from)?,
+        known: known.await?,
     };
     tries.take(now).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
@@ -190,9 +190,7 @@ pub(crate) async fn list_sessions(
     signed: SignedIn,
 ) -> Result<Json<Vec<SessionInfo>>> {
     let now = state.app.clock.now();
-    let rows = accounts::sessions_of(state.app.db.read(), signed.user.id, now)
-        .await
-        .map_err(Failure::from)?;
+    let rows = accounts::sessions_of(state.app.db.read(), signed.user.id, now).await?;
     let info = |row: accounts::SessionSummary| SessionInfo {
         id: public_id(&row.token_hash),
         current: row.token_hash == signed.token_hash,
@@ -217,9 +215,7 @@ pub(crate) async fn end_session(
     Path(id): Path<String>,
 ) -> Result<Response> {
     let now = state.app.clock.now();
-    let rows = accounts::sessions_of(state.app.db.read(), signed.user.id, now)
-        .await
-        .map_err(Failure::from)?;
+    let rows = accounts::sessions_of(state.app.db.read(), signed.user.id, now).await?;
     let row = rows
         .into_iter()
         .find(|row| public_id(&row.token_hash) == id);

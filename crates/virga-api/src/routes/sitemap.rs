@@ -30,7 +30,7 @@ pub(crate) async fn sitemap(
 ) -> Result<Json<Sitemap>> {
     let db = &state.app.db;
     let count = db.read_lagging(|c| async move { sitemap::count(&c).await });
-    let count = count.await.map_err(Failure::from)?;
+    let count = count.await?;
     let pages = count.div_ceil(SITEMAP_PAGE).max(1);
     let page = u64::from(query.page);
     if page >= pages {
@@ -38,7 +38,7 @@ pub(crate) async fn sitemap(
     }
     let from = page * SITEMAP_PAGE;
     let stretch = |c| async move { sitemap::stretch(&c, from, SITEMAP_PAGE).await };
-    let videos = db.read_lagging(stretch).await.map_err(Failure::from)?;
+    let videos = db.read_lagging(stretch).await?;
     let videos = videos
         .into_iter()
         .map(|(id, published_at)| SitemapVideo { id, published_at })

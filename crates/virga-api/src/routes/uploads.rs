@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use virga_app::{NewUploadRequest, Opened};
 use virga_core::{
     Code, Failure, UploadId,
-    keys::PartTicket,
+    paths::{PartTicket, Ticket},
     permission::Action,
     upload::{PartSpan, UploadState, part_span},
     wire::{
@@ -27,8 +27,8 @@ use crate::{
     caller::{Caller, SignedIn},
 };
 
-/// How long a signed part address holds.
-const TICKET_LIFE: Duration = Duration::from_secs(900);
+/// How long a signed address holds.
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(900);
 const MOST_NUMBERS: usize = 100;
 /// Uploads that a list asks the store about at once.
 const AT_ONCE: usize = 8;
@@ -61,9 +61,7 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     signed: SignedIn,
 ) -> Result<Json<Vec<Upload>>> {
-    let rows = uploads::open_of_user(state.app.db.read(), signed.user.id)
-        .await
-        .map_err(Failure::from)?;
+    let rows = uploads::open_of_user(state.app.db.read(), signed.user.id).await?;
     // Each asks the store: some at a time.
     let shown = stream::iter(rows)
         .map(|row| show(&state, row))
@@ -203,7 +201,8 @@ async fn sign_part(
             let ticket = PartTicket {
                 upload: row.id,
                 number,
-                span,
+                offset: span.offset,
+                size: span.size,
                 total: row.size,
                 expires,
             };

@@ -1,7 +1,6 @@
-//! Videos: lists, one video, its changes, its source.
+//! Videos: lists, one video, its changes, where its source is.
 
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -9,31 +8,31 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use virga_app::{Change, Changed, require};
 use virga_core::{
-    Code, Failure, VideoId,
+    Code, Failure, MediaKey, VideoId,
+    paths::{SourceTicket, Ticket},
     permission::{Action, Viewer, authorize},
     text,
     video::Visibility,
     wire::{NewVideo, Page, Sort, Video, VideoPatch},
 };
 use virga_db::{
-    VideoRow,
+    VideoRow, uploads,
     videos::{self, Listing, NewVideoRow},
 };
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
-    range::{self, RangeRequest},
 };
 
 use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     idempotency::IdempotencyKey,
-    routes::accounts::find_user,
+    routes::{accounts::find_user, uploads::TICKET_LIFE},
     to_wire,
 };
 
-/// `?sort=&q=&cursor=&limit=`
+/// `?sort=&q=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
@@ -41,11 +40,6 @@ pub(crate) struct ListQuery {
     sort: Option<Sort>,
     /// Words in the title.
     q: Option<String>,
-    /// From the page before.
-    cursor: Option<String>,
-    /// Entries wanted.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u64>,
 }
 
 /// `?unpublished=`
@@ -59,17 +53,13 @@ pub(crate) struct MineQuery {
 async fn list(
     state: &ApiState,
     caller: &Caller,
-    query: ListQuery,
+    (query, page): (ListQuery, PageQuery),
     owner: Option<virga_core::UserId>,
     mine: Option<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
     let words: Option<String> = query.q.map(|words| words.chars().take(200).collect());
     let everything = mine.is_some();
-    let mut listing = Listing {
+    let listing = Listing {
         owner,
         everything,
         unpublished: mine.and_then(|mine| mine.unpublished),
@@ -85,16 +75,9 @@ async fn list(
         let listing = &listing;
         let list = |c| async move { videos::list(&c, listing).await };
         state.app.db.read_lagging(list).await
-    }
-    .map_err(Failure::from)?;
-    listing.limit -= 1;
-    let wanted = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| paging::encode(&videos::cursor(&listing, row)));
+    }?;
+    let key = |row: &VideoRow| videos::cursor(&listing, row);
+    let next = paging::cut(&mut rows, listing.limit - 1, key);
     if !everything && state.app.db.has_replica() {
         rows = still_listed(state, rows).await?;
     }
@@ -106,50 +89,58 @@ async fn list(
 /// public.
 async fn still_listed(state: &ApiState, found: Vec<VideoRow>) -> Result<Vec<VideoRow>> {
     let ids: Vec<_> = found.iter().map(|row| row.id).collect();
-    let mut now = videos::find_many(state.app.db.read(), &ids)
-        .await
-        .map_err(Failure::from)?;
+    let mut now = videos::find_many(state.app.db.read(), &ids).await?;
     now.retain(|row| row.visibility == Visibility::Public && row.state.plays());
     now.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
     Ok(now)
 }
 
 /// Public videos that play.
-#[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery),
+#[utoipa::path(get, path = "/videos", tag = "videos", params(ListQuery, PageQuery),
     security((), ("token" = [])), responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_public(
     State(state): State<ApiState>,
     caller: Caller,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, None, None).await
+    list(&state, &caller, (query, page), None, None).await
 }
 
 /// Public videos of an account.
 #[utoipa::path(get, path = "/users/{name}/videos", tag = "videos",
-    params(("name" = String, Path), ListQuery), security((), ("token" = [])),
+    params(("name" = String, Path), ListQuery, PageQuery), security((), ("token" = [])),
     responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_of_user(
     State(state): State<ApiState>,
     caller: Caller,
     Path(name): Path<String>,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Video>>> {
     let owner = find_user(&state, &name).await?;
-    list(&state, &caller, query, Some(owner.id), None).await
+    list(&state, &caller, (query, page), Some(owner.id), None).await
 }
 
 /// One's own videos in every state, newest first.
-#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery, MineQuery),
+#[utoipa::path(get, path = "/users/me/videos", tag = "videos", params(ListQuery, PageQuery, MineQuery),
     responses((status = 200, body = Page<Video>)))]
 pub(crate) async fn list_mine(
     State(state): State<ApiState>,
     caller: Caller,
     signed: SignedIn,
     Query(query): Query<ListQuery>,
+    Query(page): Query<PageQuery>,
     Query(mine): Query<MineQuery>,
 ) -> Result<Json<Page<Video>>> {
-    list(&state, &caller, query, Some(signed.user.id), Some(mine)).await
+    list(
+        &state,
+        &caller,
+        (query, page),
+        Some(signed.user.id),
+        Some(mine),
+    )
+    .await
 }
 
 /// A draft. The same request with the same `Idempotency-Key` makes no second one.
@@ -369,68 +360,27 @@ pub(crate) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
-/// The original, for its owner, as a download.
+/// The uploaded file, for its owner, as a download: leads to an address that holds for a quarter of an
+/// hour.
 #[utoipa::path(get, path = "/videos/{id}/source", operation_id = "read_source", tag = "videos",
-    params(("id" = VideoId, Path)),
-    security((), ("token" = [])), responses((status = 401), (status = 200, content_type = "application/octet-stream", body = [u8]),
-        (status = 304, description = "Not modified"),
-        (status = 206, content_type = "application/octet-stream", body = [u8]),
-        (status = 403), (status = 409), (status = 416)))]
+    params(("id" = VideoId, Path)), security((), ("token" = [])),
+    responses((status = 401), (status = 302, description = "The file is at `location`",
+        headers(("location" = String))), (status = 403), (status = 409)))]
 pub(crate) async fn source(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<VideoId>,
-    headers: HeaderMap,
 ) -> Result<Response> {
     let row = require(&state.app, &caller.viewer, id, Action::Edit).await?;
-    let key = row
-        .source_key
-        .as_ref()
-        .ok_or_else(|| Failure::not_found("file"))?;
-    let size = row.source_size;
-    let etag = format!("\"{}\"", &virga_app::hash_token(key.as_str())[..20]);
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|it| *it == *etag)
-    {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
-    let (status, from, length) = match range::read(&headers, size, &etag) {
-        RangeRequest::Whole => (StatusCode::OK, 0, size),
-        RangeRequest::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
-        RangeRequest::Unsatisfiable => {
-            let whole = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
-        }
+    let upload = row.source_key.as_ref().and_then(MediaKey::upload);
+    let upload = upload.ok_or_else(|| Failure::not_found("file"))?;
+    let found = uploads::find(state.app.db.read(), upload).await?;
+    let name = found.map(|it| it.file_name).filter(|it| !it.is_empty());
+    let ticket = SourceTicket {
+        video: id,
+        upload,
+        name: name.unwrap_or_else(|| id.to_string()),
+        expires: state.app.clock.now().plus(TICKET_LIFE),
     };
-    let bytes = state
-        .app
-        .store
-        .stream(key, from..from + length)
-        .await
-        .map_err(Failure::from)?;
-    let mut response = (
-        status,
-        [
-            (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-            (header::CONTENT_LENGTH, length.to_string()),
-            (
-                header::CONTENT_DISPOSITION,
-                format!("attachment; filename=\"{id}\""),
-            ),
-            (header::CACHE_CONTROL, "no-store".to_owned()),
-            (header::ACCEPT_RANGES, "bytes".to_owned()),
-            (header::ETAG, etag),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-            (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
-        ],
-        Body::from_stream(bytes),
-    )
-        .into_response();
-    if status == StatusCode::PARTIAL_CONTENT {
-        let text = format!("bytes {from}-{}/{size}", from + length - 1);
-        let value = HeaderValue::from_str(&text).map_err(Failure::internal)?;
-        response.headers_mut().insert(header::CONTENT_RANGE, value);
-    }
-    Ok(response)
+    Ok(virga_http::redirect(&ticket.to_path(&state.keys))?)
 }

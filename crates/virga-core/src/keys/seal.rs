@@ -14,7 +14,7 @@ pub fn unseal<'a>(ring: &KeyRing, name: &str, sealed: &'a str) -> Result<&'a str
     let (Some(kid), Some(mac), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(BadSignature);
     };
-    ring.verify(kid, mac, "seal", &[name, text])?;
+    ring.verify((kid, mac), "seal", &[name, text])?;
     Ok(text)
 }
 

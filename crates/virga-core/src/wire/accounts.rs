@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Timestamp, UserId, permission::Role, video::Visibility};
+use super::videos::public;
+use crate::{
+    Timestamp, UserId,
+    permission::Role,
+    video::{Visibility, word_enum},
+};
 
 /// `POST /sessions`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -63,7 +68,6 @@ pub struct Session {
     /// For `Authorization: Bearer`. The page's cookie holds the same.
     pub token: String,
     /// Ends then at the latest.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     /// Whose.
     pub user: Me,
@@ -77,10 +81,8 @@ pub struct SessionInfo {
     /// What the browser or program called itself (`User-Agent`) at sign-in; empty where unknown.
     pub device: String,
     /// Signed in.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Last used, within a few minutes.
-    #[schema(value_type = String, format = DateTime)]
     pub seen_at: Timestamp,
     /// The session of this request.
     pub current: bool,
@@ -102,7 +104,6 @@ pub struct Me {
     /// Role.
     pub role: Role,
     /// Since.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Bytes that its sources and open uploads take.
     pub used_bytes: u64,
@@ -114,10 +115,6 @@ pub struct Me {
     /// Uploads from the pages are published at once, not when their owner presses the button.
     #[serde(default)]
     pub publish_at_once: bool,
-}
-
-fn public() -> Visibility {
-    Visibility::Public
 }
 
 /// `PATCH /users/me`: absent fields stay.
@@ -137,7 +134,6 @@ pub struct User {
     /// Name.
     pub name: String,
     /// Since.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Public videos that play.
     pub videos: u64,
@@ -164,23 +160,13 @@ impl std::fmt::Debug for Setup {
     }
 }
 
-/// Who may register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Registration {
-    /// Anyone.
-    Open,
-    /// Nobody; an administrator adds accounts.
-    Closed,
-}
-
-impl Registration {
-    /// The word in rows and configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
+word_enum! {
+    /// Who may register.
+    Registration {
+        /// Anyone.
+        Open = "open",
+        /// Nobody; an administrator adds accounts.
+        Closed = "closed",
     }
 }
 

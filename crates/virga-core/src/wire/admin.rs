@@ -14,10 +14,8 @@ pub struct Account {
     /// Role.
     pub role: Role,
     /// Since.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// May not sign in since then.
-    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_at: Option<Timestamp>,
     /// Videos that are not deleted, whoever may see them.
@@ -57,7 +55,6 @@ pub struct FailedJob {
     /// Tries.
     pub tries: u32,
     /// Given up.
-    #[schema(value_type = String, format = DateTime)]
     pub failed_at: Timestamp,
 }
 

@@ -26,10 +26,8 @@ pub struct Comment {
     /// Text.
     pub text: String,
     /// Written.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Last edited.
-    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
     /// Whether the asking viewer wrote it.

@@ -23,6 +23,5 @@ pub struct SitemapVideo {
     /// Id.
     pub id: VideoId,
     /// First became playable.
-    #[schema(value_type = String, format = DateTime)]
     pub published_at: Timestamp,
 }

@@ -57,7 +57,6 @@ pub struct Upload {
     /// Bytes of every part but the last.
     pub part_size: u64,
     /// Left alone, it ends then.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
@@ -76,7 +75,6 @@ pub struct FormOffer {
     /// The most bytes.
     pub max: u64,
     /// The address ends then.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
@@ -132,7 +130,6 @@ pub struct SignedPart {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FormField>,
     /// Ends then.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 

@@ -29,7 +29,7 @@ pub struct NewVideo {
     pub publish_as: Option<Visibility>,
 }
 
-fn public() -> Visibility {
+pub(super) fn public() -> Visibility {
     Visibility::Public
 }
 
@@ -119,14 +119,11 @@ pub struct Video {
     /// Comments.
     pub comments: u64,
     /// Created.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// First became playable, or was published after that.
-    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
     /// When a deleted video is permanently deleted.
-    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_at: Option<Timestamp>,
     /// Incremented whenever the playable tracks or the visibility change.
@@ -161,7 +158,6 @@ pub struct Playback {
     /// Poster; null until it exists.
     pub poster: Option<String>,
     /// When these addresses end; null for public videos.
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
     /// The presentation that they belong to.
     pub version: i64,

@@ -50,9 +50,7 @@ async fn head(body: &mut BodyDataStream, boundary: &str) -> Result<Bytes, Failur
     loop {
         let known = held.len().min(start.len());
         if held[..known] != start.as_bytes()[..known] {
-            return Err(malformed(
-                "The form does not begin with its first field.".to_owned(),
-            ));
+            return Err(malformed("The form does not begin with its first field."));
         }
         let fresh = held.get(from..).unwrap_or_default();
         let fresh = &fresh[..fresh.len().min(HEAD.saturating_sub(from))];
@@ -68,9 +66,7 @@ async fn head(body: &mut BodyDataStream, boundary: &str) -> Result<Bytes, Failur
             Some(Ok(bytes)) => held.extend_from_slice(&bytes),
             Some(Err(error)) => return Err(ObjectError::Body(error.into()).into()),
             None => {
-                return Err(malformed(
-                    "The form ends before its first field.".to_owned(),
-                ));
+                return Err(malformed("The form ends before its first field."));
             }
         }
     }
@@ -78,7 +74,7 @@ async fn head(body: &mut BodyDataStream, boundary: &str) -> Result<Bytes, Failur
 
 fn no_boundary() -> Failure {
     let detail = "Send the form as multipart/form-data with a boundary.";
-    malformed(detail.to_owned())
+    malformed(detail)
 }
 
 /// The boundary that the content type names.

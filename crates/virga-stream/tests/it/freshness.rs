@@ -36,14 +36,14 @@ async fn a_restriction_holds_before_the_object_is_written() {
     let site = Site::new().await;
     site.publish_poster(1, Public).await;
     assert!(shows(&site, 1).await);
-    site.presentations.restrict(site.video, 2);
+    site.hear(Effect::Restrict, 2);
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
     site.publish_poster(2, Private).await;
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
     // A publisher that lost its lease writes late.
     site.publish_poster(1, Public).await;
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
-    site.presentations.restrict(site.video, 3);
+    site.hear(Effect::Restrict, 3);
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
 }
 
@@ -52,7 +52,7 @@ async fn an_addition_is_awaited_with_what_is_held() {
     let site = Site::new().await;
     site.publish_poster(1, Public).await;
     assert!(shows(&site, 1).await);
-    site.presentations.add(site.video, 2);
+    site.hear(Effect::Add, 2);
     assert!(shows(&site, 1).await);
     site.publish_poster(2, Public).await;
     assert!(shows(&site, 2).await);
@@ -76,10 +76,10 @@ async fn after_a_resync_each_is_read_anew_and_the_purged_are_gone() {
     site.publish_poster(1, Public).await;
     assert!(shows(&site, 1).await);
     site.publish_poster(2, Public).await;
-    site.presentations.resync();
+    site.resync();
     assert!(shows(&site, 2).await);
     std::fs::remove_dir_all(site.folder.path().join("v")).unwrap();
-    site.presentations.resync();
+    site.resync();
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND, "purged");
 }
 
@@ -87,7 +87,7 @@ async fn after_a_resync_each_is_read_anew_and_the_purged_are_gone() {
 async fn what_a_resync_tells_again_is_known_at_once() {
     let site = Site::new().await;
     site.publish_poster(1, Public).await;
-    site.presentations.restrict(site.video, 2);
+    site.hear(Effect::Restrict, 2);
     // The line was told, the document is not written yet.
     let line = VideoChange {
         video: site.video,
@@ -113,10 +113,10 @@ async fn an_unreadable_object_does_not_stop_what_plays_but_a_restriction_does() 
     let key = MediaKey::presentation(site.video);
     for text in [b"{".to_vec(), vec![b' '; 2 << 20]] {
         site.store.put(&key, text.into()).await.unwrap();
-        site.presentations.resync();
+        site.resync();
         assert!(shows(&site, 1).await);
     }
-    site.presentations.restrict(site.video, 2);
+    site.hear(Effect::Restrict, 2);
     assert_eq!(shown(&site).await.0, StatusCode::NOT_FOUND);
 }
 

@@ -8,7 +8,8 @@ use futures_util::stream;
 use http::{Request, StatusCode};
 use virga_core::{
     Clock, MediaKey, OsEntropy, UploadId,
-    keys::{KeyRing, PartTicket},
+    keys::KeyRing,
+    paths::{PartTicket, Ticket},
     upload::part_span,
 };
 use virga_objects::{MediaStore, MultipartSessions, UploadPlan};
@@ -30,10 +31,12 @@ async fn opened(site: &Site) -> MediaKey {
 }
 
 fn ticket(site: &Site, number: u32) -> PartTicket {
+    let span = part_span(number, TOTAL, PART).unwrap();
     PartTicket {
         upload: site.upload,
         number,
-        span: part_span(number, TOTAL, PART).unwrap(),
+        offset: span.offset,
+        size: span.size,
         total: TOTAL,
         expires: site.clock.now().plus(Duration::from_secs(3600)),
     }

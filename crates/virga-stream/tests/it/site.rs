@@ -14,6 +14,7 @@ use virga_core::{
     keys::{self, KeyRing},
     presentation::Presentation,
     video::Visibility,
+    wire::{Changes, Effect, VideoChange},
 };
 use virga_delivery::Delivery;
 use virga_objects::{DiskOptions, DiskStore, MediaStore};
@@ -125,6 +126,33 @@ impl Site {
         let expires = keys::grant_expiry(self.clock.now(), std::time::Duration::ZERO);
         let grant = keys::grant(&self.keys, self.video, epoch, expires);
         format!("/media/g/{grant}/{}/{rest}", self.video)
+    }
+
+    /// The feed tells of this version.
+    pub(crate) fn hear(&self, effect: Effect, version: i64) {
+        let video = self.video;
+        self.take(
+            false,
+            vec![VideoChange {
+                video,
+                version,
+                effect,
+            }],
+        );
+    }
+
+    /// The feed has lost its place.
+    pub(crate) fn resync(&self) {
+        self.take(true, Vec::new());
+    }
+
+    fn take(&self, resync: bool, changes: Vec<VideoChange>) {
+        self.presentations.apply(&Changes {
+            cursor: String::new(),
+            resync,
+            changes,
+            uploads: Vec::new(),
+        });
     }
 
     /// A presentation in which only the poster stands, which shows the version.

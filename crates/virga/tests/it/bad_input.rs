@@ -304,10 +304,7 @@ async fn what_is_no_video_is_refused_in_words_and_kept() {
             shown["failure"].as_str().is_some_and(|why| why.len() > 10),
             "{name}: {shown}"
         );
-        let source = ann
-            .get(&format!("/api/v1/videos/{video}/source"))
-            .await
-            .expect(200);
+        let source = ann.source(&video).await.expect(200);
         assert_eq!(source.body, bytes, "{name}: the source is kept");
         let _ = ann
             .get(&format!("/api/v1/videos/{video}/playback"))

@@ -70,7 +70,7 @@ async fn plays(who: &Person, video: &str, bytes: &[u8]) {
     for url in who.media_urls(playback["hls"].as_str().unwrap()).await {
         let _ = who.get(&url).await.expect(200);
     }
-    let source = who.get(&format!("/api/v1/videos/{video}/source")).await;
+    let source = who.source(video).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(bytes));
 }
 

@@ -76,7 +76,9 @@ async fn the_whole_site_runs_on_oss() {
     let complete = format!("/api/v1/uploads/{id}/complete");
     let _ = ann.post(&complete, json!({})).await.expect(202);
     stored(&site, &ann, &video).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let led = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let led = ann.get(led.expect(302).location()).await.expect(302);
+    let source = browser.get(led.location()).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(&clip));
 
     // A viewer's bytes come from the bucket's own domain, and are those that a node would send.

@@ -22,7 +22,7 @@ fn internal(server: &BucketServer) -> String {
 }
 
 /// A site whose bucket browsers reach, by another name than the nodes do.
-fn open_to_browsers(server: &BucketServer) -> SiteBuilder {
+pub(crate) fn open_to_browsers(server: &BucketServer) -> SiteBuilder {
     over(server, "site")
         .set("VIRGA_OBJECTS__ENDPOINT", &internal(server))
         .set("VIRGA_OBJECTS__PUBLIC_ENDPOINT", &server.url())
@@ -113,7 +113,7 @@ async fn parts_go_straight_into_the_bucket() {
     assert_eq!(held.json()["held"], clip.len());
     let _ = ann.post(&complete, json!({})).await.expect(202);
     ann.wait_for(&video, &["ready"]).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let source = ann.source(&video).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(&clip));
 
     // A browser that cannot reach the bucket says so, and both ways fill one upload.
@@ -153,7 +153,7 @@ async fn parts_go_straight_into_the_bucket() {
         let _ = ann.post(&complete, json!({})).await.expect(202);
     }
     ann.wait_for(&video, &["ready"]).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let source = ann.source(&video).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(&small));
     let (code, report) = site.run(&["fsck"]);
     assert_eq!(code, 0, "{report}");

@@ -61,10 +61,7 @@ pub(crate) async fn all_is_well(site: &Site, who: &Person, video: &str, bytes: &
     let shown = who.wait_for(video, &["ready", "failed"]).await;
     assert_eq!(shown["state"], "ready", "{shown}\n{}", site.output());
     assert!(shown["warnings"].is_null(), "{shown}");
-    let source = who
-        .get(&format!("/api/v1/videos/{video}/source"))
-        .await
-        .expect(200);
+    let source = who.source(video).await.expect(200);
     assert_eq!(sha256(&source.body), sha256(bytes));
     let playback = who.playback(video).await;
     for url in who.media_urls(playback["hls"].as_str().unwrap()).await {
@@ -164,10 +161,7 @@ async fn killed_in_mid_part_loses_only_that_part() {
             .post(&format!("/api/v1/uploads/{id}/complete"), json!({}))
             .await
             .expect(202);
-        let source = ann
-            .get(&format!("/api/v1/videos/{video}/source"))
-            .await
-            .expect(200);
+        let source = ann.source(&video).await.expect(200);
         assert_eq!(sha256(&source.body), sha256(&bytes), "{place}");
     }
 }
@@ -259,10 +253,7 @@ async fn a_part_in_flight_at_complete_is_waited_for_or_refused() {
             .await
             .expect(202);
     }
-    let source = ann
-        .get(&format!("/api/v1/videos/{video}/source"))
-        .await
-        .expect(200);
+    let source = ann.source(&video).await.expect(200);
     assert_eq!(sha256(&source.body), sha256(&bytes));
 }
 

@@ -60,7 +60,7 @@ async fn a_form_fills_its_draft_once() {
     let sent = send(&ann, &url, &bytes).await.unwrap();
     assert_eq!(target(sent), format!("/v/{video}"));
     ann.wait_for(&video, &["ready"]).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let source = ann.source(&video).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(&bytes));
 
     let again = send(&ann, &url, &bytes).await.unwrap();

@@ -273,10 +273,7 @@ async fn refused_with(who: &Person, name: &str, bytes: &[u8]) -> String {
         shown["failure"].as_str().is_some_and(|why| why.len() > 10),
         "{name}: {shown}"
     );
-    let source = who
-        .get(&format!("/api/v1/videos/{video}/source"))
-        .await
-        .expect(200);
+    let source = who.source(&video).await.expect(200);
     assert!(
         source.body == bytes,
         "{name}: the source is kept as it was sent"

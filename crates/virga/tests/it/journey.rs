@@ -59,10 +59,7 @@ async fn an_uploaded_video_plays_is_discussed_and_goes_for_ever() {
     assert_eq!(listed["items"][0]["id"], video.as_str());
     assert_eq!(listed["items"][0]["comments"], 2);
 
-    let source = ann
-        .get(&format!("/api/v1/videos/{video}/source"))
-        .await
-        .expect(200);
+    let source = ann.source(&video).await.expect(200);
     assert_eq!(sha256(&source.body), sha256(&clip));
 
     let ready = ann.wait_for(&video, &["ready"]).await;

@@ -11,6 +11,7 @@ mod commands;
 mod deploy;
 mod direct;
 mod doctor;
+mod downloads;
 mod engines;
 mod faults;
 mod feed;

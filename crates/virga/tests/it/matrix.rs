@@ -118,12 +118,13 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The last components of media addresses, as `media_path.rs` lists them.
+/// The last components of media addresses, as `paths/media.rs` lists them.
 fn media_kinds() -> BTreeSet<String> {
-    let text = fs::read_to_string(crates().join("virga-stream/src/media_path.rs")).unwrap();
-    let body = text.split("enum What {").nth(1).unwrap();
-    let body = body.split("\n}").next().unwrap();
-    body.lines()
+    let text = fs::read_to_string(crates().join("virga-core/src/paths/media.rs")).unwrap();
+    let enums = text.split("enum ").skip(1);
+    let bodies = enums.map(|it| it.split("\n}").next().unwrap());
+    bodies
+        .flat_map(str::lines)
         .filter_map(|line| line.trim().strip_prefix("/// `")?.split('`').next())
         .map(|path| kind_of(&path.replace("{n}", "0")))
         .collect()

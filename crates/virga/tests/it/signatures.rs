@@ -4,8 +4,8 @@ use serde_json::Value;
 use std::{fs, time::Duration};
 use virga_core::{
     Clock, OsEntropy, SystemClock, Timestamp, UploadId, VideoId,
-    keys::{self, FormTicket, KeyRing, PartTicket},
-    upload::PartSpan,
+    keys::{self, KeyRing},
+    paths::{FormTicket, PartTicket, Ticket},
 };
 use virga_testkit::{Person, Role, Site};
 
@@ -13,11 +13,11 @@ use crate::{VIRGA, sockets::exchange};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-fn ring_of(site: &Site) -> KeyRing {
+pub(crate) fn ring_of(site: &Site) -> KeyRing {
     KeyRing::parse(&fs::read_to_string(site.data().join("keys/site")).unwrap()).unwrap()
 }
 
@@ -43,7 +43,7 @@ async fn raw(site: &Site, method: &str, path: &str) -> (String, String) {
 }
 
 /// Each is refused, and all refusals are one.
-async fn all_the_same(site: &Site, method: &str, paths: &[String]) {
+pub(crate) async fn all_the_same(site: &Site, method: &str, paths: &[String]) {
     let first = raw(site, method, &paths[0]).await;
     assert_eq!(first.0, "403", "{}: {}", paths[0], first.1);
     for path in paths {
@@ -52,7 +52,7 @@ async fn all_the_same(site: &Site, method: &str, paths: &[String]) {
 }
 
 /// A text with each of its characters from `from` on changed, one at a time.
-fn flipped(text: &str, from: usize) -> Vec<String> {
+pub(crate) fn flipped(text: &str, from: usize) -> Vec<String> {
     (from..text.len())
         .map(|at| {
             let other = if &text[at..=at] == "A" { "B" } else { "A" };
@@ -177,7 +177,8 @@ async fn signatures_every_wrong_address_for_bytes_reads_the_same() {
     let part = |upload: &str, number, size, expires| PartTicket {
         upload: upload.parse::<UploadId>().unwrap(),
         number,
-        span: PartSpan { offset: 0, size },
+        offset: 0,
+        size,
         total: 10,
         expires,
     };

@@ -174,7 +174,8 @@ async fn sockets_slow_senders_are_cut() {
 async fn large(ann: &Person) -> String {
     let video = ann.upload("Large", "private", &vec![1; 24 * MIB]).await;
     ann.wait_for(&video, &["failed"]).await;
-    format!("/api/v1/videos/{video}/source")
+    let source = format!("/api/v1/videos/{video}/source");
+    ann.get(&source).await.expect(302).location().to_owned()
 }
 
 /// Connections that ask for a file and never read on.

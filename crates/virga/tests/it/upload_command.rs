@@ -70,7 +70,7 @@ fn video_of(line: &str) -> &str {
 
 async fn is_stored(ann: &Person, video: &str, bytes: &[u8]) -> Value {
     let shown = ann.wait_for(video, &["ready", "failed"]).await;
-    let source = ann.get(&format!("/api/v1/videos/{video}/source")).await;
+    let source = ann.source(video).await;
     assert_eq!(sha256(&source.expect(200).body), sha256(bytes));
     shown
 }

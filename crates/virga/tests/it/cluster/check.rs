@@ -16,8 +16,7 @@ pub(super) async fn faults(cluster: &Cluster, traffic: &Traffic) -> Vec<String> 
     let uploaded = traffic.uploaded.lock().unwrap().clone();
     for file in &uploaded {
         let video = &file.video;
-        let path = format!("/api/v1/videos/{video}/source");
-        let source = file.owner.get(&path).await;
+        let source = file.owner.source(video).await;
         if source.status != 200 || sha256(&source.body) != file.digest {
             wrong.push(format!("{video}: its source is lost or altered"));
         }

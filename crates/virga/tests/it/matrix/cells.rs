@@ -82,7 +82,7 @@ POST /api/v1/videos/{id}/restore |  |
 POST /api/v1/videos/{id}/retry |  |
     409- 403- 401- 409- | 409- 403- 401- 409- | 409- 404- 404- 409- | 409- 404- 404- 409-
 GET /api/v1/videos/{id}/source |  |
-    200- 403- 401- 200- | 200- 403- 401- 200- | 200- 404- 404- 200- | 409- 404- 404- 409-
+    302- 403- 401- 302- | 302- 403- 401- 302- | 302- 404- 404- 302- | 409- 404- 404- 409-
 GET /api/v1/videos/{id}/playback |  |
     200- 200- 200- 200- | 200- 200- 200- 200- | 200- 404- 404- 200- | 404- 404- 404- 404-
 PUT /api/v1/videos/{id}/position |  | {"seconds":1.0}
@@ -146,6 +146,8 @@ POST /api/v1/uploads/{id}/complete |  |
 PUT /up/{*path} | ?offset=0&size=10&total=10&exp=9999999999&kid=k&sig=AA |
     403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403-
 POST /up/form/{video} | ?user={upload}&max=10&exp=9999999999&kid=k&sig=AA |
+    403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403-
+GET /media/source/{video}/{upload} | ?name=x&exp=9999999999&kid=k&sig=AA |
     403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403- | 403- 403- 403- 403-
 # Media without a grant; the walk below asks for the rest.
 GET /media/{*path} |  |

@@ -1,0 +1,138 @@
+//! The addresses of a video's media, built and read. They are strict: no percent-encoding and no empty
+//! or dotted segment is ever needed in one, so whatever does not read exactly is not there.
+
+use std::fmt;
+
+use super::MEDIA;
+use crate::VideoId;
+
+/// Where the addresses with a grant are.
+pub const GRANTED: &str = "/media/g/";
+
+/// One answer about a video: `/media/{video}/{file}`, or `/media/g/{grant}/{video}/{file}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaPath {
+    /// The grant in the path, unchecked.
+    pub grant: Option<String>,
+    /// Whose.
+    pub video: VideoId,
+    /// Which of its answers.
+    pub file: MediaFile,
+}
+
+/// One of a video's answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaFile {
+    /// `main.m3u8`
+    Multivariant,
+    /// `poster.jpg`, or `poster.jpg?w=320` for the WebP of that width; 0: the JPEG.
+    Poster(u32),
+    /// `fallback.mp4`
+    Fallback,
+    /// `urls.json`
+    Urls,
+    /// One of a track's answers, under the track's name.
+    Track(String, TrackFile),
+}
+
+/// One of a track's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackFile {
+    /// `track.mp4`
+    Whole,
+    /// `index.m3u8`
+    Playlist,
+    /// `init.mp4`
+    Init,
+    /// `{n}.m4s`
+    Segment(usize),
+}
+
+impl MediaPath {
+    /// Reads a request's path and query.
+    pub fn parse(path: &str, query: Option<&str>) -> Option<Self> {
+        let (grant, rest) = match path.strip_prefix(GRANTED) {
+            Some(rest) => rest.split_once('/').map(|(grant, it)| (Some(grant), it))?,
+            None => (None, path.strip_prefix(MEDIA)?),
+        };
+        let (video, file) = rest.split_once('/')?;
+        Some(Self {
+            grant: grant.map(str::to_owned),
+            video: video.parse().ok()?,
+            file: MediaFile::parse(file, query)?,
+        })
+    }
+}
+
+impl MediaFile {
+    /// The width of a poster is no part of the path because an earlier release answers it too, with
+    /// the JPEG.
+    fn parse(text: &str, query: Option<&str>) -> Option<Self> {
+        match text {
+            "main.m3u8" => Some(Self::Multivariant),
+            "poster.jpg" => {
+                let width = query.and_then(|query| query.strip_prefix("w=")?.parse().ok());
+                Some(Self::Poster(width.unwrap_or(0)))
+            }
+            "fallback.mp4" => Some(Self::Fallback),
+            "urls.json" => Some(Self::Urls),
+            _ => {
+                let (track, file) = text.split_once('/').filter(|(name, _)| is_track(name))?;
+                Some(Self::Track(track.to_owned(), TrackFile::parse(file)?))
+            }
+        }
+    }
+}
+
+impl TrackFile {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "track.mp4" => Some(Self::Whole),
+            "index.m3u8" => Some(Self::Playlist),
+            "init.mp4" => Some(Self::Init),
+            _ => {
+                let number = text.strip_suffix(".m4s")?.parse().ok()?;
+                // In its one spelling: a segment has one address.
+                Some(Self::Segment(number)).filter(|it| it.to_string() == text)
+            }
+        }
+    }
+}
+
+fn is_track(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&name.len()) && name.bytes().all(fits)
+}
+
+impl fmt::Display for MediaPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.grant {
+            Some(grant) => write!(f, "{GRANTED}{grant}/{}/{}", self.video, self.file),
+            None => write!(f, "{MEDIA}{}/{}", self.video, self.file),
+        }
+    }
+}
+
+impl fmt::Display for MediaFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Multivariant => f.write_str("main.m3u8"),
+            Self::Poster(0) => f.write_str("poster.jpg"),
+            Self::Poster(width) => write!(f, "poster.jpg?w={width}"),
+            Self::Fallback => f.write_str("fallback.mp4"),
+            Self::Urls => f.write_str("urls.json"),
+            Self::Track(track, file) => write!(f, "{track}/{file}"),
+        }
+    }
+}
+
+impl fmt::Display for TrackFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("track.mp4"),
+            Self::Playlist => f.write_str("index.m3u8"),
+            Self::Init => f.write_str("init.mp4"),
+            Self::Segment(n) => write!(f, "{n}.m4s"),
+        }
+    }
+}
