@@ -78,8 +78,8 @@ pub(crate) async fn events(
         Failure::new(Code::EventsTooMany, detail).after(15)
     })?;
     // Subscribe before reading the rows, so that no change in between is missed.
-    let heard = ids.iter().map(|id| state.hub.hear(*id)).collect();
-    let told = state.hub.told();
+    let videos = ids.iter().map(|id| state.hub.follow_video(*id)).collect();
+    let updates = state.hub.updates();
     let from = state.feed.end();
     let rows = videos::find_many(state.app.db.read(), &ids).await?;
     for id in &ids {
@@ -93,7 +93,7 @@ pub(crate) async fn events(
     let session = caller.token_hash.as_deref();
     let listener = Listener {
         _session: session.map(|hash| state.hub.follow_session(hash)),
-        _heard: heard,
+        _videos: videos,
         state,
         viewer: caller.viewer,
         token_hash: caller.token_hash,
@@ -108,7 +108,7 @@ pub(crate) async fn events(
     tokio::spawn(async move {
         let _open = EVENT_STREAMS.hold();
         tokio::select! {
-            _ = stop.run_until_cancelled(listener.run(rows, told, from)) => {}
+            _ = stop.run_until_cancelled(listener.run(rows, updates, from)) => {}
             () = place.revoked() => {}
         }
     });
@@ -141,7 +141,7 @@ struct Listener {
     token_hash: Option<String>,
     sender: mpsc::Sender<Event>,
     seen: HashMap<VideoId, Watched>,
-    _heard: Vec<Subscription<VideoId>>,
+    _videos: Vec<Subscription<VideoId>>,
     _session: Option<Subscription<String>>,
 }
 
@@ -151,23 +151,23 @@ struct Closed;
 type UpdateReceiver = broadcast::Receiver<Arc<Updates>>;
 
 impl Listener {
-    async fn run(mut self, rows: Vec<VideoRow>, told: UpdateReceiver, from: i64) {
-        let _ = self.listen(rows, told, from).await;
+    async fn run(mut self, rows: Vec<VideoRow>, updates: UpdateReceiver, from: i64) {
+        let _ = self.listen(rows, updates, from).await;
     }
 
     async fn listen(
         &mut self,
         rows: Vec<VideoRow>,
-        mut told: UpdateReceiver,
+        mut updates: UpdateReceiver,
         from: i64,
     ) -> Result<(), Closed> {
         let hub = Arc::clone(&self.state.hub);
-        let (mut progress, mut gone) = (hub.progress(), hub.gone());
+        let (mut progress, mut ended_sessions) = (hub.progress(), hub.ended_sessions());
         let mut ended = self.state.feed.ends.watch();
         for row in rows {
-            self.greet(&row).await?;
+            self.send_snapshot(&row).await?;
         }
-        // An end that was told while the request was on its way.
+        // An end that was reported while the request was on its way.
         self.check_named().await?;
         loop {
             tokio::select! {
@@ -175,11 +175,11 @@ impl Listener {
                 biased;
                 () = self.sender.closed() => return Err(Closed),
                 Ok(()) = ended.changed() => self.check_named().await?,
-                Ok(()) = gone.changed() => {
-                    let now = Arc::clone(&gone.borrow_and_update());
-                    self.check_gone(&now)?;
+                Ok(()) = ended_sessions.changed() => {
+                    let now = Arc::clone(&ended_sessions.borrow_and_update());
+                    self.check_not_ended(&now)?;
                 }
-                batch = told.recv() => {
+                batch = updates.recv() => {
                     // Who falls behind is sent away and comes back fresh.
                     let batch = batch.map_err(|_| Closed)?;
                     if batch.until > from {
@@ -194,11 +194,11 @@ impl Listener {
         }
     }
 
-    async fn take(&mut self, told: &Updates) -> Result<(), Closed> {
-        if told.is_all_lost() {
+    async fn take(&mut self, updates: &Updates) -> Result<(), Closed> {
+        if updates.is_all_lost() {
             return Err(Closed);
         }
-        for (change, row) in &told.changes {
+        for (change, row) in &updates.changes {
             if self.seen.contains_key(&change.video) {
                 self.changed(change.video, change.effect, row.as_ref())
                     .await?;
@@ -207,9 +207,9 @@ impl Listener {
         Ok(())
     }
 
-    fn check_gone(&self, gone: &HashSet<String>) -> Result<(), Closed> {
+    fn check_not_ended(&self, ended: &HashSet<String>) -> Result<(), Closed> {
         match &self.token_hash {
-            Some(hash) if gone.contains(hash) => Err(Closed),
+            Some(hash) if ended.contains(hash) => Err(Closed),
             _ => Ok(()),
         }
     }
@@ -241,17 +241,17 @@ impl Listener {
     }
 
     async fn send_state(&self, row: &VideoRow) -> Result<(), Closed> {
-        let told = authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
+        let may_edit = authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
         self.send(Event::State {
             id: row.id,
             state: row.state,
-            failure: row.failure.clone().filter(|_| told),
-            failure_code: row.failure_code.clone().filter(|_| told),
+            failure: row.failure.clone().filter(|_| may_edit),
+            failure_code: row.failure_code.clone().filter(|_| may_edit),
         })
         .await
     }
 
-    async fn greet(&mut self, row: &VideoRow) -> Result<(), Closed> {
+    async fn send_snapshot(&mut self, row: &VideoRow) -> Result<(), Closed> {
         let seen = Watched {
             state: row.state,
             version: row.presentation_version,
@@ -274,8 +274,8 @@ impl Listener {
     /// Has the work of a video looked at, where there is some and the viewer may know.
     fn work(&self, row: &VideoRow) -> Option<Subscription<VideoId>> {
         let working = matches!(row.state, VideoState::Processing | VideoState::Playable);
-        let told = working && authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
-        told.then(|| self.state.hub.follow_work(row.id))
+        let may_edit = working && authorize(&self.viewer, row.facts(), Action::Edit).is_ok();
+        may_edit.then(|| self.state.hub.follow_work(row.id))
     }
 
     async fn changed(

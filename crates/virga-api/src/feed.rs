@@ -16,7 +16,7 @@ use virga_core::{
 };
 use virga_db::changes::{self, ChangeRow, Line};
 
-use crate::sessions::Ends;
+use crate::session_ends::Ends;
 
 const POLL: Duration = Duration::from_millis(250);
 const BATCH: u64 = 500;

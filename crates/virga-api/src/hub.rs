@@ -16,16 +16,16 @@ use virga_db::{VideoRow, accounts, jobs, videos};
 
 use crate::{feed::Feed, to_wire};
 
-/// How often work is looked at.
-const PROGRESS: Duration = Duration::from_secs(1);
-/// How often sessions are checked: a safety net for ends that the feed did not report.
-const SESSIONS: Duration = Duration::from_secs(5);
+/// How often progress is read.
+const TICK: Duration = Duration::from_secs(1);
+/// Sessions are checked at each so many ticks: a safety net for ends that the feed did not report.
+const SESSIONS: u64 = 5;
 /// Videos or sessions of one question.
 const BATCH: usize = 500;
 /// Changes that may be queued for a slow listener; beyond that it has to reconnect.
 const BEHIND: usize = 64;
 
-/// What listeners want, and how many each.
+/// What listeners follow, and how many each.
 #[derive(Debug)]
 pub(crate) struct Subscriptions<K>(Arc<Mutex<HashMap<K, usize>>>);
 
@@ -40,8 +40,8 @@ impl<K: Hash + Eq + Clone> Subscriptions<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wants it until the value is dropped.
-    fn want(&self, key: K) -> Subscription<K> {
+    /// Subscribes until the value is dropped.
+    fn subscribe(&self, key: K) -> Subscription<K> {
         *self.held().entry(key.clone()).or_default() += 1;
         Subscription {
             tally: Self(Arc::clone(&self.0)),
@@ -54,7 +54,7 @@ impl<K: Hash + Eq + Clone> Subscriptions<K> {
     }
 }
 
-/// One want of a [`Subscriptions`].
+/// One of [`Subscriptions`].
 #[derive(Debug)]
 pub(crate) struct Subscription<K: Hash + Eq + Clone> {
     tally: Subscriptions<K>,
@@ -96,87 +96,81 @@ impl Updates {
     }
 }
 
-/// Asks for all listeners. They end when it does.
+/// The topics of this process's event streams. The streams end when it does.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    heard: Subscriptions<VideoId>,
-    worked: Subscriptions<VideoId>,
+    videos: Subscriptions<VideoId>,
+    work: Subscriptions<VideoId>,
     sessions: Subscriptions<String>,
-    told: broadcast::Sender<Arc<Updates>>,
+    updates: broadcast::Sender<Arc<Updates>>,
     progress: watch::Sender<Arc<HashMap<VideoId, f64>>>,
-    gone: watch::Sender<Arc<HashSet<String>>>,
+    ended: watch::Sender<Arc<HashSet<String>>>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         Self {
-            heard: Subscriptions::default(),
-            worked: Subscriptions::default(),
+            videos: Subscriptions::default(),
+            work: Subscriptions::default(),
             sessions: Subscriptions::default(),
-            told: broadcast::Sender::new(BEHIND),
+            updates: broadcast::Sender::new(BEHIND),
             progress: watch::Sender::default(),
-            gone: watch::Sender::default(),
+            ended: watch::Sender::default(),
         }
     }
 }
 
 impl Hub {
-    /// Changes of a video are told from now on.
-    pub(crate) fn hear(&self, video: VideoId) -> Subscription<VideoId> {
-        self.heard.want(video)
+    /// Changes of a video are sent from now on.
+    pub(crate) fn follow_video(&self, video: VideoId) -> Subscription<VideoId> {
+        self.videos.subscribe(video)
     }
 
-    /// The progress of a video's work is looked at from now on.
+    /// The progress of a video's work is read from now on.
     pub(crate) fn follow_work(&self, video: VideoId) -> Subscription<VideoId> {
-        self.worked.want(video)
+        self.work.subscribe(video)
     }
 
-    /// A session is looked at from now on.
+    /// A session is checked from now on.
     pub(crate) fn follow_session(&self, hash: &str) -> Subscription<String> {
-        self.sessions.want(hash.to_owned())
+        self.sessions.subscribe(hash.to_owned())
     }
 
-    pub(crate) fn told(&self) -> broadcast::Receiver<Arc<Updates>> {
-        self.told.subscribe()
+    pub(crate) fn updates(&self) -> broadcast::Receiver<Arc<Updates>> {
+        self.updates.subscribe()
     }
 
     pub(crate) fn progress(&self) -> watch::Receiver<Arc<HashMap<VideoId, f64>>> {
         self.progress.subscribe()
     }
 
-    pub(crate) fn gone(&self) -> watch::Receiver<Arc<HashSet<String>>> {
-        self.gone.subscribe()
+    pub(crate) fn ended_sessions(&self) -> watch::Receiver<Arc<HashSet<String>>> {
+        self.ended.subscribe()
     }
 
-    /// Asks until `stop`.
+    /// Serves all topics until `stop`.
     pub(crate) async fn run(self: Arc<Self>, app: App, feed: Arc<Feed>, stop: CancellationToken) {
-        let all = async {
-            tokio::join!(
-                self.tell(&app, &feed),
-                self.look_at_work(&app),
-                self.look_at_sessions(&app)
-            )
-        };
+        let all = async { tokio::join!(self.send_updates(&app, &feed), self.tick(&app)) };
         stop.run_until_cancelled(all).await;
     }
 
-    async fn tell(&self, app: &App, feed: &Feed) {
+    async fn send_updates(&self, app: &App, feed: &Feed) {
         let mut place = feed.end();
         loop {
             feed.grown_past(place).await;
             let Some((changes, until)) = feed.from(place) else {
                 place = feed.end();
-                let _ = self.told.send(Arc::new(Updates::lost()));
+                let _ = self.updates.send(Arc::new(Updates::lost()));
                 continue;
             };
             match self.with_rows(app, changes, until).await {
-                Ok(told) => {
+                Ok(updates) => {
                     place = until;
-                    let _ = self.told.send(Arc::new(told));
+                    let _ = self.updates.send(Arc::new(updates));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "reading what changed failed");
-                    tokio::time::sleep(PROGRESS).await;
+                    tokio::time::sleep(TICK).await;
                 }
             }
         }
@@ -189,8 +183,8 @@ impl Hub {
         until: i64,
     ) -> Result<Updates> {
         {
-            let heard = self.heard.held();
-            changes.retain(|change| heard.contains_key(&change.video));
+            let followed = self.videos.held();
+            changes.retain(|change| followed.contains_key(&change.video));
         }
         let ids: HashSet<VideoId> = changes.iter().map(|change| change.video).collect();
         let ids: Vec<VideoId> = ids.into_iter().collect();
@@ -209,45 +203,48 @@ impl Hub {
         })
     }
 
-    async fn look_at_work(&self, app: &App) {
-        let mut tick = tokio::time::interval(PROGRESS);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let mut progress = HashMap::new();
-            for ids in self.worked.all().chunks(BATCH) {
-                match jobs::of_videos(app.db.read(), ids).await {
-                    Ok(jobs) => progress.extend(
-                        jobs.into_iter()
-                            .filter_map(|(id, jobs)| Some((id, to_wire::progress(&jobs)?))),
-                    ),
-                    Err(error) => tracing::warn!(%error, "reading progress failed"),
-                }
-            }
-            if !progress.is_empty() {
-                self.progress.send_replace(Arc::new(progress));
+    /// The one timer of this process's event streams.
+    async fn tick(&self, app: &App) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for count in 0_u64.. {
+            ticks.tick().await;
+            self.send_progress(app).await;
+            if count.is_multiple_of(SESSIONS) {
+                self.send_ended_sessions(app).await;
             }
         }
     }
 
-    async fn look_at_sessions(&self, app: &App) {
-        let mut tick = tokio::time::interval(SESSIONS);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let mut gone = HashSet::new();
-            for hashes in self.sessions.all().chunks(BATCH) {
-                let live = accounts::live_sessions(app.db.read(), hashes, app.clock.now());
-                match live.await {
-                    Ok(live) => {
-                        gone.extend(hashes.iter().filter(|hash| !live.contains(*hash)).cloned());
-                    }
-                    Err(error) => tracing::warn!(%error, "reading sessions failed"),
+    async fn send_progress(&self, app: &App) {
+        let mut progress = HashMap::new();
+        for ids in self.work.all().chunks(BATCH) {
+            match jobs::of_videos(app.db.read(), ids).await {
+                Ok(jobs) => progress.extend(
+                    jobs.into_iter()
+                        .filter_map(|(id, jobs)| Some((id, to_wire::progress(&jobs)?))),
+                ),
+                Err(error) => tracing::warn!(%error, "reading progress failed"),
+            }
+        }
+        if !progress.is_empty() {
+            self.progress.send_replace(Arc::new(progress));
+        }
+    }
+
+    async fn send_ended_sessions(&self, app: &App) {
+        let mut ended = HashSet::new();
+        for hashes in self.sessions.all().chunks(BATCH) {
+            let live = accounts::live_sessions(app.db.read(), hashes, app.clock.now());
+            match live.await {
+                Ok(live) => {
+                    ended.extend(hashes.iter().filter(|hash| !live.contains(*hash)).cloned());
                 }
+                Err(error) => tracing::warn!(%error, "reading sessions failed"),
             }
-            if !gone.is_empty() {
-                self.gone.send_replace(Arc::new(gone));
-            }
+        }
+        if !ended.is_empty() {
+            self.ended.send_replace(Arc::new(ended));
         }
     }
 }

@@ -15,6 +15,7 @@ mod reference;
 mod replica;
 mod router;
 mod routes;
+mod session_ends;
 mod sessions;
 mod state;
 mod to_wire;

@@ -10,9 +10,29 @@ use virga_core::{
     video::Visibility,
     wire,
 };
-use virga_db::{JobRow, VideoRow, accounts, comments::CommentRow, jobs};
+use virga_db::{
+    JobRow, VideoRow,
+    accounts::{self, UserRow},
+    comments::CommentRow,
+    jobs,
+};
 
 use crate::ApiState;
+
+/// An account as its owner sees it.
+pub(crate) async fn me(state: &ApiState, user: &UserRow) -> Result<wire::Me> {
+    let defaults = accounts::upload_defaults(state.app.db.read(), user.id).await?;
+    Ok(wire::Me {
+        id: user.id,
+        name: user.name.clone(),
+        role: user.role,
+        created_at: user.created_at,
+        used_bytes: state.app.used_bytes(user.id).await?,
+        quota_bytes: state.app.policy.get().quota_per_user,
+        upload_visibility: defaults.visibility,
+        publish_at_once: defaults.at_once,
+    })
+}
 
 /// Videos for a viewer. `work`: look at open jobs too (an owner's list, a single video).
 pub(crate) async fn videos(

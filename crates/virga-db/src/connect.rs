@@ -1,5 +1,7 @@
 //! Opening the database: one writer and several readers on SQLite, two pools on a server.
 
+pub(crate) mod options;
+
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -14,13 +16,15 @@ use std::{
 
 use virga_core::Timestamp;
 
+use self::options::server;
 use crate::{
     DbError, Result, Tx, damage,
     dialect::{self, Trouble},
+    invalidation::Invalidation,
     migration,
     replica::Replica,
     settings,
-    transaction::{Invalidation, is_idle},
+    transaction::is_idle,
 };
 
 /// The database.
@@ -75,8 +79,6 @@ pub struct Version {
 }
 
 const READERS: u32 = 4;
-/// After waiting this long for a connection, the caller gets the error that the database is away.
-const AWAY: Duration = Duration::from_millis(1800);
 /// SQLite waits this long for another process to release the file, after a request has waited at
 /// most [`SQLITE_QUEUE`] for the connection: together under 6 s.
 const SQLITE_BUSY: Duration = Duration::from_millis(2500);
@@ -84,8 +86,6 @@ const SQLITE_BUSY: Duration = Duration::from_millis(2500);
 const SQLITE_QUEUE: Duration = Duration::from_secs(3);
 /// How long a process waits before it tries again while another creates the file.
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
-/// Connections of each of a process's two pools to a server.
-const POOL: u32 = 8;
 
 impl Db {
     /// Opens a SQLite file, making it and its folder where missing. WAL; `synchronous=FULL`, so
@@ -254,21 +254,6 @@ impl Db {
         }
         let _ = self.writer.close().await;
     }
-}
-
-pub(crate) fn server(url: &str, password: Option<String>) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(POOL)
-        .acquire_timeout(AWAY)
-        .sqlx_logging(false);
-    if let Some(password) = password {
-        let same = password.clone();
-        options
-            .map_sqlx_mysql_opts(move |mysql| mysql.password(&password))
-            .map_sqlx_postgres_opts(move |postgres| postgres.password(&same));
-    }
-    options
 }
 
 /// Opens the file. Of two that make it at the same moment SQLite refuses one the change to WAL at

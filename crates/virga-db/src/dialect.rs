@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{Database, Executor, pool::PoolOptions},
 };
 
-use crate::{Result, transaction::Invalidation};
+use crate::{Result, invalidation::Invalidation};
 
 /// One lock a database on PostgreSQL: any number that nobody else takes ("virga").
 const ADVISORY: &str = "SELECT pg_advisory_xact_lock(508911183713)";

@@ -17,7 +17,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use virga_core::{
     Timestamp, VideoId,
     job::{Job, JobKind, LEASE},
@@ -34,6 +34,10 @@ use crate::{
 
 use job::Column as C;
 
+/// The longest that a job other than a purge is put off: pauses between tries are shorter.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// Clocks of machines may differ by this much.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// States of jobs that are over. Every other one is open, those of a later release too.
 const CLOSED: [&str; 2] = ["done", "failed"];
 

@@ -13,6 +13,7 @@ mod dialect;
 pub mod digests;
 mod entity;
 mod error;
+mod invalidation;
 pub mod jobs;
 mod migration;
 pub mod numbers;

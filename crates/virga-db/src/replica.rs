@@ -50,7 +50,7 @@ impl Db {
     /// # Errors
     /// A wrong address.
     pub async fn with_replica(mut self, url: &str, password: Option<String>) -> Result<Self> {
-        let mut options = crate::connect::server(url, password);
+        let mut options = crate::connect::options::server(url, password);
         options.connect_lazy(true);
         let connection = Database::connect(options).await?;
         self.replica = Some(Arc::new(Replica {

@@ -9,19 +9,18 @@
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, QueryResult,
     RuntimeErr, Statement,
-    sqlx::{self, Connection, Executor, SqliteConnection, pool::PoolConnectionMetadata},
+    sqlx::{self, Connection, Executor, SqliteConnection},
 };
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 use virga_core::fail;
 
-use crate::{Result, changes, dialect, entity::change};
+use crate::{Result, changes, dialect, entity::change, invalidation::Invalidation};
 
 /// A transaction. It rolls back when dropped.
 #[derive(Debug)]
@@ -196,24 +195,6 @@ impl ConnectionTrait for Tx {
         Self: 'b,
     {
         Box::pin(self.run(self.inner.query_all_raw(statement)))
-    }
-}
-
-/// When connections were last found to be unreliable. A pool does not say which of its connections
-/// a failed commit used, so all that were open at that moment are replaced before their next use.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Invalidation(Arc<Mutex<Option<Instant>>>);
-
-impl Invalidation {
-    /// No connection that is open now is used again.
-    pub(crate) fn invalidate(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// Whether a connection was opened after the last invalidation.
-    pub(crate) fn allows(&self, connection: &PoolConnectionMetadata) -> bool {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_none_or(|last| last.elapsed() > connection.age)
     }
 }
 

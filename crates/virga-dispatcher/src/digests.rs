@@ -14,14 +14,12 @@ use virga_core::{
 use virga_db::{DbError, Tx, digests as rows};
 use virga_objects::{ObjectWriter, Result as StoreResult};
 
-use crate::{job_result::JobError, work::Work};
-
 /// What a job wrote so far. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digests(Arc<Mutex<Vec<(MediaKey, Digest)>>>);
 
 impl Digests {
-    fn note(&self, key: &MediaKey, digest: Digest) {
+    pub(crate) fn note(&self, key: &MediaKey, digest: Digest) {
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         list.push((key.clone(), digest));
     }
@@ -32,24 +30,18 @@ impl Digests {
     }
 }
 
-impl Work<'_> {
-    /// Writes a small object.
-    pub(crate) async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<(), JobError> {
-        let digest = Digest::of(&bytes);
-        self.app().store.put(key, bytes).await?;
-        self.lease.digests.note(key, digest);
-        Ok(())
-    }
-
-    /// Opens an object for writing.
-    pub(crate) async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>, JobError> {
-        Ok(Box::new(Hashing {
-            inner: self.app().store.writer(key).await?,
-            key: key.clone(),
-            hasher: Hasher::default(),
-            digests: self.lease.digests.clone(),
-        }))
-    }
+/// Wraps a writer so that it takes the object's digest.
+pub(crate) fn hashing(
+    inner: Box<dyn ObjectWriter>,
+    key: &MediaKey,
+    digests: &Digests,
+) -> Box<dyn ObjectWriter> {
+    Box::new(Hashing {
+        inner,
+        key: key.clone(),
+        hasher: Hasher::default(),
+        digests: digests.clone(),
+    })
 }
 
 /// A writer that takes the digest.

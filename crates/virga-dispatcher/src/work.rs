@@ -2,12 +2,18 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
-use virga_core::{Code, InvalidKey, KeyPrefix, MediaKey, VideoId};
+use virga_core::{Code, InvalidKey, KeyPrefix, MediaKey, VideoId, digest::Digest};
 use virga_db::{JobRow, VideoRow, videos};
+use virga_objects::ObjectWriter;
 
-use crate::{Dispatcher, DispatcherConfig, digests::Digests, job_result::JobError};
+use crate::{
+    Dispatcher, DispatcherConfig,
+    digests::{Digests, hashing},
+    job_result::JobError,
+};
 
 /// A worker's hold on a job.
 #[derive(Debug, Default)]
@@ -79,6 +85,20 @@ impl<'a> Work<'a> {
         row.source_key
             .clone()
             .ok_or_else(|| JobError::fail(Code::Internal, "This video has no file."))
+    }
+
+    /// Writes a small object.
+    pub(crate) async fn put(&self, key: &MediaKey, bytes: Bytes) -> Result<(), JobError> {
+        let digest = Digest::of(&bytes);
+        self.app().store.put(key, bytes).await?;
+        self.lease.digests.note(key, digest);
+        Ok(())
+    }
+
+    /// Opens an object for writing.
+    pub(crate) async fn writer(&self, key: &MediaKey) -> Result<Box<dyn ObjectWriter>, JobError> {
+        let inner = self.app().store.writer(key).await?;
+        Ok(hashing(inner, key, &self.lease.digests))
     }
 
     pub(crate) fn table_key(&self, track: &str) -> Result<MediaKey, InvalidKey> {

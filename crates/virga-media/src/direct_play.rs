@@ -3,8 +3,7 @@
 use thiserror::Error;
 
 use crate::codec::{Aac, Avc, Codec};
-use crate::movie::{Movie, Track};
-use crate::plan::first_shown;
+use crate::movie::{Movie, Track, first_shown};
 use crate::time::to_micros;
 
 /// Key frames may be this far apart, the end included: seeking and starting stay quick.

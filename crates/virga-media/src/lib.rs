@@ -30,10 +30,12 @@ pub use error::MediaError;
 pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
-pub use movie::{Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind};
+pub use movie::{
+    Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_shown,
+};
 pub use mp4::{FallbackInput, FallbackMp4, InputRange, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
-pub use plan::{PlannedTrack, SegmentPlan, ends, first_shown, plan, plan_audio, plan_video};
+pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
 pub use table::TrackTable;
 pub use walk::{SampleFault, check_sample};

@@ -13,7 +13,10 @@ use crate::locate::MAX_MOOV;
 use crate::time;
 
 pub use edit::Edit;
-pub use samples::{Extent, MAX_SAMPLES, Sample, SampleTable, Samples};
+pub use samples::{Extent, Sample, SampleTable, Samples};
+
+/// The most samples a track may have.
+pub const MAX_SAMPLES: usize = 8_000_000;
 pub(crate) use stbl::Sizes;
 
 /// More tracks than any camera or editor writes.
@@ -212,4 +215,13 @@ fn read_matrix(cursor: &mut Cursor<'_>) -> Result<[i32; 9], MediaError> {
         *cell = cursor.i32()?;
     }
     Ok(matrix)
+}
+
+/// When the track's first sample is shown on its own file's timeline, in microseconds. For a video
+/// track this is the moment that becomes 0, and what sound from the same timeline is moved by.
+pub fn first_shown(movie: &Movie, track: usize) -> i64 {
+    movie.tracks.get(track).map_or(0, |track| {
+        let media = track.samples.extent().first - track.edit.media_start;
+        track.edit.leading_empty_micros + time::to_micros(media, track.timescale)
+    })
 }

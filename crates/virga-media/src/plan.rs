@@ -6,7 +6,7 @@ mod cut;
 use crate::MediaError;
 use crate::block::{Block, BlockSample};
 use crate::direct_play::InstantTracks;
-use crate::movie::{Movie, Track, TrackKind};
+use crate::movie::{Movie, Track, TrackKind, first_shown};
 use crate::packager::{init_segment, segment_head};
 use crate::table::{TrackTable, sum};
 use crate::time;
@@ -44,15 +44,6 @@ pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<SegmentPlan, MediaE
         .map(|audio| plan_audio(movie, audio, origin, &starts))
         .transpose()?;
     Ok(SegmentPlan { video, audio })
-}
-
-/// When the track's first sample is shown on its own file's timeline, in microseconds. For a video
-/// track this is the moment that becomes 0, and what sound from the same timeline is moved by.
-pub fn first_shown(movie: &Movie, track: usize) -> i64 {
-    movie.tracks.get(track).map_or(0, |track| {
-        let media = track.samples.extent().first - track.edit.media_start;
-        track.edit.leading_empty_micros + time::to_micros(media, track.timescale)
-    })
 }
 
 /// When a track ends in the presentation whose 0 is `origin_micros`, in microseconds.

@@ -21,6 +21,7 @@ use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     routes::sessions::{check_password, signed_in},
+    to_wire::me,
 };
 
 /// What every page needs to know of the site.
@@ -144,20 +145,6 @@ pub(crate) async fn change_password(
     change.await?;
     state.ended(Ended::Account(user));
     Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn me(state: &ApiState, user: &UserRow) -> Result<Me> {
-    let defaults = accounts::upload_defaults(state.app.db.read(), user.id).await?;
-    Ok(Me {
-        id: user.id,
-        name: user.name.clone(),
-        role: user.role,
-        created_at: user.created_at,
-        used_bytes: state.app.used_bytes(user.id).await?,
-        quota_bytes: state.app.policy.get().quota_per_user,
-        upload_visibility: defaults.visibility,
-        publish_at_once: defaults.at_once,
-    })
 }
 
 /// The signed-in account.

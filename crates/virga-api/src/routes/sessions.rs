@@ -24,7 +24,7 @@ use crate::{
     ApiState,
     caller::{Caller, SignedIn},
     limits::RateLimits,
-    routes::accounts::me,
+    to_wire::me,
 };
 
 /// A session ends then at the latest.

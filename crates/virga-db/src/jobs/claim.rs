@@ -22,12 +22,8 @@ use virga_core::{
 
 use crate::{Db, JobRow, Result, entity::job, query::Change as _, retried};
 
-use super::{C, turns, update};
+use super::{C, CLOCK_SKEW, LONGEST_PAUSE, turns, update};
 
-/// The longest that a job other than a purge is put off: pauses between tries are shorter.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// Clocks of machines may differ by this much.
-pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// How long the order of a long queue is kept.
 const KEPT: Duration = Duration::from_secs(10);
 /// A worker that lost a job continues at a place of its own among this many.

@@ -23,10 +23,7 @@ use crate::{
     entity::{job, video},
 };
 
-use super::{
-    C,
-    claim::{CLOCK_SKEW, LONGEST_PAUSE},
-};
+use super::{C, CLOCK_SKEW, LONGEST_PAUSE};
 
 /// What was done for an account this long ago no longer counts against it.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -35,7 +32,7 @@ pub const WINDOW: u64 = 128;
 /// Limit for one read of jobs that are due for another reason than their time.
 const FEW: u64 = 64;
 /// Jobs whose turns one read returns.
-const TOLD: u64 = 1000;
+const RETURNED: u64 = 1000;
 /// The index to walk along, for due jobs. Each query asks for its order too: without one, an engine that takes the
 /// conditions for independent expects many rows and reads the table. MariaDB also needs a hint,
 /// for it prefers `jobs_due`, which a release before needs.
@@ -109,7 +106,7 @@ pub async fn of_kind(
     });
     Ok(Turns {
         ids: waiting.into_iter().map(|job| job.id).collect(),
-        cut: count >= limit.unwrap_or(TOLD),
+        cut: count >= limit.unwrap_or(RETURNED),
     })
 }
 
@@ -215,7 +212,7 @@ async fn candidates(
         .from_subquery(each, "each_one")
         .order_by("place", Order::Asc)
         .order_by("turn_time", Order::Asc)
-        .limit(TOLD)
+        .limit(RETURNED)
         .take();
     let rows = c.query_all(&first).await?;
     let read = |row: &sea_orm::QueryResult| {

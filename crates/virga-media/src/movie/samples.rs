@@ -5,9 +5,6 @@ use crate::MediaError;
 
 use super::stbl::{Sizes, Stbl};
 
-/// The most samples a track may have.
-pub const MAX_SAMPLES: usize = 8_000_000;
-
 /// One sample. Times in ticks of its track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {

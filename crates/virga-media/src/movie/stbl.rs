@@ -4,7 +4,7 @@
 use crate::MediaError;
 use crate::bmff::Cursor;
 
-use super::samples::MAX_SAMPLES;
+use super::MAX_SAMPLES;
 
 /// `stsz`: one size for all, or each its own.
 #[derive(Debug, Clone)]
