@@ -1,6 +1,7 @@
-//! Checks of the tree itself, run as tests (`tests/tidy.rs`, `tests/layers.rs`): layering as
-//! ARCHITECTURE.md says, file heads and lengths, sorted dependencies, node versions.
+//! Checks of the tree itself, run as tests (`tests/it.rs`): layering as
+//! ARCHITECTURE.md says, import circles, file heads and lengths, sorted dependencies, node versions.
 
+pub mod imports;
 pub mod licences;
 
 use std::{

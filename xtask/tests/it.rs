@@ -9,7 +9,11 @@ use std::{
     fs,
     path::Path,
 };
-use xtask::{files, root};
+use xtask::{
+    files,
+    imports::{ModulePath, in_circles},
+    root,
+};
 
 const LONGEST_FILE: usize = 600;
 
@@ -89,6 +93,36 @@ fn no_two_crates_export_one_name_for_two_things() {
         .filter(|(name, crates)| crates.len() > 1 && !SHARED_NAMES.contains(&name.as_str()))
         .collect();
     assert!(twice.is_empty(), "exported by several crates: {twice:?}");
+}
+
+#[test]
+fn no_files_of_a_crate_import_in_a_circle() {
+    let mut crates: BTreeMap<String, BTreeMap<ModulePath, String>> = BTreeMap::new();
+    for (path, text) in rust_files() {
+        let path = path.display().to_string();
+        let Some((name, file)) = path
+            .split_once("crates/")
+            .and_then(|(_, rest)| rest.split_once("/src/"))
+        else {
+            continue;
+        };
+        let file = file.trim_end_matches(".rs");
+        let root = matches!(file, "lib" | "main");
+        let words = file.split('/').filter(|_| !root);
+        let module = words.map(str::to_owned).collect();
+        crates
+            .entry(name.to_owned())
+            .or_default()
+            .insert(module, text);
+    }
+    assert!(crates.len() > 10, "{:?}", crates.keys());
+    for (name, modules) in crates {
+        let circular = in_circles(&modules);
+        assert!(
+            circular.is_empty(),
+            "{name}: {circular:?} import each other"
+        );
+    }
 }
 
 #[test]
