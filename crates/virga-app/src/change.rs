@@ -48,8 +48,7 @@ impl Change {
     /// # Errors
     /// Where the database fails.
     pub async fn enqueue(&self, job: &Job, run_at: Timestamp) -> Result<(), DbError> {
-        // What is due later is found by the workers' own looks.
-        self.work.fetch_or(run_at <= self.now, Ordering::Relaxed);
+        self.work.store(true, Ordering::Relaxed);
         jobs::enqueue(&self.tx, job, self.video, run_at, self.now).await
     }
 
