@@ -8,6 +8,8 @@ import { heard, moves, nextFrame, pictureOff, play, player, seek } from "../play
 test("a new member uploads a clip and it plays with sound, from wherever the viewer seeks", async ({ page }) => {
   const name = await signUp(page, { next: "/upload" });
   const id = await upload(page, await instant());
+  // "Publish when ready" becomes "Publish" once it plays, and the link after it moves.
+  await expect(page.getByRole("button", { name: "Publish", exact: true })).toBeVisible();
   await page.getByRole("link", { name: "Open video" }).click();
   await page.waitForURL(`**/v/${id}`);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Rain on the roof");
