@@ -56,20 +56,28 @@ fn no_source_file_is_longer_than_a_reader_can_hold() {
     assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:?}");
 }
 
+/// The sources of our crates: crate, file below `src` without its ending, text.
+fn crate_files() -> Vec<(String, String, String)> {
+    let of_crate = |(path, text): (std::path::PathBuf, String)| {
+        let path = path.display().to_string();
+        let (_, rest) = path.split_once("crates/")?;
+        let (name, file) = rest.split_once("/src/")?;
+        Some((
+            name.to_owned(),
+            file.trim_end_matches(".rs").to_owned(),
+            text,
+        ))
+    };
+    rust_files().into_iter().filter_map(of_crate).collect()
+}
+
 /// Names that mean the same thing in each crate that exports them.
 const SHARED_NAMES: [&str; 1] = ["Result"];
 
 #[test]
 fn no_two_crates_export_one_name_for_two_things() {
     let mut exported: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (path, text) in rust_files() {
-        let text_path = path.display().to_string();
-        let Some((name, _)) = text_path
-            .split_once("crates/")
-            .and_then(|(_, rest)| rest.split_once("/src/"))
-        else {
-            continue;
-        };
+    for (name, _, text) in crate_files() {
         // The testkit is for tests only, and its `Site` is a running one.
         if name == "virga-testkit" {
             continue;
@@ -84,7 +92,7 @@ fn no_two_crates_export_one_name_for_two_things() {
                 exported
                     .entry(item.to_owned())
                     .or_default()
-                    .insert(name.to_owned());
+                    .insert(name.clone());
             }
         }
     }
@@ -98,22 +106,11 @@ fn no_two_crates_export_one_name_for_two_things() {
 #[test]
 fn no_files_of_a_crate_import_in_a_circle() {
     let mut crates: BTreeMap<String, BTreeMap<ModulePath, String>> = BTreeMap::new();
-    for (path, text) in rust_files() {
-        let path = path.display().to_string();
-        let Some((name, file)) = path
-            .split_once("crates/")
-            .and_then(|(_, rest)| rest.split_once("/src/"))
-        else {
-            continue;
-        };
-        let file = file.trim_end_matches(".rs");
-        let root = matches!(file, "lib" | "main");
+    for (name, file, text) in crate_files() {
+        let root = matches!(file.as_str(), "lib" | "main");
         let words = file.split('/').filter(|_| !root);
         let module = words.map(str::to_owned).collect();
-        crates
-            .entry(name.to_owned())
-            .or_default()
-            .insert(module, text);
+        crates.entry(name).or_default().insert(module, text);
     }
     assert!(crates.len() > 10, "{:?}", crates.keys());
     for (name, modules) in crates {

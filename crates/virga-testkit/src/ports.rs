@@ -1,6 +1,6 @@
-//! Free ports for servers that are told theirs. A server binds its port seconds after it was chosen,
-//! and meanwhile nobody else may have it: neither another test, which is kept off by a lock, nor an
-//! outgoing connection, since the ports lie outside the range that the kernel deals out to those.
+//! Free ports for servers that take theirs as a setting. A server binds its port seconds after we chose
+//! it. Until then a lock keeps other tests off, and outgoing connections cannot take the port because it
+//! lies outside the range that the kernel gives them.
 
 use std::{
     collections::hash_map::RandomState,
