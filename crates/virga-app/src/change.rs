@@ -48,7 +48,8 @@ impl Change {
     /// # Errors
     /// Where the database fails.
     pub async fn enqueue(&self, job: &Job, run_at: Timestamp) -> Result<(), DbError> {
-        self.work.store(true, Ordering::Relaxed);
+        // What is due later is found by the workers' own looks.
+        self.work.fetch_or(run_at <= self.now, Ordering::Relaxed);
         jobs::enqueue(&self.tx, job, self.video, run_at, self.now).await
     }
 

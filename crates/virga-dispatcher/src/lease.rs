@@ -18,6 +18,7 @@ use virga_db::{
     usage,
 };
 
+use self::backoff::Backoff;
 use crate::{
     Dispatcher,
     job_result::{JobError, JobResult},
@@ -26,6 +27,7 @@ use crate::{
     work::{Lease, Work},
 };
 
+mod backoff;
 mod finish;
 
 /// How often it looks without being woken.
@@ -41,9 +43,11 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
     let queue = Queue::default();
     let tasks = TaskTracker::new();
     let freed = Arc::new(Notify::new());
+    let (mut backoff, mut notified) = (Backoff::default(), false);
     while !stop.is_cancelled() {
         let mut woken = pin!(dispatcher.app.wake.jobs.notified());
         woken.as_mut().enable();
+        let mut found = false;
         while !stop.is_cancelled()
             && let Some((job, place)) = claim(dispatcher, &lanes, &queue).await
         {
@@ -54,12 +58,22 @@ pub(crate) async fn run(dispatcher: &Dispatcher, stop: &CancellationToken) {
                 freed: Arc::clone(&freed),
             };
             tasks.spawn(held.run(place));
+            found = true;
         }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = woken => {}
-            () = freed.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
+        if notified && !found {
+            backoff.grow();
+        } else {
+            backoff.reset();
+        }
+        notified = tokio::select! {
+            () = stop.cancelled() => false,
+            () = woken => true,
+            () = freed.notified() => false,
+            () = tokio::time::sleep(POLL) => false,
+        };
+        if notified {
+            let wait = tokio::time::sleep(backoff.wait(&*dispatcher.app.entropy));
+            stop.run_until_cancelled(wait).await;
         }
     }
     tasks.close();
