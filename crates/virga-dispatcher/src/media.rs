@@ -6,11 +6,11 @@ use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
 use virga_core::MediaKey;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::try_join_all};
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Container, InstantTracks, MediaError, MoovLocator, Movie, SNIFF_LEN, Step, TranscodeReason,
-    instant, sniff,
+    Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator, Movie,
+    SNIFF_LEN, Step, TranscodeReason, instant, sniff,
 };
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
@@ -234,7 +234,45 @@ async fn index(media: &Media, head: &[u8]) -> Result<Movie, IndexError> {
         None => media.read(offset, len).await?,
     };
     let file_size = media.len;
-    spawn_blocking(move || Movie::parse(&moov, file_size))
+    let movie = spawn_blocking(move || Movie::parse(&moov, file_size))
         .await?
-        .map_err(IndexError::Media)
+        .map_err(IndexError::Media)?;
+    if movie.fragmented {
+        return gather(media, head, movie).await;
+    }
+    Ok(movie)
+}
+
+/// Fills a fragmented file's index with the samples of its fragments. One whose fragments are beyond
+/// our own reader stays as it is: ffmpeg may know them.
+async fn gather(media: &Media, head: &[u8], mut movie: Movie) -> Result<Movie, IndexError> {
+    let mut walk = match FragmentWalk::new(&movie, media.len) {
+        Ok(walk) => walk,
+        Err(error) => return beyond(&error, movie),
+    };
+    walk.feed(0, head);
+    loop {
+        let ranges = match walk.step() {
+            Ok(FragmentStep::Read(ranges)) => ranges,
+            Ok(FragmentStep::Done) => break,
+            Err(error) => return beyond(&error, movie),
+        };
+        let read = |(offset, len)| async move {
+            let bytes = media.read(offset, len).await?;
+            Ok::<_, JobError>((offset, bytes))
+        };
+        for (offset, bytes) in try_join_all(ranges.into_iter().map(read)).await? {
+            walk.feed(offset, &bytes);
+        }
+    }
+    if walk.is_cut_off() {
+        tracing::info!("the file ends within a fragment; what is before plays");
+    }
+    let filled = spawn_blocking(move || walk.finish(&mut movie).map(|()| movie));
+    filled.await?.map_err(IndexError::Media)
+}
+
+fn beyond(error: &MediaError, movie: Movie) -> Result<Movie, IndexError> {
+    tracing::info!(%error, "its fragments are left to ffmpeg");
+    Ok(movie)
 }

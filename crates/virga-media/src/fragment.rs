@@ -1,8 +1,10 @@
 //! Movie fragments (`moof`, ISO/IEC 14496-12 §8.8): the samples of a file that lists them piece by
 //! piece, as recorders, browsers and streaming encoders write it.
 
+mod hints;
 mod index;
 mod traf;
+mod walk;
 
 use crate::MediaError;
 use crate::bmff::{Cursor, boxes};
@@ -10,6 +12,7 @@ use crate::locate::MAX_MOOV;
 use crate::movie::{MAX_SAMPLES, Movie, Sample, TrackKind};
 
 pub use index::FragmentIndex;
+pub use walk::{FragmentStep, FragmentWalk};
 
 /// No real fragment has more: a whole film of three hours is about this many samples.
 const MAX_FRAGMENT_SAMPLES: usize = 1 << 20;

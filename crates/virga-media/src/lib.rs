@@ -2,9 +2,10 @@
 //! playlists and the fallback MP4, and which rungs a ladder has.
 //!
 //! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`]; read it with
-//! [`Movie::parse`]; ask [`instant`] whether browsers play it as it is; then [`plan`] it into
-//! [`TrackTable`]s. [`segment`] builds any one segment from its table and one small block of the
-//! samples object; the packaging job and the just-in-time path both call it, so their bytes are equal.
+//! [`Movie::parse`], and the samples of a fragmented file with [`FragmentWalk`]; ask [`instant`]
+//! whether browsers play it as it is; then [`plan`] it into [`TrackTable`]s. [`segment`] builds any one
+//! segment from its table and one small block of the samples object; the packaging job and the
+//! just-in-time path both call it, so their bytes are equal.
 //! Nothing here reads, waits, or knows ids and URLs.
 
 mod block;
@@ -28,7 +29,7 @@ mod walk;
 pub use codec::{Aac, Avc, Codec};
 pub use direct_play::{InstantTracks, TranscodeReason, instant};
 pub use error::MediaError;
-pub use fragment::{FragmentIndex, FragmentSamples, Fragments};
+pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};

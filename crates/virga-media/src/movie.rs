@@ -32,8 +32,8 @@ pub(crate) const UNIT_MATRIX: [i32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 
 pub struct Movie {
     /// The tracks in file order.
     pub tracks: Vec<Track>,
-    /// The samples lie in movie fragments, at least those after the first: the tables of the index
-    /// alone are mostly empty, and [`FragmentIndex`](crate::FragmentIndex) fills them.
+    /// Samples lie in movie fragments that were not read yet: the tables are empty or end early until
+    /// [`FragmentWalk`](crate::FragmentWalk) has filled them.
     pub fragmented: bool,
     /// Some sample reaches past the end of the file.
     pub truncated: bool,

@@ -195,7 +195,7 @@ async fn every_container_that_is_told_apart_comes_to_play() {
         "-an -c:v libvpx -deadline realtime -cpu-used 8 a.ivf",
         "-ac 1 -ar 8000 -c:v rv20 -c:a ac3 -ar 44100 a.rm",
         "-c:v prores_ks -c:a pcm_s16be a.mov",
-        "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -movflags frag_keyframe+empty_moov \
+        "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac -movflags frag_keyframe+empty_moov \
          fragments.mp4",
         "-c:v libx264 -preset ultrafast -pix_fmt yuv444p -c:a aac fine.mp4",
     ];

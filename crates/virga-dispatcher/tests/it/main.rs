@@ -11,6 +11,7 @@
 
 mod allowance;
 mod encoding;
+mod fragmented;
 mod fragments;
 mod future;
 mod inputs;

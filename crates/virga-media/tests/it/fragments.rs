@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use virga_media::{FragmentIndex, Fragments, MediaError, Movie, Sample};
+use virga_media::{Fragments, MediaError, Movie, Sample};
 
 use crate::clips::{Clip, SAFE, index, probe, range};
+use crate::fragment_walk::gathered;
 
 /// The top-level boxes of a file: name, where it begins, and its bytes.
 pub(crate) fn top_level(file: &[u8]) -> Vec<(&[u8], u64, &[u8])> {
@@ -18,20 +19,9 @@ pub(crate) fn top_level(file: &[u8]) -> Vec<(&[u8], u64, &[u8])> {
     found
 }
 
-fn moofs(file: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+pub(crate) fn moofs(file: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let boxes = top_level(file).into_iter();
     boxes.filter_map(|(name, at, bytes)| (name == b"moof").then_some((at, bytes)))
-}
-
-/// The whole index of a fragmented file.
-pub(crate) fn gathered(file: &[u8]) -> Result<Movie, MediaError> {
-    let mut movie = index(file)?;
-    let mut fragments = FragmentIndex::new(&movie)?;
-    for (at, moof) in moofs(file) {
-        fragments.add(moof, at)?;
-    }
-    fragments.finish(&mut movie, file.len() as u64)?;
-    Ok(movie)
 }
 
 /// Each sample's bytes and whether it is a key frame.
@@ -91,14 +81,14 @@ fn assert_timed_as_probed(movie: &Movie, path: &Path) {
 }
 
 /// The same film, copied by ffmpeg into another arrangement.
-fn rearranged(plain: &Clip, options: &str, name: &str) -> Vec<u8> {
+pub(crate) fn rearranged(plain: &Clip, options: &str, name: &str) -> Vec<u8> {
     plain.ffmpeg(
         &format!("-nostdin -i plain.mp4 -c copy {options} {name}"),
         name,
     )
 }
 
-fn plain() -> Clip {
+pub(crate) fn plain() -> Clip {
     Clip::with_sound(
         5,
         &format!("{SAFE} -bf 2 -flags +global_header"),
@@ -134,7 +124,10 @@ fn every_arrangement_of_fragments_lists_the_same_samples() {
         ("-movflags +cmaf+delay_moov", "negative-cmaf.mp4"),
         ("-movflags +dash+global_sidx+frag_keyframe", "dash.mp4"),
         ("-movflags +empty_moov -frag_duration 200000", "short.mp4"),
-        ("-movflags +frag_every_frame+empty_moov", "single.mp4"),
+        (
+            "-movflags +frag_every_frame+empty_moov+delay_moov",
+            "single.mp4",
+        ),
         ("-movflags +frag_keyframe+empty_moov", "camera.mov"),
         ("-movflags +frag_keyframe -f ismv", "smooth.ismv"),
     ] {

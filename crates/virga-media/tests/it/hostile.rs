@@ -10,6 +10,7 @@ use virga_media::{
 };
 
 use crate::clips::{Clip, SAFE, index};
+use crate::fragment_walk::walk;
 use crate::fragments::top_level;
 
 /// An index with every table this crate reads, and its file's length.
@@ -58,6 +59,22 @@ fn fragmented() -> &'static Fragmented {
             moofs: ranges,
             file_size: file.len() as u64,
         }
+    })
+}
+
+/// A fragmented file with an index at both ends, and where the words of its boxes and indexes are.
+fn walked() -> &'static (Vec<u8>, Vec<usize>) {
+    static SEED: OnceLock<(Vec<u8>, Vec<usize>)> = OnceLock::new();
+    SEED.get_or_init(|| {
+        let options = format!("{SAFE} -movflags +dash+global_sidx+frag_keyframe");
+        let file = Clip::with_sound(6, &options, "seed.mp4").bytes;
+        let words = top_level(&file).into_iter().flat_map(|(name, at, whole)| {
+            let at = usize::try_from(at).unwrap();
+            let index = matches!(name, b"sidx" | b"mfra" | b"moof");
+            (at..at + if index { whole.len() } else { 8 }).step_by(4)
+        });
+        let words = words.filter(|at| at + 4 <= file.len()).collect();
+        (file, words)
     })
 }
 
@@ -147,13 +164,35 @@ proptest! {
         let Ok(mut movie) = Movie::parse(&headers[seed.moov.clone()], seed.file_size) else {
             return Ok(());
         };
-        let Ok(mut index) = FragmentIndex::new(&movie) else {
+        let Ok(mut index) = FragmentIndex::new(&movie, seed.file_size) else {
             return Ok(());
         };
         for (range, at) in &seed.moofs {
             let _ = index.add(&headers[range.clone()], lies.unwrap_or(*at));
         }
-        if index.finish(&mut movie, seed.file_size).is_ok() {
+        if index.finish(&mut movie).is_ok() {
+            use_fully(&movie);
+        }
+    }
+
+    #[test]
+    fn a_walk_over_damaged_boxes_ends(
+        places in damage(walked().1.len() * 4),
+        cut in prop::option::of(0..walked().0.len()),
+    ) {
+        let (file, places_of_boxes) = walked();
+        let mut file = file.clone();
+        for (at, value, word) in places {
+            let place = places_of_boxes[at / 4] + at % 4;
+            let damaged = damaged(&file[place..], &[(0, value, word)]);
+            file.truncate(place);
+            file.extend(damaged);
+        }
+        file.truncate(cut.unwrap_or(file.len()));
+        if let Ok(mut movie) = index(&file)
+            && let Ok((steps, _)) = walk(&file, &mut movie)
+        {
+            prop_assert!(steps.len() < 200, "{} steps", steps.len());
             use_fully(&movie);
         }
     }

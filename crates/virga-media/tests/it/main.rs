@@ -4,6 +4,7 @@
 
 mod clips;
 mod fallback;
+mod fragment_walk;
 mod fragments;
 mod hostile;
 mod instant;

@@ -16,6 +16,7 @@ mod engines;
 mod faults;
 mod feed;
 mod forms;
+mod fragmented;
 mod full_disk;
 mod future;
 mod hostile;
