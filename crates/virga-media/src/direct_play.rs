@@ -1,4 +1,5 @@
-//! May browsers play this file's own tracks as they are? If so it is published without encoding.
+//! May browsers play this file's own tracks as they are? Each that they may is published without
+//! encoding.
 
 use thiserror::Error;
 
@@ -92,22 +93,88 @@ pub enum TranscodeReason {
     AudioCodec,
 }
 
-/// Names the tracks to package as they are, or the first reason against it.
-pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
+/// One track and what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The track, by its place in [`Movie::tracks`].
+    pub track: usize,
+    /// Why it must be encoded; `None` where it is copied.
+    pub against: Option<TranscodeReason>,
+}
+
+/// What becomes of a file's picture and of its sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choices {
+    /// The picture.
+    pub video: Choice,
+    /// The sound, where there is any.
+    pub audio: Option<Choice>,
+}
+
+/// Decides about each track by itself: a picture that browsers play is never encoded because of its
+/// sound, nor sound because of its picture. An error where this file cannot be decided about: it has
+/// no picture, or is incomplete, locked, or with its samples elsewhere, or its fragments were not read.
+///
+/// A picture begins with its first frame and a sound that is copied next to it keeps its place from
+/// there ([`first_shown`]). What is said against a track that begins later or ends earlier than the
+/// other is said against the one whose encoding mends it.
+pub fn choose(movie: &Movie) -> Result<Choices, TranscodeReason> {
     let video = movie.video().ok_or(TranscodeReason::NoVideo)?;
-    let audio = movie.audio();
     if movie.fragmented {
         return Err(TranscodeReason::Fragmented);
     }
-    check_picture(movie, &movie.tracks[video])?;
+    let picture = &movie.tracks[video];
     let origin = first_shown(movie, video);
-    if let Some(audio) = audio {
-        check_sound(&movie.tracks[audio], &movie.tracks[video], origin)?;
+    let mut shown = decidable(check_picture(movie, picture))?;
+    let mut heard = None;
+    if let Some(audio) = movie.audio() {
+        let against = decidable(check_sound(&movie.tracks[audio], picture, origin))?;
+        // Sound from before the first frame would be lost.
+        let late = against == Some(TranscodeReason::LateVideo);
+        shown = shown.or(against.filter(|_| late));
+        heard = Some(Choice {
+            track: audio,
+            against: against.filter(|_| !late),
+        });
     }
     if movie.truncated {
         return Err(TranscodeReason::Truncated);
     }
-    Ok(InstantTracks { video, audio })
+    Ok(Choices {
+        video: Choice {
+            track: video,
+            against: shown,
+        },
+        audio: heard,
+    })
+}
+
+/// Names the tracks to package as they are, or the first reason against.
+pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
+    let Choices { video, audio } = choose(movie)?;
+    let mut choices = [Some(video), audio].into_iter().flatten();
+    match choices.find_map(|choice| choice.against) {
+        Some(reason) => Err(reason),
+        None => Ok(InstantTracks {
+            video: video.track,
+            audio: audio.map(|audio| audio.track),
+        }),
+    }
+}
+
+/// A reason against a track, unless it is one that no encoder mends.
+fn decidable(
+    checked: Result<(), TranscodeReason>,
+) -> Result<Option<TranscodeReason>, TranscodeReason> {
+    match checked {
+        Err(
+            reason @ (TranscodeReason::NoVideo
+            | TranscodeReason::External
+            | TranscodeReason::Encrypted),
+        ) => Err(reason),
+        Err(reason) => Ok(Some(reason)),
+        Ok(()) => Ok(None),
+    }
 }
 
 fn check_picture(movie: &Movie, track: &Track) -> Result<(), TranscodeReason> {
@@ -171,7 +238,8 @@ fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), Transcod
     }
     let extent = track.samples.extent();
     let micros = |ticks| to_micros(ticks, track.timescale);
-    if track.samples.is_empty() || micros(extent.longest_sample.into()) > MAX_SOUND_SAMPLE {
+    let hole = micros(extent.longest_sample.into()) > MAX_SOUND_SAMPLE;
+    if track.samples.is_empty() || hole || stands_still(track) {
         return Err(TranscodeReason::AudioGaps);
     }
     if micros(track.edit.media_start - extent.first) > MAX_PRIMING || hides_end(track) {
@@ -205,6 +273,14 @@ fn check_common(track: &Track) -> Result<(), TranscodeReason> {
     } else {
         Ok(())
     }
+}
+
+/// Samples of sound that are said to be heard at once: players keep one of them. The last one of a
+/// file often has no duration.
+fn stands_still(track: &Track) -> bool {
+    let durations = track.samples.durations.iter();
+    let still = durations.filter(|(_, ticks)| *ticks == 0);
+    still.map(|(samples, _)| u64::from(*samples)).sum::<u64>() > 1
 }
 
 fn hides_end(track: &Track) -> bool {

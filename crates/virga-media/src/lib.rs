@@ -27,7 +27,7 @@ mod time;
 mod walk;
 
 pub use codec::{Aac, Avc, Codec};
-pub use direct_play::{InstantTracks, TranscodeReason, instant};
+pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};

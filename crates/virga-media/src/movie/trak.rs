@@ -17,7 +17,7 @@ pub(super) fn parse(trak: &[u8], movie_timescale: u32) -> Result<Track, MediaErr
     let (timescale, duration, language) = media_header(find(mdia, *b"mdhd")?.ok_or(NO_MEDIA)?)?;
     let kind = handler(find(mdia, *b"hdlr")?.ok_or(NO_MEDIA)?)?;
     let edit = match find_within(trak, &[*b"edts", *b"elst"])? {
-        Some(elst) => Edit::parse(elst, movie_timescale)?,
+        Some(elst) => Edit::parse(elst, movie_timescale, timescale)?,
         None => Edit::default(),
     };
     let external = has_external_samples(mdia)?;

@@ -43,6 +43,18 @@ impl Clip {
         }
     }
 
+    /// These bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made.mp4");
+        std::fs::write(&path, bytes).unwrap();
+        Self {
+            folder,
+            path,
+            bytes: bytes.to_vec(),
+        }
+    }
+
     /// `seconds` of the test picture and sound, coded by `options`, in `name`.
     pub(crate) fn with_sound(seconds: u32, options: &str, name: &str) -> Self {
         Self::make(&format!(

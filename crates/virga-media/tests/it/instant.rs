@@ -1,8 +1,9 @@
 //! Which files may be played as they are, and the reason given for each that may not.
 
-use virga_media::{MediaError, Refusal, TranscodeReason, instant, sniff};
+use virga_media::{Choices, MediaError, Refusal, TranscodeReason, choose, instant, sniff};
 
 use crate::clips::{Clip, PICTURE, SAFE, SOUND, index};
+use crate::fragment_walk::gathered;
 
 fn reason(clip: &Clip) -> TranscodeReason {
     instant(&clip.movie()).expect_err("must be encoded first")
@@ -173,4 +174,98 @@ fn an_index_behind_a_64_bit_mdat_or_a_box_to_the_end_is_found() {
     open.extend_from_slice(b"mdat");
     open.resize(100_000, 0);
     assert_eq!(index(&open).unwrap_err(), MediaError::NoMoov);
+}
+
+#[test]
+fn a_picture_is_not_judged_by_its_sound_nor_sound_by_its_picture() {
+    let decided = |clip: &Clip| {
+        let Choices { video, audio } = choose(&clip.movie()).unwrap();
+        (video.against, audio.and_then(|audio| audio.against))
+    };
+    let mp3 = Clip::with_sound(1, &format!("{SAFE} -c:a libmp3lame"), "mp3.mp4");
+    assert_eq!(decided(&mp3), (None, Some(TranscodeReason::AudioCodec)));
+    let hevc = "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=error -c:a aac";
+    let hevc = Clip::with_sound(1, hevc, "hevc.mp4");
+    assert_eq!(decided(&hevc), (Some(TranscodeReason::VideoCodec), None));
+    let late = Clip::make(&format!(
+        "-f lavfi -i {PICTURE} -itsoffset 0.7 -f lavfi -i {SOUND} -t 3 {SAFE} late.mp4"
+    ));
+    assert_eq!(decided(&late), (None, Some(TranscodeReason::LateAudio)));
+    let dark = Clip::make(&format!(
+        "-itsoffset 0.7 -f lavfi -i {PICTURE} -f lavfi -i {SOUND} -t 3 {SAFE} -vsync vfr dark.mp4"
+    ));
+    assert_eq!(decided(&dark), (Some(TranscodeReason::LateVideo), None));
+    let silent = Clip::silent(1, SAFE, "silent.mp4");
+    assert_eq!(choose(&silent.movie()).unwrap().audio, None);
+}
+
+#[test]
+fn sound_whose_clock_stands_still_needs_an_encode() {
+    // ffmpeg 5.1 writes pairs of such samples where fragments of one frame have no edit list.
+    let options = format!("{SAFE} -bf 2 -movflags +frag_every_frame+empty_moov+default_base_moof");
+    let clip = Clip::with_sound(3, &options, "pairs.mp4");
+    assert_eq!(
+        instant(&gathered(&clip.bytes).unwrap()),
+        Err(TranscodeReason::AudioGaps)
+    );
+}
+
+/// The file with another edit list for its picture, and that boxes after it do not move.
+fn with_edits(clip: &Clip, edits: &[(u32, u32)]) -> Clip {
+    let mut file = clip.bytes.clone();
+    let at = file.windows(4).position(|name| name == b"edts").unwrap() - 4;
+    let old = u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let rows = edits
+        .iter()
+        .flat_map(|(length, start)| [*length, *start, 0x1_0000]);
+    let words: Vec<u8> = [0, u32::try_from(edits.len()).unwrap()]
+        .into_iter()
+        .chain(rows)
+        .flat_map(u32::to_be_bytes)
+        .collect();
+    let boxed = |name: &[u8], body: &[u8]| {
+        let size = u32::try_from(body.len() + 8).unwrap();
+        [&size.to_be_bytes()[..], name, body].concat()
+    };
+    let new = boxed(b"edts", &boxed(b"elst", &words));
+    let longer = u32::try_from(new.len() - old).unwrap();
+    file.splice(at..at + old, new);
+    for name in [b"moov", b"trak"] {
+        let at = file.windows(4).rposition(|four| four == name).unwrap() - 4;
+        let size = u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+        file[at..at + 4].copy_from_slice(&(size + longer).to_be_bytes());
+    }
+    Clip::of(&file)
+}
+
+#[test]
+fn edits_that_hide_nothing_between_them_are_one() {
+    // Milliseconds, and ticks of 1/12800 s.
+    let clip = Clip::silent(4, &format!("{SAFE} -bf 0"), "whole.mp4");
+    let decided = |edits: &[(u32, u32)]| instant(&with_edits(&clip, edits).movie());
+    assert!(decided(&[(4000, 0)]).is_ok());
+    let split = with_edits(&clip, &[(1000, 0), (2000, 12_800), (1000, 38_400)]).movie();
+    assert!(instant(&split).is_ok());
+    let edit = split.tracks[0].edit;
+    assert_eq!((edit.media_start, edit.length_micros), (0, Some(4_000_000)));
+    // A second is left out; a second is shown twice; nothing is shown for a second.
+    for edits in [
+        [(1000, 0), (2000, 25_600)],
+        [(2000, 0), (3000, 12_800)],
+        [(1000, 0), (1000, u32::MAX)],
+    ] {
+        let last = (
+            1000,
+            if edits[1].1 == u32::MAX {
+                12_800
+            } else {
+                38_400
+            },
+        );
+        let edits = [&edits[..], &[last]].concat();
+        assert_eq!(decided(&edits), Err(TranscodeReason::Edited), "{edits:?}");
+    }
+    // The end is left out by the last one.
+    let short = decided(&[(1000, 0), (1000, 12_800)]);
+    assert_eq!(short, Err(TranscodeReason::Trimmed));
 }
