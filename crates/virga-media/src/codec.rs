@@ -2,6 +2,7 @@
 
 pub(crate) mod aac;
 pub(crate) mod avc;
+pub(crate) mod sound;
 pub(crate) mod strings;
 
 pub use aac::Aac;
@@ -25,6 +26,14 @@ pub enum Codec {
     Aac(Aac),
     /// Opus.
     Opus,
+    /// FLAC.
+    Flac,
+    /// MP3, with its MPEG-4 object type: 0x6B, or 0x69 at low rates.
+    Mp3(u8),
+    /// AC-3.
+    Ac3,
+    /// E-AC-3.
+    Eac3,
     /// Locked with a key that this site does not have.
     Encrypted,
     /// Anything else, by its sample entry's name.
@@ -51,6 +60,10 @@ impl Codec {
             }
             Self::Aac(aac) => format!("mp4a.40.{}", aac.object_type),
             Self::Opus => "opus".to_owned(),
+            Self::Flac => "fLaC".to_owned(),
+            Self::Mp3(object) => format!("mp4a.{object:02X}"),
+            Self::Ac3 => "ac-3".to_owned(),
+            Self::Eac3 => "ec-3".to_owned(),
             Self::Encrypted => "encrypted".to_owned(),
         }
     }

@@ -33,7 +33,8 @@ const ES: u8 = 3;
 const DECODER_CONFIG: u8 = 4;
 const DECODER_SPECIFIC: u8 = 5;
 
-/// The coding that an `esds` box (after its box header) describes; `mp4a.xx` where it is not AAC.
+/// The coding that an `esds` box (after its box header) describes; MP3, or `mp4a.xx` where it is
+/// neither.
 pub(crate) fn parse(esds: &[u8]) -> Result<Codec, MediaError> {
     let mut cursor = Cursor::new(esds, WHAT);
     cursor.full()?;
@@ -48,6 +49,9 @@ pub(crate) fn parse(esds: &[u8]) -> Result<Codec, MediaError> {
     es.take(if flags & 0x20 == 0 { 0 } else { 2 })?;
     let mut config = descriptor(&mut es, DECODER_CONFIG)?;
     let object = config.u8()?;
+    if matches!(object, 0x69 | 0x6b) {
+        return Ok(Codec::Mp3(object));
+    }
     if object != 0x40 {
         return Ok(Codec::Other(format!("mp4a.{object:02X}")));
     }

@@ -6,10 +6,7 @@ use crate::bmff::{Cursor, FourCc};
 use super::Codec;
 
 /// ISO/IEC 14496-15 annex E.3: profile, compatibility (bits reversed), tier and level, constraints.
-pub(crate) fn hevc(kind: FourCc, config: Option<&[u8]>) -> Result<Codec, MediaError> {
-    let Some(config) = config else {
-        return Ok(Codec::other(kind));
-    };
+pub(crate) fn hevc(kind: FourCc, config: &[u8]) -> Result<Codec, MediaError> {
     let mut cursor = Cursor::new(config, "its HEVC configuration (hvcC)");
     cursor.u8()?;
     let profile = cursor.u8()?;
@@ -33,11 +30,29 @@ pub(crate) fn hevc(kind: FourCc, config: Option<&[u8]>) -> Result<Codec, MediaEr
     )))
 }
 
-/// The AV1 binding to ISO BMFF, section 5: profile, level and tier, bit depth.
-pub(crate) fn av1(config: Option<&[u8]>) -> Result<Codec, MediaError> {
-    let Some(config) = config else {
-        return Ok(Codec::other(*b"av01"));
+/// Whether all that a decoder needs is in `hvcC`: then the track may be called `hvc1`, the only name
+/// that Apple's players take, whatever its samples repeat.
+pub(crate) fn has_parameter_sets(hvcc: &[u8]) -> bool {
+    const NEEDED: [u8; 3] = [32, 33, 34];
+    let mut cursor = Cursor::new(hvcc, "its HEVC configuration (hvcC)");
+    let mut found = Vec::new();
+    let mut read = || {
+        cursor.take(22)?;
+        for _ in 0..cursor.u8()? {
+            let kind = cursor.u8()? & 0x3f;
+            for _ in 0..cursor.u16()? {
+                let length = cursor.u16()?;
+                cursor.take(length.into())?;
+                found.push(kind);
+            }
+        }
+        Ok::<_, MediaError>(())
     };
+    read().is_ok() && NEEDED.iter().all(|kind| found.contains(kind))
+}
+
+/// The AV1 binding to ISO BMFF, section 5: profile, level and tier, bit depth.
+pub(crate) fn av1(config: &[u8]) -> Result<Codec, MediaError> {
     let mut cursor = Cursor::new(config, "its AV1 configuration (av1C)");
     cursor.u8()?;
     let (profile_level, flags) = (cursor.u8()?, cursor.u8()?);
@@ -54,10 +69,7 @@ pub(crate) fn av1(config: Option<&[u8]>) -> Result<Codec, MediaError> {
 }
 
 /// The VP codec binding to ISO BMFF: profile, level, bit depth.
-pub(crate) fn vp9(config: Option<&[u8]>) -> Result<Codec, MediaError> {
-    let Some(config) = config else {
-        return Ok(Codec::other(*b"vp09"));
-    };
+pub(crate) fn vp9(config: &[u8]) -> Result<Codec, MediaError> {
     let mut cursor = Cursor::new(config, "its VP9 configuration (vpcC)");
     cursor.full()?;
     let [profile, level, packed] = cursor.array()?;

@@ -3,7 +3,7 @@
 
 use crate::MediaError;
 use crate::bmff::{Cursor, FourCc, Writer, boxes, find, find_within};
-use crate::codec::{Codec, aac, avc, strings};
+use crate::codec::{Codec, aac, avc, sound, strings};
 
 use super::TrackKind;
 
@@ -41,33 +41,55 @@ fn video(kind: FourCc, body: &[u8], whole: &[u8]) -> Result<Description, MediaEr
     let (width, height) = (cursor.u16()?, cursor.u16()?);
     cursor.take(50)?;
     let children = cursor.rest();
+    let mut name = kind;
     let mut description = Description {
         width,
         height,
         ..Description::default()
     };
-    let codec = match &kind {
-        b"avc1" | b"avc3" => match find(children, *b"avcC")? {
-            Some(config) => Codec::Avc(avc::parse(config, &kind == b"avc3")?),
-            None => Codec::other(kind),
-        },
-        b"hvc1" | b"hev1" => strings::hevc(kind, find(children, *b"hvcC")?)?,
-        b"av01" => strings::av1(find(children, *b"av1C")?)?,
-        b"vp09" => strings::vp9(find(children, *b"vpcC")?)?,
-        b"encv" => Codec::Encrypted,
-        _ => Codec::other(kind),
+    let (codec, config) = match &kind {
+        b"avc1" | b"avc3" => {
+            let parse = |config: &[u8]| avc::parse(config, &kind == b"avc3").map(Codec::Avc);
+            (find(children, *b"avcC")?.map(parse).transpose()?, *b"avcC")
+        }
+        b"hvc1" | b"hev1" => {
+            let config = find(children, *b"hvcC")?;
+            name = if config.is_some_and(strings::has_parameter_sets) {
+                *b"hvc1"
+            } else {
+                kind
+            };
+            (
+                config
+                    .map(|config| strings::hevc(name, config))
+                    .transpose()?,
+                *b"hvcC",
+            )
+        }
+        b"av01" => (
+            find(children, *b"av1C")?.map(strings::av1).transpose()?,
+            *b"av1C",
+        ),
+        b"vp09" => (
+            find(children, *b"vpcC")?.map(strings::vp9).transpose()?,
+            *b"vpcC",
+        ),
+        b"encv" => (Some(Codec::Encrypted), kind),
+        _ => (None, kind),
     };
-    description.entry = match &codec {
-        Codec::Avc(_) => avc_entry(kind, width, height, children)?,
-        _ => whole.to_vec(),
+    description.codec = codec.unwrap_or_else(|| Codec::other(kind));
+    description.entry = if description.codec.is_packaged() {
+        video_entry(name, config, width, height, children)?
+    } else {
+        whole.to_vec()
     };
-    description.codec = codec;
     Ok(description)
 }
 
-/// ISO/IEC 14496-15 `avc1`: the visual header, `avcC`, and how pixels and colours are meant.
-fn avc_entry(
+/// The visual header, the coding's configuration, and how pixels, colours and light are meant.
+fn video_entry(
     kind: FourCc,
+    config: FourCc,
     width: u16,
     height: u16,
     children: &[u8],
@@ -77,7 +99,8 @@ fn avc_entry(
     for child in boxes(children) {
         let child = child?;
         let iso_colour = &child.kind == b"colr" && child.body.starts_with(b"nclx");
-        if matches!(&child.kind, b"avcC" | b"pasp") || iso_colour {
+        let kept_kind = matches!(&child.kind, b"pasp" | b"mdcv" | b"clli" | b"SmDm" | b"CoLL");
+        if child.kind == config || kept_kind || iso_colour {
             kept.push(child.whole);
         }
     }
@@ -121,37 +144,51 @@ fn audio(kind: FourCc, body: &[u8], whole: &[u8]) -> Result<Description, MediaEr
         sample_rate,
         ..Description::default()
     };
-    let (codec, config): (Codec, Option<(FourCc, &[u8])>) = match &kind {
-        b"mp4a" => match elementary_stream(children)? {
-            Some(esds) => (aac::parse(esds)?, Some((*b"esds", esds))),
-            None => (Codec::other(kind), None),
-        },
-        b"Opus" => match find(children, *b"dOps")? {
-            Some(opus) => (Codec::Opus, Some((*b"dOps", opus))),
-            None => (Codec::other(kind), None),
-        },
-        b"enca" => (Codec::Encrypted, None),
-        _ => (Codec::other(kind), None),
+    let config = match &kind {
+        b"mp4a" => elementary_stream(children)?.map(|esds| (*b"esds", esds)),
+        b"Opus" => find(children, *b"dOps")?.map(|opus| (*b"dOps", opus)),
+        b"fLaC" => find(children, *b"dfLa")?.map(|flac| (*b"dfLa", flac)),
+        b"ac-3" => find(children, *b"dac3")?.map(|ac3| (*b"dac3", ac3)),
+        b"ec-3" => find(children, *b"dec3")?.map(|eac3| (*b"dec3", eac3)),
+        b"enca" => {
+            description.codec = Codec::Encrypted;
+            None
+        }
+        _ => None,
     };
-    if let Codec::Aac(aac) = &codec {
-        description.channels = aac.channels().unwrap_or(channels);
-        description.sample_rate = aac.sample_rate;
-    } else if let (Codec::Opus, Some((_, dops))) = (&codec, config) {
-        description.channels = dops.get(1).copied().map_or(channels, u16::from);
-        description.sample_rate = 48_000;
-    }
-    description.entry = match config {
-        Some((config, body)) => audio_entry(
-            kind,
-            description.channels,
-            description.sample_rate,
-            config,
-            body,
-        ),
-        None => whole.to_vec(),
+    let Some((box_name, body)) = config else {
+        if description.codec != Codec::Encrypted {
+            description.codec = Codec::other(kind);
+        }
+        description.entry = whole.to_vec();
+        return Ok(description);
     };
+    let (codec, channels, rate, body) = sound_config(box_name, body, channels)?;
+    description.channels = channels;
+    description.sample_rate = rate.unwrap_or(sample_rate);
+    description.entry = audio_entry(kind, channels, description.sample_rate, box_name, &body);
     description.codec = codec;
     Ok(description)
+}
+
+/// What the configuration box of a sound coding says, where it has more to say than the entry.
+fn sound_config(kind: FourCc, body: &[u8], channels: u16) -> Result<sound::Described, MediaError> {
+    Ok(match &kind {
+        b"esds" => match aac::parse(body)? {
+            Codec::Aac(aac) => {
+                let (channels, rate) = (aac.channels().unwrap_or(channels), aac.sample_rate);
+                (Codec::Aac(aac), channels, Some(rate), body.to_vec())
+            }
+            codec => (codec, channels, None, body.to_vec()),
+        },
+        b"dOps" => {
+            let channels = body.get(1).copied().map_or(channels, u16::from);
+            (Codec::Opus, channels, Some(48_000), body.to_vec())
+        }
+        b"dfLa" => sound::flac(body)?,
+        b"dac3" => sound::ac3(body)?,
+        _ => sound::eac3(body)?,
+    })
 }
 
 /// `esds` is in the entry, or in `QuickTime`'s `wave` box within it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clips;
+mod codings;
 mod fallback;
 mod fragment_walk;
 mod fragments;
