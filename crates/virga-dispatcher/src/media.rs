@@ -248,14 +248,14 @@ async fn index(media: &Media, head: &[u8]) -> Result<Movie, IndexError> {
 async fn gather(media: &Media, head: &[u8], mut movie: Movie) -> Result<Movie, IndexError> {
     let mut walk = match FragmentWalk::new(&movie, media.len) {
         Ok(walk) => walk,
-        Err(error) => return beyond(&error, movie),
+        Err(error) => return Ok(beyond(&error, movie)),
     };
     walk.feed(0, head);
     loop {
         let ranges = match walk.step() {
             Ok(FragmentStep::Read(ranges)) => ranges,
             Ok(FragmentStep::Done) => break,
-            Err(error) => return beyond(&error, movie),
+            Err(error) => return Ok(beyond(&error, movie)),
         };
         let read = |(offset, len)| async move {
             let bytes = media.read(offset, len).await?;
@@ -272,7 +272,7 @@ async fn gather(media: &Media, head: &[u8], mut movie: Movie) -> Result<Movie, I
     filled.await?.map_err(IndexError::Media)
 }
 
-fn beyond(error: &MediaError, movie: Movie) -> Result<Movie, IndexError> {
+fn beyond(error: &MediaError, movie: Movie) -> Movie {
     tracing::info!(%error, "its fragments are left to ffmpeg");
-    Ok(movie)
+    movie
 }
