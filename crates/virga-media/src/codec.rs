@@ -60,6 +60,11 @@ impl Codec {
         !matches!(self, Self::Encrypted | Self::Other(_))
     }
 
+    /// Whether the samples of this coding are of use here.
+    pub(crate) fn has_samples(&self) -> bool {
+        self.is_packaged() || self.is_still_picture()
+    }
+
     /// Codings of single pictures: one of them is a cover or a thumbnail, many are a film.
     pub(crate) fn is_still_picture(&self) -> bool {
         matches!(self, Self::Other(name) if matches!(name.as_str(), "jpeg" | "png " | "mjpa"))

@@ -1,5 +1,6 @@
 //! `moov` read into tracks: what each holds, how it is edited, and where its samples lie.
 
+mod build;
 mod edit;
 mod samples;
 mod stbl;
@@ -9,9 +10,11 @@ mod trak;
 use crate::MediaError;
 use crate::bmff::{Cursor, boxes};
 use crate::codec::Codec;
+use crate::fragment::{Defaults, track_defaults};
 use crate::locate::MAX_MOOV;
 use crate::time;
 
+pub(crate) use build::TableBuilder;
 pub use edit::Edit;
 pub use samples::{Extent, Sample, SampleTable, Samples};
 
@@ -29,7 +32,8 @@ pub(crate) const UNIT_MATRIX: [i32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 
 pub struct Movie {
     /// The tracks in file order.
     pub tracks: Vec<Track>,
-    /// The samples lie in movie fragments, which are not indexed here: the tables are empty.
+    /// The samples lie in movie fragments, at least those after the first: the tables of the index
+    /// alone are mostly empty, and [`FragmentIndex`](crate::FragmentIndex) fills them.
     pub fragmented: bool,
     /// Some sample reaches past the end of the file.
     pub truncated: bool,
@@ -92,9 +96,21 @@ pub struct Track {
     pub edit: Edit,
     /// The sample table; empty for codings that are neither packaged nor single pictures.
     pub samples: SampleTable,
+    /// What the samples of fragments are like where these do not say so (`trex`).
+    pub(crate) defaults: Defaults,
 }
 
 impl Track {
+    /// Gives the track its samples. What their decode times began with is taken off the edit: media
+    /// time 0 is now the first sample, and it is still shown when it was, also beside other tracks.
+    pub(crate) fn place(&mut self, samples: TableBuilder) -> Result<(), MediaError> {
+        let (table, base) = samples.finish()?;
+        self.samples = table;
+        self.edit.media_start -= base;
+
+        Ok(())
+    }
+
     /// Width and height in pixels as shown, after rotation.
     pub(crate) fn turned_size(&self) -> (u32, u32) {
         match self.rotation {
@@ -123,11 +139,12 @@ impl Movie {
             upright: true,
         };
         let mut traks = Vec::new();
+        let mut extends = None;
         for child in boxes(root.body) {
             let child = child?;
             match &child.kind {
                 b"mvhd" => movie.read_header(child.body)?,
-                b"mvex" => movie.fragmented = true,
+                b"mvex" => extends = Some(child.body),
                 b"cmov" => {
                     return Err(MediaError::unsupported("a compressed index"));
                 }
@@ -141,24 +158,54 @@ impl Movie {
         if movie.timescale == 0 {
             return Err(MediaError::malformed("the movie header (mvhd) is missing"));
         }
-        let mut budget = MAX_SAMPLES * 2;
-        let mut named = 0_u64;
         for trak in traks {
-            let track = trak::parse(trak, movie.timescale)?;
-            // Tables of one repeated size cost no bytes in the file, so their sum is bounded too.
-            budget = budget
-                .checked_sub(track.samples.len())
-                .ok_or(MediaError::too_large("it has too many samples"))?;
-            movie.truncated |= track.samples.extent().file_end > file_size;
-            named = named.saturating_add(track.samples.extent().bytes);
-            movie.tracks.push(track);
+            movie.tracks.push(trak::parse(trak, movie.timescale)?);
+            // Before the next one is read: tables of one repeated size cost no bytes in the file.
+            movie.check_count()?;
         }
+        if let Some(mvex) = extends {
+            movie.fragmented = true;
+            movie.read_defaults(mvex)?;
+        }
+        movie.settle(file_size)?;
+        Ok(movie)
+    }
+
+    fn check_count(&self) -> Result<(), MediaError> {
+        let samples: usize = self.tracks.iter().map(|track| track.samples.len()).sum();
+        if samples > MAX_SAMPLES * 2 {
+            return Err(MediaError::too_large("it has too many samples"));
+        }
+        Ok(())
+    }
+
+    /// Compares the samples with the file that they are said to lie in.
+    pub(crate) fn settle(&mut self, file_size: u64) -> Result<(), MediaError> {
+        self.check_count()?;
+        let extents = || self.tracks.iter().map(|track| track.samples.extent());
+        let truncated = extents().any(|extent| extent.file_end > file_size);
+        let named = extents().fold(0_u64, |sum, extent| sum.saturating_add(extent.bytes));
+        self.truncated = truncated;
         // A few bytes named a thousand times would become a thousand times as many elsewhere. What is
         // cut off is said to be that.
-        if named > file_size && !movie.truncated {
+        if named > file_size && !truncated {
             return Err(MediaError::Repeated);
         }
-        Ok(movie)
+        Ok(())
+    }
+
+    fn read_defaults(&mut self, mvex: &[u8]) -> Result<(), MediaError> {
+        for child in boxes(mvex) {
+            let child = child?;
+            if &child.kind != b"trex" {
+                continue;
+            }
+            let (id, defaults) = track_defaults(child.body)?;
+            for track in self.tracks.iter_mut().filter(|track| track.id == id) {
+                track.defaults = defaults;
+            }
+        }
+        Ok(())
     }
 
     /// The track to show: the first enabled video track that is not a still cover picture.

@@ -12,7 +12,8 @@ const MAX_MEDIA_TIME: i64 = 1 << 53;
 pub struct Edit {
     /// How long nothing is shown before the track begins, in microseconds.
     pub leading_empty_micros: i64,
-    /// The first media tick shown: B-frame delay, AAC priming, or a trim.
+    /// The first media tick shown: B-frame delay, AAC priming, or a trim. Less than 0 where the track
+    /// begins that much later.
     pub media_start: i64,
     /// How much media is shown, in microseconds; `None` for all of it.
     pub length_micros: Option<i64>,

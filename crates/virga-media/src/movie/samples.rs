@@ -70,10 +70,10 @@ pub struct SampleTable {
     pub(crate) offsets: Vec<(u32, i32)>,
     /// `stss`: numbers from 1, rising; `None` where every sample is a sync sample.
     pub(crate) sync: Option<Vec<u32>>,
-    chunks: Vec<u64>,
+    pub(super) chunks: Vec<u64>,
     /// `stsc`: first chunk (from 0) and samples in each chunk from there.
-    runs: Vec<(u32, u32)>,
-    extent: Extent,
+    pub(super) runs: Vec<(u32, u32)>,
+    pub(super) extent: Extent,
 }
 
 impl SampleTable {
@@ -90,6 +90,13 @@ impl SampleTable {
     /// The sums and extremes over all samples.
     pub fn extent(&self) -> &Extent {
         &self.extent
+    }
+
+    /// When a sample after the last one would be decoded.
+    pub(crate) fn duration(&self) -> i64 {
+        self.iter()
+            .last()
+            .map_or(0, |last| last.dts + i64::from(last.duration))
     }
 
     /// Decode times by which no sample lasts past the next one shown; `None` where they need no
@@ -138,8 +145,15 @@ impl SampleTable {
         table.chunks = stbl.chunk_offsets()?;
         table.runs = stbl.chunk_runs()?;
         table.check_counts()?;
-        table.extent = table.measure()?;
-        Ok(table)
+        table.measured()
+    }
+
+    /// The table with its extent.
+    pub(super) fn measured(mut self) -> Result<Self, MediaError> {
+        if self.count > 0 {
+            self.extent = self.measure()?;
+        }
+        Ok(self)
     }
 
     /// Every table must speak for every sample, so that iterating never runs dry.
@@ -182,6 +196,7 @@ impl SampleTable {
             let sample_end = sample
                 .offset
                 .checked_add(u64::from(sample.size))
+                .filter(|end| i64::try_from(*end).is_ok())
                 .ok_or(MediaError::malformed("a sample beyond the end of any file"))?;
             extent.first = extent.first.min(pts);
             extent.end = extent.end.max(pts);

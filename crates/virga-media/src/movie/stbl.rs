@@ -152,6 +152,14 @@ fn compact_sizes(stz2: &[u8]) -> Result<(u32, Sizes), MediaError> {
     Ok((count, Sizes::Each(each)))
 }
 
+/// Adds a value to runs of equal ones.
+pub(super) fn runs_push<T: PartialEq>(runs: &mut Vec<(u32, T)>, value: T) {
+    match runs.last_mut() {
+        Some(run) if run.1 == value => run.0 += 1,
+        _ => runs.push((1, value)),
+    }
+}
+
 fn words(table: &[u8]) -> impl Iterator<Item = [u8; 4]> + '_ {
     table.as_chunks::<4>().0.iter().copied()
 }

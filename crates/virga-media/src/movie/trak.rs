@@ -2,6 +2,7 @@
 
 use crate::MediaError;
 use crate::bmff::{BoxRef, Cursor, boxes, find, find_within};
+use crate::fragment::Defaults;
 
 use super::samples::SampleTable;
 use super::stbl::Stbl;
@@ -33,7 +34,7 @@ pub(super) fn parse(trak: &[u8], movie_timescale: u32) -> Result<Track, MediaErr
         channels,
         sample_rate,
     } = stsd.map_or(Ok(Description::default()), |stsd| stsd::parse(stsd, kind))?;
-    let samples = if codec.is_packaged() || codec.is_still_picture() {
+    let samples = if codec.has_samples() {
         SampleTable::parse(&tables)?
     } else {
         <_>::default()
@@ -58,6 +59,7 @@ pub(super) fn parse(trak: &[u8], movie_timescale: u32) -> Result<Track, MediaErr
         sample_rate,
         edit,
         samples,
+        defaults: Defaults::default(),
     })
 }
 

@@ -1,14 +1,16 @@
 //! Bytes from strangers: any answer is right but a panic or unbounded work.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use virga_media::{
-    FallbackInput, Movie, PlannedTrack, SegmentPlan, fallback_mp4, first_shown, instant, plan,
-    plan_audio, plan_video, segment, shape, sniff,
+    FallbackInput, FragmentIndex, Movie, PlannedTrack, SegmentPlan, fallback_mp4, first_shown,
+    instant, plan, plan_audio, plan_video, segment, shape, sniff,
 };
 
 use crate::clips::{Clip, SAFE, index};
+use crate::fragments::top_level;
 
 /// An index with every table this crate reads, and its file's length.
 fn seed() -> &'static (Vec<u8>, u64, SegmentPlan) {
@@ -24,6 +26,38 @@ fn seed() -> &'static (Vec<u8>, u64, SegmentPlan) {
         let movie = clip.movie();
         let plan = plan(&movie, &instant(&movie).unwrap()).unwrap();
         (clip.bytes[at..].to_vec(), clip.bytes.len() as u64, plan)
+    })
+}
+
+/// What the reader of a fragmented file reads: the index, and the fragments with their places in a
+/// file of so many bytes.
+struct Fragmented {
+    headers: Vec<u8>,
+    moov: Range<usize>,
+    moofs: Vec<(Range<usize>, u64)>,
+    file_size: u64,
+}
+
+fn fragmented() -> &'static Fragmented {
+    static SEED: OnceLock<Fragmented> = OnceLock::new();
+    SEED.get_or_init(|| {
+        let options = format!("{SAFE} -bf 2 -movflags +frag_keyframe+delay_moov");
+        let file = Clip::with_sound(6, &options, "seed.mp4").bytes;
+        let mut headers = Vec::new();
+        let mut ranges = Vec::new();
+        for (name, at, whole) in top_level(&file) {
+            if matches!(name, b"moov" | b"moof") {
+                ranges.push((headers.len()..headers.len() + whole.len(), at));
+                headers.extend_from_slice(whole);
+            }
+        }
+        let (moov, _) = ranges.remove(0);
+        Fragmented {
+            headers,
+            moov,
+            moofs: ranges,
+            file_size: file.len() as u64,
+        }
     })
 }
 
@@ -99,6 +133,27 @@ proptest! {
         let mut bytes = damaged(moov, &places);
         bytes.truncate(cut.map_or(bytes.len(), usize::from));
         if let Ok(movie) = Movie::parse(&bytes, *file_size) {
+            use_fully(&movie);
+        }
+    }
+
+    #[test]
+    fn damaged_fragments_never_panic(
+        places in damage(fragmented().headers.len()),
+        lies in prop::option::of(any::<u64>()),
+    ) {
+        let seed = fragmented();
+        let headers = damaged(&seed.headers, &places);
+        let Ok(mut movie) = Movie::parse(&headers[seed.moov.clone()], seed.file_size) else {
+            return Ok(());
+        };
+        let Ok(mut index) = FragmentIndex::new(&movie) else {
+            return Ok(());
+        };
+        for (range, at) in &seed.moofs {
+            let _ = index.add(&headers[range.clone()], lies.unwrap_or(*at));
+        }
+        if index.finish(&mut movie, seed.file_size).is_ok() {
             use_fully(&movie);
         }
     }

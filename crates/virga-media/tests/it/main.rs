@@ -4,6 +4,7 @@
 
 mod clips;
 mod fallback;
+mod fragments;
 mod hostile;
 mod instant;
 mod ladder;
