@@ -1,8 +1,8 @@
 //! Media bytes without I/O: what a file is, where its samples lie, how they become CMAF segments,
 //! playlists and the fallback MP4, and which rungs a ladder has.
 //!
-//! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`]; read it with
-//! [`Movie::parse`]; ask [`instant`] whether browsers play it as it is; then [`plan`] it into
+//! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`] and read it with
+//! [`Movie::parse`], or walk over Matroska with [`MatroskaReader`]; ask [`instant`] whether browsers play it as it is; then [`plan`] it into
 //! [`TrackTable`]s. [`segment`] builds any one segment from its table and one small block of the
 //! samples object; the packaging job and the just-in-time path both call it, so their bytes are equal.
 //! Nothing here reads, waits, or knows ids and URLs.
@@ -16,6 +16,7 @@ mod fragment;
 mod hls;
 mod ladder;
 mod locate;
+mod matroska;
 mod movie;
 mod mp4;
 mod packager;
@@ -32,6 +33,7 @@ pub use fragment::{FragmentIndex, FragmentSamples, Fragments};
 pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
+pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{
     Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_shown,
 };
