@@ -184,12 +184,15 @@ fn with_samples(found: Found, scale: u64) -> Result<(Track, Option<i64>), MediaE
         samples,
         mut begins,
         delay: decoded_before,
+        torn,
     } = timed;
     let (table, _) = samples.finish()?;
     let end = table.extent().end;
     track.samples = table;
     track.duration = u64::try_from(end).unwrap_or(0);
     track.edit.media_start = decoded_before;
+    // An edit list would need several stretches to say that.
+    track.edit.complex = torn;
     if pictures {
         begins -= delay;
     } else {

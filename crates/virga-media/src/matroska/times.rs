@@ -26,6 +26,8 @@ pub(super) struct Timed {
     pub(super) begins: i64,
     /// By how many ticks all are decoded before they are shown.
     pub(super) delay: i64,
+    /// Whether sound has holes or overlaps: players put frame after frame, and lose the picture.
+    pub(super) torn: bool,
 }
 
 /// Nanoseconds in ticks, rounded to the nearest.
@@ -78,6 +80,7 @@ pub(super) fn pictures(
         samples,
         begins,
         delay,
+        torn: false,
     })
 }
 
@@ -143,6 +146,7 @@ pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
     let mut samples = TableBuilder::default();
     let mut next = ticks(begins, rate);
     let mut before = i64::MIN;
+    let mut torn = false;
     for frame in frames {
         if frame.time != NO_TIME {
             let said = ticks(frame.time, rate);
@@ -151,6 +155,7 @@ pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
             }
             if (said - next).abs() > ticks(SOUND_DRIFT, rate) {
                 next = said.max(before.saturating_add(1));
+                torn = true;
             }
         }
         samples.push(Sample {
@@ -168,5 +173,6 @@ pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
         samples,
         begins,
         delay: 0,
+        torn,
     })
 }

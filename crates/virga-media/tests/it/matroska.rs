@@ -274,6 +274,7 @@ fn lost_sound_leaves_its_hole_and_what_follows_keeps_its_time() {
     let bytes = clip.ffmpeg(drop, "holes.mkv");
     let path = clip.beside("holes.mkv", &bytes);
     let movie = assert_same(&path, &bytes, ROUNDED);
+    assert_eq!(instant(&movie), Err(TranscodeReason::Edited));
     let longest = movie.tracks[1].samples.extent().longest_sample;
     // Four lost of 1024 samples each, and the one before them.
     assert!(
