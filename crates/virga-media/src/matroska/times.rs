@@ -13,6 +13,8 @@ pub(super) const PICTURE_TICKS: u32 = 360_000;
 const MAX_MOVE: usize = 64;
 /// Sound may leave its block's times by this much, in nanoseconds, before it follows them.
 const SOUND_DRIFT: i64 = 20_000_000;
+/// At most one frame in so many is at a seam of two recordings.
+const SEAMS: usize = 100;
 /// Sound whose times go back by more than this is two recordings.
 const SOUND_BACK: i64 = 1_000_000_000;
 
@@ -140,21 +142,27 @@ impl Rate {
 }
 
 /// Sound at `rate` samples a second: each frame follows the one before, until it is clear that the
-/// file means otherwise.
+/// file means otherwise. Where a recording was joined to another, a frame may come for a moment that
+/// has one already: it is left out, or all that follows would be heard that much later.
 pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
     let begins = frames.first().map_or(0, |frame| frame.time);
+    let again = |pair: &&[Frame]| comes_again(&pair[0], &pair[1], rate);
+    let few = frames.windows(2).filter(again).count() * SEAMS <= frames.len();
     let mut samples = TableBuilder::default();
     let mut next = ticks(begins, rate);
-    let mut before = i64::MIN;
-    let mut torn = false;
+    let mut before: Option<(i64, &Frame)> = None;
+    let mut torn = !few;
     for frame in frames {
+        if few && before.is_some_and(|(_, before)| comes_again(before, frame, rate)) {
+            continue;
+        }
         if frame.time != NO_TIME {
             let said = ticks(frame.time, rate);
             if said < next - ticks(SOUND_BACK, rate) {
                 return Err(JUMPS);
             }
             if (said - next).abs() > ticks(SOUND_DRIFT, rate) {
-                next = said.max(before.saturating_add(1));
+                next = before.map_or(said, |(before, _)| said.max(before + 1));
                 torn = true;
             }
         }
@@ -166,7 +174,7 @@ pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
             offset: frame.offset,
             sync: true,
         })?;
-        before = next;
+        before = Some((next, frame));
         next = next.saturating_add(frame.mark.into());
     }
     Ok(Timed {
@@ -175,4 +183,11 @@ pub(super) fn sound(frames: &[Frame], rate: u32) -> Result<Timed, MediaError> {
         delay: 0,
         torn,
     })
+}
+
+/// Whether two frames in a row have one time, as far as times are told apart.
+fn comes_again(first: &Frame, second: &Frame, rate: u32) -> bool {
+    let said = first.time != NO_TIME && second.time != NO_TIME;
+    let apart = || ticks(second.time, rate).abs_diff(ticks(first.time, rate));
+    said && apart() < u64::from(first.mark / 4)
 }

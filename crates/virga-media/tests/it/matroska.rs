@@ -301,3 +301,32 @@ fn tracks_are_chosen_and_named_as_the_file_says() {
     let fields = read(&Clip::silent(1, fields, "fields.mkv").bytes);
     assert_eq!(instant(&fields), Err(TranscodeReason::Interlaced));
 }
+
+#[test]
+fn recordings_joined_to_one_keep_sound_and_picture_together() {
+    let clip = Clip::with_sound(3, SAFE, "one.mp4");
+    let words = "-nostdin -stream_loop 4 -i one.mp4 -map 0 -c copy joined.mkv";
+    let bytes = clip.ffmpeg(words, "joined.mkv");
+    let path = clip.beside("joined.mkv", &bytes);
+    let movie = read(&bytes);
+    assert!(instant(&movie).is_ok());
+    let (own, theirs) = (ours(&bytes, &movie, 1), theirs(&path, 1));
+    let seams = theirs.len() - own.len();
+    assert!(seams <= 4, "{seams} frames are left out");
+    let mut late = own.iter().map(|own| {
+        let same = theirs.iter().filter(|their| their.crc == own.crc);
+        same.map(|their| (their.micros - own.micros).abs())
+            .min()
+            .unwrap()
+    });
+    assert!(
+        late.all(|late| late < 30_000),
+        "sound is heard when the file says"
+    );
+    let durations: BTreeSet<u32> = movie.tracks[1]
+        .samples
+        .iter()
+        .map(|one| one.duration)
+        .collect();
+    assert_eq!(durations, BTreeSet::from([1024]));
+}

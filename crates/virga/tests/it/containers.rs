@@ -50,15 +50,17 @@ async fn tracks(viewer: &Person, hls: &str) -> Vec<Vec<u8>> {
     tracks
 }
 
-/// Uploads a minute of H.264, with AAC and with Opus, to a site that makes no rungs.
+/// Uploads H.264 with AAC, a minute of six seconds again and again, and with Opus, to a site that makes
+/// no rungs.
 async fn plays_as_it_came(site: Site) {
     let (ann, guest) = (site.register("ann").await, site.stranger());
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let _ = Clip::default().seconds(6.0).size("640x360").make(at);
     ffmpeg(at, "-stream_loop 9 -i clip.mp4 -map 0 -c copy aac.mkv");
-    ffmpeg(at, "-i aac.mkv -c:v copy -c:a libopus opus.mkv");
-    for name in ["aac.mkv", "opus.mkv"] {
+    ffmpeg(at, "-i clip.mp4 -c:v copy -c:a libopus opus.mkv");
+    // Where one round ends and the next begins, a packet of sound comes for a moment that has one.
+    for (name, seams) in [("aac.mkv", 9), ("opus.mkv", 0)] {
         let bytes = std::fs::read(at.join(name)).unwrap();
         let video = ann.upload(name, "public", &bytes).await;
         let shown = ann.wait_for(&video, &["playable", "ready"]).await;
@@ -77,7 +79,14 @@ async fn plays_as_it_came(site: Site) {
             };
             let (source, whole) = digests(name);
             let (served, end) = digests("track.mp4");
-            assert_eq!(source, served, "{name}: {map}");
+            let missing = source.len() - served.len();
+            assert!(
+                missing <= if sound { seams } else { 0 },
+                "{name}: {map} {missing}"
+            );
+            let mut rest = source.iter();
+            let in_order = served.iter().all(|one| rest.any(|other| other == one));
+            assert!(in_order, "{name}: {map} is what was sent");
             assert!(
                 (whole - end).abs() < 0.1,
                 "{name}: {map} {whole} s, {end} s"
