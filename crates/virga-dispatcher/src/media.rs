@@ -1,5 +1,6 @@
 //! Media bytes in the store or on scratch, read the same way, and what they are.
 
+mod matroska;
 mod samples;
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
@@ -126,6 +127,9 @@ impl Source {
             movie: None,
             instant: None,
         };
+        if container == Container::Matroska {
+            source.look_into_matroska().await?;
+        }
         if container != Container::Mp4 {
             return Ok(source);
         }
@@ -164,6 +168,25 @@ impl Source {
         }
         source.movie = Some(Arc::new(movie));
         Ok(source)
+    }
+
+    /// What browsers play as it is, in a container that they do not: the frames lie there as in an
+    /// MP4. The encoder makes of everything else what can be made.
+    async fn look_into_matroska(&mut self) -> Result<(), JobError> {
+        let Some(movie) = matroska::index(&self.media).await? else {
+            return Ok(());
+        };
+        match instant(&movie) {
+            Ok(tracks)
+                if samples::are_right(&self.media, &movie, tracks.video, Extent::Some).await? =>
+            {
+                self.instant = Some(tracks);
+                self.movie = Some(Arc::new(movie));
+            }
+            Ok(_) => {}
+            Err(reason) => tracing::debug!(%reason, "a Matroska file is encoded"),
+        }
+        Ok(())
     }
 
     /// Looks at every sample of a large file, of which `inspect` saw some so that it plays soon, and

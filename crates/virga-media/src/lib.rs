@@ -17,6 +17,7 @@ mod fragment;
 mod hls;
 mod ladder;
 mod locate;
+mod matroska;
 mod movie;
 mod mp4;
 mod packager;
@@ -33,6 +34,7 @@ pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, F
 pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
+pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{
     Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_shown,
 };

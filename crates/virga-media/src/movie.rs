@@ -21,6 +21,7 @@ pub use samples::{Extent, Sample, SampleTable, Samples};
 /// The most samples a track may have.
 pub const MAX_SAMPLES: usize = 8_000_000;
 pub(crate) use stbl::Sizes;
+pub(crate) use stsd::{Description, parse as describe};
 
 /// More tracks than any camera or editor writes.
 const MAX_TRACKS: usize = 64;

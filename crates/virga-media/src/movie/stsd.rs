@@ -8,18 +8,19 @@ use crate::codec::{Codec, aac, avc, sound, strings};
 use super::TrackKind;
 
 /// The first sample description of a track.
-#[derive(Debug, Default)]
-pub(super) struct Description {
-    pub(super) entries: usize,
-    pub(super) codec: Codec,
-    pub(super) entry: Vec<u8>,
-    pub(super) width: u16,
-    pub(super) height: u16,
-    pub(super) channels: u16,
-    pub(super) sample_rate: u32,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Description {
+    pub(crate) entries: usize,
+    pub(crate) codec: Codec,
+    pub(crate) entry: Vec<u8>,
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) channels: u16,
+    pub(crate) sample_rate: u32,
 }
 
-pub(super) fn parse(stsd: &[u8], kind: TrackKind) -> Result<Description, MediaError> {
+/// Reads the contents of an `stsd` box.
+pub(crate) fn parse(stsd: &[u8], kind: TrackKind) -> Result<Description, MediaError> {
     let mut cursor = Cursor::new(stsd, "a sample description (stsd)");
     cursor.full()?;
     let entries = cursor.u32()? as usize;

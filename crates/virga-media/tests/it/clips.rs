@@ -185,6 +185,13 @@ pub(crate) fn probe(file: &Path, words: &str) -> String {
     run_in(file.parent().unwrap(), "ffprobe", &words)
 }
 
+/// The same, several values of one thing side by side.
+pub(crate) fn list(file: &Path, words: &str) -> String {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let words = format!("-v error {words} -of compact=p=0 {name}");
+    run_in(file.parent().unwrap(), "ffprobe", &words)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the clips of these tests come from ffmpeg"

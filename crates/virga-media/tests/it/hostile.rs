@@ -79,7 +79,7 @@ fn walked() -> &'static (Vec<u8>, Vec<usize>) {
 }
 
 /// Everything that a parsed index is put through.
-fn use_fully(movie: &Movie) {
+pub(crate) fn use_fully(movie: &Movie) {
     let _ = shape(movie);
     if let Ok(tracks) = instant(movie)
         && let Ok(plan) = plan(movie, &tracks)
@@ -117,7 +117,7 @@ fn assert_layouts(planned: &PlannedTrack) {
 }
 
 /// Places to write over, each with one of the values that break parsers.
-fn damage(len: usize) -> impl Strategy<Value = Vec<(usize, u32, bool)>> {
+pub(crate) fn damage(len: usize) -> impl Strategy<Value = Vec<(usize, u32, bool)>> {
     let value = prop_oneof![
         Just(0),
         Just(1),
@@ -129,7 +129,7 @@ fn damage(len: usize) -> impl Strategy<Value = Vec<(usize, u32, bool)>> {
     prop::collection::vec((0..len, value, any::<bool>()), 1..6)
 }
 
-fn damaged(bytes: &[u8], places: &[(usize, u32, bool)]) -> Vec<u8> {
+pub(crate) fn damaged(bytes: &[u8], places: &[(usize, u32, bool)]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for (at, value, word) in places {
         let [first, ..] = value.to_be_bytes();

@@ -8,6 +8,7 @@ mod buckets;
 mod clouds;
 mod cluster;
 mod commands;
+mod containers;
 mod deploy;
 mod direct;
 mod doctor;
