@@ -87,6 +87,15 @@ export const old = (name = "old camera.avi") =>
 export const oldAndLong = (name = "long old camera.avi") =>
   make(name, [...picture("640x480", 20), "-c:v", "mpeg4", "-q:v", "4", "-g", "50", "-c:a", "libmp3lame", "-shortest"]);
 
+/** Must be encoded, and lasts long enough to be watched meanwhile: ten seconds nine times. */
+export async function film(name = "film on tape.mkv") {
+  const once = await make("once.mkv", [
+    ...picture("1280x720", 10),
+    ...["-c:v", "mpeg2video", "-b:v", "2M", "-g", "25", "-c:a", "mp2", "-shortest"],
+  ]);
+  return make(name, ["-stream_loop", "8", "-i", once, "-c", "copy"]);
+}
+
 /** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
 export const stroll = (name = "A stroll.mp4") => make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
 

@@ -13,7 +13,7 @@ import { Places, resumedToast } from "./player/places";
 import { Screen } from "./player/screen";
 import { mediaSession } from "./player/session";
 import { Source } from "./player/source";
-import { asked, clamped } from "./player/time";
+import { asked, clamped, shown } from "./player/time";
 
 const PLAYS = new Set(["playable", "ready"]);
 const VIEW_SECONDS = 10;
@@ -34,6 +34,7 @@ class Player extends HTMLElement {
   #last = 0;
   #counted = false;
   #brokenWords = "";
+  #total = () => 0;
   #startsAt = { at: -1, resumed: false };
   readonly #key = (event: KeyboardEvent) => {
     if (!event.defaultPrevented && this.#controls?.key(event)) event.preventDefault();
@@ -104,7 +105,8 @@ class Player extends HTMLElement {
     const t = this.#t;
     const screen = new Screen(this, video, () => this.#controls?.draw());
     const length = Number(this.dataset.duration ?? 0) || 0;
-    const acts = new Acts(video, source, screen, kept, t, () => length);
+    const acts = new Acts(video, source, screen, kept, t, () => source.playback?.duration || length);
+    this.#total = () => acts.total;
     video.volume = kept.choices.volume;
     video.muted = kept.choices.muted || "mute" in this.dataset;
     video.defaultPlaybackRate = video.playbackRate = kept.choices.speed;
@@ -195,7 +197,11 @@ class Player extends HTMLElement {
     if (event.event === "progress") {
       const bar = part<HTMLProgressElement>(this, "stage-bar");
       if (bar) bar.value = event.progress;
-      show(bar, this.dataset.state === "processing");
+      const processing = this.dataset.state === "processing";
+      show(bar, processing);
+      const left = event.plays_in;
+      const text = part(this, "stage-text");
+      if (processing && text && left) text.textContent = this.#t("stage-plays-in", { time: shown(left) });
     } else if (event.event === "presentation") {
       if (this.#source?.playback) void this.#source.look(event.version);
       else void this.#begin();
@@ -252,7 +258,8 @@ class Player extends HTMLElement {
     this.#last = video.currentTime;
     if (this.#counted || video.paused || step <= 0 || step > 2) return;
     this.#watched += step;
-    const share = Number.isFinite(video.duration) ? video.duration * VIEW_SHARE : VIEW_SECONDS;
+    const total = this.#total() || video.duration;
+    const share = Number.isFinite(total) ? total * VIEW_SHARE : VIEW_SECONDS;
     if (this.#watched < Math.min(VIEW_SECONDS, share)) return;
     this.#counted = true;
     call("POST", `/videos/${this.#id}/views`, { watched: this.#watched }).catch(() => {});

@@ -27,7 +27,7 @@ use virga_http::Query;
 use crate::{
     ApiState,
     caller::Caller,
-    hub::{Subscription, Updates},
+    hub::{Progress, Subscription, Updates},
 };
 
 const MOST: usize = 50;
@@ -314,19 +314,25 @@ impl Listener {
         Ok(())
     }
 
-    async fn progress(&mut self, now: &HashMap<VideoId, f64>) -> Result<(), Closed> {
+    async fn progress(&mut self, now: &HashMap<VideoId, Progress>) -> Result<(), Closed> {
         let mut moved = Vec::new();
         for (id, seen) in &mut self.seen {
             let Some(progress) = seen.work.as_ref().and_then(|_| now.get(id)) else {
                 continue;
             };
-            if (progress - seen.progress).abs() >= 0.005 {
-                seen.progress = *progress;
+            // While someone waits for it, the time that is left moves.
+            if (progress.share - seen.progress).abs() >= 0.005 || progress.plays_in.is_some() {
+                seen.progress = progress.share;
                 moved.push((*id, *progress));
             }
         }
-        for (id, progress) in moved {
-            self.send(Event::Progress { id, progress }).await?;
+        for (id, Progress { share, plays_in }) in moved {
+            self.send(Event::Progress {
+                id,
+                progress: share,
+                plays_in,
+            })
+            .await?;
         }
         Ok(())
     }

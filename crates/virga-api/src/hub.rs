@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use virga_app::App;
 use virga_core::{Result, VideoId, wire::VideoChange};
-use virga_db::{VideoRow, accounts, jobs, videos};
+use virga_db::{DbError, JobRow, VideoRow, accounts, growing, jobs, videos};
 
 use crate::{feed::Feed, to_wire};
 
@@ -103,7 +103,7 @@ pub(crate) struct Hub {
     work: Subscriptions<VideoId>,
     sessions: Subscriptions<String>,
     updates: broadcast::Sender<Arc<Updates>>,
-    progress: watch::Sender<Arc<HashMap<VideoId, f64>>>,
+    progress: watch::Sender<Arc<HashMap<VideoId, Progress>>>,
     ended: watch::Sender<Arc<HashSet<String>>>,
 }
 
@@ -140,7 +140,7 @@ impl Hub {
         self.updates.subscribe()
     }
 
-    pub(crate) fn progress(&self) -> watch::Receiver<Arc<HashMap<VideoId, f64>>> {
+    pub(crate) fn progress(&self) -> watch::Receiver<Arc<HashMap<VideoId, Progress>>> {
         self.progress.subscribe()
     }
 
@@ -219,11 +219,8 @@ impl Hub {
     async fn send_progress(&self, app: &App) {
         let mut progress = HashMap::new();
         for ids in self.work.all().chunks(BATCH) {
-            match jobs::of_videos(app.db.read(), ids).await {
-                Ok(jobs) => progress.extend(
-                    jobs.into_iter()
-                        .filter_map(|(id, jobs)| Some((id, to_wire::progress(&jobs)?))),
-                ),
+            match progress_of(app, ids).await {
+                Ok(some) => progress.extend(some),
                 Err(error) => tracing::warn!(%error, "reading progress failed"),
             }
         }
@@ -247,4 +244,31 @@ impl Hub {
             self.ended.send_replace(Arc::new(ended));
         }
     }
+}
+
+/// How far a video's work is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Progress {
+    /// 0 to 1.
+    pub(crate) share: f64,
+    /// Seconds until it is expected to play, where it does not yet.
+    pub(crate) plays_in: Option<f64>,
+}
+
+async fn progress_of(app: &App, ids: &[VideoId]) -> Result<HashMap<VideoId, Progress>, DbError> {
+    let (db, now) = (app.db.read(), app.clock.now());
+    let jobs = jobs::of_videos(db, ids).await?;
+    let expected = growing::expected(db, ids).await?;
+    let of_video = |(id, jobs): (VideoId, Vec<JobRow>)| {
+        let left = expected.get(&id).map(|at| at.since(now).as_secs_f64());
+        let share = to_wire::progress(&jobs)?;
+        Some((
+            id,
+            Progress {
+                share,
+                plays_in: left,
+            },
+        ))
+    };
+    Ok(jobs.into_iter().filter_map(of_video).collect())
 }

@@ -7,14 +7,14 @@ use virga_core::{
     keys::{grant, grant_expiry},
     paths::{MediaFile, MediaPath},
     permission::{Role, Viewer},
-    video::Visibility,
+    video::{VideoState, Visibility},
     wire,
 };
 use virga_db::{
     JobRow, VideoRow,
     accounts::{self, UserRow},
     comments::CommentRow,
-    jobs,
+    growing, jobs,
 };
 
 use crate::ApiState;
@@ -48,9 +48,16 @@ pub(crate) async fn videos(
         .filter(|row| work && row.source_key.is_some())
         .map(|row| row.id);
     let jobs = jobs::of_videos(db, &worked_on.collect::<Vec<_>>()).await?;
+    let waiting = rows
+        .iter()
+        .filter(|row| row.state == VideoState::Processing);
+    let waiting: Vec<_> = waiting.map(|row| row.id).collect();
+    let expected = growing::expected(db, &waiting).await?;
     let show = |row: VideoRow| {
         let jobs = jobs.get(&row.id).map_or(&[][..], Vec::as_slice);
-        video(state, viewer, row, &names, jobs)
+        let plays_at = expected.get(&row.id).copied();
+        let shown = video(state, viewer, row, &names, jobs);
+        wire::Video { plays_at, ..shown }
     };
     Ok(rows.into_iter().map(show).collect())
 }
@@ -90,10 +97,10 @@ fn video(
             Vec::new()
         },
         progress: progress(jobs).filter(|_| row.state.is_unfinished()),
+        plays_at: None,
         owner: names.get(&row.owner).cloned().unwrap_or_default(),
         editable,
-        #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-        duration: row.duration.map(|micros| micros as f64 / 1e6),
+        duration: seconds(row.duration),
         width: row.width,
         height: row.height,
         poster,
@@ -105,6 +112,12 @@ fn video(
         purge_at: row.purge_at,
         presentation_version: row.presentation_version,
     }
+}
+
+/// Microseconds as the wire has them.
+#[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
+pub(crate) fn seconds(micros: Option<i64>) -> Option<f64> {
+    micros.map(|micros| micros as f64 / 1e6)
 }
 
 fn poster_widths(key: Option<&MediaKey>) -> Vec<u32> {

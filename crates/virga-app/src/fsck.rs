@@ -12,7 +12,10 @@ use virga_db::{TrackRow, VideoRow, digests, jobs, tracks, uploads, usage, videos
 use virga_media::TrackTable;
 use virga_objects::ObjectError;
 
+mod referenced;
+
 use crate::{App, Look, found};
+pub(crate) use referenced::{Referenced, lasting};
 
 /// Younger than this may belong to work that is under way.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -180,9 +183,9 @@ impl App {
                 return Ok(());
             }
             let tracks = tracks::all_of_video(self.db.read(), row.id).await?;
-            let wanted = referenced(&row, &tracks.known);
+            let wanted = self.referenced(&row, &tracks.known).await?;
             let mut sizes = FsckReport::default();
-            self.check_sizes(&row, &tracks.known, &wanted, &mut sizes)
+            self.check_sizes(&row, &tracks.known, &wanted.keys, &mut sizes)
                 .await?;
             let Some(now) = videos::find(self.db.read(), row.id).await? else {
                 return Ok(());
@@ -201,8 +204,11 @@ impl App {
         while let Some(object) = listed.try_next().await? {
             report.objects += 1;
             let old = object.stat.modified < self.clock.now().minus(GRACE);
-            let unused = |wanted: &HashSet<MediaKey>| !wanted.contains(&object.key);
-            if old && wanted.as_ref().is_some_and(unused) {
+            if old
+                && wanted
+                    .as_ref()
+                    .is_some_and(|wanted| !wanted.has(&object.key))
+            {
                 self.orphan(&object.key, repair, report).await?;
             }
         }
@@ -336,7 +342,7 @@ impl App {
     pub async fn sweep_orphans(&self) -> Result<u64> {
         let mut removed = 0;
         let mut listed = self.store.list(&KeyPrefix::all());
-        let mut known: Option<(VideoId, Option<HashSet<MediaKey>>)> = None;
+        let mut known: Option<(VideoId, Option<Referenced>)> = None;
         while let Some(object) = listed.try_next().await? {
             let young = object.stat.modified >= self.clock.now().minus(UNUSED_FOR);
             if young || object.key.class() == ObjectClass::Source {
@@ -347,7 +353,7 @@ impl App {
                 known = Some((id, self.settled_keys(id).await?));
             }
             let keys = known.as_ref().and_then(|(_, keys)| keys.as_ref());
-            if keys.is_some_and(|keys| !keys.contains(&object.key)) {
+            if keys.is_some_and(|keys| !keys.has(&object.key)) {
                 self.store.delete(&object.key).await?;
                 digests::remove(self.db.write(), &object.key).await?;
                 usage::count_made(self.db.write(), id).await?;
@@ -359,7 +365,7 @@ impl App {
 
     /// The keys that a video's rows point at; `None` if it has no row, is being worked on or purged, or
     /// has tracks that only a later release can read.
-    async fn settled_keys(&self, id: VideoId) -> Result<Option<HashSet<MediaKey>>> {
+    async fn settled_keys(&self, id: VideoId) -> Result<Option<Referenced>> {
         let db = self.db.read();
         let Some(row) = videos::find(db, id).await? else {
             return Ok(None);
@@ -372,10 +378,10 @@ impl App {
         }
         let tracks = tracks::all_of_video(db, id).await?;
         // What the tracks of a later release need is not known here.
-        Ok(tracks
-            .unknown
-            .is_empty()
-            .then(|| referenced(&row, &tracks.known)))
+        if !tracks.unknown.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.referenced(&row, &tracks.known).await?))
     }
 
     /// Drops multipart sessions of no open upload, a day after their last byte: a crash between a
@@ -422,26 +428,4 @@ impl App {
         }
         Ok(())
     }
-}
-
-/// Keys that rows of a video point at.
-pub(crate) fn referenced(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> {
-    let mut keys: HashSet<MediaKey> = [&row.source_key, &row.poster_key, &row.fallback_key]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    if row.presentation_version > 0 {
-        keys.insert(MediaKey::presentation(row.id));
-    }
-    for track in tracks {
-        keys.insert(track.table_key.clone());
-        match &track.body {
-            TrackBody::Object { object } => keys.extend([object.clone()]),
-            TrackBody::Source { source, samples } => {
-                keys.extend([source.clone(), samples.clone()]);
-            }
-        }
-    }
-    keys
 }

@@ -11,11 +11,11 @@ use virga_core::{
 use virga_db::{
     UploadRow, VideoRow,
     digests::{self, DigestRow},
-    jobs, tracks, videos,
+    growing, jobs, tracks, videos,
 };
 use virga_objects::{HeldParts, ObjectError};
 
-use crate::{App, Change, Changed, found, fsck::referenced};
+use crate::{App, Change, Changed, found, fsck::lasting};
 
 /// What a look at an object found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl App {
     /// The objects of a video whose bytes never change, by its rows.
     pub async fn lasting_objects(&self, row: &VideoRow) -> Result<Vec<MediaKey>> {
         let tracks = tracks::of_video(self.db.read(), row.id).await?;
-        let mut keys: Vec<MediaKey> = referenced(row, &tracks).into_iter().collect();
+        let mut keys: Vec<MediaKey> = lasting(row, &tracks).into_iter().collect();
         keys.retain(|key| key.class() != ObjectClass::Presentation);
         keys.sort_unstable();
         Ok(keys)
@@ -129,6 +129,7 @@ impl App {
             return Err(Failure::new(Code::VideoBusy, detail));
         }
         tracks::remove(tx, id).await?;
+        growing::remove_all(tx, id).await?;
         videos::set_failure(tx, id, None).await?;
         change.enqueue(&Job::Probe, change.now).await?;
         videos::raise_version(tx, id, Effect::Add, change.now).await?;

@@ -4,9 +4,9 @@
 use std::time::Duration;
 use virga_core::{
     Code, Failure, MediaKey, Result, VideoId,
-    presentation::{FORMAT, Presentation, Presented, PresentedTrack},
+    presentation::{FORMAT, Presentation, Presented, PresentedTrack, TrackBody},
 };
-use virga_db::{TrackRow, TrackRowKind, VideoRow, tracks, videos};
+use virga_db::{GrowingRow, TrackRow, TrackRowKind, VideoRow, growing, tracks, videos};
 
 use crate::{App, found};
 
@@ -50,7 +50,9 @@ impl App {
             return Ok(None);
         };
         let tracks = tracks::all_of_video(self.db.read(), id).await?;
+        let growing = growing::of_video(self.db.read(), id).await?;
         let mut document = present(&row, tracks.known);
+        add_growing(&mut document, growing)?;
         if !tracks.unknown.is_empty()
             && let Some(published) = self.published(&MediaKey::presentation(id)).await?
         {
@@ -98,6 +100,23 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         poster: row.poster_key.clone(),
         fallback: row.fallback_key.clone(),
     }
+}
+
+/// Adds the tracks that play while they are made. What stands whole comes first: it starts sooner.
+fn add_growing(document: &mut Presentation, rows: Vec<GrowingRow>) -> Result<()> {
+    for row in rows.into_iter().filter(GrowingRow::is_presented) {
+        let track = Presented::Known(PresentedTrack {
+            table: MediaKey::growing_table(&row.prefix(), 0).map_err(Failure::internal)?,
+            body: TrackBody::Growing { job: row.job },
+            name: row.name,
+        });
+        if row.kind == TrackRowKind::Video {
+            document.videos.push(track);
+        } else if document.audio.is_none() {
+            document.audio = Some(track);
+        }
+    }
+    Ok(())
 }
 
 /// Carries the tracks of these names over.

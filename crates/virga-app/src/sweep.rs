@@ -2,9 +2,10 @@
 //! dispatcher runs it at start, and one of them, by a lease, every half minute.
 
 use std::time::Duration;
-use virga_core::{Result, Timestamp, job::Job, upload::UploadState};
+use virga_core::{Result, Timestamp, job::Job, upload::UploadState, wire::Effect};
 use virga_db::{
-    UploadRow, accounts, changes, jobs, positions, settings, uploads, usage, videos, views,
+    GrowingRow, UploadRow, accounts, changes, growing, jobs, positions, settings, uploads, usage,
+    videos, views,
 };
 
 use crate::{App, UPLOAD_LIFE, found};
@@ -17,6 +18,8 @@ pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Where someone stopped is kept this long.
 const POSITION_LIFE: Duration = Duration::from_secs(180 * 24 * 3600);
 const BATCH: u64 = 100;
+/// Pieces of a track are kept this long after the whole stands: a replica may serve an older presentation.
+const PIECE_LIFE: Duration = DAY;
 /// An upload that has been quiet for this long is looked at once or twice …
 const QUIET: Duration = Duration::from_secs(900);
 /// … within this time: rounds come more often than that.
@@ -108,9 +111,39 @@ impl App {
         }
         accounts::sweep_sessions(self.db.write(), now, now.minus(SESSION_IDLE)).await?;
         changes::sweep(self.db.write(), now.minus(DAY)).await?;
+        Box::pin(self.sweep_pieces(now.minus(PIECE_LIFE))).await?;
+        for row in growing::abandoned(self.db.read(), BATCH).await? {
+            Box::pin(self.drop_growing(&row)).await?;
+        }
         views::sweep(self.db.write(), now).await?;
         positions::sweep(self.db.write(), now.minus(POSITION_LIFE)).await?;
         self.store.remove_leftovers(now.minus(LEFTOVER)).await?;
+        Ok(())
+    }
+
+    /// Withdraws a track that nobody makes any further: it has no end.
+    async fn drop_growing(&self, row: &GrowingRow) -> Result<()> {
+        self.change(row.video, |change| async move {
+            growing::remove(&change.tx, row).await?;
+            if row.is_presented() {
+                videos::raise_version(&change.tx, row.video, Effect::Restrict, change.now).await?;
+            }
+            Ok(change.store(()).await?)
+        })
+        .await
+    }
+
+    /// Removes the pieces of tracks whose whole has stood since before `before`.
+    async fn sweep_pieces(&self, before: Timestamp) -> Result<()> {
+        for row in growing::ended_before(self.db.read(), before, BATCH).await? {
+            self.store.delete_prefix(&row.prefix()).await?;
+            let row = &row;
+            self.transaction(|tx| async move {
+                growing::remove(&tx, row).await?;
+                tx.store(()).await
+            })
+            .await?;
+        }
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub enum ObjectClass {
     Samples,
     /// A track's CMAF object; its segments are byte ranges.
     Track,
+    /// Some segments of a track that grows.
+    Piece,
     /// The still picture.
     Poster,
     /// One faststart MP4 for players without scripts.
@@ -62,6 +64,7 @@ impl ObjectClass {
             Some("json") => Self::Table,
             Some("samples") => Self::Samples,
             Some("cmaf") => Self::Track,
+            Some("piece") => Self::Piece,
             _ => Self::Other,
         }
     }
@@ -70,7 +73,7 @@ impl ObjectClass {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Presentation | Self::Table => "application/json",
-            Self::Track | Self::Fallback => "video/mp4",
+            Self::Track | Self::Piece | Self::Fallback => "video/mp4",
             Self::Poster => "image/jpeg",
             Self::Source | Self::Samples | Self::Other => "application/octet-stream",
         }
@@ -79,9 +82,12 @@ impl ObjectClass {
     /// How long answers made from it may be kept.
     pub fn cache(self) -> CacheLifetime {
         match self {
-            Self::Table | Self::Samples | Self::Track | Self::Poster | Self::Fallback => {
-                CacheLifetime::Immutable
-            }
+            Self::Table
+            | Self::Samples
+            | Self::Track
+            | Self::Piece
+            | Self::Poster
+            | Self::Fallback => CacheLifetime::Immutable,
             Self::Presentation => CacheLifetime::Revalidate,
             Self::Source | Self::Other => CacheLifetime::NoStore,
         }
@@ -137,6 +143,22 @@ impl MediaKey {
     /// The one-file MP4 that an attempt made.
     pub fn fallback(video: VideoId, job: i64, attempt: i32) -> Self {
         Self(format!("v/{video}/a{job}-{attempt}/fallback.mp4").into())
+    }
+
+    /// Piece `n` of a track that a job grows, as the try of this fence wrote it. Not under the prefix of an
+    /// attempt: pieces outlive their attempt, and the next one goes on behind them.
+    pub fn piece(growing: &KeyPrefix, n: u32, fence: i64) -> Result<Self, InvalidKey> {
+        format!("{growing}{n}-{fence}.piece").parse()
+    }
+
+    /// The table of a growing track once its pieces up to `n` stand. Whoever writes it writes the same.
+    pub fn growing_table(growing: &KeyPrefix, n: u32) -> Result<Self, InvalidKey> {
+        format!("{growing}{n}.json").parse()
+    }
+
+    /// Everything of a track that a job grows.
+    pub fn growing(video: VideoId, job: i64, track: &str) -> KeyPrefix {
+        KeyPrefix(format!("v/{video}/p{job}/{track}/").into())
     }
 
     /// The prefix of all objects of a video.
@@ -255,6 +277,11 @@ impl KeyPrefix {
     /// The prefix's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether the object lies under it.
+    pub fn has(&self, key: &MediaKey) -> bool {
+        key.as_str().starts_with(self.as_str())
     }
 }
 

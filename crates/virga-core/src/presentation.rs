@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
+use virga_media::TrackTable;
 
 use crate::{
     MediaKey, VideoId,
@@ -120,12 +121,52 @@ pub enum TrackBody {
         /// Key of the track object.
         object: MediaKey,
     },
+    /// Pieces that a job adds to while the track plays. Each has a table, numbered as the pieces are, that
+    /// says all up to it: the newest one there is says how far the track is. See [`GrowingTable`].
+    Growing {
+        /// The job that makes it; part of its keys.
+        job: i64,
+    },
+}
+
+/// How far a growing track is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GrowingTable {
+    /// The segments that stand.
+    pub table: TrackTable,
+    /// The pieces that they are in, in order.
+    pub pieces: Vec<PieceRef>,
+}
+
+impl GrowingTable {
+    /// Where segment `n` is: the key of its piece, and its first byte in it.
+    pub fn place(&self, n: usize) -> Option<(&MediaKey, u64)> {
+        let mut first = 0;
+        for piece in &self.pieces {
+            let end = first + usize::try_from(piece.segments).ok()?;
+            if n < end {
+                let before = self.table.lengths.get(first..n)?;
+                return Some((&piece.object, before.iter().map(|it| u64::from(*it)).sum()));
+            }
+            first = end;
+        }
+        None
+    }
+}
+
+/// One piece: segments back to back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceRef {
+    /// Key of its object.
+    pub object: MediaKey,
+    /// How many segments.
+    pub segments: u32,
 }
 
 impl TrackBody {
     /// Whether this release has a variant for it; its keys may still be wrong.
     pub fn is_known(body: &Value) -> bool {
-        matches!(body["from"].as_str(), Some("source" | "object"))
+        matches!(body["from"].as_str(), Some("source" | "object" | "growing"))
     }
 }
 
@@ -149,7 +190,7 @@ mod tests {
             "version": 3, "video": "0000000abcd", "epoch": 1, "visibility": "members", "withdrawn": false,
             "videos": [
                 {"name": "a", "table": key, "body": {"from": "object", "object": key}},
-                {"name": "b", "body": {"from": "pieces", "pieces": [1, 2]}, "role": "main"},
+                {"name": "b", "body": {"from": "shards", "shards": [1, 2]}, "role": "main"},
             ],
             "audio": null, "poster": null, "fallback": key, "chapters": [],
         })

@@ -13,7 +13,7 @@ pub use turns::{Turns, WINDOW, of_kind, waiting};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    UpdateMany,
+    QuerySelect, UpdateMany,
     sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,20 @@ pub async fn heartbeat(
         .value(C::UpdatedAt, now.0)
         .filter(C::State.eq("leased"))
         .changed_one(c)
+        .await
+}
+
+/// Whether the worker still has the job, for what it writes in the same transaction: until that ends, nobody
+/// else takes it.
+pub(crate) async fn still_has(
+    tx: &impl ConnectionTrait,
+    job: &JobRow,
+    now: Timestamp,
+) -> Result<bool> {
+    update(job.id, job.fence)
+        .value(C::UpdatedAt, now.0)
+        .filter(C::State.eq("leased"))
+        .changed_one(tx)
         .await
 }
 
@@ -317,6 +331,19 @@ pub async fn is_held(
         .filter(C::State.is_not_in(["queued", "done", "failed"]))
         .any(c)
         .await
+}
+
+/// Those of these jobs that are open, of a later release too.
+pub(crate) async fn open_among(
+    c: &impl ConnectionTrait,
+    ids: impl Iterator<Item = i64>,
+) -> Result<Vec<i64>> {
+    let open = job::Entity::find()
+        .select_only()
+        .column(C::Id)
+        .filter(C::Id.is_in(ids))
+        .filter(C::State.is_not_in(CLOSED));
+    Ok(open.into_tuple().all(c).await?)
 }
 
 /// Leases that ended longer than `grace` ago and were not taken up: nobody works.

@@ -14,6 +14,7 @@ mod m20261129_600001_queue;
 mod m20261129_700001_sweeper;
 mod m20261130_000001_children;
 mod m20261130_100001_tracks;
+mod m20261130_200001_growing;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -49,6 +50,7 @@ const ALL: &[Migration] = steps![
     m20261129_700001_sweeper,
     m20261130_000001_children,
     m20261130_100001_tracks,
+    m20261130_200001_growing,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,
 ];

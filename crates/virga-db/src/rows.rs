@@ -7,9 +7,11 @@ use virga_core::{
     video::{VideoState, Visibility},
 };
 
+mod growing;
 mod job;
 mod track;
 
+pub use growing::{GrowingRow, PieceRow};
 pub use job::JobRow;
 pub use track::{TrackRow, TrackRowKind};
 

@@ -59,6 +59,8 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
         TrackBody::Source { source, samples } => {
             (None, Some(source.to_string()), Some(samples.to_string()))
         }
+        // It has rows of its own: `growing`.
+        TrackBody::Growing { .. } => (None, None, None),
     };
     let model = track::ActiveModel {
         video_id: Set(row.video.to_string()),

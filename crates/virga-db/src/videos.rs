@@ -19,7 +19,7 @@ use virga_core::{
 use crate::{
     Result, Tx, VideoRow, changes,
     entity::{comment, digest, job, position, upload, video, view_mark},
-    jobs,
+    growing, jobs,
     query::{Change as _, Read as _, Remove as _, add},
     rows::{id, short, signed},
     tracks, uploads,
@@ -177,7 +177,7 @@ pub async fn recompute_state(tx: &Tx, id: VideoId, now: Timestamp) -> Result<Opt
         .map(|upload| upload.state);
     let state = VideoState::derive(StateFacts {
         deleted: row.deleted_at.is_some(),
-        plays: tracks::any(tx, id).await?,
+        plays: tracks::any(tx, id).await? || growing::any_presented(tx, id).await?,
         open_jobs: jobs::any_open(tx, id).await?,
         stored: row.source_key.is_some(),
         completing: upload == Some(UploadState::Completing),
@@ -309,6 +309,7 @@ pub async fn restore(tx: &Tx, id: VideoId, now: Timestamp) -> Result<bool> {
 pub async fn remove(tx: &impl ConnectionTrait, id: VideoId) -> Result<()> {
     let video = id.to_string();
     tracks::remove(tx, id).await?;
+    growing::remove_all(tx, id).await?;
     remove_of::<digest::Entity>(tx, digest::Column::VideoId.eq(&video)).await?;
     remove_of::<position::Entity>(tx, position::Column::VideoId.eq(&video)).await?;
     remove_of::<upload::Entity>(tx, upload::Column::VideoId.eq(&video)).await?;

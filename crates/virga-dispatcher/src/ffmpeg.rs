@@ -16,7 +16,9 @@ pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
 pub use sandbox::Layers;
 
-pub(crate) use encode::{Encode, encode, most_bytes, sound_alone};
+pub(crate) use encode::{
+    Encode, SOUND_RATE, encode, most_bytes, rung_path, sound_alone, sound_path,
+};
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
 

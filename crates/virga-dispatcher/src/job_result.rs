@@ -99,6 +99,8 @@ pub(crate) struct Outcome {
     pub(crate) tracks: Vec<TrackRow>,
     /// Names of tracks to remove: the source's own, which turned out to be damaged.
     pub(crate) set_aside: Vec<String>,
+    /// Whether tracks that this job let grow have come to their end.
+    pub(crate) ends_growing: bool,
     pub(crate) shape: Option<videos::Shape>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,

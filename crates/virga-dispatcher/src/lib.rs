@@ -6,6 +6,7 @@
 mod config;
 mod digests;
 mod ffmpeg;
+mod grow;
 mod job_result;
 mod jobs;
 mod lanes;

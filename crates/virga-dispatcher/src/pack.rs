@@ -136,7 +136,7 @@ impl Packed {
 }
 
 /// Whether the store has room for so many bytes and half of `storage.keep_free`; if not, the job waits.
-async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
+pub(crate) async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
     let Some(room) = work.app().store.free_space().await? else {
         return Ok(());
     };
@@ -152,7 +152,7 @@ async fn check_room(work: &Work<'_>, need: u64) -> Result<(), JobError> {
 }
 
 /// The row of a track.
-fn row(
+pub(crate) fn row(
     work: &Work<'_>,
     name: String,
     rung: Option<String>,

@@ -7,37 +7,15 @@ mod traf;
 mod walk;
 
 use crate::MediaError;
-use crate::bmff::{Cursor, boxes};
+use crate::bmff::boxes;
 use crate::locate::MAX_MOOV;
-use crate::movie::{MAX_SAMPLES, Movie, Sample, TrackKind};
+use crate::movie::{Defaults, MAX_SAMPLES, Movie, Sample, TrackKind};
 
 pub use index::FragmentIndex;
 pub use walk::{FragmentStep, FragmentWalk};
 
 /// No real fragment has more: a whole film of three hours is about this many samples.
 const MAX_FRAGMENT_SAMPLES: usize = 1 << 20;
-
-/// What samples are like where nothing nearer says so: `trex`, then `tfhd`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Defaults {
-    pub(crate) duration: u32,
-    pub(crate) size: u32,
-    pub(crate) flags: u32,
-}
-
-/// Reads `trex`: a track's id and its defaults.
-pub(crate) fn track_defaults(trex: &[u8]) -> Result<(u32, Defaults), MediaError> {
-    let mut cursor = Cursor::new(trex, "a track's defaults (trex)");
-    cursor.full()?;
-    let id = cursor.u32()?;
-    cursor.u32()?;
-    let defaults = Defaults {
-        duration: cursor.u32()?,
-        size: cursor.u32()?,
-        flags: cursor.u32()?,
-    };
-    Ok((id, defaults))
-}
 
 /// The samples that one fragment has of one track, in decode order. Decode times are the track's own
 /// (they need not begin at 0), offsets count from the beginning of the file.

@@ -118,28 +118,76 @@ const VARIABLE: &str = "{$u}";
 /// The media playlist of one track: complete (VOD), each duration exact to the microsecond with no
 /// drift over the whole.
 pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String {
-    let mut text = String::with_capacity(256 + table.segments() * 64);
-    let ends = table.durations.iter().scan(0_u64, |end, ticks| {
-        *end += u64::from(*ticks);
-        Some(*end)
-    });
-    let micros: Vec<u64> = ends
-        .map(|ticks| to_micros(ticks, table.timescale))
-        .collect();
-    let starts = std::iter::once(0).chain(micros.iter().copied());
-    let spans: Vec<u64> = micros
-        .iter()
-        .zip(starts)
-        .map(|(end, start)| end - start)
-        .collect();
-    let longest = spans.iter().copied().max().unwrap_or(0);
+    let spans = spans(table);
+    let mut text = String::with_capacity(256 + spans.len() * 64);
     let define = matches!(addressing, Addressing::Ranges { define: true, .. });
     let version = if define { 8 } else { 7 };
+    let longest = spans.iter().copied().max().unwrap_or(0);
     let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}");
-    // Each duration, rounded to the nearest second, must not exceed the target.
-    let target = ((longest + 500_000) / 1_000_000).max(1);
-    let _ = writeln!(text, "#EXT-X-TARGETDURATION:{target}");
+    let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", target(longest));
     text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    write_segments(&mut text, table, &spans, addressing);
+    text.push_str("#EXT-X-ENDLIST\n");
+    text
+}
+
+/// The media playlist of a track that grows: the segments that stand, and the end once it is `whole`. At
+/// each moment it begins with all that it was before, so its target is fixed before the first segment.
+pub fn event_playlist(
+    table: &TrackTable,
+    whole: bool,
+    init: &str,
+    segment: &dyn Fn(usize) -> String,
+) -> String {
+    let spans = spans(table);
+    let mut text = String::with_capacity(256 + spans.len() * 32);
+    let longest = spans.iter().copied().max().unwrap_or(0);
+    let target = target(longest).max(EVENT_TARGET);
+    let _ = writeln!(
+        text,
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target}"
+    );
+    text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    // Players begin near the end of what has no end.
+    text.push_str("#EXT-X-START:TIME-OFFSET=0\n");
+    write_segments(
+        &mut text,
+        table,
+        &spans,
+        &Addressing::Each { init, segment },
+    );
+    if whole {
+        text.push_str("#EXT-X-ENDLIST\n");
+    }
+    text
+}
+
+/// The longest segment of a growing track, in seconds: key frames of what is copied may be this far apart.
+const EVENT_TARGET: u64 = 12;
+
+/// Each duration, rounded to the nearest second, must not exceed the target.
+fn target(longest: u64) -> u64 {
+    ((longest + 500_000) / 1_000_000).max(1)
+}
+
+/// How long each segment is, in microseconds.
+fn spans(table: &TrackTable) -> Vec<u64> {
+    let mut ticks = 0_u64;
+    let mut start = 0;
+    let span = |duration: &u32| {
+        ticks += u64::from(*duration);
+        let end = to_micros(ticks, table.timescale);
+        end - std::mem::replace(&mut start, end)
+    };
+    table.durations.iter().map(span).collect()
+}
+
+fn write_segments(
+    text: &mut String,
+    table: &TrackTable,
+    spans: &[u64],
+    addressing: &Addressing<'_>,
+) {
     if table.independent {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
@@ -170,8 +218,6 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
         }
         at += u64::from(*length);
     }
-    text.push_str("#EXT-X-ENDLIST\n");
-    text
 }
 
 fn to_micros(ticks: u64, timescale: u32) -> u64 {

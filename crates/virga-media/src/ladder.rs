@@ -1,8 +1,9 @@
 //! Which renditions are encoded: never larger than the source, the rate capped for each size.
 
+use crate::bandwidth::rate;
 use crate::direct_play::instant;
 use crate::movie::Movie;
-use crate::plan::{frame_rate, rate};
+use crate::plan::frame_rate;
 use crate::time;
 
 /// Constant rate factor of every rung: the rate follows the content and the cap ends it.

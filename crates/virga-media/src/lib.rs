@@ -1,19 +1,21 @@
 //! Media bytes without I/O: what a file is, where its samples lie, how they become CMAF segments,
 //! playlists and the fallback MP4, and which rungs a ladder has.
 //!
-//! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`]; read it with
-//! [`Movie::parse`], and the samples of a fragmented file with [`FragmentWalk`]; ask [`instant`]
-//! whether browsers play it as it is; then [`plan`] it into [`TrackTable`]s. [`segment`] builds any one
+//! The order of use: [`sniff`] the first bytes; walk to the index with [`MoovLocator`], read it with
+//! [`Movie::parse`], and the samples of a fragmented file with [`FragmentWalk`]; or walk over Matroska
+//! with [`MatroskaReader`]; ask [`instant`] whether browsers play it as it is; then [`plan`] it into [`TrackTable`]s. [`segment`] builds any one
 //! segment from its table and one small block of the samples object; the packaging job and the
 //! just-in-time path both call it, so their bytes are equal.
 //! Nothing here reads, waits, or knows ids and URLs.
 
+mod bandwidth;
 mod block;
 mod bmff;
 mod codec;
 mod direct_play;
 mod error;
 mod fragment;
+mod growing;
 mod hls;
 mod ladder;
 mod locate;
@@ -31,7 +33,10 @@ pub use codec::{Aac, Avc, Codec};
 pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
-pub use hls::{Addressing, AudioRendition, VideoVariant, media_playlist, multivariant};
+pub use growing::{Announced, GrowingTrack, GrownSegment};
+pub use hls::{
+    Addressing, AudioRendition, VideoVariant, event_playlist, media_playlist, multivariant,
+};
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use matroska::{MatroskaReader, MatroskaStep};

@@ -15,8 +15,9 @@ mod walk;
 mod window;
 
 use crate::MediaError;
-use crate::fragment::Defaults;
-use crate::movie::{Description, Edit, Movie, SampleTable, Track, TrackKind, UNIT_MATRIX};
+use crate::movie::{
+    Defaults, Description, Edit, Movie, SampleTable, Track, TrackKind, UNIT_MATRIX,
+};
 use crate::time;
 
 use std::time::Duration;

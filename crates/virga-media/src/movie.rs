@@ -6,11 +6,11 @@ mod samples;
 mod stbl;
 mod stsd;
 mod trak;
+mod trex;
 
 use crate::MediaError;
 use crate::bmff::{Cursor, boxes};
 use crate::codec::Codec;
-use crate::fragment::{Defaults, track_defaults};
 use crate::locate::MAX_MOOV;
 use crate::time;
 
@@ -22,6 +22,8 @@ pub use samples::{Extent, Sample, SampleTable, Samples};
 pub const MAX_SAMPLES: usize = 8_000_000;
 pub(crate) use stbl::Sizes;
 pub(crate) use stsd::{Description, parse as describe};
+pub(crate) use trex::Defaults;
+use trex::track_defaults;
 
 /// More tracks than any camera or editor writes.
 const MAX_TRACKS: usize = 64;

@@ -4,14 +4,16 @@
 mod cut;
 
 use crate::MediaError;
+use crate::bandwidth::Bandwidth;
 use crate::block::{Block, BlockSample};
 use crate::direct_play::InstantTracks;
 use crate::movie::{Movie, Track, TrackKind, first_shown};
 use crate::packager::{init_segment, segment_head};
-use crate::table::{TrackTable, sum};
+use crate::table::TrackTable;
 use crate::time;
 
 use cut::Cuts;
+pub(crate) use cut::{KeyFrameCutter, SampleAt};
 
 /// How the tracks of one file are served.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,43 +232,4 @@ pub(crate) fn frame_rate(track: &Track) -> f64 {
     let samples = track.samples.len() as u128;
     let thousandths = (samples * 1000 * u128::from(track.timescale) + ticks / 2) / ticks;
     f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1000.0
-}
-
-struct Bandwidth {
-    peak: u64,
-    average: u64,
-}
-
-impl Bandwidth {
-    /// RFC 8216bis 4.4.6.2: the peak is over any neighbouring segments that together last between
-    /// half and one and a half target durations; shorter single ones are not counted alone.
-    fn of(durations: &[u32], lengths: &[u32], timescale: u32) -> Self {
-        let longest = durations.iter().copied().max().unwrap_or(0);
-        let mut peak = 0;
-        let (mut first, mut ticks, mut bytes) = (0, 0_u64, 0_u64);
-        for (duration, length) in durations.iter().zip(lengths) {
-            ticks += u64::from(*duration);
-            bytes += u64::from(*length);
-            let half = u64::from(longest) / 2;
-            while ticks - u64::from(durations[first]) >= half.max(1) {
-                ticks -= u64::from(durations[first]);
-                bytes -= u64::from(lengths[first]);
-                first += 1;
-            }
-            if ticks >= half.max(1) {
-                peak = peak.max(rate(bytes, ticks, timescale));
-            }
-        }
-        let average = rate(sum(lengths), sum(durations), timescale);
-        Self {
-            peak: peak.max(average),
-            average,
-        }
-    }
-}
-
-/// Bits a second.
-pub(crate) fn rate(bytes: u64, ticks: u64, timescale: u32) -> u64 {
-    let bits = u128::from(bytes) * 8 * u128::from(timescale);
-    u64::try_from(bits / u128::from(ticks.max(1))).unwrap_or(u64::MAX)
 }

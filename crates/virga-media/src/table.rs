@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::MediaError;
+use crate::bandwidth::{Bandwidth, sum};
 use crate::movie::TrackKind;
 use crate::time;
 
@@ -100,6 +101,15 @@ impl TrackTable {
         }
     }
 
+    /// The same table with the rates that its segments have, in place of those that were announced.
+    #[must_use]
+    pub fn measured(mut self) -> Self {
+        let rates = Bandwidth::of(&self.durations, &self.lengths, self.timescale);
+        self.bandwidth_peak = rates.peak;
+        self.bandwidth_average = rates.average;
+        self
+    }
+
     /// Reads a table from JSON and checks that its columns agree.
     pub fn from_json(json: &[u8]) -> Result<Self, MediaError> {
         serde_json::from_slice(json).map_err(|_| MediaError::malformed("a track table"))
@@ -144,11 +154,6 @@ impl Serialize for TrackTable {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         Self::serialize(self, to)
     }
-}
-
-/// The sum of a column, which may be more than its numbers can hold.
-pub(crate) fn sum<'a>(column: impl IntoIterator<Item = &'a u32>) -> u64 {
-    column.into_iter().map(|it| u64::from(*it)).sum()
 }
 
 mod base64_bytes {

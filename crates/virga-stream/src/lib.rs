@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod follow;
 mod form_upload;
+mod growing;
 mod media;
 mod offload;
 mod parts;

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::HeaderMap;
 use virga_core::{
-    CacheLifetime, Code, Failure, MediaKey, keys,
+    CacheLifetime, Code, Failure, MediaKey, VideoId, keys,
     paths::{GRANTED, MediaFile, MediaPath, TrackFile},
-    presentation::{Presentation, PresentedTrack},
+    presentation::{Presentation, PresentedTrack, TrackBody},
     video::Visibility,
 };
 use virga_http::representation::{Representation, etag};
@@ -70,6 +70,7 @@ async fn answer(
     let presentation = permitted.ok_or_else(|| refused(address.grant.is_some()))?;
     let request = MediaRequest {
         state,
+        video: address.video,
         private: presentation.visibility != Visibility::Public,
         headers,
     };
@@ -83,8 +84,9 @@ async fn answer(
             match file {
                 TrackFile::Whole => request.track(track).await,
                 TrackFile::Playlist => request.playlist(track).await,
+                TrackFile::Event => request.event(track).await,
                 TrackFile::Init => request.init(track).await,
-                TrackFile::Segment(n) => request.segment(address, track, *n).await,
+                TrackFile::Segment(n) => request.segment(track, *n).await,
             }
         }
     }?;
@@ -106,6 +108,7 @@ fn is_permitted(state: &StreamState, address: &MediaPath, presentation: &Present
 /// One permitted request.
 pub(crate) struct MediaRequest<'a> {
     pub(crate) state: &'a StreamState,
+    pub(crate) video: VideoId,
     pub(crate) private: bool,
     pub(crate) headers: &'a HeaderMap,
 }
@@ -191,13 +194,13 @@ impl MediaRequest<'_> {
         let tables = &self.state.tables;
         let mut videos = Vec::with_capacity(presentation.videos.len());
         for track in presentation.known_videos() {
-            videos.push((playlist_of(track), tables.get(track).await?));
+            videos.push((playlist_of(track), tables.get(self.video, track).await?));
         }
         if videos.is_empty() {
             return Err(not_there().into());
         }
         let audio = match presentation.known_audio() {
-            Some(track) => Some((playlist_of(track), tables.get(track).await?)),
+            Some(track) => Some((playlist_of(track), tables.get(self.video, track).await?)),
             None => None,
         };
         let variants: Vec<VideoVariant<'_>> = videos
@@ -215,19 +218,15 @@ impl MediaRequest<'_> {
     }
 
     async fn init(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
-        let table = self.state.tables.get(track).await?;
+        let table = self.state.tables.get(self.video, track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
         self.small(media_type(&table), CacheLifetime::Immutable, bytes)
             .await
     }
 
-    async fn segment(
-        &self,
-        address: &MediaPath,
-        track: &PresentedTrack,
-        n: usize,
-    ) -> Result<Response, StreamError> {
-        let table = self.state.tables.get(track).await?;
+    async fn segment(&self, track: &PresentedTrack, n: usize) -> Result<Response, StreamError> {
+        let tables = &self.state.tables;
+        let table = tables.with_segment(self.video, track, n).await?;
         let (offset, length) = table.byte_range(n).ok_or_else(not_there)?;
         // What decides the bytes whether they come from the source or the track object: both
         // tables agree in all of this.
@@ -235,7 +234,7 @@ impl MediaRequest<'_> {
         let tag = etag(&[&table.init, place.as_flattened()]);
         let answer = self.representation(media_type(&table), CacheLifetime::Immutable, tag, length);
         let name = SegmentName {
-            video: address.video,
+            video: self.video,
             track: track.name.clone(),
             n,
         };
@@ -276,7 +275,11 @@ impl MediaRequest<'_> {
 }
 
 fn playlist_of(track: &PresentedTrack) -> String {
-    MediaFile::Track(track.name.clone(), TrackFile::Playlist).to_string()
+    let file = match track.body {
+        TrackBody::Growing { .. } => TrackFile::Event,
+        _ => TrackFile::Playlist,
+    };
+    MediaFile::Track(track.name.clone(), file).to_string()
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

@@ -12,7 +12,7 @@ use virga_core::{
 };
 use virga_delivery::DeliveryMethod;
 use virga_http::representation::etag;
-use virga_media::{Addressing, media_playlist};
+use virga_media::{Addressing, event_playlist, media_playlist};
 
 use crate::{
     error::StreamError,
@@ -36,7 +36,10 @@ impl MediaRequest<'_> {
 
     /// A track's media playlist.
     pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
-        let table = self.state.tables.get(track).await?;
+        if matches!(track.body, TrackBody::Growing { .. }) {
+            return self.event(track).await;
+        }
+        let table = self.state.tables.get(self.video, track).await?;
         let method = self.method().await;
         let text = match (object_of(track), method) {
             (None, _) | (_, DeliveryMethod::Proxy) => {
@@ -67,6 +70,18 @@ impl MediaRequest<'_> {
             .await
     }
 
+    /// The playlist of a track that grows, also once it is whole: players that began with it go on with it.
+    /// Its segments come from here however media is delivered otherwise.
+    pub(crate) async fn event(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
+        let table = self.state.tables.get(self.video, track).await?;
+        let whole = !matches!(track.body, TrackBody::Growing { .. });
+        let init = TrackFile::Init.to_string();
+        let segment = |n| TrackFile::Segment(n).to_string();
+        let text = event_playlist(&table, whole, &init, &segment);
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
+    }
+
     /// Fresh addresses of all tracks that playlists name by address.
     pub(crate) async fn urls(&self, presentation: &Presentation) -> Result<Response, StreamError> {
         let method = self.method().await;
@@ -91,7 +106,7 @@ impl MediaRequest<'_> {
         let key = object_of(track).ok_or_else(not_there)?;
         match self.method().await {
             DeliveryMethod::Proxy => {
-                let table = self.state.tables.get(track).await?;
+                let table = self.state.tables.get(self.video, track).await?;
                 let stat = self.state.store.stat(key).await?;
                 let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
                 let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
@@ -126,6 +141,6 @@ impl MediaRequest<'_> {
 fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
     match &track.body {
         TrackBody::Object { object } => Some(object),
-        TrackBody::Source { .. } => None,
+        TrackBody::Source { .. } | TrackBody::Growing { .. } => None,
     }
 }

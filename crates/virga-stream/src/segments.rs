@@ -12,10 +12,10 @@ use virga_core::{
     counts::{SEGMENT_HITS, SEGMENT_MISSES},
     presentation::{PresentedTrack, TrackBody},
 };
-use virga_media::{TrackTable, segment};
+use virga_media::segment;
 use virga_objects::{ByteStream, Piece, SharedStore};
 
-use crate::error::StreamError;
+use crate::{error::StreamError, tables::Table};
 
 /// The longest segment that is held whole.
 const HOT: u64 = 4 * 1024 * 1024;
@@ -73,7 +73,7 @@ impl Segments {
         &self,
         name: SegmentName,
         track: &PresentedTrack,
-        table: &TrackTable,
+        table: &Table,
         (first, count): (u64, u64),
     ) -> Result<ByteStream, StreamError> {
         let (start, length) = table
@@ -119,7 +119,7 @@ impl Segments {
     async fn open(
         &self,
         track: &PresentedTrack,
-        table: &TrackTable,
+        table: &Table,
         n: usize,
         offset: u64,
     ) -> Result<Layout, StreamError> {
@@ -128,6 +128,17 @@ impl Segments {
                 key: object.clone(),
                 offset,
             }),
+            TrackBody::Growing { .. } => {
+                let Table::Growing(growing) = table else {
+                    return Err(
+                        Failure::internal("the table of a growing track is another's").into(),
+                    );
+                };
+                let place = growing.place(n);
+                let (key, offset) = place.ok_or_else(|| Failure::not_found("segment"))?;
+                let key = key.clone();
+                Ok(Layout::Object { key, offset })
+            }
             TrackBody::Source { source, samples } => {
                 let (at, length) = table.sample_block_range(n).ok_or_else(|| {
                     Failure::internal("a track without sample blocks is said to be in the source")

@@ -51,6 +51,7 @@ pub(crate) async fn get(
     }
     let request = MediaRequest {
         state: &state,
+        video: ticket.video,
         private: true,
         headers: request.headers(),
     };

@@ -7,7 +7,9 @@ use virga_core::{Reloadable, SharedClock, keys::KeyRing};
 use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
-use crate::{MediaOrigins, Presentations, StreamConfig, segments::Segments, tables::Tables};
+use crate::{
+    MediaOrigins, Presentations, StreamConfig, growing::Growing, segments::Segments, tables::Tables,
+};
 
 /// The data plane's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,7 +55,11 @@ impl StreamState {
         let (store, clock) = (&parts.store, &parts.clock);
         Self {
             presentations: Presentations::new(Arc::clone(store), Arc::clone(clock)),
-            tables: Tables::new(Arc::clone(store), config.table_bytes),
+            tables: Tables::new(
+                Arc::clone(store),
+                Growing::new(Arc::clone(store)),
+                config.table_bytes,
+            ),
             segments: Segments::new(Arc::clone(store), config.cache_bytes),
             store: parts.store,
             sessions: parts.sessions,

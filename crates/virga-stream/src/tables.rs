@@ -1,47 +1,100 @@
 //! Track tables in memory: immutable objects, so kept as long as there is room.
 
-use std::sync::Arc;
-use virga_core::MediaKey;
+use std::{ops::Deref, sync::Arc};
 
 use moka::future::Cache;
-use virga_core::presentation::{Presentation, PresentedTrack};
+use virga_core::{
+    MediaKey, VideoId,
+    presentation::{GrowingTable, Presentation, PresentedTrack, TrackBody},
+};
 use virga_media::TrackTable;
 use virga_objects::SharedStore;
 
-use crate::error::StreamError;
+use crate::{error::StreamError, growing::Growing};
 
 /// A table of a day of film has 22,000 segments and 0.5 MiB of JSON.
 const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The table of a track.
+#[derive(Clone, Debug)]
+pub(crate) enum Table {
+    /// Of a track that is whole.
+    Whole(Arc<TrackTable>),
+    /// Of one that grows, as far as it was when it was asked for.
+    Growing(Arc<GrowingTable>),
+}
+
+impl Deref for Table {
+    type Target = TrackTable;
+
+    fn deref(&self) -> &TrackTable {
+        match self {
+            Self::Whole(table) => table,
+            Self::Growing(growing) => &growing.table,
+        }
+    }
+}
 
 /// Tables by key.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables {
     store: SharedStore,
+    growing: Growing,
     held: Cache<MediaKey, Arc<TrackTable>>,
 }
 
 impl Tables {
-    pub(crate) fn new(store: SharedStore, room: u64) -> Self {
+    pub(crate) fn new(store: SharedStore, growing: Growing, room: u64) -> Self {
         let weight = |_: &MediaKey, table: &Arc<TrackTable>| {
             let bytes = 512 + table.init.len() + table.lengths.len() * 12;
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self {
             store,
+            growing,
             held: Cache::builder().max_capacity(room).weigher(weight).build(),
         }
     }
 
-    /// The table of a track.
-    pub(crate) async fn get(&self, track: &PresentedTrack) -> Result<Arc<TrackTable>, StreamError> {
+    /// The table of a track of this video.
+    pub(crate) async fn get(
+        &self,
+        video: VideoId,
+        track: &PresentedTrack,
+    ) -> Result<Table, StreamError> {
+        match track.body {
+            TrackBody::Growing { job } => {
+                let prefix = MediaKey::growing(video, job, &track.name);
+                Ok(Table::Growing(self.growing.get(&prefix).await?))
+            }
+            _ => Ok(Table::Whole(self.whole(&track.table).await?)),
+        }
+    }
+
+    /// The same for who asks for segment `n`.
+    pub(crate) async fn with_segment(
+        &self,
+        video: VideoId,
+        track: &PresentedTrack,
+        n: usize,
+    ) -> Result<Table, StreamError> {
+        match track.body {
+            TrackBody::Growing { job } => {
+                let prefix = MediaKey::growing(video, job, &track.name);
+                let table = self.growing.with_segment(&prefix, n).await?;
+                Ok(Table::Growing(table))
+            }
+            _ => Ok(Table::Whole(self.whole(&track.table).await?)),
+        }
+    }
+
+    async fn whole(&self, key: &MediaKey) -> Result<Arc<TrackTable>, StreamError> {
         let read = async {
-            let json = self.store.read_all(&track.table, LIMIT).await?;
+            let json = self.store.read_all(key, LIMIT).await?;
             Ok::<_, StreamError>(Arc::new(TrackTable::from_json(&json)?))
         };
-        self.held
-            .try_get_with(track.table.clone(), read)
-            .await
-            .map_err(|fault| StreamError::shared(&fault))
+        let found = self.held.try_get_with(key.clone(), read).await;
+        found.map_err(|fault| StreamError::shared(&fault))
     }
 }
 

@@ -86,6 +86,7 @@ pub(crate) fn video(state: VideoState) -> Video {
             text: NASTY.into(),
         }],
         progress: Some(0.4),
+        plays_at: Some(Timestamp(now().0 + 75_000_000)),
         owner: "云-ada".into(),
         editable: true,
         duration: Some(61.5),
@@ -231,6 +232,7 @@ impl WatchPage {
             expires_at: None,
             version: 3,
             holds: 3600,
+            duration: Some(61.5),
         });
         let (list, errors) = (comments(), wrong(f.lang, "text"));
         let editing = Some(list.items[0].id);

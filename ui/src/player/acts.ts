@@ -10,6 +10,9 @@ import type { Screen } from "./screen";
 import type { Source } from "./source";
 import { clamped, shown } from "./time";
 
+/** Seconds before the end of what is made at which a seek beyond it ends. */
+const EDGE = 2;
+
 export class Acts {
   readonly video: HTMLVideoElement;
   readonly source: Source;
@@ -40,10 +43,16 @@ export class Acts {
     this.#length = length;
   }
 
-  /** Whole length in seconds; 0 while nobody knows it. */
+  /** Whole length in seconds; 0 while nobody knows it. Of a film that is still being made, the page knows. */
   get total(): number {
     const { duration } = this.video;
-    return Number.isFinite(duration) && duration > 0 ? duration : this.#length();
+    if (!Number.isFinite(duration) || duration <= 0) return this.#length();
+    return this.source.growing ? Math.max(duration, this.#length()) : duration;
+  }
+
+  /** How much of it can be played, seconds. */
+  get until(): number {
+    return this.source.growing ? Math.min(this.source.edge, this.total) : this.total;
   }
 
   #keep(): void {
@@ -57,8 +66,12 @@ export class Acts {
   }
 
   seek(at: number): void {
-    const { video, total } = this;
-    const to = Math.max(0, total > 0 ? Math.min(at, total) : at);
+    const { video, total, until } = this;
+    const wanted = Math.max(0, total > 0 ? Math.min(at, total) : at);
+    // What is not made yet cannot be sought; a little before its edge something plays.
+    const late = this.source.growing && until > 0 && wanted > until - EDGE;
+    const to = late ? Math.max(Math.min(video.currentTime, until), until - EDGE) : wanted;
+    if (late) this.say(this.#t("player-not-yet"));
     if (video.readyState > 0) video.currentTime = to;
     else {
       video.addEventListener("loadedmetadata", () => (video.currentTime = clamped(to, video.duration)), { once: true });

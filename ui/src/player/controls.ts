@@ -30,6 +30,7 @@ export class Controls {
   readonly #seek: SeekBar;
   readonly #menu: Menu;
   readonly #help: Help;
+  readonly #edge: HTMLElement;
   readonly #note: HTMLElement;
   readonly #ring = el("div", { class: "pl-ring", "aria-hidden": "true", "data-part": "ring", hidden: "" });
   readonly #big: HTMLButtonElement;
@@ -90,12 +91,14 @@ export class Controls {
     );
     const bar = el("div", { class: "pl-bar", "data-part": "bar" }, this.#seek.root, row);
     const middle = el("div", { class: "pl-middle" }, this.#ring, this.#big);
+    this.#edge = el("p", { class: "pl-edge", role: "status", "data-part": "edge" });
     this.root = el(
       "div",
       { class: "pl", "data-part": "controls", role: "group", "aria-label": t("player-label") },
       middle,
       bar,
       this.#note,
+      this.#edge,
       this.#menu.root,
       this.#help.root,
     );
@@ -166,7 +169,10 @@ export class Controls {
 
   #wait(is: boolean): void {
     clearTimeout(this.#ringing);
-    const { video } = this.#acts;
+    const { video, source } = this.#acts;
+    // The reason for the wait, where it is not the connection.
+    const edge = is && source.growing && video.currentTime > source.edge - 1;
+    setText(this.#edge, edge ? this.#kit.t("player-edge") : "");
     if (!is) {
       this.#ring.hidden = true;
     } else if (video.readyState < 3 || video.seeking) {

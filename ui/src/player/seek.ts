@@ -14,6 +14,7 @@ export class SeekBar {
   readonly #kit: Kit;
   readonly #bubble: HTMLElement;
   readonly #buffered: HTMLElement;
+  readonly #missing: HTMLElement;
   readonly #played: HTMLElement;
   readonly #knob: HTMLElement;
   /** Where the pointer holds the knob, 0 to 1; null when it does not. */
@@ -23,10 +24,11 @@ export class SeekBar {
     this.#acts = acts;
     this.#kit = kit;
     this.#buffered = el("div", { class: "pl-buffered" });
+    this.#missing = el("div", { class: "pl-missing", "data-part": "missing", hidden: "" });
     this.#played = el("div", { class: "pl-played" });
     this.#knob = el("div", { class: "pl-knob" });
     this.#bubble = el("div", { class: "pl-bubble", "aria-hidden": "true", "data-part": "preview" });
-    const track = el("div", { class: "pl-track" }, this.#buffered, this.#played);
+    const track = el("div", { class: "pl-track" }, this.#missing, this.#buffered, this.#played);
     this.root = el(
       "div",
       {
@@ -138,6 +140,9 @@ export class SeekBar {
       if (video.buffered.start(n) <= at + 0.5) ahead = Math.max(ahead, video.buffered.end(n));
     }
     this.#buffered.style.transform = `scaleX(${total > 0 ? Math.min(1, ahead / total) : 0})`;
+    const missing = total > 0 ? Math.max(0, 1 - this.#acts.until / total) : 0;
+    this.#missing.hidden = missing === 0;
+    this.#missing.style.transform = `scaleX(${missing})`;
     const second = String(Math.floor(at));
     if (
       this.root.getAttribute("aria-valuenow") === second &&

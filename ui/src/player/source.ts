@@ -39,6 +39,8 @@ export class Source {
   hls: Hls | null = null;
   playback: Wire["Playback"] | null = null;
   switching = false;
+  /** The film is still being made: what can be played ends before the film does. */
+  growing = false;
   readonly #id: string;
   readonly #video: HTMLVideoElement;
   readonly #told: Told;
@@ -168,6 +170,7 @@ export class Source {
       addresses.read(details.url, details.fragments[0]?.url);
     };
     hls.on(Engine.Events.LEVEL_LOADED, read);
+    hls.on(Engine.Events.LEVEL_LOADED, (_, { details }) => this.#grow(details.live));
     hls.on(Engine.Events.AUDIO_TRACK_LOADED, read);
     hls.on(Engine.Events.ERROR, (_, data) => this.#failed(Engine, hls, data));
     hls.on(Engine.Events.MANIFEST_PARSED, () => {
@@ -181,12 +184,25 @@ export class Source {
     if (go) this.#go();
   }
 
+  #grow(is: boolean): void {
+    if (this.growing === is) return;
+    this.growing = is;
+    this.#told.levels();
+  }
+
+  /** The end of what can be played, seconds. */
+  get edge(): number {
+    const { seekable } = this.#video;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+  }
+
   /** Without the engine: the plain file, or what the browser itself makes of the playlist. */
   #plain(playback: Wire["Playback"], how: How): void {
     const video = this.#video;
     this.#hold();
     this.hls?.destroy();
     this.hls = null;
+    this.#grow(false);
     this.#waiting = savesData() && !this.#played;
     video.preload = this.#waiting ? "none" : "metadata";
     const src = playback.fallback ?? playback.hls;

@@ -54,6 +54,7 @@ pub(crate) async fn playback(
         expires_at,
         version: row.presentation_version,
         holds: state.delivery.holds_for().as_secs(),
+        duration: to_wire::seconds(row.duration),
         position: position(&state, &caller, id).await?,
     };
     let private = [(

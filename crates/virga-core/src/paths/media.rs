@@ -42,6 +42,8 @@ pub enum TrackFile {
     Whole,
     /// `index.m3u8`
     Playlist,
+    /// `event.m3u8`: the playlist of a track that grows, from its first piece to long after its last
+    Event,
     /// `init.mp4`
     Init,
     /// `{n}.m4s`
@@ -89,6 +91,7 @@ impl TrackFile {
         match text {
             "track.mp4" => Some(Self::Whole),
             "index.m3u8" => Some(Self::Playlist),
+            "event.m3u8" => Some(Self::Event),
             "init.mp4" => Some(Self::Init),
             _ => {
                 let number = text.strip_suffix(".m4s")?.parse().ok()?;
@@ -131,6 +134,7 @@ impl fmt::Display for TrackFile {
         match self {
             Self::Whole => f.write_str("track.mp4"),
             Self::Playlist => f.write_str("index.m3u8"),
+            Self::Event => f.write_str("event.m3u8"),
             Self::Init => f.write_str("init.mp4"),
             Self::Segment(n) => write!(f, "{n}.m4s"),
         }

@@ -29,6 +29,9 @@ pub enum Event {
         id: VideoId,
         /// 0 to 1.
         progress: f64,
+        /// Seconds until it is expected to play, while it is encoded and does not play yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plays_in: Option<f64>,
     },
     /// What plays changed.
     Presentation {

@@ -95,6 +95,9 @@ pub struct Video {
     /// Share of the open work that is done, 0 to 1; while the state is processing or playable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,
+    /// When it is expected to play, while it is encoded and does not play yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plays_at: Option<Timestamp>,
     /// Name of its owner.
     pub owner: String,
     /// Whether the asking viewer may change it.
@@ -164,6 +167,9 @@ pub struct Playback {
     /// Seconds for which addresses of a bucket in a playlist hold at least, from when it was read;
     /// `urls.json` next to the multivariant playlist has new ones.
     pub holds: u64,
+    /// Length of the film in seconds, once known. While the film is being made, its playlists end before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
     /// Seconds at which the signed-in viewer stopped last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,

@@ -30,6 +30,14 @@ impl TrackRowKind {
             Self::Audio => "audio",
         }
     }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "video" => Some(Self::Video),
+            "audio" => Some(Self::Audio),
+            _ => None,
+        }
+    }
 }
 
 /// One track that plays.
@@ -61,10 +69,8 @@ pub struct TrackRow {
 impl TrackRow {
     /// Reads a row; `None` for a kind, a role or a body of a later release.
     pub(crate) fn read(row: Model) -> Result<Option<Self>> {
-        let kind = match row.kind.as_str() {
-            "video" => TrackRowKind::Video,
-            "audio" => TrackRowKind::Audio,
-            _ => return Ok(None),
+        let Some(kind) = TrackRowKind::parse(&row.kind) else {
+            return Ok(None);
         };
         let role = row
             .role

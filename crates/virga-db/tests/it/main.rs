@@ -4,6 +4,7 @@
 mod cases;
 mod children;
 mod future;
+mod growing;
 mod keys;
 mod migrations;
 mod names;
@@ -102,6 +103,8 @@ async fn suite(bench: Bench) {
         future::the_scratch_of_a_later_releases_job_is_held,
         future::tracks_of_a_later_release_play_and_are_told_apart,
         future::words_of_a_later_release_are_read_with_care,
+        growing::a_piece_is_there_when_its_row_is_and_the_worker_still_has_the_job,
+        growing::a_track_plays_while_it_grows_and_no_longer_once_it_ended,
         keys::a_key_that_is_none_is_an_error,
         tracks::a_track_is_written_for_this_release_and_the_one_before,
         tracks::a_track_that_the_release_before_wrote_is_read,

@@ -20,17 +20,32 @@ pub(crate) struct Encode<'a> {
     pub(crate) rungs: &'a [Rung],
     /// Whether the sound is encoded along.
     pub(crate) sound: bool,
-}
-
-/// Where the results are.
-#[derive(Clone, Debug)]
-pub(crate) struct Encoded {
-    /// One a rung, in order.
-    pub(crate) rungs: Vec<PathBuf>,
-    pub(crate) sound: Option<PathBuf>,
+    /// Whether the files are read while they are written: in fragments.
+    pub(crate) read_along: bool,
 }
 
 const SOUND_FILE: &str = "sound.mp4";
+
+fn rung_file(index: usize) -> String {
+    format!("rung{index}.mp4")
+}
+
+/// Where [`encode`] writes the only rung.
+pub(crate) fn rung_path(session: &FfmpegRun<'_>) -> PathBuf {
+    session.folder.join(rung_file(0))
+}
+
+/// Where [`encode`] writes the sound, if the file has any.
+pub(crate) fn sound_path(session: &FfmpegRun<'_>, probed: &Probed) -> Option<PathBuf> {
+    (!probed.sound.is_empty()).then(|| session.folder.join(SOUND_FILE))
+}
+
+/// Half a second to a fragment, which reaches the file at once. The description comes with the first one,
+/// when it can say what the first frames do to the timeline.
+fn in_fragments(arguments: &mut Arguments) {
+    arguments.words("-movflags +frag_keyframe+delay_moov+default_base_moof");
+    arguments.words("-frag_duration 500000 -flush_packets 1");
+}
 
 /// Bytes that an encode may come to: caps held throughout, and some air.
 pub(crate) fn most_bytes(rungs: &[Rung], duration_micros: i64) -> u64 {
@@ -43,31 +58,35 @@ pub(crate) fn most_bytes(rungs: &[Rung], duration_micros: i64) -> u64 {
     (bits / 8000).saturating_mul(millis) / 10 * 11 + (64 << 20)
 }
 
-/// Encodes rungs, and the sound where asked, in one pass over the input.
+/// Encodes rungs, and the sound where asked, in one pass over the input. Answers where the rungs are.
 pub(crate) async fn encode(
     session: &FfmpegRun<'_>,
     probed: &Probed,
     what: Encode<'_>,
-) -> Result<Encoded, JobError> {
+) -> Result<Vec<PathBuf>, JobError> {
     let mut arguments = session.input(None, false);
     arguments.pair("-filter_complex", probed.picture.graph(what.rungs));
     let mut rungs = Vec::new();
     for (index, rung) in what.rungs.iter().enumerate() {
-        let name = format!("rung{index}.mp4");
+        let name = rung_file(index);
         rungs.push(session.folder.join(&name));
-        arguments.append(picture_output(session, probed, rung, index).last(&name));
+        let mut output = picture_output(session, probed, rung, index);
+        if what.read_along {
+            in_fragments(&mut output);
+        }
+        arguments.append(output.last(&name));
     }
-    let sound = what.sound && !probed.sound.is_empty();
-    if sound {
+    if what.sound && !probed.sound.is_empty() {
         let late = probed.late_micros;
         // How long the picture is shows only when it is decoded.
-        arguments.append(sound_output(late, probed, 0).last(SOUND_FILE));
+        let mut output = sound_output(late, probed, 0);
+        if what.read_along {
+            in_fragments(&mut output);
+        }
+        arguments.append(output.last(SOUND_FILE));
     }
     run(session, arguments, probed, what.rungs).await?;
-    Ok(Encoded {
-        rungs,
-        sound: sound.then(|| session.folder.join(SOUND_FILE)),
-    })
+    Ok(rungs)
 }
 
 /// Encodes only the sound, to begin `late` microseconds after the file's earliest moment and to be

@@ -105,6 +105,13 @@ impl Written {
         Ok(Self { media, movie })
     }
 
+    /// A file whose index was read while it was written.
+    pub(super) fn read(path: &Path, movie: Movie) -> Result<Self, JobError> {
+        let media = Media::scratch(path)?;
+        let movie = Arc::new(movie);
+        Ok(Self { media, movie })
+    }
+
     /// When the first frame is shown on the clock of the encode, microseconds.
     pub(super) fn first_shown(&self) -> i64 {
         self.movie
@@ -117,6 +124,7 @@ impl Written {
     pub(super) async fn put_picture(
         &self,
         work: &Work<'_>,
+        name: String,
         rung: &Rung,
         until: i64,
     ) -> Result<(TrackRow, TrackTable), JobError> {
@@ -124,16 +132,10 @@ impl Written {
             .movie
             .video()
             .filter(|track| !self.movie.tracks[*track].samples.is_empty());
-        let track = track.ok_or_else(|| {
-            JobError::fail(
-                Code::Damaged,
-                "Its picture cannot be decoded: no frame came out.",
-            )
-        })?;
+        let track = track.ok_or_else(no_frame)?;
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_video(&movie, track, until)).await??;
         let table = planned.table.clone();
-        let name = format!("{}-{}", rung.name, work.job.id);
         let packed = Packed::encoded(name, Some(rung.name.clone()), planned);
         Ok((packed.put(work, &self.media).await?, table))
     }
@@ -177,4 +179,15 @@ impl Written {
         let packed = Packed::encoded(name, None, planned);
         Ok(Some(packed.put(work, &self.media).await?))
     }
+}
+
+/// The encoder ended well without a picture.
+pub(super) fn no_frame() -> JobError {
+    let text = "Its picture cannot be decoded: no frame came out.";
+    JobError::fail(Code::Damaged, text)
+}
+
+/// The name of the track that this job makes of a rung.
+pub(super) fn name_of(work: &Work<'_>, rung: &Rung) -> String {
+    format!("{}-{}", rung.name, work.job.id)
 }

@@ -1,17 +1,21 @@
 //! The lowest rung alone, so that something small plays soon; the sound where the source's own does
-//! not play; and `fallback.mp4` out of both.
+//! not play; and `fallback.mp4` out of both. Where nothing else plays yet, both play while they are made.
 
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
 use virga_core::job::Job;
-use virga_db::tracks;
-use virga_media::first_shown;
+use virga_db::{TrackRow, VideoRow, tracks};
+use virga_media::{Rung, TrackTable, first_shown};
 
 use super::{
-    encoding::{Ready, Written},
+    encoding::{Ready, Written, name_of, no_frame},
     fallback::{self, Input},
     probe::{as_row, too_small},
 };
 use crate::{
-    ffmpeg::{Encode, encode, sound_alone},
+    ffmpeg::{self, Encode, encode, sound_alone},
+    grow::{Encoded, Files, GrownTracks, Growth},
     job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
@@ -20,6 +24,8 @@ use crate::{
 const EARLY_END: i64 = 100_000;
 /// Sound further off than this from the picture is encoded again, from the right moment.
 const TOLERANCE: i64 = 20_000;
+/// Frames a second that rungs have at most.
+const MOST_FRAMES: f64 = 60.0;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
@@ -37,58 +43,166 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         }
         .into());
     };
-    let lowest = std::slice::from_ref(rung);
-    ready.require(work, lowest)?;
-    let session = ready.session(work);
-    let what = Encode {
-        rungs: lowest,
-        sound: !own_sound,
-    };
-    let encoded = encode(&session, &ready.probed, what).await?;
-    let path = encoded.rungs.first().ok_or_else(JobError::no_file)?;
-    let picture = Written::open(path).await?;
-    let set_aside = if own_sound {
-        Vec::new()
+    ready.require(work, std::slice::from_ref(rung))?;
+    let made = if own_sound {
+        beside(work, &row, &ready, rung).await?
     } else {
-        // What was published before the source was looked at whole.
-        tracks::of_video(work.app().db.read(), work.video()).await?
+        Box::pin(instead(work, &ready, rung)).await?
     };
-    let heard = match encoded.sound {
-        Some(path) => Some(aligned(work, &ready, &picture, &path).await?),
-        None => None,
-    };
-    let until = match &heard {
-        Some((sound, origin)) => sound.ends(*origin),
-        None => row.duration.filter(|_| own_sound).unwrap_or(0),
-    };
-    let (track, table) = picture.put_picture(work, rung, until).await?;
-    let mut tracks = vec![track];
-    let mut sound = None;
-    if let Some((written, origin)) = heard {
-        let name = format!("audio-{}", work.job.id);
-        tracks.extend(written.put_sound(work, name, origin, &table).await?);
-        sound = written.audible().map(|track| Input {
-            media: written.media,
-            movie: written.movie,
-            track,
-            origin,
-        });
-    } else if own_sound {
-        sound = source_sound(&ready);
-    }
-    let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
-    let shape = ready.shape()?;
     Ok(Outcome {
-        tracks,
-        shape: (!own_sound).then(|| as_row(&shape, table.duration_micros())),
-        fallback: Some(fallback),
         next: (rungs.len() > 1)
             .then_some(Job::Ladder)
             .into_iter()
             .collect(),
-        ..Outcome::set_aside(set_aside.iter())
+        ..made
     }
     .into())
+}
+
+/// The rung next to the source's own tracks.
+async fn beside(
+    work: &Work<'_>,
+    row: &VideoRow,
+    ready: &Ready,
+    rung: &Rung,
+) -> Result<Outcome, JobError> {
+    let session = ready.session(work);
+    let what = Encode {
+        rungs: std::slice::from_ref(rung),
+        sound: false,
+        read_along: false,
+    };
+    let encoded = encode(&session, &ready.probed, what).await?;
+    let path = encoded.first().ok_or_else(JobError::no_file)?;
+    let picture = Written::open(path).await?;
+    let until = row.duration.unwrap_or(0);
+    let (track, _) = picture
+        .put_picture(work, name_of(work, rung), rung, until)
+        .await?;
+    let fallback = fallback::write(work, Input::picture(&picture)?, source_sound(ready)).await?;
+    Ok(Outcome {
+        tracks: vec![track],
+        fallback: Some(fallback),
+        ..Outcome::default()
+    })
+}
+
+/// The rung and the sound where nothing of the source plays.
+async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome, JobError> {
+    // What was published before the source was looked at whole.
+    let set_aside = tracks::of_video(work.app().db.read(), work.video()).await?;
+    let session = ready.session(work);
+    let picture_path = ffmpeg::rung_path(&session);
+    let sound_path = ffmpeg::sound_path(&session, &ready.probed);
+    let paths = (picture_path.as_path(), sound_path.as_deref());
+    let (files, grown) = Box::pin(encode_along(work, ready, rung, paths)).await?;
+    let movie = files.picture.ok_or_else(no_frame)?;
+    let picture = Written::read(paths.0, movie)?;
+    let sound = match (sound_path.as_deref(), files.sound) {
+        (Some(path), Some(movie)) => Some(Written::read(path, movie)?),
+        _ => None,
+    };
+    let made = match grown {
+        Some(GrownTracks {
+            rows,
+            picture: table,
+        }) => {
+            let origin = picture.first_shown() - ready.probed.late_micros;
+            Made {
+                tracks: rows,
+                table,
+                sound: sound.map(|sound| (sound, origin)),
+            }
+        }
+        None => put_whole(work, ready, rung, &picture, sound).await?,
+    };
+    let sound = made.sound.and_then(|(written, origin)| {
+        written.audible().map(|track| Input {
+            media: written.media,
+            movie: written.movie,
+            track,
+            origin,
+        })
+    });
+    let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
+    Ok(Outcome {
+        tracks: made.tracks,
+        ends_growing: true,
+        shape: Some(as_row(&ready.shape()?, made.table.duration_micros())),
+        fallback: Some(fallback),
+        ..Outcome::set_aside(set_aside.iter())
+    })
+}
+
+/// Encodes, and lets the tracks grow meanwhile.
+async fn encode_along(
+    work: &Work<'_>,
+    ready: &Ready,
+    rung: &Rung,
+    (picture, sound): (&Path, Option<&Path>),
+) -> Result<(Files, Option<GrownTracks>), JobError> {
+    let session = ready.session(work);
+    let what = Encode {
+        rungs: std::slice::from_ref(rung),
+        sound: sound.is_some(),
+        read_along: true,
+    };
+    let probed = &ready.probed;
+    let mut growth = Growth::new(
+        work,
+        Encoded {
+            rung,
+            picture,
+            sound,
+            frame_rate: probed.shape.frame_rate.min(MOST_FRAMES),
+            length: probed.shape.duration_micros,
+            late: probed.late_micros,
+            sound_rate: ffmpeg::SOUND_RATE,
+        },
+    );
+    let ended = CancellationToken::new();
+    let encoding = async {
+        let _ended = ended.clone().drop_guard();
+        encode(&session, probed, what).await
+    };
+    tokio::try_join!(encoding, growth.follow(&ended))?;
+    growth.finish().await
+}
+
+/// Tracks that stand.
+struct Made {
+    tracks: Vec<TrackRow>,
+    table: TrackTable,
+    sound: Option<(Written, i64)>,
+}
+
+/// Makes the tracks of what could not play while it was encoded.
+async fn put_whole(
+    work: &Work<'_>,
+    ready: &Ready,
+    rung: &Rung,
+    picture: &Written,
+    sound: Option<Written>,
+) -> Result<Made, JobError> {
+    let heard = match sound {
+        Some(sound) => Some(aligned(work, ready, picture, sound).await?),
+        None => None,
+    };
+    let until = heard
+        .as_ref()
+        .map_or(0, |(sound, origin)| sound.ends(*origin));
+    let name = name_of(work, rung);
+    let (track, table) = picture.put_picture(work, name, rung, until).await?;
+    let mut tracks = vec![track];
+    if let Some((written, origin)) = &heard {
+        let name = format!("audio-{}", work.job.id);
+        tracks.extend(written.put_sound(work, name, *origin, &table).await?);
+    }
+    Ok(Made {
+        tracks,
+        table,
+        sound: heard,
+    })
 }
 
 /// The sound, and the moment of its file that is the first frame's. Where the first decoded frame was
@@ -98,14 +212,13 @@ async fn aligned(
     work: &Work<'_>,
     ready: &Ready,
     picture: &Written,
-    path: &std::path::Path,
+    sound: Written,
 ) -> Result<(Written, i64), JobError> {
     let first = picture.first_shown();
     let off = first - ready.probed.late_micros;
     let shown = picture.shown();
     let begins = off.abs() <= TOLERANCE;
     if begins {
-        let sound = Written::open(path).await?;
         let ends = sound.ends(off);
         if sound.audible().is_none() || shown - ends <= EARLY_END {
             return Ok((sound, off));

@@ -5,7 +5,7 @@ use virga_media::Rung;
 
 use super::{
     allowance,
-    encoding::{Ready, Written},
+    encoding::{Ready, Written, name_of},
 };
 use crate::{
     ffmpeg::{Encode, encode},
@@ -27,14 +27,20 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let what = Encode {
         rungs: &rungs,
         sound: false,
+        read_along: false,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
     // As long as the film, whose sound may be longer than its picture.
     let until = row.duration.unwrap_or(0);
     let mut tracks = Vec::new();
-    for (rung, path) in rungs.iter().zip(&encoded.rungs) {
+    for (rung, path) in rungs.iter().zip(&encoded) {
         let written = Written::open(path).await?;
-        tracks.push(written.put_picture(work, rung, until).await?.0);
+        tracks.push(
+            written
+                .put_picture(work, name_of(work, rung), rung, until)
+                .await?
+                .0,
+        );
         // It is stored as an object; scratch need not hold it twice.
         std::fs::remove_file(path)?;
     }

@@ -22,7 +22,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         .iter()
         .filter_map(|row| match &row.body {
             TrackBody::Source { source, samples } => Some((row, source, samples)),
-            TrackBody::Object { .. } => None,
+            TrackBody::Object { .. } | TrackBody::Growing { .. } => None,
         })
         .collect();
     if let Some((_, source, _)) = todo.first()

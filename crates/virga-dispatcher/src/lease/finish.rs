@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use virga_app::fail;
+use virga_app::{Change, fail};
+use virga_core::wire::Effect;
 use virga_core::{Code, KeyPrefix, reason::Reason};
-use virga_db::{DbError, jobs, tracks, videos};
+use virga_db::{DbError, JobRow, growing, jobs, tracks, videos};
 
 use super::{LeasedJob, StopReason};
 use crate::{
@@ -90,6 +91,9 @@ impl LeasedJob {
                 return Ok(change.leave(false));
             }
             outcome.write(&change).await?;
+            if outcome.ends_growing {
+                growing::end(&change.tx, job, change.now).await?;
+            }
             change.store(true).await
         });
         let (mine, publish) = written.await?;
@@ -100,11 +104,16 @@ impl LeasedJob {
         }
         // Its lane is free, and its owner's turn is another.
         app.wake.jobs.notify();
-        if publish && let Err(error) = app.publish(self.job.video).await {
-            // The sweeper finishes it.
-            tracing::warn!(video = %self.job.video, %error, "publishing failed");
-        }
+        self.publish(publish).await;
         Ok(())
+    }
+
+    async fn publish(&self, due: bool) {
+        let video = self.job.video;
+        if due && let Err(error) = self.dispatcher.app.publish(video).await {
+            // The sweeper finishes it.
+            tracing::warn!(%video, %error, "publishing failed");
+        }
     }
 
     /// The video is gone: so is what this try made of it, and the job is over.
@@ -124,16 +133,19 @@ impl LeasedJob {
             if failed.is_empty() {
                 return Ok(change.leave(false));
             }
+            forget_growing(&change, job).await?;
             let decides = failed.iter().any(|kind| kind.decides());
             if decides && !tracks::any(tx, job.video).await? {
                 videos::set_failure(tx, job.video, Some(why)).await?;
             }
             change.store(true).await
         });
-        if written.await?.0 {
+        let (mine, publish) = written.await?;
+        if mine {
             self.drop_objects().await;
             app.wake.jobs.notify();
         }
+        self.publish(publish).await;
         Ok(())
     }
 
@@ -185,6 +197,21 @@ impl LeasedJob {
             tracing::warn!(%prefix, %error, "removing a dropped attempt's objects failed");
         }
     }
+}
+
+/// A track that will not be made any further must not play: it has no end.
+async fn forget_growing(change: &Change, job: &JobRow) -> Result<(), DbError> {
+    let mut presented = false;
+    for row in growing::of_video(&change.tx, job.video).await? {
+        if row.job == job.id && row.ended_at.is_none() {
+            presented |= row.is_presented();
+            growing::remove(&change.tx, &row).await?;
+        }
+    }
+    if presented {
+        videos::raise_version(&change.tx, job.video, Effect::Restrict, change.now).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

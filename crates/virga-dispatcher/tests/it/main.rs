@@ -14,6 +14,7 @@ mod encoding;
 mod fragmented;
 mod fragments;
 mod future;
+mod growing;
 mod inputs;
 mod instant;
 mod integrity;

@@ -256,7 +256,7 @@ impl Site {
     pub(crate) fn track_path(&self, track: &TrackRow) -> PathBuf {
         match &track.body {
             TrackBody::Object { object } => self.path(object),
-            TrackBody::Source { .. } => panic!("{} is not packaged", track.name),
+            _ => panic!("{} is not packaged", track.name),
         }
     }
 

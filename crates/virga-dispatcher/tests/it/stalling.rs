@@ -14,14 +14,14 @@ use crate::site::Site;
 const FOREIGN: &str = "-f lavfi -i testsrc2=size=320x180:rate=25 -t 1 -c:v mpeg4";
 
 /// A shell script in ffmpeg's place: outside the sandbox, for a shell starts other programs.
-fn script(site: &Site, text: &str) -> PathBuf {
+pub(crate) fn script(site: &Site, text: &str) -> PathBuf {
     let path = site.folder.path().join("ffmpeg-script");
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
 
-fn open_sandbox() -> Vec<std::ffi::OsString> {
+pub(crate) fn open_sandbox() -> Vec<std::ffi::OsString> {
     ["landlock=0", "syscalls=no"].map(Into::into).into()
 }
 

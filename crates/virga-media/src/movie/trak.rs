@@ -1,8 +1,8 @@
 //! One `trak` box read into a [`Track`].
 
+use super::trex::Defaults;
 use crate::MediaError;
 use crate::bmff::{BoxRef, Cursor, boxes, find, find_within};
-use crate::fragment::Defaults;
 
 use super::samples::SampleTable;
 use super::stbl::Stbl;

@@ -34,7 +34,7 @@ impl Cuts {
         )
     }
 
-    fn cut(&mut self, at: Candidate) {
+    fn cut(&mut self, at: SampleAt) {
         self.samples.push(at.sample);
         self.times.push(at.time);
     }
@@ -53,58 +53,99 @@ impl Cuts {
     }
 }
 
-/// A sample where a segment may begin.
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    sample: u32,
-    time: i64,
+/// A sample where a segment may begin, and when it is shown, in ticks from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SampleAt {
+    pub(crate) sample: u32,
+    pub(crate) time: i64,
+}
+
+/// Cuts at the sync samples nearest to the targets, as they come.
+#[derive(Debug)]
+pub(crate) struct KeyFrameCutter {
+    timescale: i64,
+    cuts: usize,
+    start: i64,
+    /// A sync sample before the target, which may prove nearer to it than the next one.
+    passed: Option<SampleAt>,
+}
+
+impl KeyFrameCutter {
+    pub(crate) fn new(timescale: u32) -> Self {
+        Self {
+            timescale: timescale.into(),
+            cuts: 0,
+            start: 0,
+            passed: None,
+        }
+    }
+
+    /// The next sync sample: where to cut now, in order.
+    pub(crate) fn offer(&mut self, here: SampleAt) -> [Option<SampleAt>; 2] {
+        if here.time <= self.passed.map_or(self.start, |passed| passed.time) {
+            return [None; 2];
+        }
+        let earlier = self.take_nearer(here.time);
+        if here.time - self.start >= self.target() {
+            self.cut(here);
+            return [earlier, Some(here)];
+        }
+        self.passed = Some(here);
+        [earlier, None]
+    }
+
+    /// No sync sample follows: where to cut before `end`.
+    pub(crate) fn end(&mut self, end: i64) -> Option<SampleAt> {
+        self.take_nearer(end)
+    }
+
+    fn cut(&mut self, at: SampleAt) {
+        self.cuts += 1;
+        self.start = at.time;
+        self.passed = None;
+    }
+
+    fn target(&self) -> i64 {
+        TARGETS[self.cuts.min(TARGETS.len() - 1)] * self.timescale
+    }
+
+    /// The sample that was passed, if a cut there comes nearer to the target than one at `later` beyond it,
+    /// without making a sliver.
+    fn take_nearer(&mut self, later: i64) -> Option<SampleAt> {
+        let earlier = self.passed?;
+        let target = self.target();
+        let (short, long) = (earlier.time - self.start, later - self.start);
+        let nearer = long > target && short * 2 >= target && target - short <= long - target;
+        nearer.then(|| {
+            self.cut(earlier);
+            earlier
+        })
+    }
 }
 
 /// Cuts at the sync samples nearest to the targets, up to `end`.
 pub(super) fn at_key_frames(track: &Track, shift: i64, end: i64) -> Cuts {
     let mut cuts = Cuts::new(end);
-    let mut passed: Option<Candidate> = None;
+    let mut cutter = KeyFrameCutter::new(track.timescale);
     let syncs = (0_u32..)
         .zip(&track.samples)
         .skip(1)
         .filter(|(_, sample)| sample.sync);
     for (index, sample) in syncs {
-        let here = Candidate {
+        let here = SampleAt {
             sample: index,
             time: sample.pts() - shift,
         };
-        if here.time <= passed.map_or(cuts.start().1, |passed| passed.time) || here.time >= end {
-            continue;
-        }
-        if let Some(earlier) = passed.take_if(|earlier| nearer(&cuts, *earlier, here.time, track)) {
-            cuts.cut(earlier);
-        }
-        if here.time - cuts.start().1 >= target(&cuts, track) {
-            cuts.cut(here);
-            passed = None;
-        } else {
-            passed = Some(here);
+        if here.time < end {
+            for at in cutter.offer(here).into_iter().flatten() {
+                cuts.cut(at);
+            }
         }
     }
-    if let Some(earlier) = passed.filter(|earlier| nearer(&cuts, *earlier, end, track)) {
-        cuts.cut(earlier);
+    if let Some(at) = cutter.end(end) {
+        cuts.cut(at);
     }
     cuts
-}
-
-fn target(cuts: &Cuts, track: &Track) -> i64 {
-    let number = cuts.samples.len() - 1;
-    let seconds = TARGETS[number.min(TARGETS.len() - 1)];
-    seconds * i64::from(track.timescale)
-}
-
-/// Whether a cut at `earlier` comes nearer to the target than one at `later` beyond it, without
-/// making a sliver.
-fn nearer(cuts: &Cuts, earlier: Candidate, later: i64, track: &Track) -> bool {
-    let target = target(cuts, track);
-    let start = cuts.start().1;
-    let (short, long) = (earlier.time - start, later - start);
-    long > target && short * 2 >= target && target - short <= long - target
 }
 
 /// Cuts at the samples nearest to the given times and every 4 s after the last.
@@ -115,9 +156,9 @@ pub(super) fn near(track: &Track, shift: i64, starts: &[i64]) -> Cuts {
     let mut after = starts.last().copied().map_or(0, ticks);
     let mut wanted = starts.iter().copied().map(ticks).peekable();
     let mut cuts = Cuts::new(end);
-    let mut before = Candidate { sample: 0, time: 0 };
+    let mut before = SampleAt { sample: 0, time: 0 };
     for (index, sample) in (0_u32..).zip(&track.samples) {
-        let here = Candidate {
+        let here = SampleAt {
             sample: index,
             time: sample.pts() - shift,
         };

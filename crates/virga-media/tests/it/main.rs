@@ -7,6 +7,7 @@ mod codings;
 mod fallback;
 mod fragment_walk;
 mod fragments;
+mod growing;
 mod hostile;
 mod instant;
 mod ladder;

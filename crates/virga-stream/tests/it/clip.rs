@@ -41,7 +41,7 @@ impl Clip {
         }
     }
 
-    fn tracks(&self) -> [(&'static str, &PlannedTrack); 2] {
+    pub(crate) fn tracks(&self) -> [(&'static str, &PlannedTrack); 2] {
         [
             ("source", &self.plan.video),
             ("audio", self.plan.audio.as_ref().unwrap()),
@@ -87,7 +87,7 @@ impl Clip {
         site.publish(&presentation(site, version, tracks)).await;
     }
 
-    fn track_object(&self, planned: &PlannedTrack) -> Vec<u8> {
+    pub(crate) fn track_object(&self, planned: &PlannedTrack) -> Vec<u8> {
         let table = &planned.table;
         let mut object = table.init.clone();
         for n in 0..table.segments() {
@@ -102,7 +102,7 @@ impl Clip {
     }
 }
 
-fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
+pub(crate) fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
     PresentedTrack {
         name: name.to_owned(),
         table: table.clone(),
@@ -110,7 +110,11 @@ fn presented(name: &str, table: &MediaKey, body: TrackBody) -> PresentedTrack {
     }
 }
 
-fn presentation(site: &Site, version: i64, mut tracks: Vec<PresentedTrack>) -> Presentation {
+pub(crate) fn presentation(
+    site: &Site,
+    version: i64,
+    mut tracks: Vec<PresentedTrack>,
+) -> Presentation {
     Presentation {
         format: virga_core::presentation::FORMAT,
         version,

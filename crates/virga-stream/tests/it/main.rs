@@ -8,6 +8,7 @@
 mod clip;
 mod freshness;
 mod future;
+mod growing;
 mod parts;
 mod playback;
 mod site;

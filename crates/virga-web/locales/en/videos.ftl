@@ -103,6 +103,7 @@ stage-draft = The owner has not uploaded a file yet.
 stage-draft-own = You haven’t uploaded a file yet.
 stage-uploading = The file is being uploaded.
 stage-processing = This takes a moment. The video appears here as soon as it is playable.
+stage-plays-in = You can watch it in about { $time }, while the rest is still being prepared.
 stage-starting = Starting
 stage-failed = This file cannot be played.
 stage-deleted = It can still be restored.

@@ -101,6 +101,7 @@ stage-draft = 作者还没有上传文件。
 stage-draft-own = 你还没有上传文件。
 stage-uploading = 文件正在上传。
 stage-processing = 正在处理，可以播放时会显示在这里。
+stage-plays-in = 大约 { $time } 后就能看，其余部分会边看边处理。
 stage-starting = 即将开始
 stage-failed = 这个文件无法播放。
 stage-deleted = 现在还可以恢复。

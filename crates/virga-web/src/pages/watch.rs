@@ -101,7 +101,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    fn new(lang: Lang, video: &Video) -> Self {
+    fn new(lang: Lang, now: Timestamp, video: &Video) -> Self {
         let key = match video.state {
             VideoState::Draft if video.editable => "stage-draft-own",
             VideoState::Draft => "stage-draft",
@@ -114,7 +114,9 @@ impl Stage {
         let (state, mine) = (video.state, video.editable);
         Self {
             title: state_text(lang, state),
-            text: reasons::failure(lang, video).unwrap_or_else(|| lang.text(key)),
+            text: reasons::failure(lang, video)
+                .or_else(|| plays_in(lang, now, video))
+                .unwrap_or_else(|| lang.text(key)),
             progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
             busy: state == VideoState::Processing,
             retry: mine && state == VideoState::Failed && reasons::worth_a_retry(video),
@@ -123,6 +125,15 @@ impl Stage {
             restore: mine && state == VideoState::Deleted,
         }
     }
+}
+
+/// When it can be watched, while it is being encoded.
+fn plays_in(lang: Lang, now: Timestamp, video: &Video) -> Option<String> {
+    let at = video
+        .plays_at
+        .filter(|_| video.state == VideoState::Processing)?;
+    let time = format::length(at.since(now).as_secs_f64());
+    Some(lang.with("stage-plays-in", "time", time))
 }
 
 /// A comment as shown.
@@ -176,7 +187,7 @@ impl WatchPage {
             ratio: ratio(&video),
             position,
             publish: Publish::new(lang, &video, &format!("/v/{}", video.id)),
-            stage: Stage::new(lang, &video),
+            stage: Stage::new(lang, now, &video),
             views: format::views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),
             visibility: (video.visibility != Visibility::Public)

@@ -119,6 +119,35 @@ dies_at! {
     killed_between_the_presentation_and_its_row = "publish.after-write",
 }
 
+/// Dies while a film that must be encoded plays already; another process goes on with its pieces.
+async fn dies_while_growing(place: &str) {
+    let mut site = armed(place);
+    let ann = site.register("ann").await;
+    let bytes = Clip::default()
+        .seconds(14.0)
+        .encoder(&["-c:v", "mpeg4", "-q:v", "5"])
+        .file("clip.mkv", &[])
+        .bytes();
+    let video = ann.upload("Growing", "public", &bytes).await;
+    heal(&mut site);
+    all_is_well(&site, &ann, &video, &bytes).await;
+}
+
+#[tokio::test]
+async fn killed_after_a_pieces_object() {
+    dies_while_growing("grow.object").await;
+}
+
+#[tokio::test]
+async fn killed_after_a_pieces_row() {
+    dies_while_growing("grow.row").await;
+}
+
+#[tokio::test]
+async fn killed_just_after_a_growing_film_was_published() {
+    dies_while_growing("grow.published").await;
+}
+
 #[tokio::test]
 async fn killed_in_mid_part_loses_only_that_part() {
     for place in ["part.mid", "part.before-marker"] {

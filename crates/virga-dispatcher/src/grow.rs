@@ -1,0 +1,360 @@
+//! Tracks that play while they are encoded. Next to the encoder runs a reader of its files, which cuts what
+//! is there into segments and makes pieces of them; once a player could not catch up any more, the pieces
+//! are published, and when the encoder has ended, one object takes their place.
+
+mod pace;
+mod tail;
+mod track;
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{task::spawn_blocking, time::Instant};
+use tokio_util::sync::CancellationToken;
+use virga_core::{presentation::TrackBody, wire::Effect};
+use virga_db::{GrowingRow, TrackRow, TrackRowKind, growing, videos};
+use virga_media::{Announced, GrowingTrack, Movie, Rung, Sample, TrackTable};
+
+use self::{pace::Pace, tail::FragmentTail, track::TrackGrowth};
+use crate::{
+    job_result::JobError,
+    media::Media,
+    pack::{self, position},
+    work::Work,
+};
+
+/// How often the encoder's files are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// Sound that ends by more than this before the picture is continued by silence.
+const EARLY_END: i64 = 100_000;
+/// Sound further off than this from the picture does not grow: it must be encoded again.
+const TOLERANCE: i64 = 20_000;
+/// AAC-LC, two channels: one packet of silence (ISO/IEC 14496-3, a channel pair without spectral data).
+const SILENCE: [u8; 6] = [0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
+/// Samples of sound in a packet of AAC.
+const PACKET: u32 = 1024;
+
+/// What is encoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoded<'a> {
+    pub(crate) rung: &'a Rung,
+    pub(crate) picture: &'a Path,
+    pub(crate) sound: Option<&'a Path>,
+    /// Frames a second of the picture.
+    pub(crate) frame_rate: f64,
+    /// Length of the film, microseconds; 0 where it is not known.
+    pub(crate) length: i64,
+    /// When the first frame should be shown on the encoder's clock, microseconds.
+    pub(crate) late: i64,
+    /// Bits a second of the sound.
+    pub(crate) sound_rate: u64,
+}
+
+/// The encoder's files, read to their ends.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) picture: Option<Movie>,
+    pub(crate) sound: Option<Movie>,
+}
+
+/// Tracks that grew to their ends.
+#[derive(Debug)]
+pub(crate) struct GrownTracks {
+    pub(crate) rows: Vec<TrackRow>,
+    pub(crate) picture: TrackTable,
+}
+
+/// The tracks of one encode.
+#[derive(Debug)]
+pub(crate) struct Growth<'a> {
+    work: &'a Work<'a>,
+    encoded: Encoded<'a>,
+    picture: Part,
+    sound: Option<Part>,
+    pace: Pace,
+    published: bool,
+    /// What comes out of the encoder cannot play before it is whole.
+    given_up: bool,
+}
+
+/// One file of the encoder, and the track that grows out of it.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    tail: FragmentTail,
+    track: Option<TrackGrowth>,
+}
+
+impl Part {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            tail: FragmentTail::new(path.to_owned()),
+            track: None,
+        }
+    }
+
+    /// Begins the track; `false`: it cannot go on where an earlier try stopped. `origin`: the moment of the
+    /// file that is 0, the first frame's where there is none.
+    async fn begin(
+        &mut self,
+        work: &Work<'_>,
+        origin: Option<i64>,
+        announced: Announced,
+        row: GrowingRow,
+    ) -> Result<bool, JobError> {
+        let Some(movie) = self.tail.movie().await? else {
+            return Ok(false);
+        };
+        let of_kind = match row.kind {
+            TrackRowKind::Video => movie.video(),
+            TrackRowKind::Audio => movie.audio(),
+        };
+        let Some(index) = of_kind else {
+            return Ok(false);
+        };
+        let track = GrowingTrack::new(&movie, index, origin, announced)?;
+        let head = String::from_utf8_lossy(&track.head().to_json()).into_owned();
+        let row = GrowingRow { head, ..row };
+        let media = Media::scratch(&self.path)?;
+        self.track = TrackGrowth::begin(work, track, row, media).await?;
+        Ok(self.track.is_some())
+    }
+
+    async fn push(&mut self, work: &Work<'_>, samples: Vec<Sample>) -> Result<(), JobError> {
+        match &mut self.track {
+            Some(track) => track.push(work, samples).await,
+            None => Ok(()),
+        }
+    }
+
+    fn made(&self) -> i64 {
+        self.track.as_ref().map_or(0, TrackGrowth::made)
+    }
+
+    fn ends(&self) -> i64 {
+        self.track.as_ref().map_or(0, TrackGrowth::ends)
+    }
+}
+
+impl<'a> Growth<'a> {
+    pub(crate) fn new(work: &'a Work<'a>, encoded: Encoded<'a>) -> Self {
+        Self {
+            work,
+            encoded,
+            picture: Part::new(encoded.picture),
+            sound: encoded.sound.map(Part::new),
+            pace: Pace::new(encoded.length, Instant::now()),
+            published: false,
+            given_up: encoded.length <= 0,
+        }
+    }
+
+    /// Reads along until the encoder has ended and all that it wrote is read.
+    pub(crate) async fn follow(&mut self, ended: &CancellationToken) -> Result<(), JobError> {
+        loop {
+            let last = ended.is_cancelled();
+            let picture = self.step_picture().await?;
+            if self.step_sound().await? || picture {
+                self.publish_in_time().await?;
+            } else if last {
+                return Ok(());
+            } else {
+                tokio::select! {
+                    () = ended.cancelled() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+
+    /// Takes a fragment of the picture; whether there was one.
+    async fn step_picture(&mut self) -> Result<bool, JobError> {
+        let Some(samples) = self.picture.tail.next().await? else {
+            return Ok(false);
+        };
+        if self.picture.track.is_none() && !self.given_up {
+            let rate = u64::from(self.encoded.rung.maxrate);
+            let announced = Announced {
+                // Boxes come to some per cent of a thin picture.
+                bandwidth_peak: rate + rate / 20,
+                bandwidth_average: rate,
+                frame_rate: self.encoded.frame_rate,
+            };
+            let row = self.picture_row();
+            self.given_up |= !self.picture.begin(self.work, None, announced, row).await?;
+        }
+        self.picture.push(self.work, samples).await?;
+        Ok(true)
+    }
+
+    /// Takes a fragment of the sound; whether there was one.
+    async fn step_sound(&mut self) -> Result<bool, JobError> {
+        let origin = self.origin();
+        let Some(sound) = &mut self.sound else {
+            return Ok(false);
+        };
+        if origin.is_none() && !self.given_up {
+            // Its 0 is the picture's first frame, which is not there yet.
+            return Ok(false);
+        }
+        let Some(samples) = sound.tail.next().await? else {
+            return Ok(false);
+        };
+        if let (None, Some(origin), false) = (&sound.track, origin, self.given_up) {
+            let rate = self.encoded.sound_rate;
+            let announced = Announced {
+                bandwidth_peak: rate + rate / 10,
+                bandwidth_average: rate,
+                frame_rate: 0.0,
+            };
+            let row = sound_row(self.work);
+            let near = origin.abs() <= TOLERANCE;
+            self.given_up = !near || !sound.begin(self.work, Some(origin), announced, row).await?;
+        }
+        sound.push(self.work, samples).await?;
+        Ok(true)
+    }
+
+    /// The moment of the sound's file that is the picture's first frame.
+    fn origin(&self) -> Option<i64> {
+        let first = self.picture.track.as_ref()?.first_shown()?;
+        Some(first - self.encoded.late)
+    }
+
+    /// Publishes the tracks once that is safe, and notes until then when it will be.
+    async fn publish_in_time(&mut self) -> Result<(), JobError> {
+        let sound = self.sound.as_ref().map_or(i64::MAX, Part::made);
+        let made = self.picture.made().min(sound);
+        if self.given_up || self.published || made == 0 || made == self.pace.standing() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        self.pace.note(now, made);
+        let wait = self.pace.wait(now);
+        let (app, job) = (self.work.app(), self.work.job);
+        if !wait.is_zero() {
+            let expected = app.clock.now().plus(wait);
+            return Ok(growing::expect(app.db.write(), job, expected).await?);
+        }
+        let published = app.change(job.video, |change| async move {
+            if !growing::publish(&change.tx, job, change.now).await? {
+                return Ok(change.leave(false));
+            }
+            videos::set_failure(&change.tx, job.video, None).await?;
+            videos::raise_version(&change.tx, job.video, Effect::Add, change.now).await?;
+            Ok(change.store(true).await?)
+        });
+        if published.await? {
+            tracing::info!(job = job.id, video = %job.video, made, "plays while it is encoded");
+        }
+        self.published = true;
+        virga_app::fail::point("grow.published");
+        Ok(())
+    }
+
+    /// The encoder has ended: the last pieces, and one object for each track. `None` where the tracks could
+    /// not grow; the files are as they are.
+    pub(crate) async fn finish(mut self) -> Result<(Files, Option<GrownTracks>), JobError> {
+        let grown = self.end().await?;
+        let files = Files {
+            picture: self.picture.tail.finish()?,
+            sound: match self.sound {
+                Some(sound) => sound.tail.finish()?,
+                None => None,
+            },
+        };
+        Ok((files, grown))
+    }
+
+    async fn end(&mut self) -> Result<Option<GrownTracks>, JobError> {
+        if self.given_up {
+            return Ok(None);
+        }
+        let picture_ends = self.picture.ends();
+        let mut until = picture_ends;
+        let mut rows = Vec::new();
+        if let Some(sound) = &mut self.sound
+            && sound.track.is_some()
+        {
+            if picture_ends - sound.ends() > EARLY_END {
+                sound.continue_in_silence(picture_ends).await?;
+            }
+            until = until.max(sound.ends());
+            rows.push(sound.whole(self.work, 0, sound_row(self.work)).await?.0);
+        }
+        let row = self.picture_row();
+        let (row, picture) = self.picture.whole(self.work, until, row).await?;
+        rows.insert(0, row);
+        Ok(Some(GrownTracks { rows, picture }))
+    }
+
+    fn picture_row(&self) -> GrowingRow {
+        let (work, rung) = (self.work, self.encoded.rung);
+        let height = rung.width.min(rung.height);
+        GrowingRow {
+            name: format!("{}-{}g", rung.name, work.job.id),
+            kind: TrackRowKind::Video,
+            rung: Some(rung.name.clone()),
+            position: position(height, true),
+            height,
+            ..sound_row(work)
+        }
+    }
+}
+
+/// Names end in `g`: a release that does not let tracks grow, and takes the job over, uses them without.
+fn sound_row(work: &Work<'_>) -> GrowingRow {
+    GrowingRow {
+        video: work.video(),
+        name: format!("audio-{}g", work.job.id),
+        job: work.job.id,
+        kind: TrackRowKind::Audio,
+        rung: None,
+        position: 0,
+        height: 0,
+        head: String::new(),
+        expected_at: None,
+        published_at: None,
+        ended_at: None,
+    }
+}
+
+impl Part {
+    /// Silent packets behind the encoder's, until `until` microseconds.
+    async fn continue_in_silence(&mut self, until: i64) -> Result<(), JobError> {
+        let path = self.path.clone();
+        let append = move || -> std::io::Result<u64> {
+            let mut file = File::options().append(true).open(path)?;
+            let offset = file.metadata()?.len();
+            file.write_all(&SILENCE)?;
+            Ok(offset)
+        };
+        let offset = spawn_blocking(append).await??;
+        match &mut self.track {
+            Some(track) => track.push_silence(&SILENCE, PACKET, offset, until),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the track and makes one object of its pieces.
+    async fn whole(
+        &mut self,
+        work: &Work<'_>,
+        until: i64,
+        row: GrowingRow,
+    ) -> Result<(TrackRow, TrackTable), JobError> {
+        let track = self.track.as_mut().ok_or_else(JobError::no_file)?;
+        track.end(work, until).await?;
+        let (object, table) = track.join(work).await?;
+        let table_key = work.table_key(&row.name)?;
+        let body = TrackBody::Object { object };
+        let row = pack::row(work, row.name, row.rung, &table, &table_key, body);
+        work.put(&table_key, table.to_json().into()).await?;
+        Ok((row, table))
+    }
+}
