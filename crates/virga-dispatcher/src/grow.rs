@@ -136,6 +136,10 @@ impl Part {
         self.track.as_ref().map_or(0, TrackGrowth::made)
     }
 
+    fn found(&self) -> i64 {
+        self.track.as_ref().map_or(0, TrackGrowth::found)
+    }
+
     fn ends(&self) -> i64 {
         self.track.as_ref().map_or(0, TrackGrowth::ends)
     }
@@ -228,8 +232,12 @@ impl<'a> Growth<'a> {
 
     /// Publishes the tracks once that is safe, and notes until then when it will be.
     async fn publish_in_time(&mut self) -> Result<(), JobError> {
-        let sound = self.sound.as_ref().map_or(i64::MAX, Part::made);
-        let made = self.picture.made().min(sound);
+        let (mut made, mut found) = (self.picture.made(), self.picture.found());
+        if let Some(sound) = &self.sound {
+            made = made.min(sound.made());
+            found = found.min(sound.found());
+        }
+        self.pace.found(found);
         if self.given_up || self.published || made == 0 || made == self.pace.standing() {
             return Ok(());
         }

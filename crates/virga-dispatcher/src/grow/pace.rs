@@ -33,6 +33,13 @@ impl Pace {
         }
     }
 
+    /// So much stood before this maker began: that says nothing of its pace.
+    pub(super) fn found(&mut self, made: i64) {
+        if let Some(begin) = self.made.front_mut() {
+            begin.1 = begin.1.max(made);
+        }
+    }
+
     /// So much stands now.
     pub(super) fn note(&mut self, now: Instant, made: i64) {
         self.made.push_back((now, made));
@@ -149,6 +156,19 @@ mod tests {
         // 300 s and the slack must stand.
         assert_eq!(started, Some(616));
         assert!(halted.abs() < f64::EPSILON, "{halted}");
+    }
+
+    #[test]
+    fn what_another_maker_left_says_nothing_of_the_pace() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(600_000_000, begin);
+        pace.found(100_000_000);
+        assert_eq!(pace.standing(), 100_000_000);
+        let now = begin + Duration::from_secs(10);
+        pace.note(now, 105_000_000);
+        // At half the film's pace 308 s must stand.
+        let wait = pace.wait(now).as_secs_f64();
+        assert!((wait - (308.0 - 105.0) / 0.5).abs() < 1.0, "{wait}");
     }
 
     #[test]

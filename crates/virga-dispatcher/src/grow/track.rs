@@ -36,6 +36,8 @@ pub(super) struct TrackGrowth {
     /// Segments that an earlier try wrote, which are made once more and passed over.
     passed: usize,
     cut: usize,
+    /// Microseconds that earlier tries made.
+    found: i64,
     open: Option<OpenPiece>,
 }
 
@@ -83,6 +85,7 @@ impl TrackGrowth {
             row,
             track,
             media,
+            found: standing.table.duration_micros(),
             standing,
             passed,
             cut: 0,
@@ -96,6 +99,11 @@ impl TrackGrowth {
     /// Microseconds of it that stand.
     pub(super) fn made(&self) -> i64 {
         self.standing.table.duration_micros()
+    }
+
+    /// Microseconds of it that stood before this try.
+    pub(super) fn found(&self) -> i64 {
+        self.found
     }
 
     /// When what the encoder has made of it ends, microseconds.

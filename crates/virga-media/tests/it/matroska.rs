@@ -108,6 +108,7 @@ const MAKES: [(&str, &str); 30] = [
 ];
 
 #[test]
+#[ignore = "makes 35 films: make test-full"]
 fn films_of_all_makes_are_read_frame_for_frame() {
     for (options, name) in MAKES {
         let movie = same(&format!("{SAFE} {options}"), name);

@@ -402,10 +402,10 @@ async fn addresses(owner: &Person, video: &str) -> Vec<String> {
     let playback = owner.playback(video).await;
     let main = playback["hls"].as_str().unwrap();
     let mut found = owner.media_urls(main).await;
-    // What players come to where media goes by a bucket.
+    // What players come to where media goes by a bucket, and where a track was growing when they began.
     let lists = found.iter().filter(|url| url.ends_with("/index.m3u8"));
     let tracks: Vec<String> = lists
-        .map(|it| it.replace("index.m3u8", "track.mp4"))
+        .flat_map(|it| ["track.mp4", "event.m3u8"].map(|name| it.replace("index.m3u8", name)))
         .collect();
     found.extend(tracks);
     found.push(main.replace("main.m3u8", "urls.json"));
