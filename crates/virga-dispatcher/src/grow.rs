@@ -152,7 +152,7 @@ impl<'a> Growth<'a> {
             encoded,
             picture: Part::new(encoded.picture),
             sound: encoded.sound.map(Part::new),
-            pace: Pace::new(encoded.length, Instant::now()),
+            pace: Pace::new(encoded.length),
             published: false,
             given_up: encoded.length <= 0,
         }
@@ -243,7 +243,9 @@ impl<'a> Growth<'a> {
         }
         let now = Instant::now();
         self.pace.note(now, made);
-        let wait = self.pace.wait(now);
+        let Some(wait) = self.pace.wait(now) else {
+            return Ok(());
+        };
         let (app, job) = (self.work.app(), self.work.job);
         if !wait.is_zero() {
             let expected = app.clock.now().plus(wait);

@@ -21,23 +21,25 @@ const FAST: f64 = 1.2;
 pub(super) struct Pace {
     /// Length of the whole, microseconds.
     total: i64,
-    /// What was made by when, oldest first; the first is from before the window.
+    /// What was made by when, oldest first; the first is from before the window. Empty before the first
+    /// piece: how long that takes says nothing of the pace either.
     made: VecDeque<(Instant, i64)>,
+    /// What stood before this maker began.
+    found: i64,
 }
 
 impl Pace {
-    pub(super) fn new(total: i64, now: Instant) -> Self {
+    pub(super) fn new(total: i64) -> Self {
         Self {
             total,
-            made: [(now, 0)].into(),
+            made: VecDeque::new(),
+            found: 0,
         }
     }
 
     /// So much stood before this maker began: that says nothing of its pace.
     pub(super) fn found(&mut self, made: i64) {
-        if let Some(begin) = self.made.front_mut() {
-            begin.1 = begin.1.max(made);
-        }
+        self.found = made;
     }
 
     /// So much stands now.
@@ -52,37 +54,31 @@ impl Pace {
         }
     }
 
-    /// Film made in a unit of time, on the slowest stretch of late that ends now.
-    fn rate(&self, now: Instant) -> f64 {
+    /// Film made in a unit of time, on the slowest stretch of late that ends now; `None` before the second
+    /// piece.
+    fn rate(&self, now: Instant) -> Option<f64> {
         let made = self.standing();
-        let stretches = self.made.iter().filter_map(|(at, before)| {
-            let took = now.duration_since(*at);
-            (took >= SHORTEST).then(|| seconds(made - before) / took.as_secs_f64())
-        });
-        let slowest = stretches.fold(f64::INFINITY, f64::min);
-        if slowest.is_finite() {
-            slowest
-        } else {
-            // All of it came within a moment.
-            let first = self.made.front().map_or(now, |(at, _)| *at);
-            seconds(made)
-                / now
-                    .duration_since(first)
-                    .max(Duration::from_millis(1))
-                    .as_secs_f64()
-        }
+        let rate = |(at, before): &(Instant, i64)| {
+            let took = now.duration_since(*at).max(Duration::from_millis(1));
+            seconds(made - before) / took.as_secs_f64()
+        };
+        let long = |(at, _): &&(Instant, i64)| now.duration_since(*at) >= SHORTEST;
+        let slowest = self.made.iter().filter(long).map(rate).reduce(f64::min);
+        // Or all of it came within a moment.
+        slowest.or_else(|| self.made.front().filter(|_| self.made.len() > 1).map(rate))
     }
 
+    /// How much stands.
     pub(super) fn standing(&self) -> i64 {
-        self.made.back().map_or(0, |(_, made)| *made)
+        self.made.back().map_or(self.found, |(_, made)| *made)
     }
 
-    /// How long to wait yet: zero where a player may start now.
+    /// How long to wait yet: zero where a player may start now, `None` where nobody can tell.
     ///
     /// A film of length T that is made at rate r < 1 plays without a halt if it starts when
     /// T × (1 − r) stands.
-    pub(super) fn wait(&self, now: Instant) -> Duration {
-        let (made, rate) = (self.standing(), self.rate(now));
+    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+        let (made, rate) = (self.standing(), self.rate(now)?);
         let enough = if rate >= FAST {
             LEAST
         } else {
@@ -91,10 +87,10 @@ impl Pace {
         };
         let missing = enough.min(self.total) - made;
         if missing <= 0 {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         }
         let wait = seconds(missing) / rate.max(0.001);
-        Duration::from_secs_f64(wait.clamp(0.001, 1e6))
+        Some(Duration::from_secs_f64(wait.clamp(0.001, 1e6)))
     }
 }
 
@@ -117,7 +113,7 @@ mod tests {
     /// as it may has to wait later on.
     fn halts(total: i64, rates: &[(f64, u64)]) -> (Option<u64>, f64) {
         let begin = Instant::now();
-        let mut pace = Pace::new(total, begin);
+        let mut pace = Pace::new(total);
         let (mut made, mut started) = (0.0_f64, None);
         let (mut played, mut halted) = (0.0_f64, 0.0_f64);
         let whole = seconds(total);
@@ -135,7 +131,7 @@ mod tests {
                     halted += (played + 1.0 - next).max(0.0);
                 }
                 played = next;
-            } else if pace.wait(now).is_zero() {
+            } else if pace.wait(now) == Some(Duration::ZERO) {
                 started = Some(second);
             }
             if made >= whole {
@@ -161,27 +157,32 @@ mod tests {
     #[test]
     fn what_another_maker_left_says_nothing_of_the_pace() {
         let begin = Instant::now();
-        let mut pace = Pace::new(600_000_000, begin);
+        let mut pace = Pace::new(600_000_000);
         pace.found(100_000_000);
         assert_eq!(pace.standing(), 100_000_000);
+        assert_eq!(pace.wait(begin), None);
+        pace.note(begin, 100_000_000);
         let now = begin + Duration::from_secs(10);
         pace.note(now, 105_000_000);
         // At half the film's pace 308 s must stand.
-        let wait = pace.wait(now).as_secs_f64();
+        let wait = pace.wait(now).unwrap().as_secs_f64();
         assert!((wait - (308.0 - 105.0) / 0.5).abs() < 1.0, "{wait}");
     }
 
     #[test]
     fn what_it_says_of_the_wait_is_right_within_a_fifth() {
         let begin = Instant::now();
-        let mut pace = Pace::new(600_000_000, begin);
+        let mut pace = Pace::new(600_000_000);
         for second in 1..=30 {
             pace.note(
                 begin + Duration::from_secs(second),
                 i64::try_from(second).unwrap() * 700_000,
             );
         }
-        let wait = pace.wait(begin + Duration::from_secs(30)).as_secs_f64();
+        let wait = pace
+            .wait(begin + Duration::from_secs(30))
+            .unwrap()
+            .as_secs_f64();
         let right = (600.0 * 0.3 + 8.0 - 21.0) / 0.7;
         assert!(
             (wait / right - 1.0).abs() < 0.2,
