@@ -214,7 +214,13 @@ impl Site {
     pub(crate) async fn ready(&self, video: VideoId) -> VideoRow {
         let row = self.settled(video).await;
         assert_eq!(row.state, VideoState::Ready, "{:?}", row.failure);
-        row
+        // Its last job has ended, and its worker publishes what came of it just after that.
+        self.until(async || {
+            let row = self.row(video).await;
+            row.published_version == row.presentation_version
+        })
+        .await;
+        self.row(video).await
     }
 
     pub(crate) async fn jobs(&self, video: VideoId) -> Vec<JobRow> {
