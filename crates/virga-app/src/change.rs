@@ -12,8 +12,8 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use virga_core::{Failure, Result, Timestamp, VideoId, job::Job};
-use virga_db::{DbError, Stored, Tx, Undone, VideoRow, jobs, retried, videos};
+use virga_core::{Failure, Result, Timestamp, VideoId, job::Job, wire::Effect};
+use virga_db::{DbError, Stored, Tx, Undone, VideoRow, growing, jobs, retried, videos};
 
 use crate::App;
 
@@ -57,6 +57,25 @@ impl Change {
     pub(crate) async fn hurry_purge(&self) -> Result<(), DbError> {
         self.work.store(true, Ordering::Relaxed);
         jobs::hurry_purge(&self.tx, self.video, self.now).await
+    }
+
+    /// Withdraws the tracks that this job let grow and has not ended: nobody makes the rest of them, and a film
+    /// without an end must not play.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn withdraw_growing(&self, job: i64) -> Result<(), DbError> {
+        let mut presented = false;
+        for row in growing::of_video(&self.tx, self.video).await? {
+            if row.job == job && row.ended_at.is_none() {
+                presented |= row.is_presented();
+                growing::remove(&self.tx, &row).await?;
+            }
+        }
+        if presented {
+            videos::raise_version(&self.tx, self.video, Effect::Restrict, self.now).await?;
+        }
+        Ok(())
     }
 
     /// Derives the video's state, writes the outbox, and stores all of it or nothing.

@@ -2,7 +2,7 @@
 //! dispatcher runs it at start, and one of them, by a lease, every half minute.
 
 use std::time::Duration;
-use virga_core::{Result, Timestamp, job::Job, upload::UploadState, wire::Effect};
+use virga_core::{Result, Timestamp, job::Job, upload::UploadState};
 use virga_db::{
     GrowingRow, UploadRow, accounts, changes, growing, jobs, positions, settings, uploads, usage,
     videos, views,
@@ -121,13 +121,11 @@ impl App {
         Ok(())
     }
 
-    /// Withdraws a track that nobody makes any further: it has no end.
+    /// Withdraws a track whose job is over and did not end it. That is looked at again under the video's lock:
+    /// the job may have ended both since.
     async fn drop_growing(&self, row: &GrowingRow) -> Result<()> {
         self.change(row.video, |change| async move {
-            growing::remove(&change.tx, row).await?;
-            if row.is_presented() {
-                videos::raise_version(&change.tx, row.video, Effect::Restrict, change.now).await?;
-            }
+            change.withdraw_growing(row.job).await?;
             Ok(change.store(()).await?)
         })
         .await

@@ -145,8 +145,8 @@ impl MediaKey {
         Self(format!("v/{video}/a{job}-{attempt}/fallback.mp4").into())
     }
 
-    /// Piece `n` of a track that a job grows, as the try of this fence wrote it. Not under the prefix of an
-    /// attempt: pieces outlive their attempt, and the next one goes on behind them.
+    /// Piece `n` of a track that a job grows, as the attempt with this fence wrote it. It is not under
+    /// the attempt's prefix, because pieces outlive their attempt and the next attempt continues after them.
     pub fn piece(growing: &KeyPrefix, n: u32, fence: i64) -> Result<Self, InvalidKey> {
         format!("{growing}{n}-{fence}.piece").parse()
     }
@@ -279,7 +279,7 @@ impl KeyPrefix {
         &self.0
     }
 
-    /// Whether the object lies under it.
+    /// Whether the key starts with this prefix.
     pub fn has(&self, key: &MediaKey) -> bool {
         key.as_str().starts_with(self.as_str())
     }

@@ -19,6 +19,7 @@ pub use sandbox::Layers;
 pub(crate) use encode::{
     Encode, SOUND_RATE, encode, most_bytes, rung_path, sound_alone, sound_path,
 };
+pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
 

@@ -30,9 +30,9 @@ use crate::{
 /// How often the encoder's files are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// Sound that ends by more than this before the picture is continued by silence.
-const EARLY_END: i64 = 100_000;
-/// Sound further off than this from the picture does not grow: it must be encoded again.
-const TOLERANCE: i64 = 20_000;
+pub(crate) const EARLY_END: i64 = 100_000;
+/// Sound further off than this from the picture must be encoded again, so it does not grow.
+pub(crate) const TOLERANCE: i64 = 20_000;
 /// AAC-LC, two channels: one packet of silence (ISO/IEC 14496-3, a channel pair without spectral data).
 const SILENCE: [u8; 6] = [0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
 /// Samples of sound in a packet of AAC.

@@ -61,7 +61,7 @@ pub(crate) async fn a_piece_is_there_when_its_row_is_and_the_worker_still_has_th
     assert!(add(store, &frozen, "360p-1", 0).await);
     assert!(add(store, &frozen, "360p-1", 1).await);
 
-    // Its worker is frozen for longer than the lease; another one goes on.
+    // The worker is frozen for longer than its lease, so another one takes over.
     store.clock.advance(LEASE * 2);
     let next = store.claim().await.unwrap();
     assert_eq!((next.id, next.fence), (frozen.id, frozen.fence + 1));

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use virga_media::Rung;
 
 /// Frames a second that rungs have at most.
-const MOST_FRAMES: f64 = 60.0;
+pub(crate) const MOST_FRAMES: f64 = 60.0;
 
 /// How a picture's values stand for light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,8 +50,8 @@ struct OpenPiece {
 }
 
 impl TrackGrowth {
-    /// Goes on where earlier tries of the job stopped. `None`: they made it by a description that this one's
-    /// does not fit, so this one cannot go on.
+    /// Resumes where earlier attempts stopped. `None`: they wrote a different init segment, so this attempt
+    /// cannot continue their track.
     pub(super) async fn begin(
         work: &Work<'_>,
         track: GrowingTrack,

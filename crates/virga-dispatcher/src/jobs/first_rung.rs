@@ -15,17 +15,10 @@ use super::{
 };
 use crate::{
     ffmpeg::{self, Encode, encode, sound_alone},
-    grow::{Encoded, Files, GrownTracks, Growth},
+    grow::{EARLY_END, Encoded, Files, GrownTracks, Growth, TOLERANCE},
     job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
-
-/// Sound that ends by more than this before the picture is padded.
-const EARLY_END: i64 = 100_000;
-/// Sound further off than this from the picture is encoded again, from the right moment.
-const TOLERANCE: i64 = 20_000;
-/// Frames a second that rungs have at most.
-const MOST_FRAMES: f64 = 60.0;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
@@ -134,7 +127,7 @@ async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome,
     })
 }
 
-/// Encodes, and lets the tracks grow meanwhile.
+/// Encodes the rung, and publishes its tracks as they are being written.
 async fn encode_along(
     work: &Work<'_>,
     ready: &Ready,
@@ -154,7 +147,7 @@ async fn encode_along(
             rung,
             picture,
             sound,
-            frame_rate: probed.shape.frame_rate.min(MOST_FRAMES),
+            frame_rate: probed.shape.frame_rate.min(ffmpeg::MOST_FRAMES),
             length: probed.shape.duration_micros,
             late: probed.late_micros,
             sound_rate: ffmpeg::SOUND_RATE,

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use virga_app::{Change, fail};
-use virga_core::wire::Effect;
+use virga_app::fail;
 use virga_core::{Code, KeyPrefix, reason::Reason};
-use virga_db::{DbError, JobRow, growing, jobs, tracks, videos};
+use virga_db::{DbError, growing, jobs, tracks, videos};
 
 use super::{LeasedJob, StopReason};
 use crate::{
@@ -133,7 +132,7 @@ impl LeasedJob {
             if failed.is_empty() {
                 return Ok(change.leave(false));
             }
-            forget_growing(&change, job).await?;
+            change.withdraw_growing(job.id).await?;
             let decides = failed.iter().any(|kind| kind.decides());
             if decides && !tracks::any(tx, job.video).await? {
                 videos::set_failure(tx, job.video, Some(why)).await?;
@@ -197,21 +196,6 @@ impl LeasedJob {
             tracing::warn!(%prefix, %error, "removing a dropped attempt's objects failed");
         }
     }
-}
-
-/// A track that will not be made any further must not play: it has no end.
-async fn forget_growing(change: &Change, job: &JobRow) -> Result<(), DbError> {
-    let mut presented = false;
-    for row in growing::of_video(&change.tx, job.video).await? {
-        if row.job == job.id && row.ended_at.is_none() {
-            presented |= row.is_presented();
-            growing::remove(&change.tx, &row).await?;
-        }
-    }
-    if presented {
-        videos::raise_version(&change.tx, job.video, Effect::Restrict, change.now).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
