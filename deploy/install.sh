@@ -78,7 +78,8 @@ back() {
     echo "== $host: going back to the version before" >&2
     if ! on "$host" rollback; then
         echo "stopped: $host has no version to go back to" >&2
-    elif restart "$host" "$@"; then
+    # It ran here: a wait that was too short for the new one says nothing of it.
+    elif READY_WITHIN= restart "$host" "$@"; then
         echo "stopped: $host runs the version before. The hosts after it were not touched" >&2
     else
         echo "stopped: $host does not start with the version before either" >&2
