@@ -662,7 +662,7 @@ test("a click on a card plays with sound, and nothing else starts by itself", as
     where.split("/").pop()!,
   );
   // Whatever a test asks a page counts as a click in it: nothing is asked until the browser has answered.
-  const answered = new Promise((resolve) => other.exposeFunction("answered", resolve));
+  const answer = new Promise((resolve) => other.exposeFunction("answered", resolve));
   await other.addInitScript(() => {
     const play = HTMLMediaElement.prototype.play;
     HTMLMediaElement.prototype.play = async function () {
@@ -674,7 +674,7 @@ test("a click on a card plays with sound, and nothing else starts by itself", as
     };
   });
   await other.goto(where);
-  expect(await answered).toBe("NotAllowedError");
+  expect(await answer).toBe("NotAllowedError");
   await rests(other);
   expect(await other.evaluate(() => localStorage.getItem("virga:wish"))).toBe("{}");
 });
