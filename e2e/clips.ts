@@ -96,6 +96,14 @@ export async function film(name = "film on tape.mkv") {
   return make(name, ["-stream_loop", "8", "-i", once, "-c", "copy"]);
 }
 
+/** HEVC, which Debian's Chromium does not decode; long enough that a version for others takes a while. */
+export const phone = (name = "phone.mp4") =>
+  make(name, [
+    ...picture("640x360", 40),
+    ...["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=50"],
+    ...["-tag:v", "hvc1", ...AAC, "-shortest"],
+  ]);
+
 /** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
 export const stroll = (name = "A stroll.mp4") => make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
 

@@ -34,6 +34,8 @@ class Player extends HTMLElement {
   #last = 0;
   #counted = false;
   #brokenWords = "";
+  /** This browser decodes nothing of what plays so far. */
+  #unplayable = false;
   #total = () => 0;
   #startsAt = { at: -1, resumed: false };
   readonly #key = (event: KeyboardEvent) => {
@@ -57,6 +59,7 @@ class Player extends HTMLElement {
     this.#wished = (clicked && kept.choices.autoplay) || "autoplay" in this.dataset;
     const source = new Source(this.#id, video, {
       levels: () => this.#controls?.levels(),
+      unplayable: () => this.#waitForAnother(),
       broken: (is) => this.#broken(is, [this.#brokenWords]),
       away: (seconds) => this.#away(seconds),
       offer: (is) => show(part(this, "offer"), is),
@@ -197,7 +200,7 @@ class Player extends HTMLElement {
     if (event.event === "progress") {
       const bar = part<HTMLProgressElement>(this, "stage-bar");
       if (bar) bar.value = event.progress;
-      const processing = this.dataset.state === "processing";
+      const processing = this.dataset.state === "processing" || this.#unplayable;
       show(bar, processing);
       const left = event.plays_in;
       const text = part(this, "stage-text");
@@ -234,6 +237,24 @@ class Player extends HTMLElement {
     if (state === "failed" || state === "deleted") this.#leave();
   }
 
+  /** What plays so far is for other browsers: the page waits for a version that plays in this one. */
+  #waitForAnother(): void {
+    const stage = part(this, "stage");
+    if (!stage || !("unfinished" in this.dataset)) {
+      this.#broken(true, [this.#t("player-unplayable")]);
+      return;
+    }
+    this.#unplayable = true;
+    if (this.#video) show(this.#video, false);
+    if (this.#controls) show(this.#controls.root, false);
+    const title = part(this, "stage-title");
+    const text = part(this, "stage-text");
+    if (title) title.textContent = this.#t("stage-other-browsers");
+    if (text) text.textContent = this.#t("stage-other-browsers-text");
+    show(part(this, "stage-bar"), true);
+    show(stage, true);
+  }
+
   /** The page waited; now something plays. */
   async #begin(): Promise<void> {
     const source = this.#source;
@@ -241,6 +262,7 @@ class Player extends HTMLElement {
     this.#starting = true;
     try {
       const playback = await source.fetch();
+      this.#unplayable = false;
       show(part(this, "stage"), false);
       show(this.#video, true);
       if (this.#controls) show(this.#controls.root, true);

@@ -8,7 +8,7 @@ use virga_db::{
     videos, views,
 };
 
-use crate::{App, UPLOAD_LIFE, found};
+use crate::{App, UPLOAD_LIFE, fail, found};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A broken-off write older than this goes; writers that live are known by their lock.
@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_secs(900);
 const QUIET_FOR: Duration = Duration::from_secs(60);
 
 /// A sweeper that does not renew its lease for this long is replaced.
-pub const SWEEPER_LEASE: Duration = Duration::from_secs(30);
+pub const SWEEPER_LEASE: Duration = fail::patience(30);
 /// Clocks of machines may differ by this much.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Closed jobs are kept this long.

@@ -19,7 +19,7 @@ use virga_objects::{ObjectError, UploadPlan};
 
 use crate::{App, UPLOAD_LIFE, access, fail, found};
 
-const COMPLETION_LEASE: Duration = Duration::from_secs(20);
+const COMPLETION_LEASE: Duration = fail::patience(20);
 const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Uploads of one account that are open at once.
 const MOST_OPEN: u64 = 100;

@@ -2,6 +2,20 @@
 //! an operation fail.
 //! Without the Cargo feature `failpoints` nothing of it is compiled.
 
+use std::time::Duration;
+
+/// How long a lease lasts, or the pause between the heartbeats that renew it. Fault tests, which wait for
+/// leases of the dead, wait half as long.
+pub const fn patience(seconds: u64) -> Duration {
+    let millis = seconds
+        * if cfg!(feature = "failpoints") {
+            500
+        } else {
+            1000
+        };
+    Duration::from_millis(millis)
+}
+
 #[cfg(feature = "failpoints")]
 mod armed {
     use std::{collections::BTreeSet, io, path::Path, sync::RwLock};

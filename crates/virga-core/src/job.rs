@@ -4,13 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
-use crate::{VideoId, video::word_enum};
+use crate::{VideoId, fail, video::word_enum};
 
 word_enum! {
     /// The kinds of jobs. Every kind is idempotent and takes one video.
     JobKind {
         /// [`Job::Probe`].
         Probe = "probe",
+        /// [`Job::Sound`].
+        Sound = "sound",
         /// [`Job::Package`].
         Package = "package",
         /// [`Job::FirstRung`].
@@ -48,6 +50,8 @@ word_enum! {
 pub enum Job {
     /// Look at the source by ranged reads; publish it at once where browsers can play it.
     Probe,
+    /// Encode the sound next to a picture that browsers play; publish both while it is encoded.
+    Sound,
     /// Write one CMAF object per source track; packaging per request ends.
     Package,
     /// Encode the lowest rung.
@@ -88,6 +92,7 @@ impl Job {
     pub fn kind(&self) -> JobKind {
         match self {
             Self::Probe => JobKind::Probe,
+            Self::Sound => JobKind::Sound,
             Self::Package => JobKind::Package,
             Self::FirstRung => JobKind::FirstRung,
             Self::Ladder => JobKind::Ladder,
@@ -123,6 +128,7 @@ impl JobKind {
         match self {
             Self::Probe => (Lane::Quick, 90, 5),
             Self::Poster => (Lane::Light, 70, 5),
+            Self::Sound => (Lane::First, 65, 5),
             Self::FirstRung => (Lane::First, 60, 5),
             Self::Fallback => (Lane::Light, 50, 5),
             Self::Package => (Lane::Light, 40, 5),
@@ -158,14 +164,14 @@ impl JobKind {
 
     /// Whether a video of which nothing plays has failed with it.
     pub fn decides(self) -> bool {
-        matches!(self, Self::Probe | Self::FirstRung)
+        matches!(self, Self::Probe | Self::Sound | Self::FirstRung)
     }
 }
 
 /// How long a lease lasts without a heartbeat.
-pub const LEASE: Duration = Duration::from_secs(20);
+pub const LEASE: Duration = fail::patience(20);
 /// How often a worker says that it lives.
-pub const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = fail::patience(5);
 
 #[cfg(test)]
 mod tests {

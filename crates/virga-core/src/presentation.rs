@@ -57,6 +57,11 @@ impl Presentation {
         self.audio.as_ref().and_then(Presented::known)
     }
 
+    /// Whether some track is still being made.
+    pub fn grows(&self) -> bool {
+        self.known().any(PresentedTrack::grows)
+    }
+
     /// All tracks that this release can serve.
     pub fn known(&self) -> impl Iterator<Item = &PresentedTrack> {
         self.known_videos().chain(self.known_audio())
@@ -103,6 +108,13 @@ pub struct PresentedTrack {
     pub table: MediaKey,
     /// Where the bytes of its segments are.
     pub body: TrackBody,
+}
+
+impl PresentedTrack {
+    /// Whether a job still makes it.
+    pub fn grows(&self) -> bool {
+        matches!(self.body, TrackBody::Growing { .. })
+    }
 }
 
 /// Where a track's segments come from.
@@ -168,6 +180,11 @@ impl TrackBody {
     pub fn is_known(body: &Value) -> bool {
         matches!(body["from"].as_str(), Some("source" | "object" | "growing"))
     }
+}
+
+/// The name of the source's own picture, as this job publishes it.
+pub fn own_picture(job: i64) -> String {
+    format!("src-{job}")
 }
 
 word_enum! {

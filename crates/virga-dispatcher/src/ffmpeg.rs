@@ -17,7 +17,7 @@ pub use launcher::{Launcher, launch};
 pub use sandbox::Layers;
 
 pub(crate) use encode::{
-    Encode, SOUND_RATE, encode, most_bytes, rung_path, sound_alone, sound_path,
+    Encode, SOUND_RATE, SoundAlone, encode, most_bytes, rung_path, sound_alone, sound_path,
 };
 pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;

@@ -16,7 +16,7 @@ use std::{
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 use virga_core::{presentation::TrackBody, wire::Effect};
-use virga_db::{GrowingRow, TrackRow, TrackRowKind, growing, videos};
+use virga_db::{GrowingRow, TrackRow, TrackRowKind, growing, tracks, videos};
 use virga_media::{Announced, GrowingTrack, Movie, Rung, Sample, TrackTable};
 
 use self::{pace::Pace, tail::FragmentTail, track::TrackGrowth};
@@ -41,17 +41,28 @@ const PACKET: u32 = 1024;
 /// What is encoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded<'a> {
-    pub(crate) rung: &'a Rung,
-    pub(crate) picture: &'a Path,
+    /// `None`: the sound alone, whose 0 is the first frame of the source.
+    pub(crate) picture: Option<Picture<'a>>,
     pub(crate) sound: Option<&'a Path>,
+    /// The source's own picture, which is published with what grows.
+    pub(crate) own: Option<&'a TrackRow>,
     /// Frames a second of the picture.
     pub(crate) frame_rate: f64,
+    /// The picture is shown at least until then, microseconds.
+    pub(crate) until: i64,
     /// Length of the film, microseconds; 0 where it is not known.
     pub(crate) length: i64,
     /// When the first frame should be shown on the encoder's clock, microseconds.
     pub(crate) late: i64,
     /// Bits a second of the sound.
     pub(crate) sound_rate: u64,
+}
+
+/// A rung, and the encoder's file of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picture<'a> {
+    pub(crate) rung: &'a Rung,
+    pub(crate) path: &'a Path,
 }
 
 /// The encoder's files, read to their ends.
@@ -65,7 +76,7 @@ pub(crate) struct Files {
 #[derive(Debug)]
 pub(crate) struct GrownTracks {
     pub(crate) rows: Vec<TrackRow>,
-    pub(crate) picture: TrackTable,
+    pub(crate) picture: Option<TrackTable>,
 }
 
 /// The tracks of one encode.
@@ -73,7 +84,7 @@ pub(crate) struct GrownTracks {
 pub(crate) struct Growth<'a> {
     work: &'a Work<'a>,
     encoded: Encoded<'a>,
-    picture: Part,
+    picture: Option<Part>,
     sound: Option<Part>,
     pace: Pace,
     published: bool,
@@ -150,7 +161,7 @@ impl<'a> Growth<'a> {
         Self {
             work,
             encoded,
-            picture: Part::new(encoded.picture),
+            picture: encoded.picture.map(|picture| Part::new(picture.path)),
             sound: encoded.sound.map(Part::new),
             pace: Pace::new(encoded.length),
             published: false,
@@ -178,21 +189,24 @@ impl<'a> Growth<'a> {
 
     /// Takes a fragment of the picture; whether there was one.
     async fn step_picture(&mut self) -> Result<bool, JobError> {
-        let Some(samples) = self.picture.tail.next().await? else {
+        let (Some(picture), Some(of)) = (&mut self.picture, self.encoded.picture) else {
             return Ok(false);
         };
-        if self.picture.track.is_none() && !self.given_up {
-            let rate = u64::from(self.encoded.rung.maxrate);
+        let Some(samples) = picture.tail.next().await? else {
+            return Ok(false);
+        };
+        if picture.track.is_none() && !self.given_up {
+            let rate = u64::from(of.rung.maxrate);
             let announced = Announced {
                 // Boxes come to some per cent of a thin picture.
                 bandwidth_peak: rate + rate / 20,
                 bandwidth_average: rate,
                 frame_rate: self.encoded.frame_rate,
             };
-            let row = self.picture_row();
-            self.given_up |= !self.picture.begin(self.work, None, announced, row).await?;
+            let row = rung_row(self.work, of.rung);
+            self.given_up |= !picture.begin(self.work, None, announced, row).await?;
         }
-        self.picture.push(self.work, samples).await?;
+        picture.push(self.work, samples).await?;
         Ok(true)
     }
 
@@ -226,18 +240,23 @@ impl<'a> Growth<'a> {
 
     /// The moment of the sound's file that is the picture's first frame.
     fn origin(&self) -> Option<i64> {
-        let first = self.picture.track.as_ref()?.first_shown()?;
+        let Some(picture) = &self.picture else {
+            return Some(0);
+        };
+        let first = picture.track.as_ref()?.first_shown()?;
         Some(first - self.encoded.late)
+    }
+
+    /// The smaller one of the parts' figures.
+    fn least(&self, figure: fn(&Part) -> i64) -> i64 {
+        let parts = self.picture.iter().chain(&self.sound);
+        parts.map(figure).min().unwrap_or(0)
     }
 
     /// Publishes the tracks once that is safe, and notes until then when it will be.
     async fn publish_in_time(&mut self) -> Result<(), JobError> {
-        let (mut made, mut found) = (self.picture.made(), self.picture.found());
-        if let Some(sound) = &self.sound {
-            made = made.min(sound.made());
-            found = found.min(sound.found());
-        }
-        self.pace.found(found);
+        let made = self.least(Part::made);
+        self.pace.found(self.least(Part::found));
         if self.given_up || self.published || made == 0 || made == self.pace.standing() {
             return Ok(());
         }
@@ -246,7 +265,7 @@ impl<'a> Growth<'a> {
         let Some(wait) = self.pace.wait(now) else {
             return Ok(());
         };
-        let (app, job) = (self.work.app(), self.work.job);
+        let (app, job, own) = (self.work.app(), self.work.job, self.encoded.own);
         if !wait.is_zero() {
             let expected = app.clock.now().plus(wait);
             return Ok(growing::expect(app.db.write(), job, expected).await?);
@@ -254,6 +273,9 @@ impl<'a> Growth<'a> {
         let published = app.change(job.video, |change| async move {
             if !growing::publish(&change.tx, job, change.now).await? {
                 return Ok(change.leave(false));
+            }
+            if let Some(row) = own {
+                tracks::put(&change.tx, row).await?;
             }
             videos::set_failure(&change.tx, job.video, None).await?;
             videos::raise_version(&change.tx, job.video, Effect::Add, change.now).await?;
@@ -272,11 +294,8 @@ impl<'a> Growth<'a> {
     pub(crate) async fn finish(mut self) -> Result<(Files, Option<GrownTracks>), JobError> {
         let grown = self.end().await?;
         let files = Files {
-            picture: self.picture.tail.finish()?,
-            sound: match self.sound {
-                Some(sound) => sound.tail.finish()?,
-                None => None,
-            },
+            picture: whole(self.picture)?,
+            sound: whole(self.sound)?,
         };
         Ok((files, grown))
     }
@@ -285,8 +304,8 @@ impl<'a> Growth<'a> {
         if self.given_up {
             return Ok(None);
         }
-        let picture_ends = self.picture.ends();
-        let mut until = picture_ends;
+        let picture_ends = self.picture.as_ref().map_or(0, Part::ends);
+        let mut until = picture_ends.max(self.encoded.until);
         let mut rows = Vec::new();
         if let Some(sound) = &mut self.sound
             && sound.track.is_some()
@@ -297,23 +316,34 @@ impl<'a> Growth<'a> {
             until = until.max(sound.ends());
             rows.push(sound.whole(self.work, 0, sound_row(self.work)).await?.0);
         }
-        let row = self.picture_row();
-        let (row, picture) = self.picture.whole(self.work, until, row).await?;
-        rows.insert(0, row);
-        Ok(Some(GrownTracks { rows, picture }))
-    }
-
-    fn picture_row(&self) -> GrowingRow {
-        let (work, rung) = (self.work, self.encoded.rung);
-        let height = rung.width.min(rung.height);
-        GrowingRow {
-            name: format!("{}-{}g", rung.name, work.job.id),
-            kind: TrackRowKind::Video,
-            rung: Some(rung.name.clone()),
-            position: position(height, true),
-            height,
-            ..sound_row(work)
+        let mut table = None;
+        if let (Some(picture), Some(of)) = (&mut self.picture, self.encoded.picture) {
+            let row = rung_row(self.work, of.rung);
+            let (row, made) = picture.whole(self.work, until, row).await?;
+            rows.insert(0, row);
+            table = Some(made);
         }
+        Ok(Some(GrownTracks {
+            rows,
+            picture: table,
+        }))
+    }
+}
+
+/// The index of a file that was read to its end.
+fn whole(part: Option<Part>) -> Result<Option<Movie>, JobError> {
+    part.map_or(Ok(None), |part| part.tail.finish())
+}
+
+fn rung_row(work: &Work<'_>, rung: &Rung) -> GrowingRow {
+    let height = rung.width.min(rung.height);
+    GrowingRow {
+        name: format!("{}-{}g", rung.name, work.job.id),
+        kind: TrackRowKind::Video,
+        rung: Some(rung.name.clone()),
+        position: position(height, true),
+        height,
+        ..sound_row(work)
     }
 }
 

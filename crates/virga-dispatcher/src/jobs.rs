@@ -9,6 +9,7 @@ mod limits;
 mod package;
 mod poster;
 mod probe;
+mod sound;
 
 use virga_app::Purge;
 use virga_core::job::Job;
@@ -34,6 +35,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
     }
     match work.job.job {
         Job::Probe => probe::run(&work).await,
+        Job::Sound => Box::pin(sound::run(&work)).await,
         Job::Package => package::run(&work).await,
         Job::FirstRung => Box::pin(first_rung::run(&work)).await,
         Job::Ladder => Box::pin(ladder::run(&work)).await,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, future::try_join_all};
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator, Movie,
-    SNIFF_LEN, Step, TranscodeReason, instant, sniff,
+    Choices, Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator, Movie,
+    SNIFF_LEN, Step, TranscodeReason, choose, sniff,
 };
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
@@ -111,8 +111,61 @@ pub(crate) struct Source {
     pub(crate) container: Container,
     /// Its index, where this program can read it.
     pub(crate) movie: Option<Arc<Movie>>,
-    /// The tracks that browsers play as they are.
-    pub(crate) instant: Option<InstantTracks>,
+    /// What browsers play of it as it is.
+    pub(crate) own: Option<Own>,
+}
+
+/// The tracks of a source whose picture browsers play as it is, all of them or some.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) picture: usize,
+    /// Whether all browsers do; if not, the picture is also encoded for the others.
+    pub(crate) everywhere: bool,
+    pub(crate) sound: OwnSound,
+}
+
+/// What becomes of the sound next to such a picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OwnSound {
+    /// There is none.
+    None,
+    /// Browsers play it as well.
+    Plays(usize),
+    /// It must be encoded.
+    Encoded,
+}
+
+impl Own {
+    /// `None`: not even the picture plays.
+    fn of(choices: &Choices) -> Option<Self> {
+        let everywhere = choices.video.against.is_none();
+        if !everywhere && !choices.video.for_some {
+            return None;
+        }
+        let sound = match choices.audio {
+            None => OwnSound::None,
+            Some(sound) if sound.against.is_none() => OwnSound::Plays(sound.track),
+            Some(_) => OwnSound::Encoded,
+        };
+        Some(Self {
+            picture: choices.video.track,
+            everywhere,
+            sound,
+        })
+    }
+
+    /// The tracks of a file both of which play as they are.
+    pub(crate) fn instant(self) -> Option<InstantTracks> {
+        let audio = match self.sound {
+            OwnSound::None => None,
+            OwnSound::Plays(track) => Some(track),
+            OwnSound::Encoded => return None,
+        };
+        Some(InstantTracks {
+            video: self.picture,
+            audio,
+        })
+    }
 }
 
 impl Source {
@@ -125,7 +178,7 @@ impl Source {
             media,
             container,
             movie: None,
-            instant: None,
+            own: None,
         };
         if container == Container::Matroska {
             source.look_into_matroska().await?;
@@ -149,15 +202,9 @@ impl Source {
         if movie.truncated {
             return Err(TranscodeReason::Truncated.into());
         }
-        match instant(&movie) {
-            Ok(tracks)
-                if samples::are_right(&source.media, &movie, tracks.video, Extent::Some)
-                    .await? =>
-            {
-                source.instant = Some(tracks);
-            }
-            // The encoder makes of it what can be made.
-            Ok(_) => {}
+        match choose(&movie) {
+            // The encoder makes of everything else what can be made.
+            Ok(choices) => source.own = own(&source.media, &movie, &choices).await?,
             Err(
                 error @ (TranscodeReason::NoVideo
                 | TranscodeReason::Truncated
@@ -176,14 +223,11 @@ impl Source {
         let Some(movie) = matroska::index(&self.media).await? else {
             return Ok(());
         };
-        match instant(&movie) {
-            Ok(tracks)
-                if samples::are_right(&self.media, &movie, tracks.video, Extent::Some).await? =>
-            {
-                self.instant = Some(tracks);
-                self.movie = Some(Arc::new(movie));
+        match choose(&movie) {
+            Ok(choices) => {
+                self.own = own(&self.media, &movie, &choices).await?;
+                self.movie = self.own.map(|_| Arc::new(movie));
             }
-            Ok(_) => {}
             Err(reason) => tracing::debug!(%reason, "a Matroska file is encoded"),
         }
         Ok(())
@@ -195,31 +239,45 @@ impl Source {
         if media.len <= samples::WHOLE {
             return Ok(());
         }
-        if let (Some(movie), Some(tracks)) = (&self.movie, self.instant) {
+        if let (Some(movie), Some(own)) = (&self.movie, self.own) {
             let right = tokio::select! {
-                right = samples::are_right(media, movie, tracks.video, Extent::All) => right?,
+                right = samples::are_right(media, movie, own.picture, Extent::All) => right?,
                 () = work.lease.halt.cancelled() => return Err(JobError::Interrupted),
             };
             if !right {
-                self.instant = None;
+                self.own = None;
             }
         }
         Ok(())
     }
 
-    /// The same for a job that needs nothing else of the source: whether its own tracks may be served.
+    /// The same for a job that needs nothing else of the source: which of its own tracks may be served.
     /// A small file is looked at again too: who published it may have been an earlier release, which
     /// did not look.
-    pub(crate) async fn is_right(work: &Work<'_>, key: &MediaKey) -> Result<bool, JobError> {
+    pub(crate) async fn own(work: &Work<'_>, key: &MediaKey) -> Result<Option<Own>, JobError> {
         let mut source = match Self::inspect(&work.app().store, key).await {
             // The encoder will say so to the owner.
-            Err(JobError::Fail(_)) => return Ok(false),
+            Err(JobError::Fail(_)) => return Ok(None),
             inspected => inspected?,
         };
         let media = source.media.clone();
         source.walk(work, &media).await?;
-        Ok(source.instant.is_some())
+        Ok(source.own)
     }
+
+    /// The tracks of a file both of which play as they are.
+    pub(crate) fn instant(&self) -> Option<InstantTracks> {
+        self.own.and_then(Own::instant)
+    }
+}
+
+/// What browsers play as it is, by what is decided about the tracks and a look at some frames.
+async fn own(media: &Media, movie: &Movie, choices: &Choices) -> Result<Option<Own>, JobError> {
+    let Some(own) = Own::of(choices) else {
+        return Ok(None);
+    };
+    let right = samples::are_right(media, movie, own.picture, Extent::Some).await?;
+    Ok(right.then_some(own))
 }
 
 /// The index of a file that our own encoder wrote.

@@ -100,6 +100,9 @@ pub struct Choice {
     pub track: usize,
     /// Why it must be encoded; `None` where it is copied.
     pub against: Option<TranscodeReason>,
+    /// Some browsers play it as it is, and nothing but its coding is against it: it is copied for them, and
+    /// encoded for the others.
+    pub for_some: bool,
 }
 
 /// What becomes of a file's picture and of its sound.
@@ -135,15 +138,18 @@ pub fn choose(movie: &Movie) -> Result<Choices, TranscodeReason> {
         heard = Some(Choice {
             track: audio,
             against: against.filter(|_| !late),
+            for_some: false,
         });
     }
     if movie.truncated {
         return Err(TranscodeReason::Truncated);
     }
+    let for_some = shown.is_none() && is_for_some(&picture.codec);
     Ok(Choices {
         video: Choice {
             track: video,
-            against: shown,
+            against: shown.or(for_some.then_some(TranscodeReason::VideoCodec)),
+            for_some,
         },
         audio: heard,
     })
@@ -182,6 +188,7 @@ fn check_picture(movie: &Movie, track: &Track) -> Result<(), TranscodeReason> {
     match &track.codec {
         Codec::Avc(avc) => check_avc(avc)?,
         Codec::Encrypted => return Err(TranscodeReason::Encrypted),
+        coding if is_for_some(coding) => {}
         _ => return Err(TranscodeReason::VideoCodec),
     }
     let extent = track.samples.extent();
@@ -205,6 +212,19 @@ fn check_picture(movie: &Movie, track: &Track) -> Result<(), TranscodeReason> {
         return Err(TranscodeReason::LateVideo);
     }
     Ok(())
+}
+
+/// Codings and profiles that browsers decode where the machine or the system does: HEVC Main and Main 10,
+/// AV1 Main, VP9 of 4:2:0.
+fn is_for_some(codec: &Codec) -> bool {
+    let profile = |name: &str| name.split('.').nth(1).unwrap_or_default().to_owned();
+    match codec {
+        // The name with parameter sets in the samples is one that Apple's players refuse.
+        Codec::Hevc(name) => name.starts_with("hvc1") && ["1", "2"].contains(&&*profile(name)),
+        Codec::Av1(name) => profile(name) == "0",
+        Codec::Vp9(name) => ["00", "02"].contains(&&*profile(name)),
+        _ => false,
+    }
 }
 
 fn check_avc(avc: &Avc) -> Result<(), TranscodeReason> {

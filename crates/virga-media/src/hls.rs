@@ -131,15 +131,17 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
     text
 }
 
-/// The media playlist of a track that grows: the segments that stand, and the end once it is `whole`. At
-/// each moment it begins with all that it was before, so its target is fixed before the first segment.
+/// The media playlist of a track that grows, or is played with one that does: the first `shown` segments,
+/// and the end once that is the `whole` track. At each moment it begins with all that it was before, so its
+/// target is fixed before the first segment.
 pub fn event_playlist(
     table: &TrackTable,
+    shown: usize,
     whole: bool,
     init: &str,
     segment: &dyn Fn(usize) -> String,
 ) -> String {
-    let spans = spans(table);
+    let mut spans = spans(table);
     let mut text = String::with_capacity(256 + spans.len() * 32);
     let longest = spans.iter().copied().max().unwrap_or(0);
     let target = target(longest).max(EVENT_TARGET);
@@ -150,6 +152,7 @@ pub fn event_playlist(
     text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
     // Players begin near the end of what has no end.
     text.push_str("#EXT-X-START:TIME-OFFSET=0\n");
+    spans.truncate(shown);
     write_segments(
         &mut text,
         table,

@@ -1,7 +1,7 @@
 //! Which renditions are encoded: never larger than the source, the rate capped for each size.
 
 use crate::bandwidth::rate;
-use crate::direct_play::instant;
+use crate::direct_play::choose;
 use crate::movie::Movie;
 use crate::plan::frame_rate;
 use crate::time;
@@ -83,7 +83,9 @@ pub fn shape(movie: &Movie) -> Option<SourceShape> {
         frame_rate: if empty { 0.0 } else { frame_rate(track) },
         duration_micros: if empty { movie.duration_micros } else { own },
         video_bitrate: bitrate,
-        instant_bitrate: instant(movie).is_ok().then_some(bitrate),
+        instant_bitrate: choose(movie)
+            .is_ok_and(|choices| choices.video.against.is_none())
+            .then_some(bitrate),
         has_audio: movie.audio().is_some(),
     })
 }

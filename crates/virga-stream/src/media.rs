@@ -13,7 +13,7 @@ use http::HeaderMap;
 use virga_core::{
     CacheLifetime, Code, Failure, MediaKey, VideoId, keys,
     paths::{GRANTED, MediaFile, MediaPath, TrackFile},
-    presentation::{Presentation, PresentedTrack, TrackBody},
+    presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
 use virga_http::representation::{Representation, etag};
@@ -83,8 +83,8 @@ async fn answer(
             let track = find(&presentation, name).ok_or_else(not_there)?;
             match file {
                 TrackFile::Whole => request.track(track).await,
-                TrackFile::Playlist => request.playlist(track).await,
-                TrackFile::Event => request.event(track).await,
+                TrackFile::Playlist => request.playlist(&presentation, track).await,
+                TrackFile::Event => request.event(&presentation, track).await,
                 TrackFile::Init => request.init(track).await,
                 TrackFile::Segment(n) => request.segment(track, *n).await,
             }
@@ -192,6 +192,14 @@ impl MediaRequest<'_> {
 
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, StreamError> {
         let tables = &self.state.tables;
+        // Playlists that are played together are all of one type.
+        let file = if presentation.grows() {
+            TrackFile::Event
+        } else {
+            TrackFile::Playlist
+        };
+        let playlist_of =
+            |track: &PresentedTrack| MediaFile::Track(track.name.clone(), file).to_string();
         let mut videos = Vec::with_capacity(presentation.videos.len());
         for track in presentation.known_videos() {
             videos.push((playlist_of(track), tables.get(self.video, track).await?));
@@ -272,14 +280,6 @@ impl MediaRequest<'_> {
         let answer = self.representation(key.content_type(), cache, tag, stat.size);
         self.stored(answer, key, 0).await
     }
-}
-
-fn playlist_of(track: &PresentedTrack) -> String {
-    let file = match track.body {
-        TrackBody::Growing { .. } => TrackFile::Event,
-        _ => TrackFile::Playlist,
-    };
-    MediaFile::Track(track.name.clone(), file).to_string()
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

@@ -12,11 +12,12 @@ use virga_core::{
 };
 use virga_delivery::DeliveryMethod;
 use virga_http::representation::etag;
-use virga_media::{Addressing, event_playlist, media_playlist};
+use virga_media::{Addressing, TrackKind, event_playlist, media_playlist};
 
 use crate::{
     error::StreamError,
     media::{MediaRequest, PLAYLIST, media_type, not_there},
+    tables::Table,
 };
 
 /// `urls.json`: where the tracks' objects are from now on.
@@ -35,9 +36,13 @@ impl MediaRequest<'_> {
     }
 
     /// A track's media playlist.
-    pub(crate) async fn playlist(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
-        if matches!(track.body, TrackBody::Growing { .. }) {
-            return self.event(track).await;
+    pub(crate) async fn playlist(
+        &self,
+        presentation: &Presentation,
+        track: &PresentedTrack,
+    ) -> Result<Response, StreamError> {
+        if track.grows() {
+            return self.event(presentation, track).await;
         }
         let table = self.state.tables.get(self.video, track).await?;
         let method = self.method().await;
@@ -72,14 +77,52 @@ impl MediaRequest<'_> {
 
     /// The playlist of a track that grows, also once it is whole: players that began with it go on with it.
     /// Its segments come from here however media is delivered otherwise.
-    pub(crate) async fn event(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
+    pub(crate) async fn event(
+        &self,
+        presentation: &Presentation,
+        track: &PresentedTrack,
+    ) -> Result<Response, StreamError> {
         let table = self.state.tables.get(self.video, track).await?;
-        let whole = !matches!(track.body, TrackBody::Growing { .. });
+        let edge = match track.body {
+            TrackBody::Growing { .. } => None,
+            _ => self.edge(presentation, &table).await?,
+        };
+        let ends = |n: &usize| table.start_micros(n + 1);
+        let shown = match edge {
+            Some(edge) => (0..table.segments())
+                .take_while(|n| ends(n) <= edge)
+                .count(),
+            None => table.segments(),
+        };
+        let whole = !track.grows() && edge.is_none();
         let init = TrackFile::Init.to_string();
         let segment = |n| TrackFile::Segment(n).to_string();
-        let text = event_playlist(&table, whole, &init, &segment);
+        let text = event_playlist(&table, shown, whole, &init, &segment);
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
+    }
+
+    /// How far what is played with a whole track stands, in microseconds, where that grows: a player is not
+    /// to run out of one before the other. A picture needs the sound; the sound is needed as far as any
+    /// picture is.
+    async fn edge(
+        &self,
+        presentation: &Presentation,
+        table: &Table,
+    ) -> Result<Option<i64>, StreamError> {
+        let others: Vec<&PresentedTrack> = match table.kind {
+            TrackKind::Audio => presentation.known_videos().collect(),
+            _ => presentation.known_audio().into_iter().collect(),
+        };
+        if others.is_empty() || !others.iter().all(|other| other.grows()) {
+            return Ok(None);
+        }
+        let mut edge = 0;
+        for other in others {
+            let other = self.state.tables.get(self.video, other).await?;
+            edge = edge.max(other.duration_micros());
+        }
+        Ok(Some(edge))
     }
 
     /// Fresh addresses of all tracks that playlists name by address.

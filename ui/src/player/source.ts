@@ -24,6 +24,8 @@ export interface How {
 export interface Told {
   /** Other renditions, or another one of them plays. */
   levels(): void;
+  /** This browser decodes nothing of what plays so far. */
+  unplayable(): void;
   /** Nothing plays any more, or something does again. */
   broken(is: boolean): void;
   /** The site does not answer; in so many seconds it is asked again. */
@@ -241,6 +243,11 @@ export class Source {
       if (this.#starves) void this.#probe();
     }
     if (!data.fatal) return;
+    if (data.details === Engine.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR) {
+      if (this.playback?.fallback) this.#fall();
+      else this.#unplayable(hls);
+      return;
+    }
     this.#recover(() => {
       if (data.type === Engine.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
       else if (data.type === Engine.ErrorTypes.NETWORK_ERROR) void this.refresh(false);
@@ -308,6 +315,14 @@ export class Source {
     } finally {
       this.switching = false;
     }
+  }
+
+  /** As if nothing played yet: what comes next may. */
+  #unplayable(hls: Hls): void {
+    hls.destroy();
+    this.hls = null;
+    this.playback = null;
+    this.#told.unplayable();
   }
 
   #fall(): void {

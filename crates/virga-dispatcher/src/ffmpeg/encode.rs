@@ -89,19 +89,32 @@ pub(crate) async fn encode(
     Ok(rungs)
 }
 
-/// Encodes only the sound, to begin `late` microseconds after the file's earliest moment and to be
-/// not shorter than a picture of `picture` microseconds.
+/// Which part of the sound is encoded alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SoundAlone {
+    /// When it begins after the file's earliest moment, microseconds.
+    pub(crate) late: i64,
+    /// How long the picture is that it must not end before, microseconds.
+    pub(crate) picture: i64,
+    /// Whether the file is read while it is written: in fragments.
+    pub(crate) read_along: bool,
+}
+
+/// Encodes only the sound.
 pub(crate) async fn sound_alone(
     session: &FfmpegRun<'_>,
     probed: &Probed,
-    late: i64,
-    picture: i64,
+    what: SoundAlone,
 ) -> Result<Option<PathBuf>, JobError> {
     if probed.sound.is_empty() {
         return Ok(None);
     }
     let mut arguments = session.input(None, false);
-    arguments.append(sound_output(late, probed, picture).last(SOUND_FILE));
+    let mut output = sound_output(what.late, probed, what.picture);
+    if what.read_along {
+        in_fragments(&mut output);
+    }
+    arguments.append(output.last(SOUND_FILE));
     run(session, arguments, probed, &[]).await?;
     Ok(Some(session.folder.join(SOUND_FILE)))
 }

@@ -26,6 +26,8 @@ pub(crate) struct Probed {
     pub(super) picture: Picture,
     /// The streams to hear: one, or several of one microphone each, which are mixed.
     pub(super) sound: Vec<usize>,
+    /// When the first frame is shown on the file's own timeline, microseconds, where ffprobe says it.
+    pub(crate) first_micros: Option<i64>,
     /// When the first frame is shown after the file's earliest moment, microseconds.
     pub(crate) late_micros: i64,
 }
@@ -137,7 +139,8 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     let audible: Vec<&Stream> = sounds.iter().copied().filter(|it| audible(&it)).collect();
     let sound = audible_indices(&audible);
     let begins = micros(answer.format.start_time.as_deref()).unwrap_or(0);
-    let late = micros(video.start_time.as_deref()).map_or(0, |start| start - begins);
+    let first = micros(video.start_time.as_deref());
+    let late = first.map_or(0, |start| start - begins);
     let shape = shape(answer, video, !sound.is_empty(), late);
     let interlaced = matches!(
         video.field_order.as_deref(),
@@ -154,6 +157,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         shape,
         picture,
         sound,
+        first_micros: first,
         late_micros: late.max(0),
     })
 }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use virga_core::{Code, MediaKey};
 
 use tokio::task::spawn_blocking;
-use virga_db::{TrackRow, VideoRow};
+use virga_db::{TrackRow, TrackRowKind, VideoRow, tracks};
 use virga_media::{
     Movie, Rung, SourceShape, TrackTable, TranscodeReason, first_shown, ladder, plan_audio,
     plan_video, shape,
@@ -36,8 +36,21 @@ impl Ready {
         Self::of(work, &key, source).await
     }
 
-    /// The same for what is encoded next to the source's own tracks or instead of them: the source is
-    /// looked at whole.
+    /// The same for rungs next to the source's own picture or instead of it.
+    pub(super) async fn for_rungs(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
+        let mut ready = Self::walked(work, row).await?;
+        let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+        let published =
+            |track: &TrackRow| track.kind == TrackRowKind::Video && track.rung.is_none();
+        // Where ffmpeg sees something else in it than our own reader, it is not published.
+        ready.source.own = ready
+            .source
+            .own
+            .filter(|own| !own.everywhere || tracks.iter().any(published));
+        Ok(ready)
+    }
+
+    /// The same, after a look at the whole source.
     pub(super) async fn walked(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
         let mut ready = Self::open(work, row).await?;
         let media = Media::scratch(&ready.scratch.input())?;
@@ -74,8 +87,10 @@ impl Ready {
 
     /// The shape that decides the ladder.
     pub(super) fn shape(&self) -> Result<SourceShape, JobError> {
-        match (&self.source.movie, self.source.instant) {
-            (Some(movie), Some(_)) => Ok(shape(movie).ok_or(TranscodeReason::NoVideo)?),
+        match (&self.source.movie, self.source.own) {
+            (Some(movie), Some(own)) if own.everywhere => {
+                Ok(shape(movie).ok_or(TranscodeReason::NoVideo)?)
+            }
             _ => Ok(self.probed.shape.clone()),
         }
     }
@@ -101,6 +116,13 @@ pub(super) struct Written {
 impl Written {
     pub(super) async fn open(path: &Path) -> Result<Self, JobError> {
         let media = Media::scratch(path)?;
+        let movie = Arc::new(index_own(&media).await?);
+        Ok(Self { media, movie })
+    }
+
+    /// A track object.
+    pub(super) async fn stored(work: &Work<'_>, object: &MediaKey) -> Result<Self, JobError> {
+        let media = Media::stored(&work.app().store, object).await?;
         let movie = Arc::new(index_own(&media).await?);
         Ok(Self { media, movie })
     }

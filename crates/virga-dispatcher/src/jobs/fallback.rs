@@ -5,13 +5,13 @@ use std::sync::Arc;
 use virga_core::{MediaKey, presentation::TrackBody};
 
 use tokio::task::spawn_blocking;
-use virga_db::tracks;
+use virga_db::{TrackRowKind, tracks};
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 
 use super::encoding::Written;
 use crate::{
     job_result::{JobError, JobResult, Outcome},
-    media::{Media, Source},
+    media::{Media, Own, OwnSound, Source},
     pack::pieces,
     work::Work,
 };
@@ -49,7 +49,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let mut source = Source::inspect(&work.app().store, &key).await?;
     let media = source.media.clone();
     source.walk(work, &media).await?;
-    let (Some(movie), Some(tracks)) = (source.movie, source.instant) else {
+    let (Some(movie), Some(own)) = (source.movie, source.own) else {
         // Its rungs bring one.
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
         let own = tracks
@@ -57,19 +57,58 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
             .filter(|it| matches!(it.body, TrackBody::Source { .. }));
         return Ok(Outcome::set_aside(own).into());
     };
-    let origin = first_shown(&movie, tracks.video);
-    let input = |track| Input {
-        media: source.media.clone(),
-        movie: Arc::clone(&movie),
-        track,
-        origin,
+    let sound = sound_beside(work, &source.media, &movie, own).await?;
+    let picture = Input {
+        origin: first_shown(&movie, own.picture),
+        media: source.media,
+        movie,
+        track: own.picture,
     };
-    let key = write(work, input(tracks.video), tracks.audio.map(input)).await?;
+    let key = write(work, picture, sound).await?;
     Ok(Outcome {
         fallback: Some(key),
         ..Outcome::default()
     }
     .into())
+}
+
+/// The sound that plays with the source's own picture: the source's, or what was encoded for it.
+pub(super) async fn sound_beside(
+    work: &Work<'_>,
+    media: &Media,
+    movie: &Arc<Movie>,
+    own: Own,
+) -> Result<Option<Input>, JobError> {
+    match own.sound {
+        OwnSound::None => Ok(None),
+        OwnSound::Plays(track) => Ok(Some(Input {
+            media: media.clone(),
+            movie: Arc::clone(movie),
+            track,
+            origin: first_shown(movie, own.picture),
+        })),
+        OwnSound::Encoded => encoded_sound(work).await,
+    }
+}
+
+/// The sound that an earlier job encoded.
+async fn encoded_sound(work: &Work<'_>) -> Result<Option<Input>, JobError> {
+    let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+    let objects = tracks.iter().filter_map(|track| match &track.body {
+        TrackBody::Object { object } if track.kind == TrackRowKind::Audio => Some(object),
+        _ => None,
+    });
+    let Some(object) = objects.last() else {
+        return Ok(None);
+    };
+    let written = Written::stored(work, object).await?;
+    Ok(written.audible().map(|track| Input {
+        media: written.media.clone(),
+        movie: Arc::clone(&written.movie),
+        track,
+        // Tracks of ours begin with the first frame.
+        origin: 0,
+    }))
 }
 
 /// Writes the file; answers its key.

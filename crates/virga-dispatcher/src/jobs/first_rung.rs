@@ -1,32 +1,35 @@
 //! The lowest rung alone, so that something small plays soon; the sound where the source's own does
-//! not play; and `fallback.mp4` out of both. Where nothing else plays yet, both play while they are made.
+//! not play; and `fallback.mp4` out of both. Where nothing else plays yet, or not in every browser, both
+//! play while they are made.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use virga_core::job::Job;
 use virga_db::{TrackRow, VideoRow, tracks};
-use virga_media::{Rung, TrackTable, first_shown};
+use virga_media::{Movie, Rung, TrackTable};
 
 use super::{
     encoding::{Ready, Written, name_of, no_frame},
     fallback::{self, Input},
     probe::{as_row, too_small},
+    sound::own_picture,
 };
 use crate::{
-    ffmpeg::{self, Encode, encode, sound_alone},
-    grow::{EARLY_END, Encoded, Files, GrownTracks, Growth, TOLERANCE},
+    ffmpeg::{self, Encode, SoundAlone, encode, sound_alone},
+    grow::{EARLY_END, Encoded, Files, GrownTracks, Growth, Picture, TOLERANCE},
     job_result::{JobError, JobResult, Outcome},
+    media::{Own, OwnSound},
     work::Work,
 };
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
-    let ready = Ready::walked(work, &row).await?;
-    let own_sound = ready.source.instant.is_some();
+    let ready = Ready::for_rungs(work, &row).await?;
+    let own = ready.source.movie.clone().zip(ready.source.own);
     let rungs = ready.ladder(work)?;
     let Some(rung) = rungs.first() else {
-        if !own_sound {
+        if own.is_none() {
             return Err(too_small());
         }
         let next = vec![Job::Fallback];
@@ -37,26 +40,21 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         .into());
     };
     ready.require(work, std::slice::from_ref(rung))?;
-    let made = if own_sound {
-        beside(work, &row, &ready, rung).await?
-    } else {
-        Box::pin(instead(work, &ready, rung)).await?
+    let mut made = match own {
+        Some(own) if own.1.everywhere => beside(work, &row, &ready, own, rung).await?,
+        Some(own) => Box::pin(for_others(work, &row, &ready, own, rung)).await?,
+        None => Box::pin(instead(work, &ready, rung, None)).await?,
     };
-    Ok(Outcome {
-        next: (rungs.len() > 1)
-            .then_some(Job::Ladder)
-            .into_iter()
-            .collect(),
-        ..made
-    }
-    .into())
+    made.next.extend((rungs.len() > 1).then_some(Job::Ladder));
+    Ok(made.into())
 }
 
-/// The rung next to the source's own tracks.
+/// The rung next to the source's own picture.
 async fn beside(
     work: &Work<'_>,
     row: &VideoRow,
     ready: &Ready,
+    (movie, own): (Arc<Movie>, Own),
     rung: &Rung,
 ) -> Result<Outcome, JobError> {
     let session = ready.session(work);
@@ -72,7 +70,8 @@ async fn beside(
     let (track, _) = picture
         .put_picture(work, name_of(work, rung), rung, until)
         .await?;
-    let fallback = fallback::write(work, Input::picture(&picture)?, source_sound(ready)).await?;
+    let sound = fallback::sound_beside(work, &ready.source.media, &movie, own).await?;
+    let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
     Ok(Outcome {
         tracks: vec![track],
         fallback: Some(fallback),
@@ -80,17 +79,68 @@ async fn beside(
     })
 }
 
-/// The rung and the sound where nothing of the source plays.
-async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome, JobError> {
+/// The rung for browsers that do not decode the source's own picture.
+async fn for_others(
+    work: &Work<'_>,
+    row: &VideoRow,
+    ready: &Ready,
+    (movie, own): (Arc<Movie>, Own),
+    rung: &Rung,
+) -> Result<Outcome, JobError> {
+    if matches!(own.sound, OwnSound::Encoded) {
+        let kept = own_picture(work, ready).await?.map(|picture| picture.row);
+        return instead(work, ready, rung, kept).await;
+    }
+    let path = ffmpeg::rung_path(&ready.session(work));
+    let until = row.duration.unwrap_or(0);
+    let along = Along {
+        picture: &path,
+        sound: None,
+        own: None,
+        until,
+    };
+    let (files, grown) = encode_along(work, ready, rung, along).await?;
+    let picture = Written::read(&path, files.picture.ok_or_else(no_frame)?)?;
+    let tracks = match grown {
+        Some(grown) => grown.rows,
+        None => {
+            let name = name_of(work, rung);
+            vec![picture.put_picture(work, name, rung, until).await?.0]
+        }
+    };
+    let sound = fallback::sound_beside(work, &ready.source.media, &movie, own).await?;
+    let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
+    Ok(Outcome {
+        tracks,
+        ends_growing: true,
+        fallback: Some(fallback),
+        ..Outcome::default()
+    })
+}
+
+/// The rung and the sound where the source's own sound does not play, and its picture nowhere, or, as
+/// `own`, in some browsers.
+async fn instead(
+    work: &Work<'_>,
+    ready: &Ready,
+    rung: &Rung,
+    own: Option<TrackRow>,
+) -> Result<Outcome, JobError> {
     // What was published before the source was looked at whole.
-    let set_aside = tracks::of_video(work.app().db.read(), work.video()).await?;
+    let mut set_aside = tracks::of_video(work.app().db.read(), work.video()).await?;
+    set_aside.retain(|track| own.as_ref().is_none_or(|own| own.name != track.name));
     let session = ready.session(work);
     let picture_path = ffmpeg::rung_path(&session);
     let sound_path = ffmpeg::sound_path(&session, &ready.probed);
-    let paths = (picture_path.as_path(), sound_path.as_deref());
-    let (files, grown) = Box::pin(encode_along(work, ready, rung, paths)).await?;
+    let along = Along {
+        picture: &picture_path,
+        sound: sound_path.as_deref(),
+        own: own.as_ref(),
+        until: 0,
+    };
+    let (files, grown) = Box::pin(encode_along(work, ready, rung, along)).await?;
     let movie = files.picture.ok_or_else(no_frame)?;
-    let picture = Written::read(paths.0, movie)?;
+    let picture = Written::read(&picture_path, movie)?;
     let sound = match (sound_path.as_deref(), files.sound) {
         (Some(path), Some(movie)) => Some(Written::read(path, movie)?),
         _ => None,
@@ -98,7 +148,7 @@ async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome,
     let made = match grown {
         Some(GrownTracks {
             rows,
-            picture: table,
+            picture: Some(table),
         }) => {
             let origin = picture.first_shown() - ready.probed.late_micros;
             Made {
@@ -107,7 +157,7 @@ async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome,
                 sound: sound.map(|sound| (sound, origin)),
             }
         }
-        None => put_whole(work, ready, rung, &picture, sound).await?,
+        _ => put_whole(work, ready, rung, &picture, sound).await?,
     };
     let sound = made.sound.and_then(|(written, origin)| {
         written.audible().map(|track| Input {
@@ -119,7 +169,8 @@ async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome,
     });
     let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
     Ok(Outcome {
-        tracks: made.tracks,
+        next: own.iter().map(|_| Job::Package).collect(),
+        tracks: made.tracks.into_iter().chain(own).collect(),
         ends_growing: true,
         shape: Some(as_row(&ready.shape()?, made.table.duration_micros())),
         fallback: Some(fallback),
@@ -127,26 +178,40 @@ async fn instead(work: &Work<'_>, ready: &Ready, rung: &Rung) -> Result<Outcome,
     })
 }
 
+/// What is published while it is encoded.
+struct Along<'a> {
+    picture: &'a Path,
+    sound: Option<&'a Path>,
+    /// The source's own picture, which is published with it.
+    own: Option<&'a TrackRow>,
+    /// The picture is shown at least until then, microseconds.
+    until: i64,
+}
+
 /// Encodes the rung, and publishes its tracks as they are being written.
 async fn encode_along(
     work: &Work<'_>,
     ready: &Ready,
     rung: &Rung,
-    (picture, sound): (&Path, Option<&Path>),
+    along: Along<'_>,
 ) -> Result<(Files, Option<GrownTracks>), JobError> {
     let session = ready.session(work);
     let what = Encode {
         rungs: std::slice::from_ref(rung),
-        sound: sound.is_some(),
+        sound: along.sound.is_some(),
         read_along: true,
     };
     let probed = &ready.probed;
     let mut growth = Growth::new(
         work,
         Encoded {
-            rung,
-            picture,
-            sound,
+            picture: Some(Picture {
+                rung,
+                path: along.picture,
+            }),
+            sound: along.sound,
+            own: along.own,
+            until: along.until,
             frame_rate: probed.shape.frame_rate.min(ffmpeg::MOST_FRAMES),
             length: probed.shape.duration_micros,
             late: probed.late_micros,
@@ -228,19 +293,12 @@ async fn aligned(
     } else {
         (first.max(0), first.min(0))
     };
-    let again = sound_alone(&session, &ready.probed, late, shown.saturating_add(origin)).await?;
+    let what = SoundAlone {
+        late,
+        picture: shown.saturating_add(origin),
+        read_along: false,
+    };
+    let again = sound_alone(&session, &ready.probed, what).await?;
     let path = again.ok_or_else(JobError::no_file)?;
     Ok((Written::open(&path).await?, origin))
-}
-
-/// The source's own sound.
-fn source_sound(ready: &Ready) -> Option<Input> {
-    let movie = ready.source.movie.clone()?;
-    let instant = ready.source.instant?;
-    Some(Input {
-        media: ready.source.media.clone(),
-        track: instant.audio?,
-        origin: first_shown(&movie, instant.video),
-        movie,
-    })
 }

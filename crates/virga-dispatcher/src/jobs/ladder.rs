@@ -17,7 +17,7 @@ use crate::{
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     allowance::check_room(work).await?;
     let row = work.row().await?;
-    let ready = Ready::walked(work, &row).await?;
+    let ready = Ready::for_rungs(work, &row).await?;
     let rungs = missing(work, ready.ladder(work)?).await?;
     if rungs.is_empty() {
         return Ok(Outcome::default().into());

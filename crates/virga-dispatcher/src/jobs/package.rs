@@ -25,11 +25,12 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
             TrackBody::Object { .. } | TrackBody::Growing { .. } => None,
         })
         .collect();
+    // Existing rungs may have been made to play with the source's sound.
+    let heard = todo.iter().any(|(row, ..)| row.kind == TrackRowKind::Audio);
     if let Some((_, source, _)) = todo.first()
-        && !Source::is_right(work, source).await?
+        && let own = Source::own(work, source).await?
+        && own.is_none_or(|own| heard && own.instant().is_none())
     {
-        // Existing rungs may have been made to play with the source's sound.
-        let heard = todo.iter().any(|(row, ..)| row.kind == TrackRowKind::Audio);
         return Ok(Outcome {
             next: heard.then_some(Job::FirstRung).into_iter().collect(),
             ..Outcome::set_aside(todo.iter().map(|(row, ..)| *row))

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
-use virga_core::{Code, MediaKey, job::Job};
+use virga_core::{Code, MediaKey, job::Job, presentation::own_picture};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, SourceShape, TranscodeReason, ladder, plan, shape};
 
@@ -20,7 +20,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let source = Source::inspect(&work.app().store, &key).await?;
-    match (&source.movie, source.instant) {
+    match (&source.movie, source.instant()) {
         (Some(movie), Some(tracks)) => publish(work, &key, movie, tracks).await,
         _ => hand_on(work, &key, source).await,
     }
@@ -39,7 +39,7 @@ async fn publish(
     let plan = spawn_blocking(move || plan(&planned, &tracks)).await??;
     let duration = plan.video.table.duration_micros();
     let job = work.job.id;
-    let video = put_jit(work, key, format!("src-{job}"), plan.video);
+    let video = put_jit(work, key, own_picture(job), plan.video);
     let tracks = match plan.audio {
         Some(audio) => {
             let audio = put_jit(work, key, format!("audio-{job}"), audio);
@@ -48,22 +48,26 @@ async fn publish(
         }
         None => vec![video.await?],
     };
-    let rung = if ladder(&shape, work.config().max_height).is_empty() {
-        Job::Fallback
-    } else {
-        Job::FirstRung
-    };
     Ok(Outcome {
         tracks,
         shape: Some(as_row(&shape, duration)),
-        next: vec![Job::Poster, Job::Package, rung],
+        next: vec![Job::Poster, Job::Package, beside(work, &shape)],
         pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
     }
     .into())
 }
 
-/// Leaves to the encoder what it can read.
+/// What makes `fallback.mp4` next to the source's own picture, with a rung where one is worth making.
+pub(super) fn beside(work: &Work<'_>, shape: &SourceShape) -> Job {
+    if ladder(shape, work.config().max_height).is_empty() {
+        Job::Fallback
+    } else {
+        Job::FirstRung
+    }
+}
+
+/// Leaves to the encoder what it can read: all of the film, or its sound alone.
 async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobResult, JobError> {
     // The file's own index says it where ffmpeg only finds a damaged picture.
     if let Some(shape) = source.movie.as_deref().and_then(shape) {
@@ -72,12 +76,16 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
     let ready = Ready::of(work, key, source).await?;
     let shape = &ready.probed.shape;
     limits::check(work.config(), shape)?;
-    if ready.ladder(work)?.is_empty() {
+    let first = if ready.source.own.is_some_and(|own| own.everywhere) {
+        Job::Sound
+    } else if ready.ladder(work)?.is_empty() {
         return Err(too_small());
-    }
+    } else {
+        Job::FirstRung
+    };
     Ok(Outcome {
         shape: Some(as_row(shape, shape.duration_micros)),
-        next: vec![Job::FirstRung, Job::Poster],
+        next: vec![first, Job::Poster],
         ..Outcome::default()
     }
     .into())

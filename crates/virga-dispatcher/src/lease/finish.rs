@@ -104,6 +104,9 @@ impl LeasedJob {
         // Its lane is free, and its owner's turn is another.
         app.wake.jobs.notify();
         self.publish(publish).await;
+        if outcome.ends_growing {
+            self.drop_earlier().await;
+        }
         Ok(())
     }
 
@@ -175,19 +178,34 @@ impl LeasedJob {
         Ok(())
     }
 
-    /// Removes what this try wrote. Called only when no row can point at it.
+    /// Removes what this try wrote and no row points at.
     async fn drop_objects(&self) {
-        self.drop_under(work::prefix(&self.job)).await;
+        self.drop_unused(std::iter::once(work::prefix(&self.job)))
+            .await;
     }
 
-    /// Removes what tries wrote whose worker died before their rows: the job is not done, so no
-    /// row points at it.
+    /// Removes what tries wrote whose worker died before their rows.
     pub(super) async fn drop_earlier(&self) {
-        if !self.job.kind().shapes_the_video() {
-            return;
+        if self.job.kind().shapes_the_video() {
+            self.drop_unused(work::earlier_prefixes(&self.job)).await;
         }
-        for prefix in work::earlier_prefixes(&self.job) {
-            self.drop_under(prefix).await;
+    }
+
+    /// Removes what is under these prefixes, but where a row points at something of it: a try publishes the
+    /// source's own picture before its job is done, and another one may have to end it.
+    async fn drop_unused(&self, prefixes: impl Iterator<Item = KeyPrefix>) {
+        let app = &self.dispatcher.app;
+        let rows = match tracks::of_video(app.db.read(), self.job.video).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "the objects of a dropped attempt are left for later");
+                return;
+            }
+        };
+        for prefix in prefixes {
+            if !rows.iter().any(|row| prefix.has(&row.table_key)) {
+                self.drop_under(prefix).await;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Codec, MatroskaReader, MatroskaStep, MediaError, Movie, TranscodeReason, instant,
+    Codec, MatroskaReader, MatroskaStep, MediaError, Movie, TranscodeReason, choose,
 };
 
 use super::{Media, Place};
@@ -15,7 +15,7 @@ const FAR: u64 = 4 << 20;
 /// At most so many reads of a bucket: less than the encoder would take to have the file at all.
 const MOST_READS: u64 = 64;
 
-/// Walks the file; `None` where ffmpeg has to see what it is, or its tracks must be encoded anyway.
+/// Walks the file; `None` where ffmpeg has to see what it is, or its picture must be encoded anyway.
 pub(super) async fn index(media: &Media) -> Result<Option<Movie>, JobError> {
     let near = is_near(media).await?;
     let reach = if near { NEAR } else { FAR };
@@ -34,7 +34,7 @@ pub(super) async fn index(media: &Media) -> Result<Option<Movie>, JobError> {
         }
         if !known && let Some(tracks) = reader.tracks() {
             known = true;
-            if !may_be_instant(&tracks)? {
+            if !may_play(&tracks)? {
                 return Ok(None);
             }
         }
@@ -56,14 +56,17 @@ fn left_to_ffmpeg(error: &MediaError) -> Option<Movie> {
     None
 }
 
-/// Whether the codings of these tracks, whose samples are not known yet, allow it.
-fn may_be_instant(tracks: &Movie) -> Result<bool, JobError> {
+/// Whether the coding of the picture, whose frames are not known yet, allows it.
+fn may_play(tracks: &Movie) -> Result<bool, JobError> {
     let of = |track: Option<usize>| track.map(|track| &tracks.tracks[track].codec);
     let (picture, sound) = (of(tracks.video()), of(tracks.audio()));
     if [picture, sound].contains(&Some(&Codec::Encrypted)) {
         return Err(TranscodeReason::Encrypted.into());
     }
     // The first thing that is wrong with a picture that browsers decode is that it has no frames yet.
-    let decoded = matches!(instant(tracks), Ok(_) | Err(TranscodeReason::NoVideo));
-    Ok(picture.is_some() && decoded && sound.is_none_or(Codec::is_packaged))
+    Ok(picture.is_some()
+        && match choose(tracks) {
+            Ok(choices) => choices.video.against.is_none() || choices.video.for_some,
+            Err(reason) => reason == TranscodeReason::NoVideo,
+        })
 }

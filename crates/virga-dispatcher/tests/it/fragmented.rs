@@ -70,7 +70,7 @@ fn digests(path: &Path, words: &str) -> Vec<(i64, String)> {
         .collect()
 }
 
-fn frames(path: &Path) -> Vec<(i64, String)> {
+pub(crate) fn frames(path: &Path) -> Vec<(i64, String)> {
     digests(
         path,
         "/-map 0:v:0 -vsync passthrough -enc_time_base 1:90000",

@@ -153,12 +153,16 @@ async fn plays(site: &Site, video: VideoId, wanted: &Film) {
     let largest = site.table(&best.table).await;
     assert_eq!((largest.width, largest.height), wanted.size);
     for track in shown.known_videos() {
-        let (own, most) = (
-            site.table(&track.table).await.object_len(),
-            largest.object_len(),
-        );
+        let table = site.table(&track.table).await;
+        let (own, most) = (table.object_len(), largest.object_len());
         let name = &track.name;
-        assert!(own <= most, "{name} has {own} bytes, {} {most}", best.name);
+        // One in a thriftier coding may be smaller.
+        let alike = table.codec.split('.').next() == largest.codec.split('.').next();
+        assert!(
+            !alike || own <= most,
+            "{name} has {own} bytes, {} {most}",
+            best.name
+        );
     }
     assert_eq!(shown.audio.is_some(), !wanted.tones.is_empty());
     if let Some(track) = shown.known_audio() {

@@ -213,7 +213,8 @@ impl Site {
     /// The row of a video that must come to play.
     pub(crate) async fn ready(&self, video: VideoId) -> VideoRow {
         let row = self.settled(video).await;
-        assert_eq!(row.state, VideoState::Ready, "{:?}", row.failure);
+        let failed = self.failed(video).await;
+        assert_eq!(row.state, VideoState::Ready, "{failed:?}");
         // Its last job has ended, and its worker publishes what came of it just after that.
         self.until(async || {
             let row = self.row(video).await;

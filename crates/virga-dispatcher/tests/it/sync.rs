@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use virga_db::TrackRowKind;
+
 use crate::site::{Site, ffmpeg};
 
 /// A flash and a beep at 1.5 s, of a second each.
@@ -48,7 +50,42 @@ async fn flash_and_beep(clip: &str) {
     let row = site.ready(video).await;
     let (flash, beep) = onsets(&site.path(row.fallback_key.unwrap()));
     assert!((flash - beep).abs() < 0.04, "flash {flash}, beep {beep}");
+    // What players get has a file for each of the two.
+    let mut seen = [0.0; 2];
+    for track in site.tracks(video).await {
+        let path = site.track_path(&track);
+        let (place, filter) = match track.kind {
+            TrackRowKind::Video => (0, "blackdetect=d=0.1"),
+            TrackRowKind::Audio => (1, "silencedetect=d=0.1:n=-40dB"),
+        };
+        let map = if place == 0 { "-vf" } else { "-af" };
+        let path = path.to_str().unwrap();
+        let said = ffmpeg(
+            Path::new("/"),
+            &["-i", path, map, filter, "-f", "null", "-"],
+        );
+        seen[place] = *moments(&said, ["black_end:", "silence_end: "][place])
+            .first()
+            .unwrap();
+    }
+    assert!((seen[0] - seen[1]).abs() < 0.045, "{seen:?}");
     site.stop().await;
+}
+
+/// The picture is the source's own, and the sound alone is encoded.
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_that_is_encoded_next_to_the_sources_picture_is_in_sync() {
+    let coding = "-c:v libx264 -preset veryfast -pix_fmt yuv420p -bf 3 -g 25";
+    for end in [
+        "-c:a pcm_s16le camera.mov",
+        "-c:a ac3 film.mkv",
+        "-af atrim=start=0.8 -c:a ac3 late.mkv",
+        "-af atrim=start=0.8 -c:a pcm_s16le late.mov",
+        "-output_ts_offset 3 -c:a ac3 later.mkv",
+        "-movflags +frag_keyframe -c:a libmp3lame fragments.mp4",
+    ] {
+        flash_and_beep(&format!("{FLASH} {BEEP} -t 3 {coding} {end}")).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

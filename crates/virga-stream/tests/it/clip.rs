@@ -71,6 +71,12 @@ impl Clip {
 
     /// Publishes it as track objects, as the packaging job writes them.
     pub(crate) async fn publish_from_objects(&self, site: &Site, version: i64) {
+        let tracks = self.put_objects(site).await;
+        site.publish(&presentation(site, version, tracks)).await;
+    }
+
+    /// Writes the track objects.
+    pub(crate) async fn put_objects(&self, site: &Site) -> Vec<PresentedTrack> {
         let mut tracks = Vec::new();
         for (name, planned) in self.tracks() {
             let table = MediaKey::table(site.video, 2, 1, name).unwrap();
@@ -84,7 +90,7 @@ impl Clip {
             };
             tracks.push(presented(name, &table, body));
         }
-        site.publish(&presentation(site, version, tracks)).await;
+        tracks
     }
 
     pub(crate) fn track_object(&self, planned: &PlannedTrack) -> Vec<u8> {

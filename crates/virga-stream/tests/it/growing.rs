@@ -210,3 +210,37 @@ async fn after_a_restriction_there_is_no_further_segment() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{rest}");
     }
 }
+
+#[tokio::test]
+async fn a_whole_track_is_shown_as_far_as_the_one_that_grows() {
+    let (site, clip) = (Site::new().await, Clip::make());
+    for (grows, name, whole) in [(1, "source", 0), (0, "audio", 1)] {
+        let version = 5 - 2 * i64::try_from(grows).unwrap();
+        let mut maker = Maker::new(&site, &clip);
+        maker.add(grows, 2, 1).await;
+        let mut tracks = clip.put_objects(&site).await;
+        tracks[grows] = maker.tracks().swap_remove(grows);
+        let document = presentation(&site, version, tracks);
+        site.publish(&document).await;
+        site.hear(Effect::Add, version);
+        let main = site.get(&site.path("main.m3u8")).await;
+        assert!(main.text().contains("source/event.m3u8"), "{}", main.text());
+        assert!(main.text().contains("audio/event.m3u8"), "{}", main.text());
+        let planned = clip.tracks().map(|(_, planned)| &planned.table);
+        let edge = planned[grows].start_micros(2);
+        let fits = |n: &usize| planned[whole].start_micros(n + 1) <= edge;
+        let shown = (0..planned[whole].segments()).take_while(fits).count();
+        let before = playlist(&site, name).await;
+        assert_eq!(before.matches("#EXTINF").count(), shown, "{before}");
+        assert!(0 < shown && shown < planned[whole].segments());
+        assert!(!before.contains("ENDLIST"), "{before}");
+
+        clip.publish_from_objects(&site, version + 1).await;
+        site.hear(Effect::Add, version + 1);
+        let now = playlist(&site, name).await;
+        assert!(
+            now.starts_with(&before) && now.ends_with("#EXT-X-ENDLIST\n"),
+            "{before}\nthen\n{now}"
+        );
+    }
+}

@@ -42,6 +42,7 @@ admin-tries = { $n ->
    *[other] { $shown } attempts
   }
 job-probe = Checking the file
+job-sound = Audio
 job-package = Packaging
 job-first-rung = First version
 job-ladder = Other qualities

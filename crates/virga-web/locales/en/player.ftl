@@ -18,6 +18,7 @@ player-usual = Normal
 player-speed-now = Speed { $speed }×
 player-loop = Loop
 player-autoplay = Play videos when I open them
+player-unplayable = Your browser can’t play this video in its original format. Try again in a few minutes.
 player-away = The site is not responding. Trying again in { $time } s
 player-link = Copy link at { $time }
 player-copied = Link at { $time } copied

@@ -35,6 +35,7 @@ reason-too_slow = Encoding takes far longer than it should.
 
 # What failed beside what plays, by the kind of job
 warning-probe = Checking the file failed: { $why }
+warning-sound = Converting the audio failed: { $why }
 warning-package = Preparing it for faster playback failed: { $why }
 warning-first-rung = Creating the first version for all browsers failed: { $why }
 warning-ladder = Creating the other qualities failed: { $why }
@@ -42,5 +43,6 @@ warning-poster = Creating the cover image failed: { $why }
 warning-fallback = Creating the version for old browsers failed: { $why }
 
 # What waits, by the kind of job
+waits-sound = This video is waiting to be processed: { $why }
 waits-first-rung = This video is waiting to be processed: { $why }
 waits-ladder = Other qualities are waiting: { $why }

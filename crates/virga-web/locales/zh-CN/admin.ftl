@@ -41,6 +41,7 @@ admin-tries = { $n ->
    *[other] 尝试了 { $shown } 次
   }
 job-probe = 检查文件
+job-sound = 音频
 job-package = 封装
 job-first-rung = 首个版本
 job-ladder = 更多清晰度

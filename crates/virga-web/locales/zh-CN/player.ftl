@@ -18,6 +18,7 @@ player-usual = 正常
 player-speed-now = 播放速度 { $speed }×
 player-loop = 循环播放
 player-autoplay = 打开视频时自动播放
+player-unplayable = 你的浏览器不支持原片的格式，请过几分钟再试。
 player-away = 网站没有响应，{ $time } 秒后重试
 player-link = 复制 { $time } 处的链接
 player-copied = 已复制 { $time } 处的链接

@@ -35,6 +35,7 @@ reason-too_slow = 转码耗时远超预期。
 
 # 能播放、但有一步没有成功，按任务种类
 warning-probe = 检查文件失败：{ $why }
+warning-sound = 音频转码失败：{ $why }
 warning-package = 封装失败：{ $why }
 warning-first-rung = 生成首个通用版本失败：{ $why }
 warning-ladder = 生成其他清晰度失败：{ $why }
@@ -42,5 +43,6 @@ warning-poster = 截取封面失败：{ $why }
 warning-fallback = 生成旧浏览器版本失败：{ $why }
 
 # 等待处理的任务，按任务类型
+waits-sound = 视频正在排队等待处理：{ $why }
 waits-first-rung = 视频正在排队等待处理：{ $why }
 waits-ladder = 其他清晰度正在等待生成：{ $why }

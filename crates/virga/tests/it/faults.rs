@@ -299,26 +299,33 @@ pub(crate) fn slow_body() -> (tokio::sync::mpsc::Sender<Vec<u8>>, reqwest::Body)
 }
 
 #[tokio::test]
-async fn killed_in_mid_purge_purges_to_the_end() {
-    for place in ["purge.fenced", "purge.swept"] {
-        let mut site = Site::of(virga()).start();
-        let ann = site.register("ann").await;
-        let video = ann.upload("Gone", "public", &clip()).await;
-        ann.wait_for(&video, &["playable", "ready"]).await;
-        site.kill(Role::Serve);
-        site.set("VIRGA_FAILPOINTS", place);
-        site.start(Role::Serve);
-        let delete = ann.request(
-            reqwest::Method::DELETE,
-            &format!("/api/v1/videos/{video}?now=true"),
-        );
-        let _ = ann.try_send(delete).await;
-        heal(&mut site);
-        ann.wait_gone(&video).await;
-        site.wait_empty().await;
-        let (code, report) = site.run(&["fsck"]);
-        assert_eq!(code, 0, "{place}: {report}");
-    }
+async fn killed_before_a_purge_removes_anything_it_purges_to_the_end() {
+    killed_in_mid_purge("purge.fenced").await;
+}
+
+#[tokio::test]
+async fn killed_after_a_purge_removed_objects_it_purges_to_the_end() {
+    killed_in_mid_purge("purge.swept").await;
+}
+
+async fn killed_in_mid_purge(place: &str) {
+    let mut site = Site::of(virga()).start();
+    let ann = site.register("ann").await;
+    let video = ann.upload("Gone", "public", &clip()).await;
+    ann.wait_for(&video, &["playable", "ready"]).await;
+    site.kill(Role::Serve);
+    site.set("VIRGA_FAILPOINTS", place);
+    site.start(Role::Serve);
+    let delete = ann.request(
+        reqwest::Method::DELETE,
+        &format!("/api/v1/videos/{video}?now=true"),
+    );
+    let _ = ann.try_send(delete).await;
+    heal(&mut site);
+    ann.wait_gone(&video).await;
+    site.wait_empty().await;
+    let (code, report) = site.run(&["fsck"]);
+    assert_eq!(code, 0, "{place}: {report}");
 }
 
 #[tokio::test]

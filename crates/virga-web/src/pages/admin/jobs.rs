@@ -41,6 +41,7 @@ struct JobLine {
 fn kind_text(lang: Lang, kind: JobKind) -> String {
     lang.text(match kind {
         JobKind::Probe => "job-probe",
+        JobKind::Sound => "job-sound",
         JobKind::Package => "job-package",
         JobKind::FirstRung => "job-first-rung",
         JobKind::Ladder => "job-ladder",
