@@ -25,6 +25,8 @@ fn files() -> impl Strategy<Value = MediaFile> {
     let of_track = prop_oneof![
         Just(TrackFile::Whole),
         Just(TrackFile::Playlist),
+        Just(TrackFile::Event),
+        Just(TrackFile::IFrames),
         Just(TrackFile::Init),
         any::<usize>().prop_map(TrackFile::Segment),
     ];

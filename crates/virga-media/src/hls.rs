@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::bandwidth::Bandwidth;
 use crate::table::TrackTable;
 
 /// One entry of the ladder in a multivariant playlist.
@@ -9,6 +10,8 @@ use crate::table::TrackTable;
 pub struct VideoVariant<'a> {
     /// Where its media playlist is, as the player will ask for it.
     pub uri: &'a str,
+    /// Where its I-frame playlist is, where it has one ([`i_frame_playlist`]).
+    pub i_frames: Option<&'a str>,
     /// Its track.
     pub table: &'a TrackTable,
 }
@@ -79,7 +82,34 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
     for video in videos {
         write_variant(&mut text, video, audio);
     }
+    for video in videos {
+        write_i_frames(&mut text, video);
+    }
     text
+}
+
+/// The key frames of a variant, for players that show pictures while someone seeks or winds.
+fn write_i_frames(text: &mut String, video: &VideoVariant<'_>) {
+    let table = video.table;
+    let (Some(uri), Some(frames)) = (video.i_frames, i_frames(table)) else {
+        return;
+    };
+    let rates = Bandwidth::of(&table.durations, &frames, table.timescale);
+    let _ = write!(
+        text,
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"",
+        rates.peak.max(1),
+        rates.average.max(1),
+        quoted(&table.codec),
+    );
+    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    let _ = writeln!(text, ",URI=\"{}\"", quoted(uri));
+}
+
+/// Bytes of the range that an I-frame playlist gives of each segment.
+fn i_frames(table: &TrackTable) -> Option<Vec<u32>> {
+    let length = |n| u32::try_from(table.first_frame(n)?.1).ok();
+    (0..table.segments()).map(length).collect()
 }
 
 fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&AudioRendition<'_>>) {
@@ -118,6 +148,25 @@ const VARIABLE: &str = "{$u}";
 /// The media playlist of one track: complete (VOD), each duration exact to the microsecond with no
 /// drift over the whole.
 pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String {
+    complete(table, addressing, Part::Whole)
+}
+
+/// The I-frame playlist (RFC 8216bis 4.4.3.6) of a track whose table knows its first frames: of each segment
+/// the fragment's index and the first frame. Its index names the whole fragment, so a player gets less than
+/// it says; that is the form in which players expect it.
+pub fn i_frame_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> Option<String> {
+    i_frames(table)?;
+    Some(complete(table, addressing, Part::FirstFrame))
+}
+
+/// Which bytes of each segment a playlist names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    FirstFrame,
+}
+
+fn complete(table: &TrackTable, addressing: &Addressing<'_>, part: Part) -> String {
     let spans = spans(table);
     let mut text = String::with_capacity(256 + spans.len() * 64);
     let define = matches!(addressing, Addressing::Ranges { define: true, .. });
@@ -126,7 +175,10 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
     let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}");
     let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", target(longest));
     text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
-    write_segments(&mut text, table, &spans, addressing);
+    if part == Part::FirstFrame {
+        text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+    }
+    write_segments(&mut text, table, &spans, addressing, part);
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
@@ -155,6 +207,7 @@ pub fn event_playlist(
         table,
         &spans,
         &Addressing::Each { init, segment },
+        Part::Whole,
     );
     if whole {
         text.push_str("#EXT-X-ENDLIST\n");
@@ -187,6 +240,7 @@ fn write_segments(
     table: &TrackTable,
     spans: &[u64],
     addressing: &Addressing<'_>,
+    part: Part,
 ) {
     if table.independent {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -207,13 +261,18 @@ fn write_segments(
     for (n, (span, length)) in spans.iter().zip(&table.lengths).enumerate() {
         let (seconds, micros) = (span / 1_000_000, span % 1_000_000);
         let _ = writeln!(text, "#EXTINF:{seconds}.{micros:06},");
+        let frame = table.first_frame(n).filter(|_| part == Part::FirstFrame);
+        let (within, bytes) = frame.unwrap_or((0, u64::from(*length)));
         match addressing {
             Addressing::Each { segment, .. } => {
+                if frame.is_some() {
+                    let _ = writeln!(text, "#EXT-X-BYTERANGE:{bytes}@{within}");
+                }
                 let _ = writeln!(text, "{}", line(&segment(n)));
             }
             Addressing::Ranges { uri, define } => {
-                let uri = line(if *define { VARIABLE } else { uri });
-                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{at}\n{uri}");
+                let (uri, from) = (line(if *define { VARIABLE } else { uri }), at + within);
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{bytes}@{from}\n{uri}");
             }
         }
         at += u64::from(*length);

@@ -35,7 +35,8 @@ pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use growing::{Announced, GrowingTrack, GrownSegment};
 pub use hls::{
-    Addressing, AudioRendition, VideoVariant, event_playlist, media_playlist, multivariant,
+    Addressing, AudioRendition, VideoVariant, event_playlist, i_frame_playlist, media_playlist,
+    multivariant,
 };
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};

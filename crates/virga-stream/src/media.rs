@@ -85,6 +85,7 @@ async fn answer(
                 TrackFile::Whole => request.track(track).await,
                 TrackFile::Playlist => request.playlist(track).await,
                 TrackFile::Event => request.event(track).await,
+                TrackFile::IFrames => request.i_frames(track).await,
                 TrackFile::Init => request.init(track).await,
                 TrackFile::Segment(n) => request.segment(track, *n).await,
             }
@@ -194,7 +195,8 @@ impl MediaRequest<'_> {
         let tables = &self.state.tables;
         let mut videos = Vec::with_capacity(presentation.videos.len());
         for track in presentation.known_videos() {
-            videos.push((playlist_of(track), tables.get(self.video, track).await?));
+            let table = tables.get(self.video, track).await?;
+            videos.push((playlist_of(track), i_frames_of(track, &table), table));
         }
         if videos.is_empty() {
             return Err(not_there().into());
@@ -205,7 +207,11 @@ impl MediaRequest<'_> {
         };
         let variants: Vec<VideoVariant<'_>> = videos
             .iter()
-            .map(|(uri, table)| VideoVariant { uri, table })
+            .map(|(uri, i_frames, table)| VideoVariant {
+                uri,
+                i_frames: i_frames.as_deref(),
+                table,
+            })
             .collect();
         let audio = audio.as_ref().map(|(uri, table)| AudioRendition {
             uri,
@@ -280,6 +286,12 @@ fn playlist_of(track: &PresentedTrack) -> String {
         _ => TrackFile::Playlist,
     };
     MediaFile::Track(track.name.clone(), file).to_string()
+}
+
+/// Where the playlist of its key frames is, if there is one: the frames of a track that grows are not counted.
+fn i_frames_of(track: &PresentedTrack, table: &TrackTable) -> Option<String> {
+    table.first_frames.as_ref()?;
+    Some(MediaFile::Track(track.name.clone(), TrackFile::IFrames).to_string())
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

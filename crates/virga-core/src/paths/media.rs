@@ -44,6 +44,8 @@ pub enum TrackFile {
     Playlist,
     /// `event.m3u8`: the playlist of a track that grows, from its first piece to long after its last
     Event,
+    /// `iframes.m3u8`: its key frames, for pictures while seeking
+    IFrames,
     /// `init.mp4`
     Init,
     /// `{n}.m4s`
@@ -92,6 +94,7 @@ impl TrackFile {
             "track.mp4" => Some(Self::Whole),
             "index.m3u8" => Some(Self::Playlist),
             "event.m3u8" => Some(Self::Event),
+            "iframes.m3u8" => Some(Self::IFrames),
             "init.mp4" => Some(Self::Init),
             _ => {
                 let number = text.strip_suffix(".m4s")?.parse().ok()?;
@@ -135,6 +138,7 @@ impl fmt::Display for TrackFile {
             Self::Whole => f.write_str("track.mp4"),
             Self::Playlist => f.write_str("index.m3u8"),
             Self::Event => f.write_str("event.m3u8"),
+            Self::IFrames => f.write_str("iframes.m3u8"),
             Self::Init => f.write_str("init.mp4"),
             Self::Segment(n) => write!(f, "{n}.m4s"),
         }

@@ -2,8 +2,8 @@
 
 use m3u8_rs::{MasterPlaylist, MediaPlaylist};
 use virga_media::{
-    Addressing, AudioRendition, SegmentPlan, TrackTable, VideoVariant, instant, media_playlist,
-    multivariant, plan,
+    Addressing, AudioRendition, SegmentPlan, TrackTable, VideoVariant, i_frame_playlist, instant,
+    media_playlist, multivariant, plan,
 };
 
 use crate::clips::{Clip, OPEN, SAFE};
@@ -92,6 +92,7 @@ fn master(plan: &SegmentPlan, name: &str) -> MasterPlaylist {
     });
     let video = VideoVariant {
         uri: "video.m3u8",
+        i_frames: Some("iframes.m3u8"),
         table: &plan.video.table,
     };
     let text = multivariant(&[video], audio.as_ref());
@@ -102,6 +103,7 @@ fn master(plan: &SegmentPlan, name: &str) -> MasterPlaylist {
 fn the_multivariant_playlist_says_what_a_player_must_know() {
     let plan = planned(SAFE);
     let list = master(&plan, "Sound");
+    assert_eq!(list.variants.len(), 2);
     let variant = &list.variants[0];
     let audio = &plan.audio.as_ref().unwrap().table;
     assert!(list.independent_segments);
@@ -120,6 +122,49 @@ fn the_multivariant_playlist_says_what_a_player_must_know() {
     let rendition = &list.alternatives[0];
     assert_eq!(rendition.uri.as_deref(), Some("audio.m3u8"));
     assert_eq!(rendition.name, "Sound");
+}
+
+#[test]
+fn an_i_frame_variant_costs_what_its_ranges_do() {
+    for options in [SAFE, OPEN] {
+        let plan = planned(options);
+        let table = &plan.video.table;
+        let uri = "https://b/o?sig=1";
+        let define = true;
+        let text = i_frame_playlist(table, &Addressing::Ranges { uri, define }).unwrap();
+        let list = media(&text);
+        assert!(list.i_frames_only && list.end_list);
+        assert_eq!(list.segments.len(), table.segments());
+        let mut peak = 0.0_f64;
+        let mut bits = 0.0;
+        for (n, segment) in list.segments.iter().enumerate() {
+            let range = segment.byte_range.as_ref().unwrap();
+            let (start, length) = table.byte_range(n).unwrap();
+            assert_eq!(range.offset, Some(start + 24));
+            assert!(range.length > 100 && range.length + 24 <= length);
+            let one = 8.0 * f64::from(u32::try_from(range.length).unwrap());
+            bits += one;
+            peak = peak.max(one / f64::from(segment.duration));
+        }
+        let variant = &master(&plan, "Sound").variants[1];
+        assert!(variant.is_i_frame);
+        assert_eq!(variant.uri, "iframes.m3u8");
+        assert_eq!(variant.codecs.as_ref(), Some(&table.codec));
+        let (said, average) = (variant.bandwidth, variant.average_bandwidth.unwrap());
+        let least = u64::try_from(table.duration_micros()).unwrap();
+        let least = bits * 1e6 / f64::from(u32::try_from(least).unwrap());
+        assert!((least - f64::from(u32::try_from(average).unwrap())).abs() < 2.0);
+        // The rate of any single segment is at most the peak, or the segment is a short one.
+        let said = f64::from(u32::try_from(said).unwrap());
+        assert!(said <= peak + 1.0 && said >= least.floor(), "{said} {peak}");
+    }
+    let sound = planned(SAFE).audio.unwrap().table;
+    let uri = "o";
+    let define = false;
+    assert_eq!(
+        i_frame_playlist(&sound, &Addressing::Ranges { uri, define }),
+        None
+    );
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl<'a> Maker<'a> {
         let mut table = planned.table.clone().stored();
         table.durations.truncate(self.made[track]);
         table.lengths.truncate(self.made[track]);
+        table.first_frames = None;
         let grown = GrowingTable {
             table,
             pieces: self.pieces[track].clone(),

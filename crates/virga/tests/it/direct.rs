@@ -207,6 +207,7 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
         let _ = bucket.get(&other).await.expect(403);
         named.push((list.rsplit('/').nth(1).unwrap().to_owned(), address));
     }
+    key_frames_are_at_the_same_address(&stranger, &lists, &named).await;
     let urls = lists[0].replace(&format!("{}/index.m3u8", named[0].0), "urls.json");
     let fresh = stranger.get(&urls).await.expect(200).json();
     assert!(
@@ -246,6 +247,30 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
     let fresh = stranger.get(&urls).await.expect(200).json();
     let address = fresh["tracks"][&named[0].0].as_str().unwrap();
     let _ = range(&bucket, address, 0, 100).await.expect(206);
+}
+
+/// The I-frame playlists of some tracks, which are given by name and address.
+async fn key_frames_are_at_the_same_address(
+    who: &Person,
+    lists: &[String],
+    named: &[(String, String)],
+) {
+    let mut found = 0;
+    for (list, (_, address)) in lists.iter().zip(named) {
+        let answer = who.get(&list.replace("index", "iframes")).await;
+        if answer.status == StatusCode::NOT_FOUND {
+            // Sound has no key frames.
+            continue;
+        }
+        let (there, frames) = ranges(&answer.expect(200).text());
+        assert_eq!(&there, address);
+        for (from, length) in frames.into_iter().skip(1) {
+            let frame = range(&passer_by(), &there, from, length).await;
+            assert_eq!(frame.expect(206).body[4..8], *b"moof");
+        }
+        found += 1;
+    }
+    assert!(found > 0, "{lists:?}");
 }
 
 #[tokio::test]
