@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::bandwidth::Bandwidth;
+use crate::language;
 use crate::table::TrackTable;
 
 /// One entry of the ladder in a multivariant playlist.
@@ -21,8 +22,6 @@ pub struct VideoVariant<'a> {
 pub struct AudioRendition<'a> {
     /// Where its media playlist is.
     pub uri: &'a str,
-    /// What a player's menu calls it.
-    pub name: &'a str,
     /// Its track.
     pub table: &'a TrackTable,
 }
@@ -66,16 +65,17 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
     if let Some(audio) = audio {
+        let tag = audio.table.language.as_deref().and_then(language::tag);
         let _ = write!(
             text,
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\",DEFAULT=YES,AUTOSELECT=YES",
-            quoted(audio.name)
+            tag.map_or("main", language::name),
         );
-        if let Some(language) = &audio.table.language {
-            let _ = write!(text, ",LANGUAGE=\"{}\"", quoted(language));
+        if let Some(tag) = tag {
+            let _ = write!(text, ",LANGUAGE=\"{tag}\"");
         }
-        if audio.table.channels > 0 {
-            let _ = write!(text, ",CHANNELS=\"{}\"", audio.table.channels);
+        if let Some(channels) = channels(audio.table) {
+            let _ = write!(text, ",CHANNELS=\"{channels}\"");
         }
         let _ = writeln!(text, ",URI=\"{}\"", quoted(audio.uri));
     }
@@ -102,8 +102,27 @@ fn write_i_frames(text: &mut String, video: &VideoVariant<'_>) {
         rates.average.max(1),
         quoted(&table.codec),
     );
-    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    write_picture(text, table);
     let _ = writeln!(text, ",URI=\"{}\"", quoted(uri));
+}
+
+/// What a variant of either kind says of its picture.
+fn write_picture(text: &mut String, table: &TrackTable) {
+    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    if let Some(range) = table.video_range() {
+        let _ = write!(text, ",VIDEO-RANGE={}", range.word());
+    }
+}
+
+/// The channels that are heard, where the table knows.
+pub(crate) fn channels(table: &TrackTable) -> Option<u16> {
+    match (table.codec.as_str(), table.channels) {
+        // Its further substreams may add channels.
+        ("ec-3", _) | (_, 0) => None,
+        // One channel and how to make two of it.
+        ("mp4a.40.29", 1) => Some(2),
+        (_, channels) => Some(channels),
+    }
 }
 
 /// Bytes of the range that an I-frame playlist gives of each segment.
@@ -132,7 +151,7 @@ fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&Aud
         peak.max(1),
         average.max(1),
     );
-    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    write_picture(text, table);
     if table.frame_rate > 0.0 {
         let _ = write!(text, ",FRAME-RATE={:.3}", table.frame_rate);
     }
@@ -224,7 +243,7 @@ fn target(longest: u64) -> u64 {
 }
 
 /// How long each segment is, in microseconds.
-fn spans(table: &TrackTable) -> Vec<u64> {
+pub(crate) fn spans(table: &TrackTable) -> Vec<u64> {
     let mut ticks = 0_u64;
     let mut start = 0;
     let span = |duration: &u32| {

@@ -213,11 +213,9 @@ impl MediaRequest<'_> {
                 table,
             })
             .collect();
-        let audio = audio.as_ref().map(|(uri, table)| AudioRendition {
-            uri,
-            name: table.language.as_deref().unwrap_or("main"),
-            table,
-        });
+        let audio = audio
+            .as_ref()
+            .map(|(uri, table)| AudioRendition { uri, table });
         let text = multivariant(&variants, audio.as_ref());
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
