@@ -32,6 +32,7 @@ fn files() -> impl Strategy<Value = MediaFile> {
     ];
     prop_oneof![
         Just(MediaFile::Multivariant),
+        Just(MediaFile::Manifest),
         any::<u32>().prop_map(MediaFile::Poster),
         Just(MediaFile::Fallback),
         Just(MediaFile::Urls),

@@ -12,6 +12,7 @@ mod bandwidth;
 mod block;
 mod bmff;
 mod codec;
+mod dash;
 mod direct_play;
 mod error;
 mod fragment;
@@ -32,6 +33,7 @@ mod video_range;
 mod walk;
 
 pub use codec::{Aac, Avc, Codec};
+pub use dash::{DashAddressing, DashTrack, dash_manifest};
 pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};

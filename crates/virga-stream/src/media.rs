@@ -76,6 +76,7 @@ async fn answer(
     };
     let mut answer = match &address.file {
         MediaFile::Multivariant => request.multivariant(&presentation).await,
+        MediaFile::Manifest => request.manifest(&presentation).await,
         MediaFile::Urls => request.urls(&presentation).await,
         MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
         MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,

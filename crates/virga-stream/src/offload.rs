@@ -30,7 +30,7 @@ struct Urls {
 
 impl MediaRequest<'_> {
     /// How this video's media is delivered.
-    async fn method(&self) -> DeliveryMethod {
+    pub(crate) async fn method(&self) -> DeliveryMethod {
         self.state.delivery.method(!self.private).await
     }
 
@@ -155,7 +155,7 @@ impl MediaRequest<'_> {
 }
 
 /// The track's object, where it stands.
-fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
+pub(crate) fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
     match &track.body {
         TrackBody::Object { object } => Some(object),
         TrackBody::Source { .. } | TrackBody::Growing { .. } => None,

@@ -1,10 +1,14 @@
-//! What other players than ours ask for: I-frame playlists.
+//! What other players than ours ask for: I-frame playlists, and DASH as ffmpeg reads it.
+
+use std::{collections::BTreeSet, fs};
 
 use bytes::Bytes;
 use http::StatusCode;
+use virga_core::{presentation::Presentation, video::Visibility};
+use virga_objects::MediaStore;
 
 use crate::{
-    clip::{Clip, frames},
+    clip::{Clip, frames, packets},
     site::Site,
 };
 
@@ -64,7 +68,7 @@ async fn each_range_of_an_i_frame_playlist_decodes_to_the_segments_first_frame()
             let path = site.path(&format!("source/{name}"));
             let bytes = range(&site, &path, offset, length).await;
             assert_eq!(&bytes[4..8], b"moof", "segment {n}");
-            std::fs::write(folder.join("one.mp4"), [&init[..], &bytes].concat()).unwrap();
+            fs::write(folder.join("one.mp4"), [&init[..], &bytes].concat()).unwrap();
             let shown = table.start_micros(n) / 40_000;
             let shown = &all[usize::try_from(shown).unwrap()];
             assert_eq!(&frames(folder, "one.mp4"), std::slice::from_ref(shown));
@@ -99,4 +103,118 @@ async fn the_multivariant_playlist_names_i_frames_that_are_counted() {
     assert!(!main.text().contains("I-FRAME"), "{}", main.text());
     let none = site.get(&site.path("source/iframes.m3u8")).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+/// The values of an attribute in a manifest, in order.
+fn attributes<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
+    let before = format!(" {name}=\"");
+    let rest = manifest.split(before.as_str()).skip(1);
+    rest.map(|text| text.split('"').next().unwrap()).collect()
+}
+
+/// The segments that a timeline has, and their ticks in all.
+fn timeline(set: &str) -> (usize, u64) {
+    let mut found = (0, 0);
+    for run in set.split("<S ").skip(1) {
+        let run = format!(" {}", run.split("/>").next().unwrap());
+        let number = |name| -> Option<u64> { attributes(&run, name).first()?.parse().ok() };
+        assert_eq!(number("t"), Some(found.1), "{set}");
+        let times = 1 + number("r").unwrap_or(0);
+        found.0 += usize::try_from(times).unwrap();
+        found.1 += times * number("d").unwrap();
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_manifest_names_the_segments_of_hls_and_all_frames_come_out_of_it() {
+    let (site, clip) = (Site::new().await, Clip::make());
+    let folder = clip.folder.path();
+    let (picture, sound) = (frames(folder, "clip.mp4"), packets(folder, "clip.mp4"));
+    for version in [1, 2] {
+        if version == 1 {
+            clip.publish_from_source(&site, 1).await;
+        } else {
+            clip.publish_from_objects(&site, 2).await;
+            site.resync();
+        }
+        let answer = site.get(&site.path("manifest.mpd")).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("content-type"), "application/dash+xml");
+        assert_eq!(answer.header("cache-control"), "public, no-cache");
+        assert_eq!(answer.header("vary"), "accept-encoding");
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        let etag = [("if-none-match", answer.header("etag"))];
+        let known = site.get_with(&site.path("manifest.mpd"), &etag).await;
+        assert_eq!(known.status, StatusCode::NOT_MODIFIED);
+        let manifest = answer.text();
+        assert_eq!(
+            attributes(manifest, "id"),
+            ["0", "0", "source", "1", "audio"]
+        );
+        assert_eq!(attributes(manifest, "codecs").len(), 2);
+        assert_eq!(attributes(manifest, "frameRate"), ["25"]);
+        assert_eq!(attributes(manifest, "startNumber"), ["0", "0"]);
+
+        let mut named = BTreeSet::new();
+        let sets = manifest.split("<AdaptationSet").skip(1);
+        for ((track, planned), set) in clip.tracks().into_iter().zip(sets) {
+            let ticks = planned.table.start(planned.table.segments());
+            assert_eq!(timeline(set), (planned.table.segments(), ticks));
+            let media = attributes(set, "media");
+            assert_eq!(media, [format!("{track}/$Number$.m4s")]);
+            named.extend(
+                attributes(set, "initialization")
+                    .iter()
+                    .map(|it| (*it).to_owned()),
+            );
+            let numbers = 0..planned.table.segments();
+            named.extend(numbers.map(|n| media[0].replace("$Number$", &n.to_string())));
+        }
+        let mut hls = BTreeSet::new();
+        for track in ["source", "audio"] {
+            let list = site.get(&site.path(&format!("{track}/index.m3u8"))).await;
+            let segments = list.text().lines().filter(|line| !line.starts_with('#'));
+            hls.extend(
+                segments
+                    .chain(["init.mp4"])
+                    .map(|name| format!("{track}/{name}")),
+            );
+        }
+        assert_eq!(named, hls);
+
+        fs::write(folder.join("manifest.mpd"), manifest).unwrap();
+        for name in named {
+            let bytes = site.get(&site.path(&name)).await.body;
+            let path = folder.join(&name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        assert_eq!(frames(folder, "manifest.mpd"), picture);
+        assert_eq!(packets(folder, "manifest.mpd"), sound);
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_of_a_hidden_film_needs_a_grant() {
+    let (site, clip) = (Site::new().await, Clip::make());
+    clip.publish_from_objects(&site, 1).await;
+    let text = site
+        .store
+        .read_all(&virga_core::MediaKey::presentation(site.video), 1 << 20)
+        .await
+        .unwrap();
+    let mut document: Presentation = serde_json::from_slice(&text).unwrap();
+    document.visibility = Visibility::Private;
+    site.publish(&document).await;
+    for rest in ["manifest.mpd", "source/iframes.m3u8"] {
+        let without = site.get(&site.path(rest)).await;
+        assert_eq!(without.status, StatusCode::NOT_FOUND, "{rest}");
+        let granted = site.get(&site.granted(1, rest)).await;
+        assert_eq!(granted.status, StatusCode::OK, "{rest}");
+        assert_eq!(granted.header("cache-control"), "private, no-cache");
+        assert_eq!(granted.header("access-control-allow-origin"), "");
+        let revoked = site.get(&site.granted(2, rest)).await;
+        assert_eq!(revoked.status, StatusCode::FORBIDDEN, "{rest}");
+    }
 }

@@ -11,6 +11,8 @@ use virga_testkit::{Answer, BucketServer, Clip, Person, Role, Site, SiteBuilder,
 
 use crate::buckets::{PART, long_clip, over};
 
+mod others;
+
 /// Someone at the bucket itself, without an account at the site.
 fn passer_by() -> Person {
     Person::new("")
@@ -207,7 +209,8 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
         let _ = bucket.get(&other).await.expect(403);
         named.push((list.rsplit('/').nth(1).unwrap().to_owned(), address));
     }
-    key_frames_are_at_the_same_address(&stranger, &lists, &named).await;
+    others::key_frames_are_at_the_same_address(&stranger, &lists, &named).await;
+    others::the_manifest_leads_there_too(&site, &video, &named).await;
     let urls = lists[0].replace(&format!("{}/index.m3u8", named[0].0), "urls.json");
     let fresh = stranger.get(&urls).await.expect(200).json();
     assert!(
@@ -247,30 +250,6 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
     let fresh = stranger.get(&urls).await.expect(200).json();
     let address = fresh["tracks"][&named[0].0].as_str().unwrap();
     let _ = range(&bucket, address, 0, 100).await.expect(206);
-}
-
-/// The I-frame playlists of some tracks, which are given by name and address.
-async fn key_frames_are_at_the_same_address(
-    who: &Person,
-    lists: &[String],
-    named: &[(String, String)],
-) {
-    let mut found = 0;
-    for (list, (_, address)) in lists.iter().zip(named) {
-        let answer = who.get(&list.replace("index", "iframes")).await;
-        if answer.status == StatusCode::NOT_FOUND {
-            // Sound has no key frames.
-            continue;
-        }
-        let (there, frames) = ranges(&answer.expect(200).text());
-        assert_eq!(&there, address);
-        for (from, length) in frames.into_iter().skip(1) {
-            let frame = range(&passer_by(), &there, from, length).await;
-            assert_eq!(frame.expect(206).body[4..8], *b"moof");
-        }
-        found += 1;
-    }
-    assert!(found > 0, "{lists:?}");
 }
 
 #[tokio::test]
@@ -315,6 +294,7 @@ async fn a_private_video_is_sent_on_request_by_request_until_it_is_withdrawn() {
         let _ = ann.get(&ungranted).await.expect(404);
         sent_on.push(track);
     }
+    others::the_manifest_names_redirects(&ann, &video, &sent_on).await;
     let path = format!("/api/v1/videos/{video}");
     let _ = ann.delete(&path).await.expect(200);
     for track in sent_on {
