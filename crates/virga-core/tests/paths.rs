@@ -25,11 +25,14 @@ fn files() -> impl Strategy<Value = MediaFile> {
     let of_track = prop_oneof![
         Just(TrackFile::Whole),
         Just(TrackFile::Playlist),
+        Just(TrackFile::Event),
+        Just(TrackFile::IFrames),
         Just(TrackFile::Init),
         any::<usize>().prop_map(TrackFile::Segment),
     ];
     prop_oneof![
         Just(MediaFile::Multivariant),
+        Just(MediaFile::Manifest),
         any::<u32>().prop_map(MediaFile::Poster),
         Just(MediaFile::Fallback),
         Just(MediaFile::Urls),

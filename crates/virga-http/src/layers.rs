@@ -122,11 +122,12 @@ async fn truthful(mut response: Response) -> Response {
     response
 }
 
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 11] = [
     "text/html",
     "text/css",
     "text/javascript",
     "text/plain",
+    "application/dash+xml",
     "application/json",
     "application/problem+json",
     "application/rss+xml",

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use virga_core::keys::hex;
 
-/// Playlists: the listener compresses them, so that every answer about them says what it varies by.
-const TEXT: &str = "application/vnd.apple.mpegurl";
+/// Playlists and manifests: the listener compresses them, so that every answer about them says what it varies by.
+const TEXTS: [&str; 2] = ["application/vnd.apple.mpegurl", "application/dash+xml"];
 
 /// What is known of an answer before its bytes are read.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Representation {
         let headers = response.headers_mut();
         set(headers, header::CACHE_CONTROL, &self.cache_control);
         set(headers, header::ETAG, &self.etag);
-        if self.content_type.starts_with(TEXT) {
+        if TEXTS.contains(&self.content_type) {
             set(headers, header::VARY, "accept-encoding");
         }
         set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");

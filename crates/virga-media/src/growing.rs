@@ -121,6 +121,7 @@ impl GrowingTrack {
             // Our encoders close their groups; a copy may not.
             independent: true,
             sample_blocks: None,
+            first_frames: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::bandwidth::Bandwidth;
+use crate::language;
 use crate::table::TrackTable;
 
 /// One entry of the ladder in a multivariant playlist.
@@ -9,6 +11,8 @@ use crate::table::TrackTable;
 pub struct VideoVariant<'a> {
     /// Where its media playlist is, as the player will ask for it.
     pub uri: &'a str,
+    /// Where its I-frame playlist is, where it has one ([`i_frame_playlist`]).
+    pub i_frames: Option<&'a str>,
     /// Its track.
     pub table: &'a TrackTable,
 }
@@ -18,8 +22,6 @@ pub struct VideoVariant<'a> {
 pub struct AudioRendition<'a> {
     /// Where its media playlist is.
     pub uri: &'a str,
-    /// What a player's menu calls it.
-    pub name: &'a str,
     /// Its track.
     pub table: &'a TrackTable,
 }
@@ -63,23 +65,70 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
     if let Some(audio) = audio {
+        let tag = audio.table.language.as_deref().and_then(language::tag);
         let _ = write!(
             text,
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\",DEFAULT=YES,AUTOSELECT=YES",
-            quoted(audio.name)
+            tag.map_or("main", language::name),
         );
-        if let Some(language) = &audio.table.language {
-            let _ = write!(text, ",LANGUAGE=\"{}\"", quoted(language));
+        if let Some(tag) = tag {
+            let _ = write!(text, ",LANGUAGE=\"{tag}\"");
         }
-        if audio.table.channels > 0 {
-            let _ = write!(text, ",CHANNELS=\"{}\"", audio.table.channels);
+        if let Some(channels) = channels(audio.table) {
+            let _ = write!(text, ",CHANNELS=\"{channels}\"");
         }
         let _ = writeln!(text, ",URI=\"{}\"", quoted(audio.uri));
     }
     for video in videos {
         write_variant(&mut text, video, audio);
     }
+    for video in videos {
+        write_i_frames(&mut text, video);
+    }
     text
+}
+
+/// The key frames of a variant, for players that show pictures while someone seeks or winds.
+fn write_i_frames(text: &mut String, video: &VideoVariant<'_>) {
+    let table = video.table;
+    let (Some(uri), Some(frames)) = (video.i_frames, i_frames(table)) else {
+        return;
+    };
+    let rates = Bandwidth::of(&table.durations, &frames, table.timescale);
+    let _ = write!(
+        text,
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"",
+        rates.peak.max(1),
+        rates.average.max(1),
+        quoted(&table.codec),
+    );
+    write_picture(text, table);
+    let _ = writeln!(text, ",URI=\"{}\"", quoted(uri));
+}
+
+/// What a variant of either kind says of its picture.
+fn write_picture(text: &mut String, table: &TrackTable) {
+    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    if let Some(range) = table.video_range() {
+        let _ = write!(text, ",VIDEO-RANGE={}", range.word());
+    }
+}
+
+/// The channels that are heard, where the table knows.
+pub(crate) fn channels(table: &TrackTable) -> Option<u16> {
+    match (table.codec.as_str(), table.channels) {
+        // Its further substreams may add channels.
+        ("ec-3", _) | (_, 0) => None,
+        // One channel and how to make two of it.
+        ("mp4a.40.29", 1) => Some(2),
+        (_, channels) => Some(channels),
+    }
+}
+
+/// Bytes of the range that an I-frame playlist gives of each segment.
+fn i_frames(table: &TrackTable) -> Option<Vec<u32>> {
+    let length = |n| u32::try_from(table.first_frame(n)?.1).ok();
+    (0..table.segments()).map(length).collect()
 }
 
 fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&AudioRendition<'_>>) {
@@ -102,7 +151,7 @@ fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&Aud
         peak.max(1),
         average.max(1),
     );
-    let _ = write!(text, ",RESOLUTION={}x{}", table.width, table.height);
+    write_picture(text, table);
     if table.frame_rate > 0.0 {
         let _ = write!(text, ",FRAME-RATE={:.3}", table.frame_rate);
     }
@@ -118,6 +167,25 @@ const VARIABLE: &str = "{$u}";
 /// The media playlist of one track: complete (VOD), each duration exact to the microsecond with no
 /// drift over the whole.
 pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String {
+    complete(table, addressing, Part::Whole)
+}
+
+/// The I-frame playlist (RFC 8216bis 4.4.3.6) of a track whose table knows its first frames: of each segment
+/// the fragment's index and the first frame. Its index names the whole fragment, so a player gets less than
+/// it says; that is the form in which players expect it.
+pub fn i_frame_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> Option<String> {
+    i_frames(table)?;
+    Some(complete(table, addressing, Part::FirstFrame))
+}
+
+/// Which bytes of each segment a playlist names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    FirstFrame,
+}
+
+fn complete(table: &TrackTable, addressing: &Addressing<'_>, part: Part) -> String {
     let spans = spans(table);
     let mut text = String::with_capacity(256 + spans.len() * 64);
     let define = matches!(addressing, Addressing::Ranges { define: true, .. });
@@ -126,7 +194,10 @@ pub fn media_playlist(table: &TrackTable, addressing: &Addressing<'_>) -> String
     let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}");
     let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", target(longest));
     text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
-    write_segments(&mut text, table, &spans, addressing);
+    if part == Part::FirstFrame {
+        text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+    }
+    write_segments(&mut text, table, &spans, addressing, part);
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
@@ -158,6 +229,7 @@ pub fn event_playlist(
         table,
         &spans,
         &Addressing::Each { init, segment },
+        Part::Whole,
     );
     if whole {
         text.push_str("#EXT-X-ENDLIST\n");
@@ -174,7 +246,7 @@ fn target(longest: u64) -> u64 {
 }
 
 /// How long each segment is, in microseconds.
-fn spans(table: &TrackTable) -> Vec<u64> {
+pub(crate) fn spans(table: &TrackTable) -> Vec<u64> {
     let mut ticks = 0_u64;
     let mut start = 0;
     let span = |duration: &u32| {
@@ -190,6 +262,7 @@ fn write_segments(
     table: &TrackTable,
     spans: &[u64],
     addressing: &Addressing<'_>,
+    part: Part,
 ) {
     if table.independent {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -210,13 +283,18 @@ fn write_segments(
     for (n, (span, length)) in spans.iter().zip(&table.lengths).enumerate() {
         let (seconds, micros) = (span / 1_000_000, span % 1_000_000);
         let _ = writeln!(text, "#EXTINF:{seconds}.{micros:06},");
+        let frame = table.first_frame(n).filter(|_| part == Part::FirstFrame);
+        let (within, bytes) = frame.unwrap_or((0, u64::from(*length)));
         match addressing {
             Addressing::Each { segment, .. } => {
+                if frame.is_some() {
+                    let _ = writeln!(text, "#EXT-X-BYTERANGE:{bytes}@{within}");
+                }
                 let _ = writeln!(text, "{}", line(&segment(n)));
             }
             Addressing::Ranges { uri, define } => {
-                let uri = line(if *define { VARIABLE } else { uri });
-                let _ = writeln!(text, "#EXT-X-BYTERANGE:{length}@{at}\n{uri}");
+                let (uri, from) = (line(if *define { VARIABLE } else { uri }), at + within);
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{bytes}@{from}\n{uri}");
             }
         }
         at += u64::from(*length);

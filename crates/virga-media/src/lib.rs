@@ -12,12 +12,14 @@ mod bandwidth;
 mod block;
 mod bmff;
 mod codec;
+mod dash;
 mod direct_play;
 mod error;
 mod fragment;
 mod growing;
 mod hls;
 mod ladder;
+mod language;
 mod locate;
 mod matroska;
 mod movie;
@@ -27,15 +29,18 @@ mod plan;
 mod sniff;
 mod table;
 mod time;
+mod video_range;
 mod walk;
 
 pub use codec::{Aac, Avc, Codec};
+pub use dash::{DashAddressing, DashTrack, dash_manifest};
 pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use growing::{Announced, GrowingTrack, GrownSegment};
 pub use hls::{
-    Addressing, AudioRendition, VideoVariant, event_playlist, media_playlist, multivariant,
+    Addressing, AudioRendition, VideoVariant, event_playlist, i_frame_playlist, media_playlist,
+    multivariant,
 };
 pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
@@ -48,4 +53,5 @@ pub use packager::{SegmentLayout, segment};
 pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
 pub use table::TrackTable;
+pub use video_range::VideoRange;
 pub use walk::{SampleFault, check_sample};

@@ -166,6 +166,8 @@ struct Built {
     blocks: Vec<u32>,
     samples: Vec<u8>,
     independent: bool,
+    /// Up to the end of each first frame; `None` once a segment begins with another kind of frame.
+    first_frames: Option<Vec<u32>>,
 }
 
 impl Built {
@@ -176,6 +178,7 @@ impl Built {
             blocks: Vec::new(),
             samples: Vec::new(),
             independent: true,
+            first_frames: (kind == TrackKind::Video).then(Vec::new),
         }
     }
 
@@ -186,6 +189,12 @@ impl Built {
         let length = head.len() as u64 + block.body_len();
         self.lengths
             .push(u32::try_from(length).map_err(|_| TOO_LARGE)?);
+        let first = block.samples.first().filter(|first| first.sync);
+        let end = first.and_then(|first| u32::try_from(head.len()).ok()?.checked_add(first.size));
+        match (end, &mut self.first_frames) {
+            (Some(end), Some(frames)) => frames.push(end),
+            _ => self.first_frames = None,
+        }
         let before = self.samples.len();
         block.encode(&mut self.samples);
         let encoded = self.samples.len() - before;
@@ -215,6 +224,7 @@ impl Built {
             lengths: self.lengths,
             independent: self.independent,
             sample_blocks: Some(self.blocks),
+            first_frames: self.first_frames,
         };
         Ok(PlannedTrack {
             table,

@@ -8,6 +8,9 @@ use crate::bandwidth::{Bandwidth, sum};
 use crate::movie::TrackKind;
 use crate::time;
 
+/// Where `moof` begins in a segment: after `styp` with its two brands.
+const MOOF_AT: u64 = 24;
+
 /// One track as a player meets it: its init segment and its segments.
 ///
 /// The CMAF track object is `init` and then all segments back to back.
@@ -48,6 +51,10 @@ pub struct TrackTable {
     /// track is stored and no longer packaged just in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_blocks: Option<Vec<u32>>,
+    /// Bytes of each segment up to the end of its first frame, its boxes included. Only of a picture of which
+    /// each segment begins with a key frame; tables of earlier releases and of tracks that grew lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_frames: Option<Vec<u32>>,
 }
 
 impl TrackTable {
@@ -92,6 +99,13 @@ impl TrackTable {
         Some((sum(&blocks[..n]), length))
     }
 
+    /// Offset within segment `n` and length of its fragment's index and first frame, where known. What is
+    /// before them says only what kind of segment it is.
+    pub fn first_frame(&self, n: usize) -> Option<(u64, u64)> {
+        let end = u64::from(*self.first_frames.as_deref()?.get(n)?);
+        Some((MOOF_AT, end.checked_sub(MOOF_AT)?))
+    }
+
     /// The same table once its CMAF object is stored: without the samples object's blocks.
     #[must_use]
     pub fn stored(self) -> Self {
@@ -132,6 +146,13 @@ impl TrackTable {
             .is_some_and(|blocks| blocks.len() != self.lengths.len())
         {
             return bad("a track table's blocks differ in number from its segments");
+        }
+        if let Some(frames) = &self.first_frames {
+            let within =
+                |(frame, length): (&u32, &u32)| u64::from(*frame) > MOOF_AT && frame <= length;
+            if frames.len() != self.lengths.len() || !frames.iter().zip(&self.lengths).all(within) {
+                return bad("a track table's first frames do not fit its segments");
+            }
         }
         if self.timescale == 0 || self.kind == TrackKind::Other || self.init.is_empty() {
             return bad("a track table has no timescale, kind or init segment");

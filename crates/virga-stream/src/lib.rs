@@ -6,6 +6,7 @@
 mod body;
 mod config;
 mod cors;
+mod dash;
 mod error;
 mod follow;
 mod form_upload;

@@ -76,6 +76,7 @@ async fn answer(
     };
     let mut answer = match &address.file {
         MediaFile::Multivariant => request.multivariant(&presentation).await,
+        MediaFile::Manifest => request.manifest(&presentation).await,
         MediaFile::Urls => request.urls(&presentation).await,
         MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
         MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,
@@ -85,6 +86,7 @@ async fn answer(
                 TrackFile::Whole => request.track(track).await,
                 TrackFile::Playlist => request.playlist(&presentation, track).await,
                 TrackFile::Event => request.event(&presentation, track).await,
+                TrackFile::IFrames => request.i_frames(track).await,
                 TrackFile::Init => request.init(track).await,
                 TrackFile::Segment(n) => request.segment(track, *n).await,
             }
@@ -202,7 +204,8 @@ impl MediaRequest<'_> {
             |track: &PresentedTrack| MediaFile::Track(track.name.clone(), file).to_string();
         let mut videos = Vec::with_capacity(presentation.videos.len());
         for track in presentation.known_videos() {
-            videos.push((playlist_of(track), tables.get(self.video, track).await?));
+            let table = tables.get(self.video, track).await?;
+            videos.push((playlist_of(track), i_frames_of(track, &table), table));
         }
         if videos.is_empty() {
             return Err(not_there().into());
@@ -213,13 +216,15 @@ impl MediaRequest<'_> {
         };
         let variants: Vec<VideoVariant<'_>> = videos
             .iter()
-            .map(|(uri, table)| VideoVariant { uri, table })
+            .map(|(uri, i_frames, table)| VideoVariant {
+                uri,
+                i_frames: i_frames.as_deref(),
+                table,
+            })
             .collect();
-        let audio = audio.as_ref().map(|(uri, table)| AudioRendition {
-            uri,
-            name: table.language.as_deref().unwrap_or("main"),
-            table,
-        });
+        let audio = audio
+            .as_ref()
+            .map(|(uri, table)| AudioRendition { uri, table });
         let text = multivariant(&variants, audio.as_ref());
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
@@ -280,6 +285,12 @@ impl MediaRequest<'_> {
         let answer = self.representation(key.content_type(), cache, tag, stat.size);
         self.stored(answer, key, 0).await
     }
+}
+
+/// Where the playlist of its key frames is, if there is one: the frames of a track that grows are not counted.
+fn i_frames_of(track: &PresentedTrack, table: &TrackTable) -> Option<String> {
+    table.first_frames.as_ref()?;
+    Some(MediaFile::Track(track.name.clone(), TrackFile::IFrames).to_string())
 }
 
 pub(crate) fn media_type(table: &TrackTable) -> &'static str {

@@ -12,7 +12,7 @@ use virga_core::{
 };
 use virga_delivery::DeliveryMethod;
 use virga_http::representation::etag;
-use virga_media::{Addressing, TrackKind, event_playlist, media_playlist};
+use virga_media::{Addressing, TrackKind, event_playlist, i_frame_playlist, media_playlist};
 
 use crate::{
     error::StreamError,
@@ -31,7 +31,7 @@ struct Urls {
 
 impl MediaRequest<'_> {
     /// How this video's media is delivered.
-    async fn method(&self) -> DeliveryMethod {
+    pub(crate) async fn method(&self) -> DeliveryMethod {
         self.state.delivery.method(!self.private).await
     }
 
@@ -45,34 +45,51 @@ impl MediaRequest<'_> {
             return self.event(presentation, track).await;
         }
         let table = self.state.tables.get(self.video, track).await?;
-        let method = self.method().await;
-        let text = match (object_of(track), method) {
-            (None, _) | (_, DeliveryMethod::Proxy) => {
-                let segment = |n| TrackFile::Segment(n).to_string();
-                let addressing = Addressing::Each {
-                    init: &TrackFile::Init.to_string(),
-                    segment: &segment,
-                };
-                media_playlist(&table, &addressing)
-            }
-            (Some(_), DeliveryMethod::Redirect) => {
-                let addressing = Addressing::Ranges {
-                    uri: &TrackFile::Whole.to_string(),
-                    define: false,
-                };
-                media_playlist(&table, &addressing)
-            }
-            (Some(key), method) => {
-                let uri = self.state.delivery.playlist_url(method, key).await?;
-                let addressing = Addressing::Ranges {
-                    uri: &uri,
-                    define: !self.state.delivery.writes_in_full(),
-                };
-                media_playlist(&table, &addressing)
-            }
-        };
+        let text = self
+            .addressed(track, |addressing| media_playlist(&table, addressing))
+            .await?;
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
+    }
+
+    /// The playlist of a track's key frames, for players that show pictures while someone seeks.
+    pub(crate) async fn i_frames(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
+        let table = self.state.tables.get(self.video, track).await?;
+        let text = self
+            .addressed(track, |addressing| i_frame_playlist(&table, addressing))
+            .await?;
+        let text = text.ok_or_else(not_there)?;
+        self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
+            .await
+    }
+
+    /// What names the segments of a track that is whole, with the addresses that its bytes have now.
+    async fn addressed<T>(
+        &self,
+        track: &PresentedTrack,
+        write: impl FnOnce(&Addressing<'_>) -> T,
+    ) -> Result<T, StreamError> {
+        let method = self.method().await;
+        Ok(match (object_of(track), method) {
+            (None, _) | (_, DeliveryMethod::Proxy) => {
+                let segment = |n| TrackFile::Segment(n).to_string();
+                write(&Addressing::Each {
+                    init: &TrackFile::Init.to_string(),
+                    segment: &segment,
+                })
+            }
+            (Some(_), DeliveryMethod::Redirect) => write(&Addressing::Ranges {
+                uri: &TrackFile::Whole.to_string(),
+                define: false,
+            }),
+            (Some(key), method) => {
+                let uri = self.state.delivery.playlist_url(method, key).await?;
+                write(&Addressing::Ranges {
+                    uri: &uri,
+                    define: !self.state.delivery.writes_in_full(),
+                })
+            }
+        })
     }
 
     /// The playlist of a track that grows, also once it is whole: players that began with it go on with it.
@@ -181,7 +198,7 @@ impl MediaRequest<'_> {
 }
 
 /// The track's object, where it stands.
-fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
+pub(crate) fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
     match &track.body {
         TrackBody::Object { object } => Some(object),
         TrackBody::Source { .. } | TrackBody::Growing { .. } => None,

@@ -46,7 +46,7 @@ pub(crate) struct Tables {
 impl Tables {
     pub(crate) fn new(store: SharedStore, growing: Growing, room: u64) -> Self {
         let weight = |_: &MediaKey, table: &Arc<TrackTable>| {
-            let bytes = 512 + table.init.len() + table.lengths.len() * 12;
+            let bytes = 512 + table.init.len() + table.lengths.len() * 16;
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self {

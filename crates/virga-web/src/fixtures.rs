@@ -227,6 +227,7 @@ impl WatchPage {
         let playback = state.plays().then(|| Playback {
             position: Some(12.5),
             hls: "/media/x/main.m3u8".into(),
+            dash: None,
             fallback: fallback.then(|| "/media/x/fallback.mp4".into()),
             poster: fallback.then(|| "/media/x/poster.jpg".into()),
             expires_at: None,

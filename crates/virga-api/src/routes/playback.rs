@@ -14,7 +14,7 @@ use virga_core::{
     video::VideoState,
     wire::{Playback, Position, ViewReport},
 };
-use virga_db::{VideoRow, positions, views::ViewMark};
+use virga_db::{VideoRow, positions, tracks, views::ViewMark};
 use virga_http::{Json, Path, Result};
 
 use crate::{
@@ -46,9 +46,12 @@ pub(crate) async fn playback(
         return Err(failed.into());
     }
     let (path, expires_at) = to_wire::media_paths(&state, &row);
+    // Tracks that grow have rows of their own.
+    let whole = row.state == VideoState::Ready || tracks::any(state.app.db.read(), id).await?;
     let path_of = |key: Option<&MediaKey>, file| key.map(|_| path(file));
     let playback = Playback {
         hls: path(MediaFile::Multivariant),
+        dash: whole.then(|| path(MediaFile::Manifest)),
         fallback: path_of(row.fallback_key.as_ref(), MediaFile::Fallback),
         poster: path_of(row.poster_key.as_ref(), MediaFile::Poster(0)),
         expires_at,

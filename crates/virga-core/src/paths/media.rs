@@ -25,6 +25,8 @@ pub struct MediaPath {
 pub enum MediaFile {
     /// `main.m3u8`
     Multivariant,
+    /// `manifest.mpd`: DASH's
+    Manifest,
     /// `poster.jpg`, or `poster.jpg?w=320` for the WebP of that width; 0: the JPEG.
     Poster(u32),
     /// `fallback.mp4`
@@ -44,6 +46,8 @@ pub enum TrackFile {
     Playlist,
     /// `event.m3u8`: the playlist of a track that grows, from its first piece to long after its last
     Event,
+    /// `iframes.m3u8`: its key frames, for pictures while seeking
+    IFrames,
     /// `init.mp4`
     Init,
     /// `{n}.m4s`
@@ -72,6 +76,7 @@ impl MediaFile {
     fn parse(text: &str, query: Option<&str>) -> Option<Self> {
         match text {
             "main.m3u8" => Some(Self::Multivariant),
+            "manifest.mpd" => Some(Self::Manifest),
             "poster.jpg" => {
                 let width = query.and_then(|query| query.strip_prefix("w=")?.parse().ok());
                 Some(Self::Poster(width.unwrap_or(0)))
@@ -87,11 +92,15 @@ impl MediaFile {
 }
 
 impl TrackFile {
+    /// A track's segments as a template of DASH.
+    pub const NUMBERED: &'static str = "$Number$.m4s";
+
     fn parse(text: &str) -> Option<Self> {
         match text {
             "track.mp4" => Some(Self::Whole),
             "index.m3u8" => Some(Self::Playlist),
             "event.m3u8" => Some(Self::Event),
+            "iframes.m3u8" => Some(Self::IFrames),
             "init.mp4" => Some(Self::Init),
             _ => {
                 let number = text.strip_suffix(".m4s")?.parse().ok()?;
@@ -120,6 +129,7 @@ impl fmt::Display for MediaFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Multivariant => f.write_str("main.m3u8"),
+            Self::Manifest => f.write_str("manifest.mpd"),
             Self::Poster(0) => f.write_str("poster.jpg"),
             Self::Poster(width) => write!(f, "poster.jpg?w={width}"),
             Self::Fallback => f.write_str("fallback.mp4"),
@@ -135,6 +145,7 @@ impl fmt::Display for TrackFile {
             Self::Whole => f.write_str("track.mp4"),
             Self::Playlist => f.write_str("index.m3u8"),
             Self::Event => f.write_str("event.m3u8"),
+            Self::IFrames => f.write_str("iframes.m3u8"),
             Self::Init => f.write_str("init.mp4"),
             Self::Segment(n) => write!(f, "{n}.m4s"),
         }

@@ -156,6 +156,9 @@ impl Video {
 pub struct Playback {
     /// Multivariant playlist.
     pub hls: String,
+    /// Manifest of DASH; not while all of the picture is still being made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dash: Option<String>,
     /// One MP4 file; null until it exists.
     pub fallback: Option<String>,
     /// Poster; null until it exists.

@@ -22,10 +22,13 @@ fn a_table_survives_json() {
 #[test]
 fn tables_whose_columns_disagree_are_refused() {
     let good = table();
-    let edits: [fn(&mut TrackTable); 6] = [
+    let edits: [fn(&mut TrackTable); 9] = [
         |table| table.durations.truncate(1),
         |table| table.lengths.push(1),
         |table| table.sample_blocks = Some(Vec::new()),
+        |table| table.first_frames = Some(Vec::new()),
+        |table| table.first_frames = Some(vec![24; table.lengths.len()]),
+        |table| table.first_frames = Some(table.lengths.iter().map(|it| it + 1).collect()),
         |table| table.timescale = 0,
         |table| table.init.clear(),
         |table| {

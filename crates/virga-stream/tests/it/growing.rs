@@ -60,6 +60,7 @@ impl<'a> Maker<'a> {
         let mut table = planned.table.clone().stored();
         table.durations.truncate(self.made[track]);
         table.lengths.truncate(self.made[track]);
+        table.first_frames = None;
         let grown = GrowingTable {
             table,
             pieces: self.pieces[track].clone(),
@@ -117,6 +118,11 @@ async fn a_playlist_grows_by_its_end_only_and_every_segment_keeps_its_bytes() {
     let main = site.get(&site.path("main.m3u8")).await;
     assert!(main.text().contains("source/event.m3u8"), "{}", main.text());
     assert!(main.text().contains("audio/event.m3u8"), "{}", main.text());
+    // Players that read once get what is whole.
+    for rest in ["manifest.mpd", "source/iframes.m3u8"] {
+        let none = site.get(&site.path(rest)).await;
+        assert_eq!(none.status, StatusCode::NOT_FOUND, "{rest}");
+    }
     let mut before = grown_to(&site, "source", 1).await;
     for line in [
         "#EXT-X-PLAYLIST-TYPE:EVENT",
@@ -164,6 +170,8 @@ async fn a_playlist_grows_by_its_end_only_and_every_segment_keeps_its_bytes() {
     assert_eq!(again.body, fresh.body);
     let main = site.get(&site.path("main.m3u8")).await;
     assert!(main.text().contains("source/index.m3u8"), "{}", main.text());
+    let manifest = site.get(&site.path("manifest.mpd")).await;
+    assert_eq!(manifest.status, StatusCode::OK);
 }
 
 #[tokio::test]

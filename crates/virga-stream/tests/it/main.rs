@@ -11,5 +11,6 @@ mod future;
 mod growing;
 mod parts;
 mod playback;
+mod players;
 mod site;
 mod visibility;

@@ -11,6 +11,8 @@ use virga_testkit::{Answer, BucketServer, Clip, Person, Role, Site, SiteBuilder,
 
 use crate::buckets::{PART, long_clip, over};
 
+mod others;
+
 /// Someone at the bucket itself, without an account at the site.
 fn passer_by() -> Person {
     Person::new("")
@@ -207,6 +209,8 @@ async fn a_public_video_is_read_from_the_bucket_by_addresses_that_end() {
         let _ = bucket.get(&other).await.expect(403);
         named.push((list.rsplit('/').nth(1).unwrap().to_owned(), address));
     }
+    others::key_frames_are_at_the_same_address(&stranger, &lists, &named).await;
+    others::the_manifest_leads_there_too(&site, &video, &named).await;
     let urls = lists[0].replace(&format!("{}/index.m3u8", named[0].0), "urls.json");
     let fresh = stranger.get(&urls).await.expect(200).json();
     assert!(
@@ -290,6 +294,7 @@ async fn a_private_video_is_sent_on_request_by_request_until_it_is_withdrawn() {
         let _ = ann.get(&ungranted).await.expect(404);
         sent_on.push(track);
     }
+    others::the_manifest_names_redirects(&ann, &video, &sent_on).await;
     let path = format!("/api/v1/videos/{video}");
     let _ = ann.delete(&path).await.expect(200);
     for track in sent_on {

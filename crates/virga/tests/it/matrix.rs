@@ -409,7 +409,7 @@ async fn addresses(owner: &Person, video: &str) -> Vec<String> {
         .collect();
     found.extend(tracks);
     found.push(main.replace("main.m3u8", "urls.json"));
-    for name in ["poster", "fallback"] {
+    for name in ["dash", "poster", "fallback"] {
         found.push(playback[name].as_str().unwrap().to_owned());
     }
     found

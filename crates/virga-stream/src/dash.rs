@@ -1,0 +1,94 @@
+//! `manifest.mpd`: the film for players of DASH. It names the segments of the HLS playlists, by the addresses
+//! that these give.
+
+use axum::response::Response;
+use virga_core::{
+    CacheLifetime,
+    paths::{MediaFile, TrackFile},
+    presentation::{Presentation, PresentedTrack, TrackBody},
+};
+use virga_delivery::DeliveryMethod;
+use virga_media::{DashAddressing, DashTrack, dash_manifest};
+
+use crate::{
+    error::StreamError,
+    media::{MediaRequest, not_there},
+    offload::object_of,
+    tables::Table,
+};
+
+const MANIFEST: &str = "application/dash+xml";
+
+/// A track and where its bytes are.
+struct Addressed {
+    name: String,
+    table: Table,
+    /// The object's address; `None`: segment by segment.
+    uri: Option<String>,
+    init: String,
+    segments: String,
+}
+
+impl Addressed {
+    fn as_track(&self) -> DashTrack<'_> {
+        let addressing = match &self.uri {
+            Some(uri) => DashAddressing::Ranges { uri },
+            None => DashAddressing::Each {
+                init: &self.init,
+                segments: &self.segments,
+            },
+        };
+        DashTrack {
+            id: &self.name,
+            table: &self.table,
+            addressing,
+        }
+    }
+}
+
+impl MediaRequest<'_> {
+    /// What is whole of the film. A manifest is read once, so it leaves out what grows; a film whose sound
+    /// grows has none.
+    pub(crate) async fn manifest(
+        &self,
+        presentation: &Presentation,
+    ) -> Result<Response, StreamError> {
+        let mut videos = Vec::new();
+        for track in presentation.known_videos().filter(|track| is_whole(track)) {
+            videos.push(self.addressed_whole(track).await?);
+        }
+        let sound = presentation.known_audio();
+        if videos.is_empty() || sound.is_some_and(|sound| !is_whole(sound)) {
+            return Err(not_there().into());
+        }
+        let audio = match sound {
+            Some(track) => Some(self.addressed_whole(track).await?),
+            None => None,
+        };
+        let videos: Vec<DashTrack<'_>> = videos.iter().map(Addressed::as_track).collect();
+        let audio = audio.as_ref().map(Addressed::as_track);
+        let text = dash_manifest(&videos, audio.as_ref());
+        self.small(MANIFEST, CacheLifetime::Revalidate, text.into())
+            .await
+    }
+
+    async fn addressed_whole(&self, track: &PresentedTrack) -> Result<Addressed, StreamError> {
+        let file = |file| MediaFile::Track(track.name.clone(), file).to_string();
+        let uri = match (object_of(track), self.method().await) {
+            (None, _) | (_, DeliveryMethod::Proxy) => None,
+            (Some(_), DeliveryMethod::Redirect) => Some(file(TrackFile::Whole)),
+            (Some(key), method) => Some(self.state.delivery.playlist_url(method, key).await?),
+        };
+        Ok(Addressed {
+            name: track.name.clone(),
+            table: self.state.tables.get(self.video, track).await?,
+            uri,
+            init: file(TrackFile::Init),
+            segments: format!("{}/{}", track.name, TrackFile::NUMBERED),
+        })
+    }
+}
+
+fn is_whole(track: &PresentedTrack) -> bool {
+    !matches!(track.body, TrackBody::Growing { .. })
+}
