@@ -9,6 +9,8 @@ use super::used::{every_way, range, samples_of};
 
 /// The file whose index alone is the input: longer than any sample table says.
 const ENDLESS: u64 = 1 << 50;
+/// The file whose index and fragments alone are the input.
+const FRAGMENTED: u64 = 1 << 20;
 /// Reads that a walk may take over a file of so many bytes: each goes on by a box at least.
 fn most_reads(len: usize) -> usize {
     2 + len / 8
@@ -85,21 +87,23 @@ pub(crate) fn fragments(input: &[u8]) {
         return;
     };
     let (index, mut rest) = split_box(input);
-    let Ok(mut movie) = Movie::parse(index, ENDLESS) else {
+    let Ok(mut movie) = Movie::parse(index, FRAGMENTED) else {
         return;
     };
-    let Ok(mut fragments) = FragmentIndex::new(&movie, ENDLESS) else {
+    let Ok(mut fragments) = FragmentIndex::new(&movie, FRAGMENTED) else {
         return;
     };
     let mut at = match place {
         0 => 0,
         1 => u64::MAX - 64,
         2 => u64::MAX >> 1,
-        _ => u64::from(*place) << 20,
+        _ => u64::from(*place) << 12,
     };
     while !rest.is_empty() {
         let (fragment, after) = split_box(rest);
-        let _ = fragments.add(fragment, at);
+        if fragments.add(fragment, at).is_err() {
+            return;
+        }
         at = at.saturating_add(fragment.len() as u64);
         rest = after;
     }

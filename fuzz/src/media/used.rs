@@ -6,7 +6,7 @@ use virga_media::{
 };
 
 /// Enough to see how an index is used; a track may have millions.
-const SAMPLES: usize = 100_000;
+const SAMPLES: usize = 20_000;
 
 /// Bytes of the file, as far as there are any.
 pub(super) fn range(file: &[u8], offset: u64, len: u64) -> &[u8] {

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use virga_media::{
-    FallbackInput, FragmentIndex, Movie, PlannedTrack, SegmentPlan, fallback_mp4, first_shown,
-    instant, plan, plan_audio, plan_video, segment, shape, sniff,
+    FallbackInput, FragmentIndex, MediaError, Movie, PlannedTrack, SegmentPlan, fallback_mp4,
+    first_shown, instant, plan, plan_audio, plan_video, segment, shape, sniff,
 };
 
 use crate::clips::{Clip, SAFE, index};
@@ -232,4 +232,37 @@ fn a_block_of_another_segment_is_refused() {
     assert!(segment(&planned.table, 0, block).is_err());
     assert!(segment(&planned.table, 0, &[]).is_err());
     assert!(segment(&planned.table, 999, block).is_err());
+}
+
+/// A box of this body.
+fn boxed(name: &[u8], body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len() + 8).unwrap();
+    [&size.to_be_bytes(), name, body].concat()
+}
+
+#[test]
+fn samples_of_no_bytes_are_no_more_than_the_file_has_bytes() {
+    const RUN: u32 = 1 << 20;
+    let seed = fragmented();
+    let mut movie = Movie::parse(&seed.headers[seed.moov.clone()], seed.file_size).unwrap();
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    // A million samples of the default size, which is 0, in some hundred bytes.
+    let tfhd = boxed(b"tfhd", &words(&[0x10, movie.tracks[0].id, 0]));
+    let trun = boxed(b"trun", &words(&[0, RUN]));
+    let traf = boxed(b"traf", &[tfhd, trun].concat());
+    let moof = boxed(b"moof", &traf);
+    let enough = u64::from(RUN) * 2;
+    for (file_size, fits) in [(enough - 1, 1), (enough, 2)] {
+        let mut index = FragmentIndex::new(&movie, file_size).unwrap();
+        let added = (0..4).take_while(|_| index.add(&moof, 0).is_ok());
+        assert_eq!(added.count(), fits, "in a file of {file_size} bytes");
+    }
+    // Those of the index itself count too.
+    let mut index = FragmentIndex::new(&movie, enough).unwrap();
+    index.add(&moof, 0).unwrap();
+    index.finish(&mut movie).unwrap();
+    assert!(FragmentIndex::new(&movie, u64::from(RUN)).is_ok());
+    let refused = FragmentIndex::new(&movie, u64::from(RUN) - 1);
+    assert!(matches!(refused, Err(MediaError::Malformed { .. })));
 }
