@@ -5,10 +5,11 @@ PROFILE := $(if $(RELEASE),release,debug)
 CARGO_PROFILE := $(if $(RELEASE),--release,)
 DATA ?= ./data
 LISTEN ?= 0.0.0.0:8080
+SECONDS ?= 600
 
 # For people only, not for CI.
 .PHONY: cluster dist
-.PHONY: help run test test-full check format api audit e2e bench ui icons clean
+.PHONY: help run test test-full fuzz check format api audit e2e bench ui icons clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +26,9 @@ test: ## Run every test, browser tests included (T=name: only those whose name c
 
 test-full: ## All tests in their long form: every kill point with many seeds, long property tests, long films
 	@VIRGA_TEST_FULL=1 PROPTEST_CASES=2000 scripts/test
+
+fuzz: ## Fuzz every parser (SECONDS=600 each; T=name: only that target)
+	@scripts/fuzz "$(SECONDS)" "$(T)"
 
 check: ## Check formatting, lints and types of Rust and of the pages' scripts
 	@scripts/check

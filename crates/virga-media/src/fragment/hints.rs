@@ -1,6 +1,8 @@
 //! Where fragments probably begin: what a segment index (`sidx`) at the front or a random access
 //! index (`mfra`) at the end says. Only for reading ahead: the walk believes the boxes themselves.
 
+use std::collections::BTreeSet;
+
 use crate::MediaError;
 use crate::bmff::{Cursor, boxes, find};
 
@@ -9,10 +11,11 @@ const MAX_HINTS: usize = 1 << 18;
 /// Bit of a reference of `sidx`: it leads to another `sidx`, no fragment.
 const TO_INDEX: u32 = 0x8000_0000;
 
-/// Positions in the file, rising.
+/// Positions in the file, rising. A live stream has a `sidx` before each fragment, so each may bring a
+/// few to very many.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    positions: Vec<u64>,
+    positions: BTreeSet<u64>,
 }
 
 impl Hints {
@@ -21,16 +24,17 @@ impl Hints {
     }
 
     /// The positions from there on.
-    pub(super) fn from(&self, at: u64) -> &[u64] {
-        let first = self.positions.partition_point(|position| *position < at);
-        &self.positions[first..]
+    pub(super) fn from(&self, at: u64) -> impl Iterator<Item = u64> {
+        self.positions.range(at..).copied()
     }
 
     fn add(&mut self, positions: Vec<u64>) {
-        self.positions.extend(positions);
-        self.positions.sort_unstable();
-        self.positions.dedup();
-        self.positions.truncate(MAX_HINTS);
+        for position in positions {
+            self.positions.insert(position);
+            if self.positions.len() > MAX_HINTS {
+                self.positions.pop_last();
+            }
+        }
     }
 
     /// Takes what follows the header of a `sidx` that ends at `end` in the file.

@@ -8,6 +8,8 @@ use crate::time;
 /// An edit may end so much after the samples that it was written for.
 const ROUNDING: i64 = 500_000;
 
+const MORE_THAN_BYTES: MediaError = MediaError::malformed("it has more samples than bytes");
+
 /// Gathers the fragments of one file in their order.
 #[derive(Debug)]
 pub struct FragmentIndex {
@@ -19,6 +21,8 @@ pub struct FragmentIndex {
 impl FragmentIndex {
     /// Begins with the samples that the index itself lists.
     pub fn new(movie: &Movie, file_size: u64) -> Result<Self, MediaError> {
+        let own = movie.tracks.iter().map(|track| track.samples.len());
+        within(file_size, own.sum())?;
         let own = movie.tracks.iter();
         let own = own.map(|track| TableBuilder::of(&track.samples));
         Ok(Self {
@@ -32,6 +36,8 @@ impl FragmentIndex {
     /// samples, and none of it is added.
     pub fn add(&mut self, moof: &[u8], offset: u64) -> Result<bool, MediaError> {
         let found = self.fragments.read(moof, offset)?;
+        let more: usize = found.iter().map(|found| found.samples.len()).sum();
+        within(self.file_size, self.len() + more)?;
         let mut samples = found.iter().flat_map(|found| &found.samples);
         let outside = samples.any(|sample| {
             let end = sample.offset.checked_add(sample.size.into());
@@ -62,6 +68,15 @@ impl FragmentIndex {
         movie.fragmented = false;
         movie.settle(self.file_size)
     }
+}
+
+/// A fragment can list a million samples of no bytes in a hundred bytes; a film has fewer samples than
+/// bytes. So the tables are no larger than the file allows.
+fn within(file_size: u64, samples: usize) -> Result<(), MediaError> {
+    if samples as u64 > file_size {
+        return Err(MORE_THAN_BYTES);
+    }
+    Ok(())
 }
 
 /// An edit that ends with the samples of the index was written before there were any others.

@@ -291,12 +291,15 @@ impl FragmentWalk {
         for hint in self.hints.from(self.at + 1) {
             let (start, len) = ranges.last().copied().unwrap_or_default();
             let (end, wanted) = (start + len, hint.saturating_add(each).min(self.file_size));
-            if *hint >= self.file_size || wanted <= end || self.held(*hint, 16).is_some() {
+            if hint >= self.file_size {
+                return;
+            }
+            if wanted <= end || self.held(hint, 16).is_some() {
                 continue;
             }
             let total: u64 = ranges.iter().map(|(_, len)| len).sum();
-            let near = *hint <= end + GAP;
-            let more = wanted - if near { end } else { *hint };
+            let near = hint <= end + GAP;
+            let more = wanted - if near { end } else { hint };
             if total + more > BATCH_BYTES || (!near && ranges.len() == BATCH) {
                 return;
             }
@@ -305,7 +308,7 @@ impl FragmentWalk {
                     last.1 += more;
                 }
             } else {
-                ranges.push((*hint, more));
+                ranges.push((hint, more));
             }
         }
     }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use virga_media::{
-    FallbackInput, FragmentIndex, Movie, PlannedTrack, SegmentPlan, fallback_mp4, first_shown,
-    instant, plan, plan_audio, plan_video, segment, shape, sniff,
+    FallbackInput, FragmentIndex, MediaError, Movie, PlannedTrack, SegmentPlan, fallback_mp4,
+    first_shown, instant, plan, plan_audio, plan_video, segment, shape, sniff,
 };
 
 use crate::clips::{Clip, SAFE, index};
@@ -232,4 +232,69 @@ fn a_block_of_another_segment_is_refused() {
     assert!(segment(&planned.table, 0, block).is_err());
     assert!(segment(&planned.table, 0, &[]).is_err());
     assert!(segment(&planned.table, 999, block).is_err());
+}
+
+/// A box of this body.
+fn boxed(name: &[u8], body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len() + 8).unwrap();
+    [&size.to_be_bytes(), name, body].concat()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// A segment index of so many segments of 7 bytes, the first one so far behind it.
+fn segment_index(first: u32, count: u16) -> Vec<u8> {
+    let head = [
+        words(&[0, 1, 1000, 0, first]),
+        vec![0, 0],
+        count.to_be_bytes().to_vec(),
+    ]
+    .concat();
+    let segments = words(&[7, 0, 0]).repeat(count.into());
+    boxed(b"sidx", &[head, segments].concat())
+}
+
+/// Ran for minutes when each index meant to sort all that those before it had said.
+#[test]
+fn an_index_before_each_fragment_costs_what_it_brings() {
+    let seed = fragmented();
+    let index = &seed.headers[seed.moov.clone()];
+    let mut movie = Movie::parse(index, seed.file_size).unwrap();
+    let many: Vec<u8> = (10..14)
+        .flat_map(|first| segment_index(first, 65_500))
+        .collect();
+    let tfhd = boxed(b"tfhd", &words(&[0, movie.tracks[0].id]));
+    let trun = boxed(b"trun", &words(&[0, 1]));
+    let moof = boxed(b"moof", &boxed(b"traf", &[tfhd, trun].concat()));
+    let fragment = [moof, segment_index(0, 1).repeat(8)].concat();
+    let file = [index, &many, &fragment.repeat(4000)].concat();
+    walk(&file, &mut movie).unwrap();
+    assert_eq!(movie.tracks[0].samples.len(), 4000);
+}
+
+#[test]
+fn samples_of_no_bytes_are_no_more_than_the_file_has_bytes() {
+    const RUN: u32 = 1 << 20;
+    let seed = fragmented();
+    let mut movie = Movie::parse(&seed.headers[seed.moov.clone()], seed.file_size).unwrap();
+    // A million samples of the default size, which is 0, in some hundred bytes.
+    let tfhd = boxed(b"tfhd", &words(&[0x10, movie.tracks[0].id, 0]));
+    let trun = boxed(b"trun", &words(&[0, RUN]));
+    let traf = boxed(b"traf", &[tfhd, trun].concat());
+    let moof = boxed(b"moof", &traf);
+    let enough = u64::from(RUN) * 2;
+    for (file_size, fits) in [(enough - 1, 1), (enough, 2)] {
+        let mut index = FragmentIndex::new(&movie, file_size).unwrap();
+        let added = (0..4).take_while(|_| index.add(&moof, 0).is_ok());
+        assert_eq!(added.count(), fits, "in a file of {file_size} bytes");
+    }
+    // Those of the index itself count too.
+    let mut index = FragmentIndex::new(&movie, enough).unwrap();
+    index.add(&moof, 0).unwrap();
+    index.finish(&mut movie).unwrap();
+    assert!(FragmentIndex::new(&movie, u64::from(RUN)).is_ok());
+    let refused = FragmentIndex::new(&movie, u64::from(RUN) - 1);
+    assert!(matches!(refused, Err(MediaError::Malformed { .. })));
 }
