@@ -23,8 +23,9 @@ pub const PASSWORD_MAX: usize = 1024;
 fn clean(text: &str, keep_lines: bool) -> String {
     let kept: String = text
         .replace("\r\n", "\n")
-        .nfc()
+        .chars()
         .filter(|c| !c.is_control() || (keep_lines && *c == '\n'))
+        .nfc()
         .collect();
     kept.trim().to_owned()
 }

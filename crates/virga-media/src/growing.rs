@@ -26,6 +26,9 @@ pub struct GrownSegment {
     pub duration: u32,
     /// Its bytes; ranges are those of the samples that were pushed.
     pub layout: SegmentLayout,
+    /// Bytes up to the end of its first frame, as in [`TrackTable::first_frames`]; `None` where that is no key
+    /// frame.
+    pub first_frame: Option<u32>,
 }
 
 /// A track while it grows.
@@ -306,11 +309,18 @@ impl GrowingTrack {
         let duration = u32::try_from(ends - self.begins)
             .map_err(|_| MediaError::unsupported("its sample times"))?;
         self.begins = ends;
+        let shown = first.sync && self.head.kind == TrackKind::Video;
+        let before = u32::try_from(head.len()).ok().filter(|_| shown);
+        let first_frame = before.and_then(|before| before.checked_add(first.size));
         let layout = SegmentLayout {
             head,
             body: block.ranges,
         };
-        self.ready.push_back(GrownSegment { duration, layout });
+        self.ready.push_back(GrownSegment {
+            duration,
+            layout,
+            first_frame,
+        });
         Ok(())
     }
 }

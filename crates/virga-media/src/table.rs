@@ -52,7 +52,7 @@ pub struct TrackTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_blocks: Option<Vec<u32>>,
     /// Bytes of each segment up to the end of its first frame, its boxes included. Only of a picture of which
-    /// each segment begins with a key frame; tables of earlier releases and of tracks that grew lack it.
+    /// each segment begins with a key frame; tables of earlier releases and of tracks that grow lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_frames: Option<Vec<u32>>,
 }

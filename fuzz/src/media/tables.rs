@@ -1,7 +1,8 @@
 //! Tables and blocks of the store.
 
 use virga_media::{
-    Addressing, TrackTable, VideoVariant, event_playlist, media_playlist, multivariant, segment,
+    Addressing, TrackTable, VideoVariant, event_playlist, i_frame_playlist, media_playlist,
+    multivariant, segment,
 };
 
 /// A table, read and used for playlists.
@@ -22,13 +23,15 @@ pub(crate) fn table(json: &[u8]) {
             define: true,
         },
     ] {
+        let _ = i_frame_playlist(&table, &addressing);
         let text = media_playlist(&table, &addressing);
         assert!(text.ends_with("#EXT-X-ENDLIST\n"));
     }
-    let _ = event_playlist(&table, false, "init.mp4", &name);
+    let _ = event_playlist(&table, table.segments() / 2, false, "init.mp4", &name);
     let _ = multivariant(
         &[VideoVariant {
             uri: "a",
+            i_frames: Some("b"),
             table: &table,
         }],
         None,

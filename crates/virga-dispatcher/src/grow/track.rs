@@ -7,7 +7,7 @@ use virga_core::{
     presentation::{GrowingTable, PieceRef},
 };
 use virga_db::{GrowingRow, PieceRow, growing};
-use virga_media::{GrowingTrack, GrownSegment, Sample, TrackTable};
+use virga_media::{GrowingTrack, GrownSegment, Sample, TrackKind, TrackTable};
 use virga_objects::ObjectWriter;
 
 use crate::{
@@ -36,6 +36,8 @@ pub(super) struct TrackGrowth {
     /// Segments that an earlier try wrote, which are made once more and passed over.
     passed: usize,
     cut: usize,
+    /// Bytes up to the end of the first frame of each segment that was cut.
+    first_frames: Vec<Option<u32>>,
     /// Microseconds that earlier tries made.
     found: i64,
     open: Option<OpenPiece>,
@@ -89,6 +91,7 @@ impl TrackGrowth {
             standing,
             passed,
             cut: 0,
+            first_frames: Vec::new(),
             open: None,
         };
         // The try before may have died between a row and its table.
@@ -162,6 +165,7 @@ impl TrackGrowth {
         while let Some(segment) = self.track.pop() {
             work.check()?;
             self.cut += 1;
+            self.first_frames.push(segment.first_frame);
             if self.cut > self.passed {
                 self.add(work, segment).await?;
             }
@@ -250,6 +254,10 @@ impl TrackGrowth {
     ) -> Result<(MediaKey, TrackTable), JobError> {
         let mut table = self.standing.table.clone().measured();
         table.frame_rate = self.track.frame_rate();
+        if table.kind == TrackKind::Video {
+            let frames: Option<Vec<u32>> = self.first_frames.iter().copied().collect();
+            table.first_frames = frames.filter(|frames| frames.len() == table.lengths.len());
+        }
         check_room(work, table.object_len()).await?;
         let key = work.track_key(&self.row.name)?;
         let mut writer = work.writer(&key).await?;

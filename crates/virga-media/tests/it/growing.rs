@@ -34,6 +34,7 @@ fn planned_segments(planned: &PlannedTrack) -> Vec<GrownSegment> {
         GrownSegment {
             duration: table.durations[n],
             layout: segment(table, n, &planned.samples[range]).unwrap(),
+            first_frame: table.first_frames.as_ref().map(|frames| frames[n]),
         }
     };
     (0..table.segments()).map(cut).collect()
