@@ -94,11 +94,12 @@ pub(super) async fn sound_beside(
 /// The sound that an earlier job encoded.
 async fn encoded_sound(work: &Work<'_>) -> Result<Option<Input>, JobError> {
     let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
-    let objects = tracks.iter().filter_map(|track| match &track.body {
+    // The one that players get.
+    let object = tracks.iter().find_map(|track| match &track.body {
         TrackBody::Object { object } if track.kind == TrackRowKind::Audio => Some(object),
         _ => None,
     });
-    let Some(object) = objects.last() else {
+    let Some(object) = object else {
         return Ok(None);
     };
     let written = Written::stored(work, object).await?;

@@ -99,14 +99,13 @@ async fn for_others(
         own: None,
         until,
     };
-    let (files, grown) = encode_along(work, ready, rung, along).await?;
+    let (files, grown) = Box::pin(encode_along(work, ready, rung, along)).await?;
     let picture = Written::read(&path, files.picture.ok_or_else(no_frame)?)?;
-    let tracks = match grown {
-        Some(grown) => grown.rows,
-        None => {
-            let name = name_of(work, rung);
-            vec![picture.put_picture(work, name, rung, until).await?.0]
-        }
+    let tracks = if let Some(grown) = grown {
+        grown.rows
+    } else {
+        let name = name_of(work, rung);
+        vec![picture.put_picture(work, name, rung, until).await?.0]
     };
     let sound = fallback::sound_beside(work, &ready.source.media, &movie, own).await?;
     let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;

@@ -3,7 +3,7 @@
 
 use virga_core::{
     VideoId,
-    presentation::{Presentation, TrackBody},
+    presentation::{Presentation, PresentedTrack, TrackBody},
     video::VideoState,
 };
 use virga_db::TrackRowKind;
@@ -116,7 +116,7 @@ async fn a_rung_for_the_other_browsers_plays_while_it_is_encoded() {
         let video = site.add(&clip).await;
         let growing = async || {
             let shown = published(&site, video).await;
-            shown.known_videos().any(|track| track.grows())
+            shown.known_videos().any(PresentedTrack::grows)
         };
         site.until(growing).await;
         let shown = published(&site, video).await;

@@ -40,7 +40,8 @@ fn digests(folder: &Path, words: &str) -> (Vec<String>, f64) {
 async fn tracks(viewer: &Person, hls: &str) -> Vec<Vec<u8>> {
     let mut tracks = vec![];
     let urls = viewer.media_urls(hls).await;
-    for list in urls.iter().skip(1).filter(|url| url.contains(".m3u8")) {
+    let whole = |url: &&String| url.contains(".m3u8") && !url.contains("iframes");
+    for list in urls.iter().skip(1).filter(whole) {
         let mut bytes = vec![];
         for url in viewer.media_urls(list).await.iter().skip(1) {
             bytes.extend_from_slice(&viewer.get(url).await.expect(200).body);
