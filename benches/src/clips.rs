@@ -62,6 +62,86 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// A kind of file, of which a browser is shown ten minutes.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// The figure's name.
+    pub figure: &'static str,
+    /// The most seconds to the first frame.
+    pub most: f64,
+    file: &'static str,
+    /// How ffmpeg makes it of [`footage`], and how it repeats that.
+    made: &'static str,
+    repeated: &'static str,
+}
+
+const fn of(
+    figure: &'static str,
+    most: f64,
+    (file, made, repeated): (&'static str, &'static str, &'static str),
+) -> Kind {
+    Kind {
+        figure,
+        most,
+        file,
+        made,
+        repeated,
+    }
+}
+
+const FRAGMENTED: &str = "-movflags +frag_keyframe+empty_moov+default_base_moof";
+const VP9: &str =
+    "-vf scale=-2:720 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 3M -g 50 -c:a libopus";
+const AV1: &str = "-vf scale=-2:720 -c:v libsvtav1 -preset 10 -g 50 -c:a libopus";
+const HEVC: &str = "-vf scale=-2:720 -c:v libx265 -preset ultrafast -tag:v hvc1 -c:a copy";
+const TEN_BITS: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le -b:v 8M -c:a copy";
+const MPEG2: &str = "-c:v mpeg2video -b:v 8M -maxrate 10M -bufsize 4M -c:a mp2";
+const PRORES: &str = "-vf scale=-2:720 -c:v prores_ks -profile:v 0 -c:a pcm_s16le";
+
+/// What is copied is shown sooner than what must be decoded.
+pub const KINDS: [Kind; 10] = [
+    of("first-frame-mp4", 0.6, ("mp4.mp4", "-c copy", "")),
+    of(
+        "first-frame-fragmented",
+        1.5,
+        ("fragmented.mp4", "-c copy", FRAGMENTED),
+    ),
+    of("first-frame-mkv", 1.5, ("h264.mkv", "-c copy", "")),
+    of(
+        "first-frame-pcm",
+        1.5,
+        ("pcm.mov", "-c:v copy -c:a pcm_s16le", ""),
+    ),
+    of("first-frame-vp9", 1.5, ("vp9.webm", VP9, "")),
+    of("first-frame-av1", 1.5, ("av1.webm", AV1, "")),
+    of("first-frame-hevc", 3.0, ("hevc.mp4", HEVC, "-tag:v hvc1")),
+    of("first-frame-10-bit", 3.0, ("ten-bits.mkv", TEN_BITS, "")),
+    of("first-frame-mpeg2", 3.0, ("mpeg2.mkv", MPEG2, "")),
+    of("first-frame-prores", 3.0, ("prores.mov", PRORES, "")),
+];
+
+/// Ten minutes of it.
+///
+/// # Errors
+/// Where ffmpeg fails.
+pub fn kind(of: &Kind) -> anyhow::Result<PathBuf> {
+    const COPIES: &str = "58";
+    let ffmpeg = |before: &[&str], input: &Path, words: &str, draft: &Path| {
+        let mut ffmpeg = tool("ffmpeg");
+        ffmpeg.args(["-nostdin", "-loglevel", "error", "-y"]);
+        ffmpeg.args(before).arg("-i").arg(input);
+        output(ffmpeg.args(words.split_whitespace()).arg(draft)).map(drop)
+    };
+    let source = footage()?;
+    let once = made(&format!("once-{}", of.file), |draft| {
+        ffmpeg(&[], &source, of.made, draft)
+    })?;
+    made(of.file, |draft| {
+        let words = format!("-c copy {}", of.repeated);
+        ffmpeg(&["-stream_loop", COPIES], &once, &words, draft)
+    })
+}
+
 /// 2 GiB that nobody plays.
 pub fn plain_file() -> anyhow::Result<PathBuf> {
     made("plain", |draft| {

@@ -2,11 +2,15 @@
 
 mod clips;
 mod figure;
+mod first_frame;
 mod machine;
 mod transfer;
 
-pub use clips::{footage, ladder_source, long_footage, plain_file, short_source};
+pub use clips::{
+    KINDS, Kind, footage, kind, ladder_source, long_footage, plain_file, short_source,
+};
 pub use figure::{Figure, Round, Series, Target, median};
+pub use first_frame::first_frame;
 pub use machine::{
     cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, process_of,
     settle_disk, tool,

@@ -217,14 +217,17 @@ fn check_picture(movie: &Movie, track: &Track) -> Result<(), TranscodeReason> {
 /// Codings and profiles that browsers decode where the machine or the system does: HEVC Main and Main 10,
 /// AV1 Main, VP9 of 4:2:0.
 fn is_for_some(codec: &Codec) -> bool {
-    let profile = |name: &str| name.split('.').nth(1).unwrap_or_default().to_owned();
-    match codec {
-        // The name with parameter sets in the samples is one that Apple's players refuse.
-        Codec::Hevc(name) => name.starts_with("hvc1") && ["1", "2"].contains(&&*profile(name)),
-        Codec::Av1(name) => profile(name) == "0",
-        Codec::Vp9(name) => ["00", "02"].contains(&&*profile(name)),
-        _ => false,
-    }
+    let (Codec::Hevc(name) | Codec::Av1(name) | Codec::Vp9(name)) = codec else {
+        return false;
+    };
+    // Without `hev1`, whose parameter sets lie between the samples: Apple's players refuse it.
+    let mut parts = name.split('.');
+    matches!(
+        (parts.next(), parts.next()),
+        (Some("hvc1"), Some("1" | "2"))
+            | (Some("av01"), Some("0"))
+            | (Some("vp09"), Some("00" | "02"))
+    )
 }
 
 fn check_avc(avc: &Avc) -> Result<(), TranscodeReason> {

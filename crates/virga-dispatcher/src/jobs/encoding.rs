@@ -36,9 +36,11 @@ impl Ready {
         Self::of(work, &key, source).await
     }
 
-    /// The same for rungs next to the source's own picture or instead of it.
+    /// The same for rungs next to the source's own picture or instead of it: the source is looked at whole.
     pub(super) async fn for_rungs(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
-        let mut ready = Self::walked(work, row).await?;
+        let mut ready = Self::open(work, row).await?;
+        let media = Media::scratch(&ready.scratch.input())?;
+        ready.source.walk(work, &media).await?;
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
         let published =
             |track: &TrackRow| track.kind == TrackRowKind::Video && track.rung.is_none();
@@ -47,14 +49,6 @@ impl Ready {
             .source
             .own
             .filter(|own| !own.everywhere || tracks.iter().any(published));
-        Ok(ready)
-    }
-
-    /// The same, after a look at the whole source.
-    pub(super) async fn walked(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
-        let mut ready = Self::open(work, row).await?;
-        let media = Media::scratch(&ready.scratch.input())?;
-        ready.source.walk(work, &media).await?;
         Ok(ready)
     }
 

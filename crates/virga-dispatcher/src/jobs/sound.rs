@@ -21,7 +21,8 @@ use crate::{
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
-    let ready = Ready::walked(work, &row).await?;
+    // `package` looks at all of it: whoever waits to see it need not wait for that.
+    let ready = Ready::open(work, &row).await?;
     let Some(picture) = own_picture(work, &ready).await? else {
         return Ok(encode_all().into());
     };

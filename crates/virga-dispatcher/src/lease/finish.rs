@@ -194,6 +194,10 @@ impl LeasedJob {
     /// Removes what is under these prefixes, but where a row points at something of it: a try publishes the
     /// source's own picture before its job is done, and another one may have to end it.
     async fn drop_unused(&self, prefixes: impl Iterator<Item = KeyPrefix>) {
+        let mut prefixes = prefixes.peekable();
+        if prefixes.peek().is_none() {
+            return;
+        }
         let app = &self.dispatcher.app;
         let rows = match tracks::of_video(app.db.read(), self.job.video).await {
             Ok(rows) => rows,

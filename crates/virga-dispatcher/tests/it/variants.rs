@@ -112,7 +112,7 @@ async fn a_rung_for_the_other_browsers_plays_while_it_is_encoded() {
     ] {
         let mut site = Site::new().await;
         start_paced(&mut site, "2");
-        let clip = site.clip(&format!("{PICTURE} {SOUND} -t 20 {HEVC} {sound} {name}"));
+        let clip = site.clip(&format!("{PICTURE} {SOUND} -t 14 {HEVC} {sound} {name}"));
         let video = site.add(&clip).await;
         let growing = async || {
             let shown = published(&site, video).await;

@@ -24,8 +24,8 @@
 //! | 19 | 301 to an internal, schemeless address | `flaws_redirects_stay_in_the_site_and_are_never_permanent` |
 //! | 20 | writes one name and uploads another | `an_uploaded_video_plays_is_discussed_and_goes_for_ever` |
 //! | 21 | the row before the bytes, replaced in silence | `one_file_at_a_time_goes_into_a_video`, `a_form_fills_its_draft_once` |
-//! | 22 | deletion that is forgotten, comments left | `a_purge_removes_every_object_and_row`, `killed_in_mid_purge_purges_to_the_end` |
-//! | 23 | the deletion's row gone before the object | `killed_in_mid_purge_purges_to_the_end` |
+//! | 22 | deletion that is forgotten, comments left | `a_purge_removes_every_object_and_row`, `killed_after_a_purge_removed_objects_it_purges_to_the_end` |
+//! | 23 | the deletion's row gone before the object | `killed_before_a_purge_removes_anything_it_purges_to_the_end` |
 //! | 24 | poison rows, no lease, no end of tries | `a_job_whose_worker_dies_each_time_is_given_up_and_leaves_nothing` |
 //! | 25 | the same work done twice, instances race | `two_dispatchers_do_every_job_once`, `two_hundred_jobs_are_each_claimed_once_by_four_workers` |
 //! | 26 | a run that stops after three | `two_hundred_jobs_are_each_claimed_once_by_four_workers` |
