@@ -21,7 +21,11 @@ export default defineConfig({
   projects: [
     { name: "loopback" },
     // What looks, decodes or starts sites of its own the same way under any name is left out.
-    { name: "plain-http", use: { host: HOST }, testIgnore: /(pages|growing|variants|ladder|sync|ear|cluster|uppy)\.spec/ },
+    {
+      name: "plain-http",
+      use: { host: HOST },
+      testIgnore: /(pages|growing|variants|ladder|sync|ear|cluster|uppy)\.spec/,
+    },
   ],
   use: {
     browserName: "chromium",
