@@ -70,75 +70,97 @@ pub struct Kind {
     /// The most seconds to the first frame.
     pub most: f64,
     file: &'static str,
-    /// How ffmpeg makes it of [`footage`], and how it repeats that.
-    made: &'static str,
-    repeated: &'static str,
+    /// How ffmpeg makes the picture and the sound of [`footage`]'s, and what else it is told.
+    picture: &'static str,
+    sound: &'static str,
+    more: &'static str,
 }
 
 const fn of(
-    figure: &'static str,
-    most: f64,
-    (file, made, repeated): (&'static str, &'static str, &'static str),
+    (figure, most): (&'static str, f64),
+    file: &'static str,
+    (picture, sound, more): (&'static str, &'static str, &'static str),
 ) -> Kind {
     Kind {
         figure,
         most,
         file,
-        made,
-        repeated,
+        picture,
+        sound,
+        more,
     }
 }
 
 const FRAGMENTED: &str = "-movflags +frag_keyframe+empty_moov+default_base_moof";
-const VP9: &str =
-    "-vf scale=-2:720 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 3M -g 50 -c:a libopus";
-const AV1: &str = "-vf scale=-2:720 -c:v libsvtav1 -preset 10 -g 50 -c:a libopus";
-const HEVC: &str = "-vf scale=-2:720 -c:v libx265 -preset ultrafast -tag:v hvc1 -c:a copy";
-const TEN_BITS: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le -b:v 8M -c:a copy";
-const MPEG2: &str = "-c:v mpeg2video -b:v 8M -maxrate 10M -bufsize 4M -c:a mp2";
-const PRORES: &str = "-vf scale=-2:720 -c:v prores_ks -profile:v 0 -c:a pcm_s16le";
+const VP9: &str = "-vf scale=-2:720 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 3M -g 50";
+const AV1: &str = "-vf scale=-2:720 -c:v libsvtav1 -preset 10 -g 50";
+const HEVC: &str = "-vf scale=-2:720 -c:v libx265 -preset ultrafast -tag:v hvc1";
+const TEN_BITS: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le -b:v 8M";
+const MPEG2: &str = "-c:v mpeg2video -b:v 8M -maxrate 10M -bufsize 4M";
+const PRORES: &str = "-vf scale=-2:720 -c:v prores_ks -profile:v 0";
 
 /// What is copied is shown sooner than what must be decoded.
 pub const KINDS: [Kind; 10] = [
-    of("first-frame-mp4", 0.6, ("mp4.mp4", "-c copy", "")),
+    of(("first-frame-mp4", 0.6), "mp4.mp4", ("copy", "aac", "")),
     of(
-        "first-frame-fragmented",
-        1.5,
-        ("fragmented.mp4", "-c copy", FRAGMENTED),
+        ("first-frame-fragmented", 1.5),
+        "fragmented.mp4",
+        ("copy", "aac", FRAGMENTED),
     ),
-    of("first-frame-mkv", 1.5, ("h264.mkv", "-c copy", "")),
+    of(("first-frame-mkv", 1.5), "h264.mkv", ("copy", "aac", "")),
     of(
-        "first-frame-pcm",
-        1.5,
-        ("pcm.mov", "-c:v copy -c:a pcm_s16le", ""),
+        ("first-frame-pcm", 1.5),
+        "pcm.mov",
+        ("copy", "pcm_s16le", ""),
     ),
-    of("first-frame-vp9", 1.5, ("vp9.webm", VP9, "")),
-    of("first-frame-av1", 1.5, ("av1.webm", AV1, "")),
-    of("first-frame-hevc", 3.0, ("hevc.mp4", HEVC, "-tag:v hvc1")),
-    of("first-frame-10-bit", 3.0, ("ten-bits.mkv", TEN_BITS, "")),
-    of("first-frame-mpeg2", 3.0, ("mpeg2.mkv", MPEG2, "")),
-    of("first-frame-prores", 3.0, ("prores.mov", PRORES, "")),
+    of(("first-frame-vp9", 1.5), "vp9.webm", (VP9, "libopus", "")),
+    of(("first-frame-av1", 1.5), "av1.webm", (AV1, "libopus", "")),
+    of(
+        ("first-frame-hevc", 3.0),
+        "hevc.mp4",
+        (HEVC, "aac", "-tag:v hvc1"),
+    ),
+    of(
+        ("first-frame-10-bit", 3.0),
+        "ten-bits.mkv",
+        (TEN_BITS, "aac", ""),
+    ),
+    of(("first-frame-mpeg2", 3.0), "mpeg2.mkv", (MPEG2, "mp2", "")),
+    of(
+        ("first-frame-prores", 3.0),
+        "prores.mov",
+        (PRORES, "pcm_s16le", ""),
+    ),
 ];
 
-/// Ten minutes of it.
+/// Ten minutes of it: the picture is repeated; the sound is made in one piece, because repeated sound has
+/// holes where one round ends.
 ///
 /// # Errors
 /// Where ffmpeg fails.
 pub fn kind(of: &Kind) -> anyhow::Result<PathBuf> {
-    const COPIES: &str = "58";
-    let ffmpeg = |before: &[&str], input: &Path, words: &str, draft: &Path| {
+    let ffmpeg = || {
         let mut ffmpeg = tool("ffmpeg");
         ffmpeg.args(["-nostdin", "-loglevel", "error", "-y"]);
-        ffmpeg.args(before).arg("-i").arg(input);
-        output(ffmpeg.args(words.split_whitespace()).arg(draft)).map(drop)
+        ffmpeg
     };
     let source = footage()?;
-    let once = made(&format!("once-{}", of.file), |draft| {
-        ffmpeg(&[], &source, of.made, draft)
-    })?;
+    let once = if of.picture == "copy" {
+        source.clone()
+    } else {
+        made(&format!("once-{}", of.file), |draft| {
+            let mut ffmpeg = ffmpeg();
+            ffmpeg.arg("-i").arg(&source).arg("-an");
+            output(ffmpeg.args(of.picture.split_whitespace()).arg(draft)).map(drop)
+        })?
+    };
     made(of.file, |draft| {
-        let words = format!("-c copy {}", of.repeated);
-        ffmpeg(&["-stream_loop", COPIES], &once, &words, draft)
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(["-stream_loop", "58", "-i"]).arg(once);
+        ffmpeg.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]);
+        ffmpeg.args(["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-shortest"]);
+        ffmpeg.args(["-c:a", of.sound]);
+        output(ffmpeg.args(of.more.split_whitespace()).arg(draft)).map(drop)
     })
 }
 

@@ -48,11 +48,17 @@ async fn publish(
         }
         None => vec![video.await?],
     };
+    // Browsers that do not decode it wait for the rung.
+    let pause = if shape.instant_bitrate.is_some() {
+        Duration::from_millis(work.config().head_start_ms)
+    } else {
+        Duration::ZERO
+    };
     Ok(Outcome {
         tracks,
         shape: Some(as_row(&shape, duration)),
         next: vec![Job::Poster, Job::Package, beside(work, &shape)],
-        pause: Duration::from_millis(work.config().head_start_ms),
+        pause,
         ..Outcome::default()
     }
     .into())
