@@ -70,7 +70,7 @@ pub struct Kind {
     /// The most seconds to the first frame.
     pub most: f64,
     file: &'static str,
-    /// How ffmpeg makes the picture and the sound of [`footage`]'s, and what else it is told.
+    /// ffmpeg's options for the picture, made from [`footage`], for the sound, and for the container.
     picture: &'static str,
     sound: &'static str,
     more: &'static str,

@@ -5,7 +5,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The most bytes that were held at once beyond those held before. Threads beside count too.
+/// Peak of allocated bytes above the level before the call, other threads included.
 pub(crate) fn taken_by(run: impl FnOnce()) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();

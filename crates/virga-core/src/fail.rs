@@ -1,11 +1,11 @@
 //! Named places at which a fault test ends the process as a power cut would, fills the disk, or makes
 //! an operation fail.
-//! Without the Cargo feature `failpoints` nothing of it is compiled.
+//! Without the Cargo feature `failpoints` no place is armed, and leases last their full time.
 
 use std::time::Duration;
 
-/// How long a lease lasts, or the pause between the heartbeats that renew it. Fault tests, which wait for
-/// leases of the dead, wait half as long.
+/// How long a lease lasts, or the pause between the heartbeats that renew it: so many seconds, and half of
+/// that with the feature `failpoints`, because fault tests wait for the leases of killed processes.
 pub const fn patience(seconds: u64) -> Duration {
     let millis = seconds
         * if cfg!(feature = "failpoints") {

@@ -15,7 +15,7 @@ pub enum DashAddressing<'a> {
     Each {
         /// The init segment's.
         init: &'a str,
-        /// Those of the segments; `$Number$` stands for the number, from 0.
+        /// Template of the segments' addresses; `$Number$` stands for the number, from 0.
         segments: &'a str,
     },
     /// Byte ranges of one URL, the CMAF track object.

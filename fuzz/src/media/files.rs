@@ -11,7 +11,7 @@ use super::used::{every_way, range, samples_of};
 const ENDLESS: u64 = 1 << 50;
 /// The file whose index and fragments alone are the input.
 const FRAGMENTED: u64 = 1 << 20;
-/// Reads that a walk may take over a file of so many bytes: each goes on by a box at least.
+/// The most reads that a walk over a file of this many bytes may take: each read passes at least one box.
 fn most_reads(len: usize) -> usize {
     2 + len / 8
 }

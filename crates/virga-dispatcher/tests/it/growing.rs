@@ -13,7 +13,7 @@ use virga_dispatcher::DispatcherConfig;
 
 use crate::{
     site::{Site, decodes, run},
-    stalling::{open_sandbox, script},
+    stalling::start_paced,
 };
 
 const SOUND: &str = "-f lavfi -i sine=frequency=440:beep_factor=2:sample_rate=48000";
@@ -24,22 +24,10 @@ fn film(seconds: u32, name: &str) -> String {
     format!("{picture} {SOUND} -t {seconds} -c:v mpeg4 -c:a aac {name}")
 }
 
-/// A dispatcher whose encoder is no faster than so many seconds of film a second, so that it is caught at it.
-fn start_paced(site: &mut Site, pace: &str) {
-    let text = format!(
-        "#!/bin/sh\ncase \"$*\" in *rung0.mp4*) exec ffmpeg -readrate {pace} \"$@\";; esac\nexec ffmpeg \"$@\"\n"
-    );
-    let config = DispatcherConfig {
-        ffmpeg: script(site, &text),
-        ..DispatcherConfig::default()
-    };
-    site.start_with(config, open_sandbox());
-}
-
 /// A film that plays while it is encoded.
 async fn playing() -> (Site, VideoId) {
     let mut site = Site::new().await;
-    start_paced(&mut site, "2");
+    start_paced(&mut site, "rung0.mp4", "2");
     let clip = site.clip(&film(24, "film.avi"));
     let video = site.add(&clip).await;
     site.until(async || site.row(video).await.state == VideoState::Playable)
@@ -139,7 +127,7 @@ async fn a_film_plays_while_it_is_encoded_and_another_worker_goes_on() {
         "growth bumps no version"
     );
 
-    start_paced(&mut site, "8");
+    start_paced(&mut site, "rung0.mp4", "8");
     site.until(async || {
         let job = site.jobs(video).await;
         let rung = job.iter().find(|job| job.kind() == JobKind::FirstRung);
@@ -283,7 +271,7 @@ async fn a_film_whose_encoding_fails_does_not_play_on() {
 #[ignore = "takes as long as the film: make test-full"]
 async fn a_slow_film_is_shown_when_it_will_be_in_time_and_says_so() {
     let mut site = Site::new().await;
-    start_paced(&mut site, "0.8");
+    start_paced(&mut site, "rung0.mp4", "0.8");
     let clip = site.clip(&film(75, "slow.avi"));
     let video = site.add(&clip).await;
     let made = async || {

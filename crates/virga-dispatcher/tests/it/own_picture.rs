@@ -12,7 +12,7 @@ use virga_dispatcher::DispatcherConfig;
 use crate::{
     fragmented::frames,
     site::{Site, decodes, streams},
-    stalling::{open_sandbox, script},
+    stalling::start_paced,
 };
 
 const PICTURE: &str = "-f lavfi -i testsrc2=size=320x180:rate=25";
@@ -82,22 +82,10 @@ async fn a_picture_that_plays_is_not_encoded_because_of_its_sound() {
     site.stop().await;
 }
 
-/// A dispatcher whose encoder of sound is no faster than so many seconds a second.
-fn start_paced(site: &mut Site, pace: &str) {
-    let text = format!(
-        "#!/bin/sh\ncase \"$*\" in *sound.mp4*) exec ffmpeg -readrate {pace} \"$@\";; esac\nexec ffmpeg \"$@\"\n"
-    );
-    let config = DispatcherConfig {
-        ffmpeg: script(site, &text),
-        ..DispatcherConfig::default()
-    };
-    site.start_with(config, open_sandbox());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_picture_plays_while_its_sound_is_encoded_and_another_worker_goes_on() {
     let mut site = Site::new().await;
-    start_paced(&mut site, "2");
+    start_paced(&mut site, "sound.mp4", "2");
     let coding = format!("{H264} -c:a pcm_s16le");
     let clip = site.clip(&format!("{PICTURE} {SOUND} -t 24 {coding} film.mov"));
     let video = site.add(&clip).await;
@@ -122,7 +110,7 @@ async fn the_picture_plays_while_its_sound_is_encoded_and_another_worker_goes_on
     let pieces = growing::pieces(site.app.db.read(), video, &names[1]);
     let stood = pieces.await.unwrap();
     assert!(!stood.is_empty());
-    start_paced(&mut site, "50");
+    start_paced(&mut site, "sound.mp4", "50");
     let row = site.ready(video).await;
     let jobs = site.jobs(video).await;
     let sound = jobs
@@ -160,7 +148,7 @@ async fn the_picture_plays_while_its_sound_is_encoded_and_another_worker_goes_on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_film_whose_sound_fails_does_not_play_on_in_silence() {
     let mut site = Site::new().await;
-    start_paced(&mut site, "2");
+    start_paced(&mut site, "sound.mp4", "2");
     let coding = format!("{H264} -c:a pcm_s16le");
     let clip = site.clip(&format!("{PICTURE} {SOUND} -t 24 {coding} film.mov"));
     let video = site.add(&clip).await;

@@ -21,6 +21,19 @@ pub(crate) fn script(site: &Site, text: &str) -> PathBuf {
     path
 }
 
+/// A dispatcher that makes this file of an encode no faster than so many seconds of film a second, so that it
+/// is caught at it.
+pub(crate) fn start_paced(site: &mut Site, file: &str, pace: &str) {
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *{file}*) exec ffmpeg -readrate {pace} \"$@\";; esac\nexec ffmpeg \"$@\"\n"
+    );
+    let config = DispatcherConfig {
+        ffmpeg: script(site, &text),
+        ..DispatcherConfig::default()
+    };
+    site.start_with(config, open_sandbox());
+}
+
 pub(crate) fn open_sandbox() -> Vec<std::ffi::OsString> {
     ["landlock=0", "syscalls=no"].map(Into::into).into()
 }

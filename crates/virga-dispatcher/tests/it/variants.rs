@@ -12,7 +12,7 @@ use virga_dispatcher::DispatcherConfig;
 use crate::{
     fragmented::frames,
     site::{Site, decodes, streams},
-    stalling::{open_sandbox, script},
+    stalling::start_paced,
 };
 
 const PICTURE: &str = "-f lavfi -i testsrc2=size=320x180:rate=25";
@@ -92,18 +92,6 @@ async fn what_some_browsers_decode_plays_for_them_at_once_and_for_the_others_a_r
     site.stop().await;
 }
 
-/// A dispatcher whose encoder is no faster than so many seconds of film a second.
-fn start_paced(site: &mut Site, pace: &str) {
-    let text = format!(
-        "#!/bin/sh\ncase \"$*\" in *rung0.mp4*) exec ffmpeg -readrate {pace} \"$@\";; esac\nexec ffmpeg \"$@\"\n"
-    );
-    let config = DispatcherConfig {
-        ffmpeg: script(site, &text),
-        ..DispatcherConfig::default()
-    };
-    site.start_with(config, open_sandbox());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rung_for_the_other_browsers_plays_while_it_is_encoded() {
     for (sound, name, grow) in [
@@ -111,7 +99,7 @@ async fn a_rung_for_the_other_browsers_plays_while_it_is_encoded() {
         ("-c:a ac3", "film.mkv", true),
     ] {
         let mut site = Site::new().await;
-        start_paced(&mut site, "2");
+        start_paced(&mut site, "rung0.mp4", "2");
         let clip = site.clip(&format!("{PICTURE} {SOUND} -t 14 {HEVC} {sound} {name}"));
         let video = site.add(&clip).await;
         let growing = async || {
@@ -126,10 +114,10 @@ async fn a_rung_for_the_other_browsers_plays_while_it_is_encoded() {
         assert_eq!(row.state, VideoState::Playable, "{name}");
         let report = site.app.fsck(false, false, |_| {}).await.unwrap();
         assert!(report.is_clean(), "{:?}", report.findings);
-        // Another worker goes on, and what is published keeps its name.
+        // Another worker takes over, and the published tracks keep their names.
         let names: Vec<String> = shown.known().map(|track| track.name.clone()).collect();
         site.stop().await;
-        start_paced(&mut site, "50");
+        start_paced(&mut site, "rung0.mp4", "50");
         let row = site.ready(video).await;
         assert_eq!(row.failure, None);
         let tracks = site.tracks(video).await;
