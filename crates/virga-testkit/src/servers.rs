@@ -227,6 +227,7 @@ async fn connect(sql: Sql, port: u16, folder: &Path) -> anyhow::Result<DatabaseC
 fn mariadb(folder: &Path, port: u16, log: &[&str]) -> anyhow::Result<Begun> {
     let mut install = command("mariadb-install-db");
     install
+        .env("TMPDIR", temporary(folder)?)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", folder.join("data").display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
@@ -237,10 +238,19 @@ fn mariadb(folder: &Path, port: u16, log: &[&str]) -> anyhow::Result<Begun> {
     run_mariadb(folder, port, log)
 }
 
+/// Where a MariaDB keeps its temporary tables. In a folder that it shares, another that starts takes
+/// them for remains of a crash and removes them.
+fn temporary(folder: &Path) -> anyhow::Result<PathBuf> {
+    let own = folder.join("tmp");
+    std::fs::create_dir_all(&own)?;
+    Ok(own)
+}
+
 fn run_mariadb(folder: &Path, port: u16, log: &[&str]) -> anyhow::Result<Begun> {
     let data = folder.join("data");
     let mut server = command("setpriv");
     server
+        .env("TMPDIR", temporary(folder)?)
         .args(["--pdeathsig", "KILL"])
         .arg(find("mariadbd", &["/usr/sbin"])?)
         .arg("--no-defaults")
