@@ -24,7 +24,7 @@ export default defineConfig({
     {
       name: "plain-http",
       use: { host: HOST },
-      testIgnore: /(pages|growing|variants|ladder|sync|ear|cluster|uppy)\.spec/,
+      testIgnore: /(pages|player|player-\w+|growing|variants|ladder|sync|ear|cluster|uppy)\.spec/,
     },
   ],
   use: {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Locator } from "@playwright/test";
 import { instant } from "../clips.ts";
+import { address, gear, jump, open } from "../film.ts";
 import { expect, signUp, test, untilReady, upload } from "../fixtures.ts";
 import { player } from "../player.ts";
 
@@ -103,4 +104,17 @@ test("without scripts the panel is a link and a code to copy by hand", async ({ 
   await expect(plain.getByLabel("Embed code")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
   await expect(plain.locator("details.share button")).toHaveCount(2);
   for (const button of await plain.locator("details.share button").all()) await expect(button).toBeHidden();
+});
+
+test("the link at the present second is copied", async ({ page, visitor }) => {
+  await open(page, visitor);
+  await jump(page, 17.8);
+  await gear(page).click();
+  await page.getByRole("menuitem", { name: "Copy link at 0:17" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "Link at 0:17 copied" })).toBeVisible();
+  await page.getByLabel("Search videos").focus();
+  await page.keyboard.press("Control+V");
+  await expect(page.getByLabel("Search videos")).toHaveValue(
+    `${new URL(page.url()).origin}${await address(visitor)}?t=17`,
+  );
 });

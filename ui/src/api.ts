@@ -75,13 +75,14 @@ export async function call(
     init.headers = { ...init.headers, "content-type": "application/json" };
   }
   let answer: Response;
+  let text: string;
   try {
     answer = await fetch(`/api/v1${path}`, init);
+    text = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "network", String(error));
   }
-  const text = await answer.text();
   let value: unknown;
   try {
     value = text ? JSON.parse(text) : undefined;

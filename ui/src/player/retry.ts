@@ -6,20 +6,26 @@ import { ApiError, type Wire } from "../api";
 const STEPS = [2, 4, 8];
 /** The longest wait that the site itself may ask for. */
 const LONGEST = 60;
+/** A site that says nothing for so long is away: some lines swallow what is sent, without a word. */
+const ANSWER_MS = 10_000;
 
 /** Nobody answered, or only to say that it cannot; as opposed to a refusal. */
 export function isAway(error: unknown): error is ApiError {
   return error instanceof ApiError && (error.status === 0 || error.status >= 500);
 }
 
-/** What the site says of the video now, if its playlist can be read as well. */
-export async function reach(ask: () => Promise<Wire["Playback"]>): Promise<Wire["Playback"]> {
-  const playback = await ask();
-  const answer = await fetch(playback.hls).catch((error: unknown) => {
+/** What the site says of the video now, if its playlist can be read as well. Silence is no answer. */
+export async function reach(ask: (signal: AbortSignal) => Promise<Wire["Playback"]>): Promise<Wire["Playback"]> {
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  try {
+    const playback = await ask(signal);
+    const answer = await fetch(playback.hls, { signal });
+    if (answer.status >= 500) throw new ApiError(answer.status, "http", answer.statusText);
+    return playback;
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
     throw new ApiError(0, "network", String(error));
-  });
-  if (answer.status >= 500) throw new ApiError(answer.status, "http", answer.statusText);
-  return playback;
+  }
 }
 
 export class Retry {

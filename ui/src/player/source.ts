@@ -13,6 +13,8 @@ import { still } from "./still";
 
 /** How long playing may stand still for want of refused segments: at first, and after a new try. */
 const STALL_MS = [8000, 4000] as const;
+/** How long a viewer waits for pictures, each time, before the site is asked whether it is there. */
+const DOUBT_MS = 5000;
 
 /** `at` below 0: from the beginning, or from where the plain file plays already. */
 export interface How {
@@ -62,6 +64,7 @@ export class Source {
   /** A request was refused since pictures last moved. */
   #refused = false;
   #stalled = 0;
+  #doubts = 0;
   #probing = false;
   #ended = false;
   readonly #retry: Retry;
@@ -121,10 +124,15 @@ export class Source {
     this.#told.levels();
   }
 
-  /** The engine keeps requesting what is refused; this tells a waiting viewer sooner. */
+  /** The engine keeps requesting what is refused or not answered; this tells a waiting viewer sooner. */
   #watch(): void {
     const { hls } = this;
     clearTimeout(this.#stalled);
+    clearInterval(this.#doubts);
+    this.#doubts = window.setInterval(() => {
+      if (this.#starves && !this.#video.paused && hls === this.hls) void this.#probe();
+      else clearInterval(this.#doubts);
+    }, DOUBT_MS);
     const waits = () => {
       const video = this.#video;
       if (hls !== this.hls || !hls || video.paused || video.readyState > 2 || !this.#refused) return;
@@ -136,14 +144,15 @@ export class Source {
 
   destroy(): void {
     this.#gone = true;
+    clearInterval(this.#doubts);
     window.removeEventListener("online", this.#online);
     this.#retry.stop();
     this.hls?.destroy();
     this.hls = null;
   }
 
-  async fetch(): Promise<Wire["Playback"]> {
-    return call("GET", `/videos/${this.#id}/playback`);
+  async fetch(signal?: AbortSignal): Promise<Wire["Playback"]> {
+    return call("GET", `/videos/${this.#id}/playback`, undefined, signal);
   }
 
   async play(playback: Wire["Playback"], how: How): Promise<void> {
@@ -286,7 +295,7 @@ export class Source {
   async #probe(): Promise<void> {
     if (this.switching || this.#probing) return;
     this.#probing = true;
-    const error: unknown = await reach(() => this.fetch()).then(
+    const error: unknown = await reach((signal) => this.fetch(signal)).then(
       () => null,
       (thrown: unknown) => thrown,
     );
@@ -307,7 +316,7 @@ export class Source {
     try {
       const wait = this.#refreshed.length > 1 ? 1000 * 2 ** (this.#refreshed.length - 2) : 0;
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-      const playback = await this.#retry.until(() => reach(() => this.fetch()));
+      const playback = await this.#retry.until(() => reach((signal) => this.fetch(signal)));
       // If the viewer paused in the meantime, stay paused.
       await this.play(playback, { at: this.#place, go: !video.paused || (go && !played) });
     } catch {
