@@ -17,7 +17,7 @@ test("without scripts one browses, searches, signs in, watches and comments", as
   await plain.getByRole("link", { name: title }).click();
   await plain.waitForURL(`**/v/${id}`);
 
-  const src = (await plain.locator("video[controls]").getAttribute("src"))!;
+  const src = (await plain.locator('video[controls] source[type="video/mp4"]').getAttribute("src"))!;
   expect(src).toMatch(/fallback\.mp4$/);
   const [answer] = await Promise.all([
     plain.waitForResponse((response) => response.url().endsWith(src)),

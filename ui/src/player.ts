@@ -21,6 +21,18 @@ const VIEW_SHARE = 0.3;
 /** Width by height of the narrowest and the widest box, as on the server. */
 const RATIOS = [0.5, 2.4] as const;
 
+/**
+ * The plain file. What the page offers to browsers without scripts goes: the engine would return to it
+ * whenever it gives up a source.
+ */
+function takeSources(video: HTMLVideoElement): string | null {
+  const plain = video.querySelector<HTMLSourceElement>('source[type="video/mp4"]')?.getAttribute("src") ?? null;
+  for (const source of video.querySelectorAll("source")) source.remove();
+  // What plays already goes on until the engine takes over.
+  if (plain && video.paused) video.src = plain;
+  return plain;
+}
+
 class Player extends HTMLElement {
   #t: Texts = (key) => key;
   #video: HTMLVideoElement | null = null;
@@ -53,6 +65,7 @@ class Player extends HTMLElement {
     const video = this.querySelector("video");
     this.#video = video;
     if (!video) return;
+    const fallback = takeSources(video);
     this.#brokenWords = part(this, "broken-text")?.textContent ?? "";
     const kept = { choices: choices(storage()), store: storage() };
     const clicked = location.pathname.startsWith("/v/") && wished(kept.store, this.#id, Date.now());
@@ -82,7 +95,7 @@ class Player extends HTMLElement {
         hls,
         version: Number(version),
         holds: Number(holds),
-        fallback: video.getAttribute("src"),
+        fallback,
         poster: video.poster || null,
       };
       void source.play(playback, { at: this.#startsAt.at, go: this.#wished });

@@ -42,6 +42,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(videos::read, videos::edit, videos::delete))
         .routes(routes!(videos::restore))
         .routes(routes!(videos::retry))
+        .routes(routes!(videos::cancel))
         .routes(routes!(playback::playback))
         .routes(routes!(playback::put_position))
         .routes(routes!(playback::report_view))
@@ -60,6 +61,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(routes!(admin::reset_password))
         .routes(routes!(admin::block, admin::unblock))
         .routes(routes!(admin::failed_jobs))
+        .routes(routes!(admin::open_jobs))
         .routes(routes!(admin::storage))
         .routes(routes!(admin::site, admin::change_site))
 }

@@ -4,6 +4,7 @@
 use virga_core::{
     Code, Failure, MediaKey, Result, Timestamp, VideoId,
     job::{Job, LEASE},
+    reason::Reason,
     upload::UploadState,
 };
 use virga_db::{JobRow, UploadRow, VideoRow, jobs, uploads, videos};
@@ -94,7 +95,8 @@ impl App {
             return Ok(change.leave(None));
         }
         videos::set_purge_at(tx, id, Timestamp(0)).await?;
-        jobs::fence_video(tx, id, now).await?;
+        let why = Reason::new(Code::Cancelled, "The video was deleted.");
+        jobs::fence_video(tx, id, &why, now).await?;
         let rows = uploads::of_video(tx, id).await?;
         for row in &rows {
             for from in [

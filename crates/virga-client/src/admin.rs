@@ -5,7 +5,9 @@ use std::fmt::Write;
 use http::Method;
 use virga_core::{
     text::percent_encoded,
-    wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Sitemap, Storage},
+    wire::{
+        Account, FailedJob, NewPassword, OpenJob, Page, SitePatch, SiteSettings, Sitemap, Storage,
+    },
 };
 
 use crate::{ApiCaller, Result};
@@ -54,6 +56,14 @@ impl ApiCaller {
             format!("?cursor={}", percent_encoded(cursor))
         });
         self.get(&format!("/admin/jobs{cursor}")).await
+    }
+
+    /// `GET /admin/jobs/open`.
+    pub async fn open_jobs(&self, cursor: Option<&str>) -> Result<Page<OpenJob>> {
+        let cursor = cursor.map_or_else(String::new, |cursor| {
+            format!("?cursor={}", percent_encoded(cursor))
+        });
+        self.get(&format!("/admin/jobs/open{cursor}")).await
     }
 
     /// `GET /admin/storage`.

@@ -125,6 +125,12 @@ impl ApiCaller {
             .await
     }
 
+    /// `POST /videos/{id}/cancel`: ends the work on it.
+    pub async fn cancel_video(&self, id: VideoId) -> Result<()> {
+        self.send_empty(Method::POST, &format!("/videos/{id}/cancel"))
+            .await
+    }
+
     /// `POST /videos/{id}/retry?all=true`: all that is made from the file, once more.
     pub async fn remake_video(&self, id: VideoId) -> Result<()> {
         self.send_empty(Method::POST, &format!("/videos/{id}/retry?all=true"))

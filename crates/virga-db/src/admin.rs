@@ -147,6 +147,25 @@ pub async fn failed_jobs(
     JobRow::read_known(rows)
 }
 
+/// Jobs that wait or run, the oldest first, from above the id `after` on. Purges wait for their day and are
+/// left out.
+pub async fn open_jobs(
+    c: &impl ConnectionTrait,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Vec<JobRow>> {
+    use job::Column as C;
+    let rows = job::Entity::find()
+        .filter(C::State.is_in(["queued", "leased", "waiting"]))
+        .filter(C::Kind.ne(JobKind::Purge.as_str()))
+        .filter(C::Id.gt(after.unwrap_or(0)))
+        .order_by_asc(C::Id)
+        .limit(limit)
+        .all(c)
+        .await?;
+    JobRow::read_known(rows)
+}
+
 /// What the whole site holds, from rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {

@@ -91,6 +91,7 @@ impl NewJob {
             spent_ms: Set(None),
             parent: Set(parent),
             follow_up: Set(None),
+            encoder_log: Set(None),
         };
         insert_new(tx, model, [C::OpenKey]).await?;
         Ok(())
@@ -242,13 +243,27 @@ pub async fn set_payload(c: &impl ConnectionTrait, row: &JobRow, job: &Job) -> R
         .await
 }
 
-/// Closes all open jobs of a video except purge; their workers lose their leases at once.
-pub async fn fence_video(tx: &impl ConnectionTrait, video: VideoId, now: Timestamp) -> Result<u64> {
+/// Notes what the encoder said last.
+pub async fn note_encoder(c: &impl ConnectionTrait, job: &JobRow, said: &str) -> Result<bool> {
+    update(job.id, job.fence)
+        .value(C::EncoderLog, said)
+        .changed_one(c)
+        .await
+}
+
+/// Closes all open jobs of a video except purge, with the reason; their workers lose their leases at once.
+pub async fn fence_video(
+    tx: &impl ConnectionTrait,
+    video: VideoId,
+    why: &Reason,
+    now: Timestamp,
+) -> Result<u64> {
     let changed = job::Entity::update_many()
         .value(C::State, "failed")
         .value(C::OpenKey, None::<String>)
         .col_expr(C::Fence, Expr::col(C::Fence).add(1))
-        .value(C::Error, "the video was deleted")
+        .value(C::Error, short(&why.text))
+        .value(C::ErrorCode, why.code.as_str())
         .value(C::UpdatedAt, now.0)
         .filter(open_work(video))
         .exec(tx)

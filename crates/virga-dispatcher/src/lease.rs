@@ -140,6 +140,9 @@ impl LeasedJob {
         };
         counts::job_ended((kind.as_str(), outcome), began.elapsed());
         self.note_time(began.elapsed()).await;
+        if ended.is_err() {
+            self.note_encoder(&lease).await;
+        }
         match &ended {
             Ok(_) => tracing::info!(job = self.job.id, %kind, %video, millis, "job done"),
             Err(JobError::VideoGone) => {
@@ -168,6 +171,18 @@ impl LeasedJob {
         let noted = usage::spend(self.dispatcher.app.db.write(), self.job.id, time).await;
         if let Err(error) = noted {
             tracing::warn!(job = self.job.id, %error, "the time of a job was not counted");
+        }
+    }
+
+    /// Keeps for administrators what an encoder that failed said last.
+    async fn note_encoder(&self, lease: &Lease) {
+        let said = lease.encoder_log();
+        if said.is_empty() {
+            return;
+        }
+        let noted = jobs::note_encoder(self.dispatcher.app.db.write(), &self.job, &said).await;
+        if let Err(error) = noted {
+            tracing::warn!(job = self.job.id, %error, "what the encoder said was not kept");
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a job is handed: its row, the dispatcher's parts, and its lease.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicI32, Ordering},
+};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +18,9 @@ use crate::{
     job_result::JobError,
 };
 
+/// Lines of an encoder that failed that administrators read.
+const LOG_LINES: usize = 20;
+
 /// A worker's hold on a job.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
@@ -24,11 +30,29 @@ pub(crate) struct Lease {
     progress: AtomicI32,
     /// Digests of what it wrote.
     pub(crate) digests: Digests,
+    /// The last lines of an encoder that failed.
+    encoder_log: Mutex<String>,
 }
 
 impl Lease {
     pub(crate) fn progress(&self) -> i32 {
         self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the last lines that an encoder wrote; those of the next that fails take their place.
+    pub(crate) fn keep_log(&self, said: &str) {
+        let lines: Vec<&str> = said.lines().collect();
+        let last = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+        *self
+            .encoder_log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// What was kept.
+    pub(crate) fn encoder_log(&self) -> String {
+        let kept = self.encoder_log.lock();
+        kept.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn report(&self, permille: i32) {

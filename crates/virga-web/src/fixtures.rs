@@ -260,7 +260,8 @@ impl edit::EditPage {
         };
         let mut page = edit::page(f, &site, VideoId::random(&OsEntropy), form);
         page.errors = errors;
-        page.remake = field.is_empty();
+        page.work.remake = field.is_empty();
+        page.work.stop = field.is_empty();
         page.other = Some(edit::Saved::new(page.f.lang, &video(VideoState::Ready)));
         page
     }

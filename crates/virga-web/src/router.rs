@@ -37,6 +37,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v/{id}/restore", post(edit::restore))
         .route("/v/{id}/retry", post(edit::retry))
         .route("/v/{id}/remake", post(edit::remake))
+        .route("/v/{id}/cancel", post(edit::cancel))
         .route("/v/{id}/comments", post(comments::write))
         .route("/v/{id}/comments/{comment}", post(comments::edit))
         .route("/v/{id}/comments/{comment}/delete", post(comments::delete))

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use virga_core::video::Visibility;
+use virga_core::{VideoId, video::Visibility};
 
 const AFTER: &str = "Start here:  virga serve --data ./data
 Settings:    built in < virga.toml < conf.d/*.toml < environment VIRGA_SECTION__KEY < flags; `virga config show` tells where each comes from.";
@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Accounts
     #[command(subcommand)]
     User(User),
+    /// Jobs: what is encoded, what waits, what failed
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -81,7 +84,12 @@ impl Command {
     pub(crate) fn works_on_a_site(&self) -> bool {
         match self {
             Self::Migrate { print } => print.is_none(),
-            Self::User(_) | Self::Lb { .. } | Self::Fsck(_) | Self::Store(_) | Self::Doctor => true,
+            Self::User(_)
+            | Self::Jobs(_)
+            | Self::Lb { .. }
+            | Self::Fsck(_)
+            | Self::Store(_)
+            | Self::Doctor => true,
             Self::Config(which) => !matches!(which, ConfigCommand::Import { .. }),
             Self::Serve(_)
             | Self::Web(_)
@@ -109,6 +117,31 @@ pub(crate) struct Listen {
     /// 0.0.0.0:8080; api 127.0.0.1:9000, stream 127.0.0.1:9001, dispatcher 127.0.0.1:9002]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// Jobs that wait or run, the oldest first
+    List {
+        /// Those that were given up instead, the newest first, with what the encoder said last
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Try again what failed of a video
+    Retry {
+        /// Its id, as in its address /v/ID
+        video: VideoId,
+    },
+    /// Make everything again from a video's file; nobody can watch it until its first version is ready
+    Rebuild {
+        /// Its id, as in its address /v/ID
+        video: VideoId,
+    },
+    /// Stop the work on a video; what can be watched already stays
+    Stop {
+        /// Its id, as in its address /v/ID
+        video: VideoId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

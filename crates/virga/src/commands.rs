@@ -4,6 +4,7 @@ mod account;
 mod doctor;
 mod fsck;
 mod import;
+mod jobs;
 mod lb;
 mod serve;
 mod settings;
@@ -93,6 +94,7 @@ async fn answer(command: Command, loaded: Loaded) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User(user) => account::run(&config, user).await,
+        Command::Jobs(which) => jobs::run(&config, which).await,
         Command::Lb { engine } => {
             say(lb::configuration(engine, &config.balancer)?);
             Ok(ExitCode::SUCCESS)

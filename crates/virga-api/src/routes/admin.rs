@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use virga_core::{
     VideoId,
     name::fold_name,
-    wire::{Account, FailedJob, NewPassword, Page, SitePatch, SiteSettings, Storage},
+    wire::{Account, FailedJob, NewPassword, OpenJob, Page, SitePatch, SiteSettings, Storage},
 };
 use virga_db::{
-    JobRow, VideoRow,
+    JobRow,
     accounts::{self, UserRow},
     admin::{self, AccountListing},
     changes::Ended,
@@ -143,22 +143,65 @@ pub(crate) async fn failed_jobs(
     let db = state.app.db.read();
     let mut rows = admin::failed_jobs(db, before, limit + 1).await?;
     let next = paging::cut(&mut rows, limit, |row| row.id);
-    let ids: Vec<VideoId> = rows.iter().map(|row| row.video).collect();
-    let of = videos::find_many(db, &ids).await?;
-    let names = accounts::names(db, of.iter().map(|row| row.owner)).await?;
-    let of: HashMap<VideoId, VideoRow> = of.into_iter().map(|row| (row.id, row)).collect();
+    let whose = whose(&state, &rows).await?;
     // A video that was purged between the two reads has nothing to try again.
     let shown = |job: JobRow| {
-        let video = of.get(&job.video)?;
+        let (title, owner) = whose.get(&job.video)?.clone();
         Some(FailedJob {
-            video_id: video.id,
-            title: video.title.clone(),
-            owner: names.get(&video.owner).cloned().unwrap_or_default(),
+            video_id: job.video,
+            title,
+            owner,
             kind: job.kind(),
             code: job.error_code.unwrap_or_default(),
             text: job.error.unwrap_or_default(),
             tries: u32::try_from(job.attempts).unwrap_or(0),
+            encoder_log: job.encoder_log,
             failed_at: job.updated_at,
+        })
+    };
+    let items = rows.into_iter().filter_map(shown).collect();
+    Ok(Json(Page { items, next }))
+}
+
+/// The title and the owner's name of each job's video.
+async fn whose(state: &ApiState, jobs: &[JobRow]) -> Result<HashMap<VideoId, (String, String)>> {
+    let db = state.app.db.read();
+    let ids: Vec<VideoId> = jobs.iter().map(|row| row.video).collect();
+    let rows = videos::find_many(db, &ids).await?;
+    let names = accounts::names(db, rows.iter().map(|row| row.owner)).await?;
+    let told = rows.into_iter().map(|row| {
+        let owner = names.get(&row.owner).cloned().unwrap_or_default();
+        (row.id, (row.title, owner))
+    });
+    Ok(told.collect())
+}
+
+/// Jobs that wait or run, the oldest first.
+#[utoipa::path(get, path = "/admin/jobs/open", tag = "admin", params(PageQuery),
+    responses((status = 200, body = Page<OpenJob>), (status = 403)))]
+pub(crate) async fn open_jobs(
+    State(state): State<ApiState>,
+    _: Admin,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<OpenJob>>> {
+    let (after, limit) = (page.after()?, page.limit()?);
+    let mut rows = admin::open_jobs(state.app.db.read(), after, limit + 1).await?;
+    let next = paging::cut(&mut rows, limit, |row| row.id);
+    let whose = whose(&state, &rows).await?;
+    let shown = |job: JobRow| {
+        let (title, owner) = whose.get(&job.video)?.clone();
+        Some(OpenJob {
+            video_id: job.video,
+            title,
+            owner,
+            kind: job.kind(),
+            state: job.state,
+            progress: f64::from(job.progress) / 1000.0,
+            worker: Some(job.worker).filter(|name| !name.is_empty()),
+            tries: u32::try_from(job.attempts).unwrap_or(0),
+            text: job.error,
+            created_at: job.created_at,
+            run_at: job.run_at,
         })
     };
     let items = rows.into_iter().filter_map(shown).collect();

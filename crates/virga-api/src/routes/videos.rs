@@ -360,6 +360,20 @@ pub(crate) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
+/// Stops the work on a video that waits or runs; what plays already stays.
+#[utoipa::path(post, path = "/videos/{id}/cancel", operation_id = "cancel_video", tag = "videos",
+    params(("id" = VideoId, Path)),
+    security((), ("token" = [])), responses((status = 401), (status = 200, body = Video), (status = 409)))]
+pub(crate) async fn cancel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<VideoId>,
+) -> Result<Json<Video>> {
+    require(&state.app, &caller.viewer, id, Action::Edit).await?;
+    let row = state.app.cancel_video(id).await?;
+    Ok(Json(to_wire::one(&state, &caller.viewer, row).await?))
+}
+
 /// The uploaded file, for its owner, as a download: leads to an address that holds for a quarter of an
 /// hour.
 #[utoipa::path(get, path = "/videos/{id}/source", operation_id = "read_source", tag = "videos",

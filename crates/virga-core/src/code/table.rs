@@ -221,6 +221,8 @@ codes! {
         VideoHasSource = "video.has-source", Conflict, No, "problem-video-has-source";
         /// The video has no uploaded file.
         VideoNoSource = "video.no-source", Conflict, No, "problem-video-no-source";
+        /// No job of this video waits or runs.
+        VideoNotProcessing = "video.not-processing", Conflict, No, "problem-video-not-processing";
         /// The video can no longer be restored.
         VideoNotRestorable = "video.not-restorable", Conflict, No, "problem-video-not-restorable";
         /// No job of this video failed.
@@ -239,6 +241,8 @@ codes! {
         ViewTooShort = "view.too-short", Invalid, No, by_kind;
     }
     reasons: {
+        /// Somebody stopped it, or deleted the video.
+        Cancelled = "cancelled", Conflict, Yes, "reason-cancelled";
         /// The file's coding is not supported.
         CodingUnsupported = "coding_unsupported", UnsupportedMedia, Yes, "reason-coding_unsupported";
         /// The picture cannot be decoded.

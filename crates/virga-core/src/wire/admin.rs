@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Registration;
-use crate::{Timestamp, VideoId, job::JobKind, permission::Role};
+use crate::{
+    Timestamp, VideoId,
+    job::{JobKind, JobState},
+    permission::Role,
+};
 
 /// An account as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,8 +58,40 @@ pub struct FailedJob {
     pub text: String,
     /// Tries.
     pub tries: u32,
+    /// What the encoder said last, where it failed over that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder_log: Option<String>,
     /// Given up.
     pub failed_at: Timestamp,
+}
+
+/// A job that waits or runs; `POST /videos/{id}/cancel` ends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OpenJob {
+    /// Its video.
+    pub video_id: VideoId,
+    /// The video's title.
+    pub title: String,
+    /// Name of the video's owner.
+    pub owner: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// Where it stands.
+    pub state: JobState,
+    /// How much is done, 0 to 1.
+    pub progress: f64,
+    /// The worker that has it, or had it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Tries so far, the present one included.
+    pub tries: u32,
+    /// Why the try before failed, or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Added.
+    pub created_at: Timestamp,
+    /// It does not begin before.
+    pub run_at: Timestamp,
 }
 
 /// `GET /admin/storage`: room, in bytes. A bucket has no bounds: then the last three are absent.

@@ -27,6 +27,7 @@ pub struct Model {
     pub spent_ms: Option<i64>,
     pub parent: Option<i64>,
     pub follow_up: Option<String>,
+    pub encoder_log: Option<String>,
 }
 
 super::plain!();

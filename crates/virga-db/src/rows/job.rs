@@ -35,6 +35,12 @@ pub struct JobRow {
     pub error: Option<String>,
     /// The stable name of that reason, once the job is given up.
     pub error_code: Option<String>,
+    /// What the encoder said last, where a try failed over it.
+    pub encoder_log: Option<String>,
+    /// Which worker had it last; empty before the first.
+    pub worker: String,
+    /// Added.
+    pub created_at: Timestamp,
     /// Last touched.
     pub updated_at: Timestamp,
 }
@@ -64,6 +70,9 @@ impl JobRow {
             progress: row.progress,
             error: row.error,
             error_code: row.error_code,
+            encoder_log: row.encoder_log,
+            worker: row.worker,
+            created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         }))
     }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use virga_core::{
-    Clock, VideoId,
+    Clock, Code, VideoId,
     job::{Job, JobKind, JobState},
     reason::Reason,
 };
@@ -191,7 +191,8 @@ pub(crate) async fn deletion_ends_parents_and_children(store: &Store) {
     let (_, [poster, _]) = parted(store, video).await;
     let tx = store.db.begin().await.unwrap();
     videos::lock(&tx, video).await.unwrap();
-    jobs::fence_video(&tx, video, store.clock.now())
+    let why = Reason::new(Code::Cancelled, "The video was deleted.");
+    jobs::fence_video(&tx, video, &why, store.clock.now())
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -3,9 +3,10 @@
 use sea_orm::ConnectionTrait;
 use std::time::Duration;
 use virga_core::{
-    Clock,
+    Clock, Code,
     job::JobKind,
     permission::Role,
+    reason::Reason,
     upload::UploadState,
     video::{VideoState, Visibility},
 };
@@ -43,7 +44,9 @@ pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(st
         assert_eq!(store.claim().await, None);
         // Who deletes the video ends it all the same.
         let tx = db.begin().await.unwrap();
-        assert_eq!(jobs::fence_video(&tx, video, now).await.unwrap(), 1);
+        let why = Reason::new(Code::Cancelled, "The video was deleted.");
+        let ended = jobs::fence_video(&tx, video, &why, now).await.unwrap();
+        assert_eq!(ended, 1);
         tx.commit().await.unwrap();
         assert!(!jobs::any_open(db.read(), video).await.unwrap());
     }

@@ -106,6 +106,17 @@ pub(super) fn unlisted(complaints: &str) -> Vec<String> {
     names
 }
 
+/// Its complaints as a person reads them: without addresses of memory and without control characters.
+pub(super) fn readable(complaints: &str) -> String {
+    let lines = complaints.split(['\n', '\r']).map(|line| {
+        let mut line = without_addresses(line);
+        line.retain(|mark| !mark.is_control());
+        line
+    });
+    let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
+}
+
 /// The last line that says something, without addresses of memory, shortened.
 fn last_line(complaints: &str) -> String {
     let lines = complaints.lines().rev().map(without_addresses);

@@ -142,7 +142,7 @@ pub(super) async fn encode(
     let stall = session.config.limits.stall();
     let read = |out| progress(session, out, stall, media);
     let (status, said) = supervise(session, process, read, bounds).await?;
-    judge(status, &said)
+    judge(session, status, &said)
 }
 
 /// Asks: answers what it writes to its output.
@@ -163,15 +163,16 @@ pub(super) async fn ask(
     if !status.success() && !unlisted.is_empty() {
         return Err(JobError::Unlisted(unlisted));
     }
-    judge(status, &said).map(|()| answer)
+    judge(session, status, &said).map(|()| answer)
 }
 
-fn judge(status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
+fn judge(session: &FfmpegRun<'_>, status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
     if status.success() {
-        Ok(())
-    } else {
-        Err(diagnosis::explain(status, &String::from_utf8_lossy(said)))
+        return Ok(());
     }
+    let said = String::from_utf8_lossy(said);
+    session.lease.keep_log(&diagnosis::readable(&said));
+    Err(diagnosis::explain(status, &said))
 }
 
 /// Waits for its end while `read` takes its output; answers what it complained about as well.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use virga_core::{
-    Clock, VideoId,
+    Clock, Code, VideoId,
     job::{JobKind, JobState},
     presentation::{Presentation, TrackBody},
     video::VideoState,
@@ -263,6 +263,34 @@ async fn a_film_whose_encoding_fails_does_not_play_on() {
     );
     assert!(rows(&site, video).await.is_empty());
     assert_eq!(published(&site, video).await.known().count(), 0);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_whose_encoding_is_stopped_does_not_play_on_and_can_be_started_again() {
+    let (mut site, video) = playing().await;
+    let row = site.app.cancel_video(video).await.unwrap();
+    assert_eq!(
+        (row.state, row.failure_code.as_deref()),
+        (VideoState::Failed, Some("cancelled"))
+    );
+    assert!(rows(&site, video).await.is_empty());
+    assert_eq!(published(&site, video).await.known().count(), 0);
+    let again = site.app.cancel_video(video).await.unwrap_err();
+    assert_eq!(again.code, Code::VideoNotProcessing);
+    // The worker notices, and leaves nothing of what it made.
+    site.until(async || std::fs::read_dir(site.scratch()).unwrap().count() == 0)
+        .await;
+    let jobs = site.jobs(video).await;
+    let rung = jobs.iter().find(|job| job.kind() == JobKind::FirstRung);
+    let prefix = format!("a{}-", rung.unwrap().id);
+    let made = || site.attempts(video).into_iter();
+    site.until(async || !made().any(|name| name.starts_with(&prefix)))
+        .await;
+    site.stop().await;
+    site.start(DispatcherConfig::default());
+    site.app.retry_video(video).await.unwrap();
+    site.ready(video).await;
     site.stop().await;
 }
 

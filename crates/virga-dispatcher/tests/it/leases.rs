@@ -8,8 +8,12 @@ use virga_core::{
     video::VideoState,
 };
 use virga_db::{JobRow, jobs};
+use virga_dispatcher::DispatcherConfig;
 
-use crate::site::Site;
+use crate::{
+    site::Site,
+    stalling::{open_sandbox, script},
+};
 
 /// Encodes for long enough to be caught at it.
 const LONG: &str = "-f lavfi -i testsrc2=size=1280x720:rate=30 -t 40 -c:v mpeg4 -q:v 4";
@@ -42,11 +46,11 @@ async fn a_job_lost_in_the_middle_changes_nothing() {
     let clip = site.clip(&format!("{LONG} long.avi"));
     let video = site.add(&clip).await;
     encoding(&site, video).await;
-    let tx = site.app.db.begin().await.unwrap();
-    jobs::fence_video(&tx, video, site.app.clock.now())
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
+    let row = site.app.cancel_video(video).await.unwrap();
+    assert_eq!(
+        (row.state, row.failure_code.as_deref()),
+        (VideoState::Failed, Some("cancelled"))
+    );
     // The poster may have been done just before, and be on its way into the presentation.
     site.until(async || {
         let row = site.row(video).await;
@@ -62,13 +66,36 @@ async fn a_job_lost_in_the_middle_changes_nothing() {
     assert!(site.tracks(video).await.is_empty());
     let rung = job(&site, video, JobKind::FirstRung).await.unwrap();
     assert_eq!(rung.state, JobState::Failed);
-    assert_eq!(rung.error.as_deref(), Some("the video was deleted"));
+    assert_eq!(rung.error.as_deref(), Some("Processing was stopped."));
     let prefix = format!("a{}-", rung.id);
     let left = site.attempts(video);
     assert!(
         !left.iter().any(|name| name.starts_with(&prefix)),
         "{left:?}"
     );
+}
+
+/// A dispatcher whose encoder says something and fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_encoder_said_last_is_kept() {
+    let mut site = Site::new().await;
+    let text = "#!/bin/sh\n\
+        case \"$*\" in *rung0*) ;; *) exec ffmpeg \"$@\";; esac\n\
+        for n in $(seq 40); do echo \"line $n\" >&2; done\n\
+        printf '[x @ 0x56398a6c46c0] it \\033[31mbroke\\n' >&2\nexit 3\n";
+    let config = DispatcherConfig {
+        ffmpeg: script(&site, text),
+        ..DispatcherConfig::default()
+    };
+    site.start_with(config, open_sandbox());
+    let video = site.add(&site.clip(&format!("{LONG} long.avi"))).await;
+    let kept = async || job(&site, video, JobKind::FirstRung).await?.encoder_log;
+    site.until(async || kept().await.is_some()).await;
+    let said = kept().await.unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (20, "line 22"), "{said}");
+    assert_eq!(lines[19], "[x] it [31mbroke");
+    site.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,8 +35,16 @@ admin-password-text = { $name } signs in with this password from now on.
 admin-password-hint = Shown only once. Pass it on securely. It can be changed in Settings after signing in.
 admin-password-done = I have saved it
 
-# Failed jobs
-admin-jobs-none = No job has failed
+# Jobs
+admin-jobs-none = No job is running, and none has failed
+admin-jobs-open = Running and waiting
+admin-jobs-failed = Failed
+admin-more = Show more
+admin-job-queued = Waiting
+admin-job-leased = Running
+admin-job-waiting = Waiting for its parts
+admin-job-worker = on { $name }
+admin-encoder-log = What the encoder said
 admin-tries = { $n ->
     [one] { $shown } attempt
    *[other] { $shown } attempts

@@ -51,6 +51,7 @@ problem-video-deleted = This video is deleted. Restore it first.
 problem-video-no-source = This video has no uploaded file, so it cannot be rebuilt.
 problem-video-not-restorable = This video can no longer be restored.
 problem-video-published = This video is already published. Change its visibility instead.
+problem-video-not-processing = This video is not being processed, so there is nothing to stop.
 problem-video-nothing-failed = Nothing has failed, so there is nothing to retry.
 problem-video-too-many-drafts = You have too many videos without a file. Upload their files or delete some of them first.
 problem-video-has-source = This video already has a file.

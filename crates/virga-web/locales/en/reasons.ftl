@@ -1,4 +1,5 @@
 # Why a video failed, by the reason's code; English pages show the API's own words, which hold the figures
+reason-cancelled = Processing was stopped. You can start it again.
 reason-coding_unsupported = This site does not support the codec of this file.
 reason-damaged = The file is damaged, or it has no picture that this site can decode.
 reason-encoder_time = Your videos have used up their encoding time for 24 hours. Encoding continues automatically later.

@@ -65,6 +65,7 @@ toast-purged = The video has been permanently deleted.
 toast-restored = The video has been restored.
 toast-remade = The video is being rebuilt. It plays again as soon as its first version is ready.
 toast-retried = Retrying.
+toast-cancelled = Processing stopped.
 
 # Edit
 field-title = Title
@@ -75,6 +76,9 @@ edit-conflict = This video was changed in another window
 edit-conflict-hint = This is the saved version. Your version is below; saving it replaces the saved version.
 edit-conflict-theirs = Keep the saved version
 edit-conflict-mine = Your version
+stop = Processing
+stop-hint = This video is still being processed. What can be watched already stays; a video that plays while it is being encoded stops playing.
+stop-go = Stop processing
 remake = Rebuild
 remake-hint = Creates all qualities, the cover image and the version for old browsers again from the uploaded file. Use it if picture or sound is damaged.
 remake-ask = Rebuild this video…

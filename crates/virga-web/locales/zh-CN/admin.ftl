@@ -1,7 +1,7 @@
 # Administration
 nav-admin = 管理
 admin-users = 账号
-admin-jobs = 失败的任务
+admin-jobs = 任务
 admin-storage = 存储空间
 problem-account-blocked = 这个账号已被停用，请联系本站管理员。
 problem-admin-only = 只有管理员可以查看。
@@ -35,8 +35,16 @@ admin-password-text = { $name } 从现在起用这个密码登录。
 admin-password-hint = 仅显示这一次。请用安全的方式转交；对方登录后可以在设置中修改。
 admin-password-done = 我已记下
 
-# Failed jobs
-admin-jobs-none = 没有失败的任务
+# Jobs
+admin-jobs-none = 没有正在进行的任务，也没有失败的任务
+admin-jobs-open = 进行中和排队中
+admin-jobs-failed = 失败
+admin-more = 显示更多
+admin-job-queued = 排队中
+admin-job-leased = 进行中
+admin-job-waiting = 等待子任务
+admin-job-worker = 主机：{ $name }
+admin-encoder-log = 编码器的输出
 admin-tries = { $n ->
    *[other] 尝试了 { $shown } 次
   }

@@ -51,6 +51,7 @@ problem-video-deleted = 这个视频已删除，请先恢复。
 problem-video-no-source = 这个视频没有原文件，无法重新生成。
 problem-video-not-restorable = 这个视频已无法恢复。
 problem-video-published = 这个视频已发布，请直接修改可见范围。
+problem-video-not-processing = 这个视频没有正在进行的处理，无需停止。
 problem-video-nothing-failed = 没有失败的任务，无需重试。
 problem-video-too-many-drafts = 你有太多视频还没有上传文件。请先上传文件，或删除其中一些。
 problem-video-has-source = 这个视频已经有文件了。

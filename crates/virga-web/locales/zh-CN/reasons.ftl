@@ -1,4 +1,5 @@
 # Why a video failed, by the reason's code; 数字只在英文原文里
+reason-cancelled = 处理已停止，可以重新开始。
 reason-coding_unsupported = 本站不支持这个文件的编码格式。
 reason-damaged = 文件已损坏，或者没有本站能解码的画面。
 reason-encoder_time = 你的视频已用完最近 24 小时的转码时间，稍后会自动继续。

@@ -65,6 +65,7 @@ toast-purged = 视频已彻底删除。
 toast-restored = 视频已恢复。
 toast-remade = 正在重新生成，首个版本完成后即可播放。
 toast-retried = 正在重试。
+toast-cancelled = 已停止处理。
 
 # Edit
 field-title = 标题
@@ -75,6 +76,9 @@ edit-conflict = 这个视频已在别的窗口被修改
 edit-conflict-hint = 下面是当前保存的内容。你填写的内容在其后，保存后会替换当前内容。
 edit-conflict-theirs = 保留当前内容
 edit-conflict-mine = 你填写的内容
+stop = 处理
+stop-hint = 这个视频还在处理中。已经可以播放的版本会保留；边转码边播放的视频会停止播放。
+stop-go = 停止处理
 remake = 重新生成
 remake-hint = 用上传的原文件重新生成所有清晰度、封面图和旧浏览器版本。画面或声音损坏时可以使用。
 remake-ask = 重新生成这个视频…

@@ -47,6 +47,7 @@ pub(crate) fn routes() -> Router<WebState> {
         )
         .route("/admin/jobs", get(jobs::list))
         .route("/admin/jobs/retry", post(jobs::retry))
+        .route("/admin/jobs/cancel", post(jobs::cancel))
         .route("/admin/storage", get(storage::show))
         .route("/admin/site", get(site::show).post(site::change))
 }
@@ -138,6 +139,7 @@ fn done_key(word: &str) -> Option<&'static str> {
         "blocked" => Some("admin-done-blocked"),
         "unblocked" => Some("admin-done-unblocked"),
         "retried" => Some("toast-retried"),
+        "cancelled" => Some("toast-cancelled"),
         _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! `/v/{id}/edit`, and the forms that delete, restore and retry a video.
 
-mod remake;
+mod work;
 
-pub(crate) use self::remake::remake;
+pub(crate) use self::work::{WorkForms, cancel, remake};
 
 use askama::Template;
 use axum::{
@@ -43,8 +43,8 @@ pub(crate) struct EditPage {
     pub(crate) visibility: String,
     /// It is unpublished: the visibility is what publishing gives, and a button publishes.
     pub(crate) unpublished: bool,
-    /// It can be rebuilt from its file.
-    pub(crate) remake: bool,
+    /// What can be done about the work on it.
+    pub(crate) work: WorkForms,
     pub(crate) undo_text: String,
     /// How long existing media addresses keep working, if there are any.
     pub(crate) loose_text: Option<String>,
@@ -133,7 +133,7 @@ pub(crate) fn page(f: Layout, site: &Site, id: VideoId, form: EditForm) -> EditP
         description: form.description,
         visibility: form.visibility,
         unpublished: form.unpublished == "yes",
-        remake: false,
+        work: WorkForms::default(),
         seen: form.seen,
         errors: FormErrors::default(),
         other: None,
@@ -164,7 +164,7 @@ async fn editable(visit: &PageContext, id: VideoId) -> Result<Video, PageError> 
 
 /// The page with what is saved.
 fn filled(visit: &PageContext, id: VideoId, video: Video) -> EditPage {
-    let remake = remake::offered(&video);
+    let work = WorkForms::of(&video);
     let form = EditForm {
         seen: video.edit_tag(),
         title: video.title,
@@ -178,7 +178,7 @@ fn filled(visit: &PageContext, id: VideoId, video: Video) -> EditPage {
         publish: String::new(),
     };
     let page = page(visit.frame.clone(), &visit.site, id, form);
-    EditPage { remake, ..page }
+    EditPage { work, ..page }
 }
 
 /// `POST /v/{id}/edit`.
@@ -194,13 +194,10 @@ pub(crate) async fn submit(
             if problem.status == StatusCode::PRECONDITION_FAILED.as_u16() {
                 return conflict(&visit, id, form).await;
             }
-            let remake = visit
-                .api
-                .video(id)
-                .await
-                .is_ok_and(|it| remake::offered(&it));
+            let now = visit.api.video(id).await;
+            let work = now.map_or_else(|_| WorkForms::default(), |it| WorkForms::of(&it));
             let page = page(visit.frame.clone(), &visit.site, id, form);
-            let mut page = EditPage { remake, ..page };
+            let mut page = EditPage { work, ..page };
             page.errors = FormErrors::new(visit.frame.lang, &problem, &FIELDS);
             Ok(visit.refused(&problem, &page))
         }
@@ -235,14 +232,14 @@ fn yes(it: bool) -> String {
 /// Both texts side by side; saving again replaces what is shown.
 async fn conflict(visit: &PageContext, id: VideoId, form: EditForm) -> Result<Response, PageError> {
     let saved = visit.call(visit.api.video(id)).await?;
-    let remake = remake::offered(&saved);
+    let work = WorkForms::of(&saved);
     let form = EditForm {
         seen: saved.edit_tag(),
         unpublished: yes(saved.publish_as.is_some()),
         ..form
     };
     let page = page(visit.frame.clone(), &visit.site, id, form);
-    let mut page = EditPage { remake, ..page };
+    let mut page = EditPage { work, ..page };
     page.other = Some(Saved::new(visit.frame.lang, &saved));
     Ok(visit.html(StatusCode::PRECONDITION_FAILED, &page))
 }

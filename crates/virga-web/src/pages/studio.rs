@@ -249,6 +249,7 @@ fn toast_key(word: &str) -> Option<&'static str> {
         "restored" => Some("toast-restored"),
         "remade" => Some("toast-remade"),
         "retried" => Some("toast-retried"),
+        "cancelled" => Some("toast-cancelled"),
         _ => None,
     }
 }

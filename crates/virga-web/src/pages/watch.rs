@@ -12,8 +12,10 @@ use virga_core::{
     wire::{Comment, Page, Playback, Video},
 };
 
+mod linked_data;
 mod strings;
 
+use linked_data::linked_data;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
     locale::Lang,
     pages::{
         related,
-        share::Share,
+        share::{Share, absolute},
         studio::{Publish, state_text, visibility_text},
     },
     reasons,
@@ -79,6 +81,10 @@ pub(crate) struct WatchPage {
     pub(crate) errors: FormErrors,
     /// How it is shared; nothing of a private video is.
     pub(crate) share: Option<Share>,
+    /// The plain file of a public video, for pages that play it in place.
+    pub(crate) file: Option<String>,
+    /// JSON-LD of a public video.
+    pub(crate) linked_data: Option<String>,
     /// Related videos, next to the player.
     pub(crate) beside: Vec<Card>,
 }
@@ -165,8 +171,14 @@ impl WatchPage {
             (Some(found.hls.clone()), found.version, found.holds)
         });
         let position = playback.as_ref().and_then(|found| found.position);
+        let share = Share::of(&f, &video);
+        let listed = video.visibility == Visibility::Public && plays;
+        let linked_data = (share.as_ref().zip(playback.as_ref()))
+            .filter(|_| listed)
+            .map(|(share, playback)| linked_data(&f.base, &video, share, playback));
         let (fallback, poster) =
             playback.map_or((None, None), |found| (found.fallback, found.poster));
+        let plain = fallback.clone();
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
@@ -176,7 +188,7 @@ impl WatchPage {
             plays,
             unfinished: state.is_unfinished(),
             deleted: state == VideoState::Deleted,
-            listed: video.visibility == Visibility::Public && plays,
+            listed,
             hls_wanted: plays || state.is_unfinished(),
             hls,
             version,
@@ -203,7 +215,9 @@ impl WatchPage {
             more_comments: None,
             draft: String::new(),
             errors: FormErrors::default(),
-            share: Share::of(&f, &video),
+            file: (plain.filter(|_| listed)).map(|path| absolute(&f.base, &path)),
+            share,
+            linked_data,
             beside: Vec::new(),
             f,
             video,

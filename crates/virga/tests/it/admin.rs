@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use virga_testkit::{Clip, Person, Site};
+use virga_testkit::{Clip, Fronts, Person, Role, Site};
 
 use crate::{VIRGA, forms};
 
@@ -48,6 +48,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         (Method::PUT, "/api/v1/admin/users/ann/block"),
         (Method::DELETE, "/api/v1/admin/users/ann/block"),
         (Method::GET, "/api/v1/admin/jobs"),
+        (Method::GET, "/api/v1/admin/jobs/open"),
         (Method::GET, "/api/v1/admin/storage"),
         (Method::GET, "/api/v1/admin/site"),
     ];
@@ -94,8 +95,10 @@ async fn only_administrators_reach_any_address_of_the_administration() {
     for path in &pages[4..] {
         assert_eq!(form(&site, &eve, path, "").await.status, 403, "{path}");
     }
-    let retried = form(&site, &eve, "/admin/jobs/retry", "video=00000000000").await;
-    assert_eq!(retried.status, 403);
+    for path in ["/admin/jobs/retry", "/admin/jobs/cancel"] {
+        let refused = form(&site, &eve, path, "video=00000000000").await;
+        assert_eq!(refused.status, 403, "{path}");
+    }
     let _ = ann.get("/api/v1/users/me").await.expect(200);
     // The documentation knows every one of them.
     let document = root.get("/api/v1/openapi.json").await.expect(200).json();
@@ -104,6 +107,7 @@ async fn only_administrators_reach_any_address_of_the_administration() {
         "/users/{name}/reset-password",
         "/users/{name}/block",
         "/jobs",
+        "/jobs/open",
         "/storage",
         "/site",
     ] {
@@ -289,6 +293,67 @@ async fn accounts_come_in_pages_and_a_search_takes_signs_as_they_are() {
         assert_eq!(list["items"].as_array().unwrap().len(), found, "{q}");
     }
     let _ = root.get("/api/v1/admin/users?cursor=x").await.expect(400);
+}
+
+#[tokio::test]
+async fn what_waits_is_listed_stopped_and_started_again() {
+    let fronts = Fronts::new();
+    let mut site = fronts.site(VIRGA);
+    for role in [Role::Web, Role::Stream, Role::Api] {
+        site.start(role);
+    }
+    let balancer = fronts.balance("haproxy", &mut site, &[]);
+    let stranger = Person::new(&balancer.url);
+    stranger.wait_until_answered("/").await;
+    let root = site.administrator_by(&stranger).await;
+    let ann = site.register_by(&stranger, "ann").await;
+    let video = ann
+        .upload("Rain", "private", &Clip::default().bytes())
+        .await;
+    let open = async || {
+        let list = root.get("/api/v1/admin/jobs/open").await.expect(200).json();
+        list["items"].as_array().unwrap().clone()
+    };
+    let listed = open().await;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(
+        (
+            &listed[0]["title"],
+            &listed[0]["owner"],
+            &listed[0]["state"]
+        ),
+        (&json!("Rain"), &json!("ann"), &json!("queued"))
+    );
+    let (code, told) = site.run(&["jobs", "list"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains(&format!("{video}  probe       Rain")),
+        "{told}"
+    );
+
+    let cancel = format!("/api/v1/videos/{video}/cancel");
+    let stopped = ann.post(&cancel, json!({})).await.expect(200).json();
+    assert_eq!(
+        (&stopped["state"], &stopped["failure_code"]),
+        (&json!("failed"), &json!("cancelled"))
+    );
+    let twice = ann.post(&cancel, json!({})).await.expect(409);
+    assert_eq!(twice.code(), "video.not-processing");
+    assert!(open().await.is_empty());
+    let (_, told) = site.run(&["jobs", "list"]);
+    assert!(told.contains("No job waits or runs."), "{told}");
+    let (_, told) = site.run(&["jobs", "list", "--failed"]);
+    assert!(told.contains("Processing was stopped."), "{told}");
+    let (code, told) = site.run(&["jobs", "stop", &video]);
+    assert_eq!(code, 1);
+    assert!(told.contains("Nothing is being done"), "{told}");
+    let (code, told) = site.run(&["jobs", "retry", &video]);
+    assert_eq!(code, 0, "{told}");
+    site.start(Role::Dispatcher);
+    ann.wait_for(&video, &["ready"]).await;
+    let (code, told) = site.run(&["jobs", "rebuild", &video]);
+    assert_eq!(code, 0, "{told}");
+    ann.wait_for(&video, &["ready"]).await;
 }
 
 #[tokio::test]

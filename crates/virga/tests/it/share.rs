@@ -50,6 +50,22 @@ fn texts(xml: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// The page's JSON-LD, whose title cannot end its script.
+async fn linked_data_names_the_film(nobody: &Person, page: &str, embed: &str) {
+    let data = page.split("<script type=\"application/ld+json\">").nth(1);
+    let data = data.and_then(|rest| rest.split("</script>").next());
+    let data = data.expect("JSON-LD");
+    assert!(!data.contains('<'), "{data}");
+    let told: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(
+        (&told["@type"], &told["name"], &told["embedUrl"]),
+        (&json!("VideoObject"), &json!(TITLE), &json!(embed))
+    );
+    assert!(told["duration"].as_str().unwrap().starts_with("PT2."));
+    let film = nobody.get(told["contentUrl"].as_str().unwrap()).await;
+    assert!(film.expect(200).text().starts_with("#EXTM3U"));
+}
+
 #[tokio::test]
 async fn a_public_video_is_told_to_programs_in_full() {
     let (site, _, video) = rainy().await;
@@ -63,11 +79,16 @@ async fn a_public_video_is_told_to_programs_in_full() {
             "<meta property=\"og:image\" content=\"{}/media/{video}/poster.jpg\">",
             site.url()
         ),
+        format!(
+            "<meta property=\"og:video\" content=\"{}/media/{video}/fallback.mp4\">",
+            site.url()
+        ),
         "<meta name=\"twitter:card\" content=\"summary_large_image\">".to_owned(),
         "type=\"application/json+oembed\"".to_owned(),
     ] {
         assert!(page.contains(&tag), "{tag} in {page}");
     }
+    linked_data_names_the_film(&nobody, &page, &embed).await;
     let link = page
         .split("application/json+oembed\" href=\"")
         .nth(1)

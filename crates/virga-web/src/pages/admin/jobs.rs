@@ -1,4 +1,4 @@
-//! Jobs that were given up, and another try.
+//! Jobs: those that wait or run and may be stopped, and those that were given up and may be tried again.
 
 use askama::Template;
 use axum::{
@@ -6,7 +6,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
-use virga_core::{Timestamp, VideoId, job::JobKind, wire::FailedJob};
+use virga_core::{
+    Timestamp, VideoId,
+    job::{JobKind, JobState},
+    wire::{FailedJob, OpenJob, Page},
+};
 
 use crate::{
     context::{FormRequest, PageContext, PageError},
@@ -16,15 +20,33 @@ use crate::{
     reasons,
 };
 
-/// Jobs that failed.
+/// The page.
 #[derive(Template)]
 #[template(path = "admin/jobs.html")]
 pub(crate) struct JobsPage {
     pub(crate) f: Layout,
     tab: &'static str,
+    open: Vec<OpenLine>,
+    /// Where the rest of those is.
+    pub(crate) more_open: Option<String>,
     rows: Vec<JobLine>,
     pub(crate) more: Option<String>,
     pub(crate) done: Option<String>,
+}
+
+struct OpenLine {
+    video: String,
+    title: String,
+    owner: String,
+    kind: String,
+    state: String,
+    /// 0 to 1, while it runs.
+    progress: Option<String>,
+    worker: Option<String>,
+    /// Why the try before failed, or what it waits for.
+    text: Option<String>,
+    tries: String,
+    when: When,
 }
 
 struct JobLine {
@@ -33,6 +55,8 @@ struct JobLine {
     owner: String,
     kind: String,
     reason: String,
+    /// What the encoder said last.
+    log: Option<String>,
     tries: String,
     when: When,
 }
@@ -51,20 +75,63 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
     })
 }
 
+/// The words for where a job stands.
+fn state_text(lang: Lang, state: JobState) -> String {
+    lang.text(match state {
+        JobState::Leased => "admin-job-leased",
+        JobState::Waiting => "admin-job-waiting",
+        JobState::Queued | JobState::Done | JobState::Failed => "admin-job-queued",
+    })
+}
+
+fn tries(lang: Lang, tries: u32) -> String {
+    lang.count("admin-tries", tries.into(), &tries.to_string())
+}
+
+impl OpenLine {
+    fn new(lang: Lang, now: Timestamp, job: OpenJob) -> Self {
+        let runs = job.state == JobState::Leased;
+        let worker = job.worker.filter(|_| runs);
+        Self {
+            video: job.video_id.to_string(),
+            kind: kind_text(lang, job.kind),
+            state: state_text(lang, job.state),
+            progress: runs.then(|| format!("{:.3}", job.progress.clamp(0.0, 1.0))),
+            worker: worker.map(|name| lang.with("admin-job-worker", "name", name)),
+            text: job.text.filter(|_| !runs),
+            tries: tries(lang, job.tries),
+            when: When::new(lang, now, job.created_at),
+            title: job.title,
+            owner: job.owner,
+        }
+    }
+}
+
 impl JobsPage {
-    pub(crate) fn new(f: Layout, now: Timestamp, jobs: Vec<FailedJob>) -> Self {
+    pub(crate) fn new(
+        f: Layout,
+        now: Timestamp,
+        open: Vec<OpenJob>,
+        failed: Vec<FailedJob>,
+    ) -> Self {
         let lang = f.lang;
         let line = |job: FailedJob| JobLine {
             video: job.video_id.to_string(),
             kind: kind_text(lang, job.kind),
             reason: reasons::text(lang, &job.code, &job.text),
-            tries: lang.count("admin-tries", job.tries.into(), &job.tries.to_string()),
+            log: job.encoder_log,
+            tries: tries(lang, job.tries),
             when: When::new(lang, now, job.failed_at),
             title: job.title,
             owner: job.owner,
         };
         Self {
-            rows: jobs.into_iter().map(line).collect(),
+            open: open
+                .into_iter()
+                .map(|job| OpenLine::new(lang, now, job))
+                .collect(),
+            more_open: None,
+            rows: failed.into_iter().map(line).collect(),
             tab: "jobs",
             more: None,
             done: None,
@@ -73,19 +140,36 @@ impl JobsPage {
     }
 }
 
+/// Which pages of the two lists, and what was just done.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct JobsQuery {
+    cursor: Option<String>,
+    open: Option<String>,
+    done: Option<String>,
+}
+
 /// `GET /admin/jobs`.
 pub(super) async fn list(
     visit: PageContext,
-    Query(asked): Query<super::AccountsQuery>,
+    Query(asked): Query<JobsQuery>,
 ) -> Result<Response, PageError> {
     super::admin(&visit)?;
-    let jobs = visit
-        .call(visit.api.failed_jobs(asked.cursor.as_deref()))
-        .await?;
-    let mut page = JobsPage::new(visit.frame.clone(), visit.now, jobs.items);
-    page.more = jobs
-        .next
-        .map(|next| format!("/admin/jobs?cursor={}", query_value(&next)));
+    let open = visit.api.open_jobs(asked.open.as_deref());
+    let failed = visit.api.failed_jobs(asked.cursor.as_deref());
+    let (open, failed) = tokio::join!(open, failed);
+    let open = match open {
+        // The release before has no such list.
+        Err(error) if error.status() == Some(404) => Page {
+            items: Vec::new(),
+            next: None,
+        },
+        other => other.map_err(|error| visit.fault(&error))?,
+    };
+    let failed = failed.map_err(|error| visit.fault(&error))?;
+    let mut page = JobsPage::new(visit.frame.clone(), visit.now, open.items, failed.items);
+    let next = |name: &str, cursor: String| format!("/admin/jobs?{name}={}", query_value(&cursor));
+    page.more_open = open.next.map(|cursor| next("open", cursor));
+    page.more = failed.next.map(|cursor| next("cursor", cursor));
     page.done = asked
         .done
         .as_deref()
@@ -94,19 +178,29 @@ pub(super) async fn list(
     Ok(visit.ok(&page))
 }
 
-/// Which video to try again.
+/// Whose jobs.
 #[derive(Debug, Deserialize)]
-pub(super) struct RetryForm {
+pub(super) struct VideoForm {
     #[serde(default)]
     video: String,
 }
 
 /// `POST /admin/jobs/retry`.
 pub(super) async fn retry(
-    FormRequest(visit, form): FormRequest<RetryForm>,
+    FormRequest(visit, form): FormRequest<VideoForm>,
 ) -> Result<Response, PageError> {
     super::admin(&visit)?;
     let id: VideoId = visit.id(&form.video)?;
     visit.call(visit.api.retry_video(id)).await?;
     Ok(Redirect::to("/admin/jobs?done=retried").into_response())
+}
+
+/// `POST /admin/jobs/cancel`.
+pub(super) async fn cancel(
+    FormRequest(visit, form): FormRequest<VideoForm>,
+) -> Result<Response, PageError> {
+    super::admin(&visit)?;
+    let id: VideoId = visit.id(&form.video)?;
+    visit.call(visit.api.cancel_video(id)).await?;
+    Ok(Redirect::to("/admin/jobs?done=cancelled").into_response())
 }
