@@ -76,7 +76,7 @@ class Player extends HTMLElement {
       video.controls = true;
       console.warn("player", error);
     }
-    const { hls, version, holds } = this.dataset;
+    const { hls, version, holds, storyboard } = this.dataset;
     if (hls) {
       const playback = {
         hls,
@@ -84,6 +84,7 @@ class Player extends HTMLElement {
         holds: Number(holds),
         fallback: video.getAttribute("src"),
         poster: video.poster || null,
+        ...(storyboard && { storyboard }),
       };
       void source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     }

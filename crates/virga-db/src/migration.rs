@@ -15,6 +15,7 @@ mod m20261129_700001_sweeper;
 mod m20261130_000001_children;
 mod m20261130_100001_tracks;
 mod m20261130_200001_growing;
+mod m20261130_300001_storyboard;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -51,6 +52,7 @@ const ALL: &[Migration] = steps![
     m20261130_000001_children,
     m20261130_100001_tracks,
     m20261130_200001_growing,
+    m20261130_300001_storyboard,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,
 ];

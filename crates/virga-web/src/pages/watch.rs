@@ -58,6 +58,7 @@ pub(crate) struct WatchPage {
     pub(crate) holds: u64,
     pub(crate) fallback: Option<String>,
     pub(crate) poster: Option<String>,
+    pub(crate) storyboard: Option<String>,
     pub(crate) duration: Option<f64>,
     /// Width by height of the player's box.
     pub(crate) ratio: Option<String>,
@@ -165,8 +166,9 @@ impl WatchPage {
             (Some(found.hls.clone()), found.version, found.holds)
         });
         let position = playback.as_ref().and_then(|found| found.position);
-        let (fallback, poster) =
-            playback.map_or((None, None), |found| (found.fallback, found.poster));
+        let (fallback, poster, storyboard) = playback.map_or((None, None, None), |found| {
+            (found.fallback, found.poster, found.storyboard)
+        });
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
@@ -183,6 +185,7 @@ impl WatchPage {
             holds,
             fallback,
             poster,
+            storyboard,
             duration: video.duration,
             ratio: ratio(&video),
             position,
