@@ -3,7 +3,7 @@
 import type { Locator, Page } from "@playwright/test";
 import { instant, SECONDS } from "../clips.ts";
 import { expect, signUp, test, untilReady, upload, type Visitor } from "../fixtures.ts";
-import { play } from "../player.ts";
+import { play, player } from "../player.ts";
 
 let film: Promise<string> | undefined;
 /** One film of 8 s with a key frame every 2 s, made once for the worker. */
@@ -97,6 +97,12 @@ test("a finger that drags sees the picture, in a narrow window too", async ({ vi
   const id = await made(visitor);
   const page = await visitor({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
   await page.goto(`/v/${id}`);
+  // The bar comes with the first tap, and stays while the film is paused.
+  const video = player(page);
+  await expect.poll(() => video.evaluate((v: HTMLVideoElement) => v.readyState)).toBeGreaterThanOrEqual(2);
+  await video.tap({ position: { x: 60, y: 60 } });
+  await expect.poll(() => video.evaluate((v: HTMLVideoElement) => v.currentTime)).toBeGreaterThan(0);
+  await video.evaluate((v: HTMLVideoElement) => v.pause());
   const seek = page.locator('[data-part="seek"]');
   await expect(seek).toBeVisible();
   const box = (await seek.boundingBox())!;
@@ -122,7 +128,8 @@ test("a card under the mouse goes through pictures of its film, and then shows i
   const requests = asked(page);
   await page.goto("/");
   const card = page.locator(".vcard", { has: page.locator(`a[href="/v/${id}"]`) });
-  const picture = card.locator("canvas");
+  // After the cover, so that it is on top of it.
+  const picture = card.locator("picture + canvas");
   await card.hover();
   await expect(picture).toHaveCount(1);
   await page.mouse.move(5, 5);

@@ -29,7 +29,9 @@ export async function peek(cover: HTMLElement, signal: AbortSignal): Promise<voi
     for (const tile of taste(all.tiles, PICTURES)) {
       await turn(all, tile, canvas, signal);
       if (signal.aborted) return;
-      if (!canvas.isConnected) cover.querySelector("picture, .icon")?.after(canvas);
+      // Over the cover, and under its length.
+      const below = cover.querySelector("picture") ?? cover.querySelector(".icon");
+      if (!canvas.isConnected) below?.after(canvas);
       await new Promise((resolve) => setTimeout(resolve, EACH_MS));
     }
   } catch {
