@@ -15,10 +15,10 @@ use virga_db::{DbError, TrackRow, jobs, tracks, usage, videos};
 use virga_media::{MediaError, Refusal, TranscodeReason};
 use virga_objects::ObjectError;
 
-use crate::{digests, ffmpeg::span, media_code};
+use crate::{digests, media_code};
 
-/// A shorter film is seen in less time than it takes to seek in it.
-const SHORTEST_WITH_TILES: Duration = Duration::from_secs(5);
+/// A shorter film is seen in less time than it takes to seek in it. Microseconds.
+const SHORTEST_WITH_TILES: i64 = 5_000_000;
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -191,7 +191,7 @@ impl Outcome {
     async fn enqueue_storyboard(&self, change: &Change) -> Result<(), DbError> {
         let row = videos::find(&change.tx, change.video).await?;
         let length = row.and_then(|row| row.duration).unwrap_or(0);
-        if span(length) < SHORTEST_WITH_TILES {
+        if length < SHORTEST_WITH_TILES {
             return Ok(());
         }
         let rows = jobs::of_video(&change.tx, change.video).await?;

@@ -116,8 +116,11 @@ impl Picture {
         most: u32,
         apart: Duration,
     ) -> String {
-        let apart = apart.as_secs_f64();
+        // Times are fractions: key frames just so far apart differ in the last digit.
+        let apart = apart.as_secs_f64() - 0.01;
+        // The graph stays where the picture changes its size: each frame is fitted by itself.
         let shape = self.shape(width, height, "pc", "yuvj420p");
+        let shape = shape.replacen("scale=", "scale=eval=frame:", 1);
         format!(
             "[0:{}]select='lt(selected_n,{most})*\
              (isnan(prev_selected_t)+gte(t-prev_selected_t,{apart:.3}))',\

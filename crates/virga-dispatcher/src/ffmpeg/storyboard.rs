@@ -44,6 +44,8 @@ pub(crate) async fn storyboard(
     // At this size nobody sees blocks. A graph that is made anew where the picture changes its size would
     // lose tiles.
     arguments.words("-skip_frame nokey -skip_loop_filter all -reinit_filter 0");
+    // On the file's own timeline: of some containers ffmpeg would take the earliest moment of what it reads.
+    arguments.words("-copyts");
     if session.container == Container::Mp4 {
         // The other frames are not even read.
         arguments.words("-discard:v nokey");
@@ -66,9 +68,12 @@ pub(crate) async fn storyboard(
     };
     process::encode(session, arguments, bounds, length).await?;
     let said = tokio::fs::read_to_string(session.folder.join(TIMES)).await?;
-    let late = probed.late_micros / 1000;
-    let times: Vec<u64> = times(&said)
-        .map(|at| u64::try_from(at - late).unwrap_or(0))
+    let times: Vec<i64> = times(&said).collect();
+    let first = probed.first_micros.map(|micros| micros / 1000);
+    let first = first.or(times.first().copied()).unwrap_or(0);
+    let times: Vec<u64> = times
+        .iter()
+        .map(|at| u64::try_from(at - first).unwrap_or(0))
         .collect();
     let on_sheet = usize::try_from(TILES.0 * TILES.1).unwrap_or(1);
     let sheets: Vec<PathBuf> = (1..=times.len().div_ceil(on_sheet))
