@@ -2,6 +2,7 @@
 
 import { copied } from "./copy";
 import { ago } from "./dom";
+import "./hover";
 import "./more";
 import { choices, storage, wish } from "./player/keep";
 

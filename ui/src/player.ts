@@ -89,7 +89,7 @@ class Player extends HTMLElement {
       video.controls = true;
       console.warn("player", error);
     }
-    const { hls, version, holds } = this.dataset;
+    const { hls, version, holds, storyboard } = this.dataset;
     if (hls) {
       const playback = {
         hls,
@@ -97,6 +97,7 @@ class Player extends HTMLElement {
         holds: Number(holds),
         fallback,
         poster: video.poster || null,
+        ...(storyboard && { storyboard }),
       };
       void source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     }

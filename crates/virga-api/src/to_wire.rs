@@ -81,7 +81,10 @@ fn video(
     let publish_as = row.planned().filter(|_| editable);
     let poster_widths = poster_widths(row.poster_key.as_ref());
     let poster = row.poster_key.as_ref();
-    let poster = poster.map(|_| media_paths(state, &row).0(MediaFile::Poster(0)));
+    let path = |file| media_paths(state, &row).0(file);
+    let poster = poster.map(|_| path(MediaFile::Poster(0)));
+    let storyboard = row.storyboard_key.as_ref();
+    let storyboard = storyboard.map(|_| path(MediaFile::Storyboard));
     wire::Video {
         id: row.id,
         title: row.title,
@@ -105,6 +108,7 @@ fn video(
         height: row.height,
         poster,
         poster_widths,
+        storyboard,
         views: row.views,
         comments: row.comments,
         created_at: row.created_at,

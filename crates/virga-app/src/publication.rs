@@ -99,6 +99,7 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         audio: audio.into_iter().map(presented).next(),
         poster: row.poster_key.clone(),
         fallback: row.fallback_key.clone(),
+        storyboard: row.storyboard_key.clone(),
     }
 }
 

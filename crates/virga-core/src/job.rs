@@ -23,6 +23,8 @@ word_enum! {
         Poster = "poster",
         /// [`Job::Fallback`].
         Fallback = "fallback",
+        /// [`Job::Storyboard`].
+        Storyboard = "storyboard",
         /// [`Job::Purge`].
         Purge = "purge",
     }
@@ -62,6 +64,8 @@ pub enum Job {
     Poster,
     /// Write `fallback.mp4`.
     Fallback,
+    /// Take small pictures from all over the film, for seeking.
+    Storyboard,
     /// Remove every object of a deleted video.
     Purge {
         /// Whether they were removed once; the second time comes a lease later.
@@ -98,6 +102,7 @@ impl Job {
             Self::Ladder => JobKind::Ladder,
             Self::Poster => JobKind::Poster,
             Self::Fallback => JobKind::Fallback,
+            Self::Storyboard => JobKind::Storyboard,
             Self::Purge { .. } => JobKind::Purge,
         }
     }
@@ -133,6 +138,7 @@ impl JobKind {
             Self::Fallback => (Lane::Light, 50, 5),
             Self::Package => (Lane::Light, 40, 5),
             Self::Ladder => (Lane::Heavy, 20, 5),
+            Self::Storyboard => (Lane::Light, 15, 3),
             Self::Purge => (Lane::Light, 10, 1_000_000),
         }
     }
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn what_a_later_release_wrote_is_not_read() {
         for (kind, payload) in [
-            ("storyboard", "{}"),
+            ("hologram", "{}"),
             ("probe", "[]"),
             ("probe", "probe"),
             ("purge", r#"{"swept":"twice"}"#),

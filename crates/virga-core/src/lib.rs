@@ -31,5 +31,7 @@ pub use code::{Code, Kind, Retry};
 pub use entropy::{Entropy, OsEntropy, SharedEntropy};
 pub use failure::{Failure, Result, with_causes};
 pub use id::{CommentId, InvalidId, UploadId, UserId, VideoId};
-pub use media_key::{CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass, PosterPart};
+pub use media_key::{
+    CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass, PosterPart, StoryboardIndex,
+};
 pub use reloadable::Reloadable;

@@ -7,8 +7,10 @@ use crate::{UploadId, VideoId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 mod poster;
+mod storyboard;
 
 pub use poster::PosterPart;
+pub use storyboard::StoryboardIndex;
 
 const MAX_LENGTH: usize = 200;
 
@@ -34,6 +36,8 @@ pub enum ObjectClass {
     Piece,
     /// The still picture.
     Poster,
+    /// Small pictures from all over the film, and where they belong.
+    Storyboard,
     /// One faststart MP4 for players without scripts.
     Fallback,
     /// Nothing that this version writes.
@@ -65,6 +69,7 @@ impl ObjectClass {
             Some("samples") => Self::Samples,
             Some("cmaf") => Self::Track,
             Some("piece") => Self::Piece,
+            Some("storyboard") => Self::Storyboard,
             _ => Self::Other,
         }
     }
@@ -75,7 +80,9 @@ impl ObjectClass {
             Self::Presentation | Self::Table => "application/json",
             Self::Track | Self::Piece | Self::Fallback => "video/mp4",
             Self::Poster => "image/jpeg",
-            Self::Source | Self::Samples | Self::Other => "application/octet-stream",
+            Self::Source | Self::Samples | Self::Storyboard | Self::Other => {
+                "application/octet-stream"
+            }
         }
     }
 
@@ -87,6 +94,7 @@ impl ObjectClass {
             | Self::Track
             | Self::Piece
             | Self::Poster
+            | Self::Storyboard
             | Self::Fallback => CacheLifetime::Immutable,
             Self::Presentation => CacheLifetime::Revalidate,
             Self::Source | Self::Other => CacheLifetime::NoStore,

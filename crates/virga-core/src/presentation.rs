@@ -44,6 +44,9 @@ pub struct Presentation {
     pub poster: Option<MediaKey>,
     /// Key of the one-file MP4 for players without scripts.
     pub fallback: Option<MediaKey>,
+    /// Key of the storyboard. Documents of releases before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storyboard: Option<MediaKey>,
 }
 
 impl Presentation {

@@ -23,6 +23,10 @@ fn a_key_survives_its_text_and_knows_its_class() {
         ),
         (MediaKey::poster(video, 3, 1), ObjectClass::Poster),
         (MediaKey::fallback(video, 3, 1), ObjectClass::Fallback),
+        (
+            MediaKey::storyboard(video, 3, 1, 400).unwrap(),
+            ObjectClass::Storyboard,
+        ),
     ];
     for (key, class) in cases {
         assert_eq!(key.class(), class, "{key}");

@@ -35,6 +35,8 @@ fn files() -> impl Strategy<Value = MediaFile> {
         Just(MediaFile::Manifest),
         any::<u32>().prop_map(MediaFile::Poster),
         Just(MediaFile::Fallback),
+        Just(MediaFile::Storyboard),
+        any::<usize>().prop_map(MediaFile::Sheet),
         Just(MediaFile::Urls),
         ("[a-z0-9-]{1,32}", of_track).prop_map(|(name, file)| MediaFile::Track(name, file)),
     ]

@@ -16,6 +16,7 @@ mod m20261130_000001_children;
 mod m20261130_100001_tracks;
 mod m20261130_200001_growing;
 mod m20261130_300001_encoder_log;
+mod m20261130_300001_storyboard;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -53,6 +54,7 @@ const ALL: &[Migration] = steps![
     m20261130_100001_tracks,
     m20261130_200001_growing,
     m20261130_300001_encoder_log,
+    m20261130_300001_storyboard,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,
 ];

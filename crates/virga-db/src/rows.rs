@@ -117,6 +117,8 @@ pub struct VideoRow {
     pub poster_key: Option<MediaKey>,
     /// One-file MP4's object key.
     pub fallback_key: Option<MediaKey>,
+    /// Storyboard's object key.
+    pub storyboard_key: Option<MediaKey>,
 }
 
 impl VideoRow {
@@ -169,6 +171,7 @@ impl TryFrom<entity::video::Model> for VideoRow {
             height: row.height.and_then(|value| u32::try_from(value).ok()),
             poster_key: key(TABLE, "poster_key", row.poster_key.as_deref())?,
             fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
+            storyboard_key: key(TABLE, "storyboard_key", row.storyboard_key.as_deref())?,
         })
     }
 }

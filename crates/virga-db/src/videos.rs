@@ -257,6 +257,11 @@ pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey
     set_key(tx, id, C::FallbackKey, key).await
 }
 
+/// Records the storyboard's object.
+pub async fn set_storyboard(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
+    set_key(tx, id, C::StoryboardKey, key).await
+}
+
 async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &MediaKey) -> Result<()> {
     update(id).value(column, key.as_str()).run(tx).await
 }

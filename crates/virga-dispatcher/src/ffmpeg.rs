@@ -11,6 +11,7 @@ mod picture;
 mod probe;
 mod process;
 mod sandbox;
+mod storyboard;
 
 pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
@@ -22,6 +23,7 @@ pub(crate) use encode::{
 pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
+pub(crate) use storyboard::{TILES, storyboard};
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -59,7 +61,7 @@ impl<'a> FfmpegRun<'a> {
             lease: work.lease,
             folder,
             container,
-            nice: if work.job.kind() == JobKind::Ladder {
+            nice: if matches!(work.job.kind(), JobKind::Ladder | JobKind::Storyboard) {
                 launcher::NICE_LADDER
             } else {
                 launcher::NICE
@@ -67,12 +69,18 @@ impl<'a> FfmpegRun<'a> {
         }
     }
 
-    /// The arguments before the outputs. `seek`: where to begin, at the key frame before it.
-    fn input(&self, seek: Option<Duration>, key_frames_only: bool) -> Arguments {
+    /// How each run begins.
+    fn begin(&self) -> Arguments {
         let mut arguments = Arguments::default();
         arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
         arguments.words("-progress pipe:1 -stats_period 1");
         self.guard(&mut arguments, &[]);
+        arguments
+    }
+
+    /// The arguments before the outputs. `seek`: where to begin, at the key frame before it.
+    fn input(&self, seek: Option<Duration>, key_frames_only: bool) -> Arguments {
+        let mut arguments = self.begin();
         if key_frames_only {
             arguments.words("-skip_frame nokey");
         }

@@ -4,14 +4,21 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Code, Failure, InvalidKey, Kind, MediaKey, ObjectClass, digest::Digest, job::Job,
-    reason::Reason, wire::Effect, with_causes,
+    Code, Failure, InvalidKey, Kind, MediaKey, ObjectClass,
+    digest::Digest,
+    job::{Job, JobKind},
+    reason::Reason,
+    wire::Effect,
+    with_causes,
 };
-use virga_db::{DbError, TrackRow, tracks, usage, videos};
+use virga_db::{DbError, TrackRow, jobs, tracks, usage, videos};
 use virga_media::{MediaError, Refusal, TranscodeReason};
 use virga_objects::ObjectError;
 
 use crate::{digests, media_code};
+
+/// A shorter film is seen in less time than it takes to seek in it. Microseconds.
+const SHORTEST_WITH_TILES: i64 = 5_000_000;
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +111,7 @@ pub(crate) struct Outcome {
     pub(crate) shape: Option<videos::Shape>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
+    pub(crate) storyboard: Option<MediaKey>,
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Jobs to enqueue.
@@ -133,6 +141,7 @@ impl Outcome {
             || !self.set_aside.is_empty()
             || self.poster.is_some()
             || self.fallback.is_some()
+            || self.storyboard.is_some()
     }
 
     pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
@@ -156,6 +165,9 @@ impl Outcome {
         if let Some(key) = &self.fallback {
             videos::set_fallback(tx, video, key).await?;
         }
+        if let Some(key) = &self.storyboard {
+            videos::set_storyboard(tx, video, key).await?;
+        }
         if self.tracks.iter().any(|track| track.height > 0) {
             videos::set_failure(tx, video, None).await?;
         }
@@ -169,7 +181,26 @@ impl Outcome {
         for job in &self.next {
             change.enqueue(job, now.plus(self.pause)).await?;
         }
+        if self.tracks.iter().any(|track| track.height > 0) {
+            self.enqueue_storyboard(change).await?;
+        }
         Ok(())
+    }
+
+    /// The film plays: whoever seeks in it may see pictures of it, once for each time that it was probed.
+    async fn enqueue_storyboard(&self, change: &Change) -> Result<(), DbError> {
+        let row = videos::find(&change.tx, change.video).await?;
+        let length = row.and_then(|row| row.duration).unwrap_or(0);
+        if length < SHORTEST_WITH_TILES {
+            return Ok(());
+        }
+        let rows = jobs::of_video(&change.tx, change.video).await?;
+        let last = |kind| rows.iter().rposition(|row| row.kind() == kind);
+        if last(JobKind::Storyboard) > last(JobKind::Probe) {
+            return Ok(());
+        }
+        let run_at = change.now.plus(self.pause);
+        change.enqueue(&Job::Storyboard, run_at).await
     }
 }
 

@@ -10,6 +10,7 @@ mod package;
 mod poster;
 mod probe;
 mod sound;
+mod storyboard;
 
 use virga_app::Purge;
 use virga_core::job::Job;
@@ -41,6 +42,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         Job::Ladder => Box::pin(ladder::run(&work)).await,
         Job::Poster => Box::pin(poster::run(&work)).await,
         Job::Fallback => fallback::run(&work).await,
+        Job::Storyboard => Box::pin(storyboard::run(&work)).await,
         Job::Purge { .. } => purge(&work).await,
     }
 }

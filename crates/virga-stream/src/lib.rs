@@ -20,6 +20,7 @@ mod router;
 mod segments;
 mod source;
 mod state;
+mod storyboard;
 mod tables;
 
 pub use config::StreamConfig;

@@ -80,6 +80,8 @@ async fn answer(
         MediaFile::Urls => request.urls(&presentation).await,
         MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
         MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+        MediaFile::Storyboard => request.storyboard(presentation.storyboard.as_ref()).await,
+        MediaFile::Sheet(n) => request.sheet(presentation.storyboard.as_ref(), *n).await,
         MediaFile::Track(name, file) => {
             let track = find(&presentation, name).ok_or_else(not_there)?;
             match file {

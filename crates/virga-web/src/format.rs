@@ -185,6 +185,7 @@ pub(crate) struct Card {
     pub(crate) poster: Option<String>,
     /// The poster's smaller pictures, as `srcset` names them; empty where there are none.
     pub(crate) srcset: String,
+    pub(crate) storyboard: Option<String>,
     pub(crate) length: Option<String>,
     pub(crate) views: String,
     pub(crate) when: When,
@@ -202,6 +203,7 @@ impl Card {
                 .clone()
                 .filter(|_| video.state != VideoState::Deleted),
             srcset: srcset(video),
+            storyboard: video.storyboard.clone().filter(|_| video.state.plays()),
             length: video.duration.map(length),
             views: views(lang, video.views),
             when: When::new(lang, now, video.published_at.unwrap_or(video.created_at)),

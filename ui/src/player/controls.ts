@@ -51,7 +51,7 @@ export class Controls {
     this.#acts = acts;
     this.#host = host;
     const { t } = kit;
-    this.#seek = new SeekBar(kit, acts);
+    this.#seek = new SeekBar(kit, acts, "unfinished" in host.dataset);
     this.#menu = new Menu(kit, host, () => this.#items());
     this.#help = new Help(kit, acts);
     this.#note = el("p", { class: "pl-note", role: "status", "data-part": "note" });

@@ -1,33 +1,42 @@
-// The seek bar: played, buffered, a bubble with the time under the pointer, scrubbing by pointer
-// and by keys.
+// The seek bar: played, buffered, a bubble with the picture and the time under the pointer, scrubbing by
+// pointer and by keys.
 
 import type { Acts } from "./acts";
 import { el, type Kit, setText } from "./build";
+import type { Preview } from "./preview";
 import { shown } from "./time";
 
 const STEP = 5;
 const PAGE = 30;
+/** Room that the bubble needs besides its picture: the time, and a rim. */
+const RIM = 36;
 
 export class SeekBar {
   readonly root: HTMLElement;
   readonly #acts: Acts;
   readonly #kit: Kit;
   readonly #bubble: HTMLElement;
+  readonly #time = el("span");
+  readonly #unfinished: boolean;
+  #preview: Promise<Preview> | null = null;
   readonly #buffered: HTMLElement;
   readonly #missing: HTMLElement;
   readonly #played: HTMLElement;
   readonly #knob: HTMLElement;
   /** Where the pointer holds the knob, 0 to 1; null when it does not. */
   #held: number | null = null;
+  /** Where the pointer is, 0 to 1. */
+  #share = 0;
 
-  constructor(kit: Kit, acts: Acts) {
+  constructor(kit: Kit, acts: Acts, unfinished: boolean) {
     this.#acts = acts;
     this.#kit = kit;
     this.#buffered = el("div", { class: "pl-buffered" });
     this.#missing = el("div", { class: "pl-missing", "data-part": "missing", hidden: "" });
     this.#played = el("div", { class: "pl-played" });
     this.#knob = el("div", { class: "pl-knob" });
-    this.#bubble = el("div", { class: "pl-bubble", "aria-hidden": "true", "data-part": "preview" });
+    this.#unfinished = unfinished;
+    this.#bubble = el("div", { class: "pl-bubble", "aria-hidden": "true", "data-part": "preview" }, this.#time);
     const track = el("div", { class: "pl-track" }, this.#missing, this.#buffered, this.#played);
     this.root = el(
       "div",
@@ -93,19 +102,43 @@ export class SeekBar {
     const { total, video } = this.#acts;
     if (total <= 0) return;
     const share = this.#at(event);
-    setText(this.#bubble, shown(share * total));
+    this.#share = share;
+    setText(this.#time, shown(share * total));
     this.#bubble.classList.add("pl-on");
-    // The bubble stays within the bar, which stays within the screen.
-    const width = this.root.clientWidth;
-    const half = this.#bubble.offsetWidth / 2;
-    const x = Math.min(Math.max(share * width, half), width - half);
-    this.#bubble.style.transform = `translateX(${x - half}px)`;
+    this.#place();
+    void this.#look();
     if (!held) return;
     this.#held = share;
     this.root.classList.add("pl-held");
     // One place after the other: a video that still seeks is not asked for the next one.
     if (!video.seeking) this.#acts.seek(share * total);
     this.draw();
+  }
+
+  /** The picture of the place under the pointer. */
+  async #look(): Promise<void> {
+    this.#preview ??= import("./preview").then((module) => {
+      const preview = new module.Preview(this.#acts.source, this.#unfinished, () => this.#place());
+      this.#bubble.prepend(preview.root);
+      return preview;
+    });
+    const preview = await this.#preview.catch(() => null);
+    if (preview) preview.show(this.#share * this.#acts.total, this.#room());
+    else this.#preview = null;
+  }
+
+  /** How high a picture may be that stays within the player. */
+  #room(): number {
+    const host = this.root.closest("virga-player") ?? document.documentElement;
+    return this.root.getBoundingClientRect().top - host.getBoundingClientRect().top - RIM;
+  }
+
+  /** The bubble stays within the bar, which stays within the screen. */
+  #place(): void {
+    const width = this.root.clientWidth;
+    const half = this.#bubble.offsetWidth / 2;
+    const x = Math.min(Math.max(this.#share * width, half), width - half);
+    this.#bubble.style.transform = `translateX(${x - half}px)`;
   }
 
   #key(event: KeyboardEvent): void {

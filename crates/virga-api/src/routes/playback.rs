@@ -54,6 +54,7 @@ pub(crate) async fn playback(
         dash: whole.then(|| path(MediaFile::Manifest)),
         fallback: path_of(row.fallback_key.as_ref(), MediaFile::Fallback),
         poster: path_of(row.poster_key.as_ref(), MediaFile::Poster(0)),
+        storyboard: path_of(row.storyboard_key.as_ref(), MediaFile::Storyboard),
         expires_at,
         version: row.presentation_version,
         holds: state.delivery.holds_for().as_secs(),

@@ -50,8 +50,9 @@ impl App {
 
 /// Keys of what stays as long as the video does.
 pub(crate) fn lasting(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> {
-    let mut keys: HashSet<MediaKey> = [&row.source_key, &row.poster_key, &row.fallback_key]
-        .into_iter()
+    let made = [&row.poster_key, &row.fallback_key, &row.storyboard_key];
+    let mut keys: HashSet<MediaKey> = std::iter::once(&row.source_key)
+        .chain(made)
         .flatten()
         .cloned()
         .collect();

@@ -31,6 +31,10 @@ pub enum MediaFile {
     Poster(u32),
     /// `fallback.mp4`
     Fallback,
+    /// `storyboard.vtt`
+    Storyboard,
+    /// `storyboard-{n}.jpg`: one sheet of the storyboard's pictures
+    Sheet(usize),
     /// `urls.json`
     Urls,
     /// One of a track's answers, under the track's name.
@@ -82,7 +86,13 @@ impl MediaFile {
                 Some(Self::Poster(width.unwrap_or(0)))
             }
             "fallback.mp4" => Some(Self::Fallback),
+            "storyboard.vtt" => Some(Self::Storyboard),
             "urls.json" => Some(Self::Urls),
+            _ if !text.contains('/') => {
+                let name = text.strip_prefix("storyboard-")?;
+                let number = name.strip_suffix(".jpg")?.parse().ok()?;
+                Some(Self::Sheet(number)).filter(|it| it.to_string() == text)
+            }
             _ => {
                 let (track, file) = text.split_once('/').filter(|(name, _)| is_track(name))?;
                 Some(Self::Track(track.to_owned(), TrackFile::parse(file)?))
@@ -133,6 +143,8 @@ impl fmt::Display for MediaFile {
             Self::Poster(0) => f.write_str("poster.jpg"),
             Self::Poster(width) => write!(f, "poster.jpg?w={width}"),
             Self::Fallback => f.write_str("fallback.mp4"),
+            Self::Storyboard => f.write_str("storyboard.vtt"),
+            Self::Sheet(n) => write!(f, "storyboard-{n}.jpg"),
             Self::Urls => f.write_str("urls.json"),
             Self::Track(track, file) => write!(f, "{track}/{file}"),
         }

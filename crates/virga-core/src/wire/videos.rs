@@ -117,6 +117,9 @@ pub struct Video {
     /// Widths in which the poster can be had as WebP: `{poster}?w=320`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub poster_widths: Vec<u32>,
+    /// Path of the storyboard, as in [`Playback`]; present once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storyboard: Option<String>,
     /// Views.
     pub views: u64,
     /// Comments.
@@ -163,6 +166,10 @@ pub struct Playback {
     pub fallback: Option<String>,
     /// Poster; null until it exists.
     pub poster: Option<String>,
+    /// Storyboard: WebVTT whose cues name a part of a picture (`#xywh=`) for each stretch of the film. Once it
+    /// exists; films of less than five seconds have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storyboard: Option<String>,
     /// When these addresses end; null for public videos.
     pub expires_at: Option<Timestamp>,
     /// The presentation that they belong to.

@@ -35,6 +35,7 @@ pub struct Model {
     pub height: Option<i32>,
     pub poster_key: Option<String>,
     pub fallback_key: Option<String>,
+    pub storyboard_key: Option<String>,
 }
 
 super::plain!();

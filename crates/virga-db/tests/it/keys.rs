@@ -44,7 +44,7 @@ fn column<T>(answer: Result<T, DbError>) -> &'static str {
 pub(crate) async fn a_key_that_is_none_is_an_error(store: &Store) {
     let db = store.db.write();
     let video = store.video("Rain").await;
-    for wrong in ["source_key", "poster_key", "fallback_key"] {
+    for wrong in ["source_key", "poster_key", "fallback_key", "storyboard_key"] {
         run(store, &format!("UPDATE videos SET {wrong} = 'v/../x'")).await;
         assert_eq!(column(videos::find(db, video).await), wrong);
         run(store, &format!("UPDATE videos SET {wrong} = NULL")).await;

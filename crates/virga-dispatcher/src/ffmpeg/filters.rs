@@ -1,7 +1,7 @@
 //! Filter chains: what brings any picture to progressive, square, 8-bit, standard-light frames of a
 //! rung's size, and any sound onto the picture's timeline.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use virga_media::Rung;
 
@@ -104,6 +104,29 @@ impl Picture {
             let _ = write!(graph, ";[s{width}]{scale}[w{width}]");
         }
         graph
+    }
+
+    /// The graph of a storyboard: `[sheets]` of as many columns and rows of tiles, and `[times]`, in which each
+    /// tile is one frame. There are at most so many tiles, and never two within `apart`. Lines of interlaced
+    /// frames blend at this size.
+    pub(super) fn tiles(
+        &self,
+        (width, height): (u32, u32),
+        (columns, rows): (u32, u32),
+        most: u32,
+        apart: Duration,
+    ) -> String {
+        // Times are fractions: key frames just so far apart differ in the last digit.
+        let apart = apart.as_secs_f64() - 0.01;
+        // The graph stays where the picture changes its size: each frame is fitted by itself.
+        let shape = self.shape(width, height, "pc", "yuvj420p");
+        let shape = shape.replacen("scale=", "scale=eval=frame:", 1);
+        format!(
+            "[0:{}]select='lt(selected_n,{most})*\
+             (isnan(prev_selected_t)+gte(t-prev_selected_t,{apart:.3}))',\
+             {shape},split[t][s];[t]crop=2:2[times];[s]tile={columns}x{rows}[sheets]",
+            self.stream
+        )
     }
 
     /// The rate that is passed to the encoder, where it should not believe the file.

@@ -29,6 +29,7 @@ mod site;
 mod sizes;
 mod stalling;
 mod standing;
+mod storyboard;
 mod streams;
 mod sweeping;
 mod sync;

@@ -83,6 +83,14 @@ async fn a_size_that_changes_on_the_way_is_fitted_and_not_stretched() {
                 );
             }
         }
+        if parts == 3 {
+            // A key frame each second.
+            let board = site.object(&row.storyboard_key.unwrap()).await;
+            let board = String::from_utf8_lossy(&board);
+            let times = board.split_once("\"times\":[").unwrap().1;
+            let times = times.split_once(']').unwrap().0;
+            assert_eq!(times.split(',').count(), 6, "{times}");
+        }
         let poster = site.folder.path().join("poster.jpg");
         let key = row.poster_key.unwrap();
         let large = usize::try_from(key.poster_parts()[0].len).unwrap();

@@ -131,6 +131,7 @@ pub(crate) fn presentation(
         audio: tracks.pop().map(Presented::Known),
         videos: tracks.into_iter().map(Presented::Known).collect(),
         poster: None,
+        storyboard: None,
         fallback: Some(MediaKey::fallback(site.video, 3, 1)),
     }
 }

@@ -13,4 +13,5 @@ mod parts;
 mod playback;
 mod players;
 mod site;
+mod storyboard;
 mod visibility;

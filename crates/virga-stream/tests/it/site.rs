@@ -181,6 +181,7 @@ impl Site {
             videos: Vec::new(),
             audio: None,
             poster: Some(poster.clone()),
+            storyboard: None,
             fallback: None,
         })
         .await;

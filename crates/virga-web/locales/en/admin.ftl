@@ -56,6 +56,7 @@ job-first-rung = First version
 job-ladder = Other qualities
 job-poster = Cover image
 job-fallback = Version for old browsers
+job-storyboard = Preview pictures
 job-purge = Permanent deletion
 
 # Disk

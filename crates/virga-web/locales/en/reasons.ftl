@@ -42,6 +42,7 @@ warning-first-rung = Creating the first version for all browsers failed: { $why 
 warning-ladder = Creating the other qualities failed: { $why }
 warning-poster = Creating the cover image failed: { $why }
 warning-fallback = Creating the version for old browsers failed: { $why }
+warning-storyboard = Creating the preview pictures for seeking failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }

@@ -55,6 +55,7 @@ job-first-rung = 首个版本
 job-ladder = 更多清晰度
 job-poster = 封面图
 job-fallback = 旧浏览器版本
+job-storyboard = 预览图
 job-purge = 彻底删除
 
 # Disk

@@ -60,6 +60,7 @@ pub(crate) struct WatchPage {
     pub(crate) holds: u64,
     pub(crate) fallback: Option<String>,
     pub(crate) poster: Option<String>,
+    pub(crate) storyboard: Option<String>,
     pub(crate) duration: Option<f64>,
     /// Width by height of the player's box.
     pub(crate) ratio: Option<String>,
@@ -176,8 +177,9 @@ impl WatchPage {
         let linked_data = (share.as_ref().zip(playback.as_ref()))
             .filter(|_| listed)
             .map(|(share, playback)| linked_data(&f.base, &video, share, playback));
-        let (fallback, poster) =
-            playback.map_or((None, None), |found| (found.fallback, found.poster));
+        let (fallback, poster, storyboard) = playback.map_or((None, None, None), |found| {
+            (found.fallback, found.poster, found.storyboard)
+        });
         let plain = fallback.clone();
         Self {
             state: state.as_str(),
@@ -195,6 +197,7 @@ impl WatchPage {
             holds,
             fallback,
             poster,
+            storyboard,
             duration: video.duration,
             ratio: ratio(&video),
             position,

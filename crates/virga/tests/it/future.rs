@@ -29,7 +29,7 @@ async fn words_of_a_later_release_break_no_answer() {
             .unwrap();
     }
     for statement in [
-        "UPDATE jobs SET kind = 'storyboard' WHERE kind = 'poster' AND state = 'queued'",
+        "UPDATE jobs SET kind = 'hologram' WHERE kind = 'poster' AND state = 'queued'",
         "UPDATE jobs SET state = 'paused' WHERE kind = 'ladder' AND state = 'queued'",
         &format!(
             "INSERT INTO tracks (video_id, name, kind, position, height, table_key) \

@@ -154,7 +154,8 @@ impl Fixture {
         let site = Site::of(VIRGA).start();
         let root = administrator(&site).await;
         let (ann, eve) = (site.register("ann").await, site.register("eve").await);
-        let bytes = Clip::default().bytes();
+        // Long enough for a storyboard.
+        let bytes = Clip::default().seconds(5.0).bytes();
         let video = ann.upload(TITLE, "public", &bytes).await;
         ann.wait_for(&video, &["ready"]).await;
         let path = format!("/api/v1/videos/{video}/comments");
@@ -409,9 +410,10 @@ async fn addresses(owner: &Person, video: &str) -> Vec<String> {
         .collect();
     found.extend(tracks);
     found.push(main.replace("main.m3u8", "urls.json"));
-    for name in ["dash", "poster", "fallback"] {
+    for name in ["dash", "poster", "fallback", "storyboard"] {
         found.push(playback[name].as_str().unwrap().to_owned());
     }
+    found.push(main.replace("main.m3u8", "storyboard-0.jpg"));
     found
 }
 

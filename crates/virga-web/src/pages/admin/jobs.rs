@@ -71,6 +71,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
         JobKind::Ladder => "job-ladder",
         JobKind::Poster => "job-poster",
         JobKind::Fallback => "job-fallback",
+        JobKind::Storyboard => "job-storyboard",
         JobKind::Purge => "job-purge",
     })
 }
