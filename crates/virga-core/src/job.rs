@@ -13,6 +13,8 @@ word_enum! {
         Probe = "probe",
         /// [`Job::Sound`].
         Sound = "sound",
+        /// [`Job::Copy`].
+        Copy = "copy",
         /// [`Job::Package`].
         Package = "package",
         /// [`Job::FirstRung`].
@@ -54,6 +56,9 @@ pub enum Job {
     Probe,
     /// Encode the sound next to a picture that browsers play; publish both while it is encoded.
     Sound,
+    /// Copy a picture that browsers play out of a container that only ffmpeg reads; publish it while it is
+    /// copied, with its sound.
+    Copy,
     /// Write one CMAF object per source track; packaging per request ends.
     Package,
     /// Encode the lowest rung.
@@ -97,6 +102,7 @@ impl Job {
         match self {
             Self::Probe => JobKind::Probe,
             Self::Sound => JobKind::Sound,
+            Self::Copy => JobKind::Copy,
             Self::Package => JobKind::Package,
             Self::FirstRung => JobKind::FirstRung,
             Self::Ladder => JobKind::Ladder,
@@ -133,7 +139,7 @@ impl JobKind {
         match self {
             Self::Probe => (Lane::Quick, 90, 5),
             Self::Poster => (Lane::Light, 70, 5),
-            Self::Sound => (Lane::First, 65, 5),
+            Self::Sound | Self::Copy => (Lane::First, 65, 5),
             Self::FirstRung => (Lane::First, 60, 5),
             Self::Fallback => (Lane::Light, 50, 5),
             Self::Package => (Lane::Light, 40, 5),
@@ -170,7 +176,10 @@ impl JobKind {
 
     /// Whether a video of which nothing plays has failed with it.
     pub fn decides(self) -> bool {
-        matches!(self, Self::Probe | Self::Sound | Self::FirstRung)
+        matches!(
+            self,
+            Self::Probe | Self::Sound | Self::Copy | Self::FirstRung
+        )
     }
 }
 

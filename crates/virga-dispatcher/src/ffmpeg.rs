@@ -3,6 +3,7 @@
 
 mod check;
 mod codecs;
+mod copy;
 mod diagnosis;
 mod encode;
 mod filters;
@@ -17,6 +18,7 @@ pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
 pub use sandbox::Layers;
 
+pub(crate) use copy::{Copyable, copied_path, copy, most_copied};
 pub(crate) use encode::{
     Encode, SOUND_RATE, SoundAlone, encode, most_bytes, rung_path, sound_alone, sound_path,
 };

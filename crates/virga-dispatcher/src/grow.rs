@@ -1,7 +1,10 @@
 //! Tracks that play while they are encoded. Next to the encoder runs a reader of its files, which cuts what
 //! is there into segments and makes pieces of them; once a player could not catch up any more, the pieces
-//! are published, and when the encoder has ended, one object takes their place.
+//! are published, and when the encoder has ended, one object takes their place. What ffmpeg copies grows in
+//! the same way, and is looked at on its way.
 
+mod copied;
+mod names;
 mod pace;
 mod tail;
 mod track;
@@ -17,15 +20,16 @@ use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 use virga_core::{presentation::TrackBody, wire::Effect};
 use virga_db::{GrowingRow, TrackRow, TrackRowKind, growing, tracks, videos};
-use virga_media::{Announced, GrowingTrack, Movie, Rung, Sample, TrackTable};
+use virga_media::{Announced, GrowingTrack, Movie, Rung, Sample, TrackTable, TranscodeReason};
 
-use self::{pace::Pace, tail::FragmentTail, track::TrackGrowth};
-use crate::{
-    job_result::JobError,
-    media::Media,
-    pack::{self, position},
-    work::Work,
+use self::{
+    copied::Copied,
+    names::{picture_row, sound_row},
+    pace::Pace,
+    tail::FragmentTail,
+    track::TrackGrowth,
 };
+use crate::{job_result::JobError, media::Media, pack, work::Work};
 
 /// How often the encoder's files are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -56,13 +60,40 @@ pub(crate) struct Encoded<'a> {
     pub(crate) late: i64,
     /// Bits a second of the sound.
     pub(crate) sound_rate: u64,
+    /// The sound is copied.
+    pub(crate) sound_copied: bool,
 }
 
-/// A rung, and the encoder's file of it.
+/// A picture, and the encoder's file of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Picture<'a> {
-    pub(crate) rung: &'a Rung,
+    pub(crate) of: Shown<'a>,
     pub(crate) path: &'a Path,
+}
+
+/// What a picture is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown<'a> {
+    /// Encoded.
+    Rung(&'a Rung),
+    /// The source's own, copied.
+    Copied {
+        /// Its shorter side.
+        height: u32,
+        /// Bits a second, about.
+        rate: u64,
+    },
+}
+
+impl Shown<'_> {
+    /// Bits a second, at most and on average.
+    fn rates(self) -> (u64, u64) {
+        match self {
+            // Boxes come to some per cent of a thin picture.
+            Self::Rung(rung) => (u64::from(rung.maxrate) / 20 * 21, rung.maxrate.into()),
+            Self::Copied { rate, .. } => (rate.saturating_mul(2), rate),
+        }
+    }
 }
 
 /// The encoder's files, read to their ends.
@@ -98,14 +129,28 @@ struct Part {
     path: PathBuf,
     tail: FragmentTail,
     track: Option<TrackGrowth>,
+    /// Looks at what is copied.
+    copied: Option<Copied>,
 }
 
 impl Part {
-    fn new(path: &Path) -> Self {
+    fn new(path: &Path, copied: Option<Copied>) -> Self {
         Self {
             path: path.to_owned(),
             tail: FragmentTail::new(path.to_owned()),
             track: None,
+            copied,
+        }
+    }
+
+    /// The samples of the next fragment, `None`: nothing new yet.
+    async fn next(&mut self) -> Result<Option<Vec<Sample>>, JobError> {
+        let Some(samples) = self.tail.next().await? else {
+            return Ok(None);
+        };
+        match &mut self.copied {
+            Some(copied) => Ok(Some(copied.pass(&mut self.tail, samples).await?)),
+            None => Ok(Some(samples)),
         }
     }
 
@@ -161,8 +206,14 @@ impl<'a> Growth<'a> {
         Self {
             work,
             encoded,
-            picture: encoded.picture.map(|picture| Part::new(picture.path)),
-            sound: encoded.sound.map(Part::new),
+            picture: encoded.picture.map(|picture| {
+                let copied = matches!(picture.of, Shown::Copied { .. });
+                Part::new(picture.path, copied.then(Copied::picture))
+            }),
+            sound: encoded.sound.map(|path| {
+                let copied = encoded.sound_copied.then(Copied::sound);
+                Part::new(path, copied)
+            }),
             pace: Pace::new(encoded.length),
             published: false,
             given_up: encoded.length <= 0,
@@ -174,6 +225,10 @@ impl<'a> Growth<'a> {
         loop {
             let last = ended.is_cancelled();
             let picture = self.step_picture().await?;
+            if self.given_up && self.is_copied() {
+                // In vain: what is copied is of no use but as it grows.
+                return Err(TranscodeReason::ChangingParameters.into());
+            }
             if self.step_sound().await? || picture {
                 self.publish_in_time().await?;
             } else if last {
@@ -192,18 +247,17 @@ impl<'a> Growth<'a> {
         let (Some(picture), Some(of)) = (&mut self.picture, self.encoded.picture) else {
             return Ok(false);
         };
-        let Some(samples) = picture.tail.next().await? else {
+        let Some(samples) = picture.next().await? else {
             return Ok(false);
         };
         if picture.track.is_none() && !self.given_up {
-            let rate = u64::from(of.rung.maxrate);
+            let (bandwidth_peak, bandwidth_average) = of.of.rates();
             let announced = Announced {
-                // Boxes come to some per cent of a thin picture.
-                bandwidth_peak: rate + rate / 20,
-                bandwidth_average: rate,
+                bandwidth_peak,
+                bandwidth_average,
                 frame_rate: self.encoded.frame_rate,
             };
-            let row = rung_row(self.work, of.rung);
+            let row = picture_row(self.work, of.of);
             self.given_up |= !picture.begin(self.work, None, announced, row).await?;
         }
         picture.push(self.work, samples).await?;
@@ -213,6 +267,7 @@ impl<'a> Growth<'a> {
     /// Takes a fragment of the sound; whether there was one.
     async fn step_sound(&mut self) -> Result<bool, JobError> {
         let origin = self.origin();
+        let late = origin.map(|origin| self.lateness(origin));
         let Some(sound) = &mut self.sound else {
             return Ok(false);
         };
@@ -220,7 +275,7 @@ impl<'a> Growth<'a> {
             // Its 0 is the picture's first frame, which is not there yet.
             return Ok(false);
         }
-        let Some(samples) = sound.tail.next().await? else {
+        let Some(samples) = sound.next().await? else {
             return Ok(false);
         };
         if let (None, Some(origin), false) = (&sound.track, origin, self.given_up) {
@@ -231,7 +286,7 @@ impl<'a> Growth<'a> {
                 frame_rate: 0.0,
             };
             let row = sound_row(self.work);
-            let near = origin.abs() <= TOLERANCE;
+            let near = late.is_some_and(|late| late.abs() <= TOLERANCE);
             self.given_up = !near || !sound.begin(self.work, Some(origin), announced, row).await?;
         }
         sound.push(self.work, samples).await?;
@@ -244,7 +299,35 @@ impl<'a> Growth<'a> {
             return Some(0);
         };
         let first = picture.track.as_ref()?.first_shown()?;
-        Some(first - self.encoded.late)
+        // Encoded sound begins with the first frame that is announced, copied sound where it did.
+        Some(
+            first
+                - if self.encoded.sound_copied {
+                    0
+                } else {
+                    self.encoded.late
+                },
+        )
+    }
+
+    fn is_copied(&self) -> bool {
+        let of = self.encoded.picture.map(|picture| picture.of);
+        matches!(of, Some(Shown::Copied { .. }))
+    }
+
+    /// How far the picture's first frame is from where it is announced, `origin` being what it is to the sound.
+    fn lateness(&self, origin: i64) -> i64 {
+        origin
+            - if self.encoded.sound_copied {
+                self.encoded.late
+            } else {
+                0
+            }
+    }
+
+    /// When what there is of all tracks ends, microseconds.
+    pub(crate) fn reaches(&self) -> i64 {
+        self.least(Part::ends)
     }
 
     /// The smaller one of the parts' figures.
@@ -310,7 +393,8 @@ impl<'a> Growth<'a> {
         if let Some(sound) = &mut self.sound
             && sound.track.is_some()
         {
-            if picture_ends - sound.ends() > EARLY_END {
+            sound.last(self.work).await?;
+            if picture_ends - sound.ends() > EARLY_END && sound.may_be_continued(picture_ends)? {
                 sound.continue_in_silence(picture_ends).await?;
             }
             until = until.max(sound.ends());
@@ -318,7 +402,8 @@ impl<'a> Growth<'a> {
         }
         let mut table = None;
         if let (Some(picture), Some(of)) = (&mut self.picture, self.encoded.picture) {
-            let row = rung_row(self.work, of.rung);
+            picture.check_end(until)?;
+            let row = picture_row(self.work, of.of);
             let (row, made) = picture.whole(self.work, until, row).await?;
             rows.insert(0, row);
             table = Some(made);
@@ -335,36 +420,29 @@ fn whole(part: Option<Part>) -> Result<Option<Movie>, JobError> {
     part.map_or(Ok(None), |part| part.tail.finish())
 }
 
-fn rung_row(work: &Work<'_>, rung: &Rung) -> GrowingRow {
-    let height = rung.width.min(rung.height);
-    GrowingRow {
-        name: format!("{}-{}g", rung.name, work.job.id),
-        kind: TrackRowKind::Video,
-        rung: Some(rung.name.clone()),
-        position: position(height, true),
-        height,
-        ..sound_row(work)
-    }
-}
-
-/// Names end in `g`: a release that does not let tracks grow, and takes the job over, uses them without.
-fn sound_row(work: &Work<'_>) -> GrowingRow {
-    GrowingRow {
-        video: work.video(),
-        name: format!("audio-{}g", work.job.id),
-        job: work.job.id,
-        kind: TrackRowKind::Audio,
-        rung: None,
-        position: 0,
-        height: 0,
-        head: String::new(),
-        expected_at: None,
-        published_at: None,
-        ended_at: None,
-    }
-}
-
 impl Part {
+    /// Passes on what was held back until its end was known.
+    async fn last(&mut self, work: &Work<'_>) -> Result<(), JobError> {
+        let rest = self.copied.as_mut().and_then(Copied::rest);
+        self.push(work, rest.into_iter().collect()).await
+    }
+
+    /// Whether silence may follow: what is copied need not be of our encoder's channels.
+    fn may_be_continued(&self, until: i64) -> Result<bool, JobError> {
+        let missing = until - self.ends();
+        self.copied
+            .as_ref()
+            .map_or(Ok(true), |copied| copied.may_be_continued(missing))
+    }
+
+    /// Whether the last frame may be held until then.
+    fn check_end(&self, until: i64) -> Result<(), JobError> {
+        let held = until.max(self.ends());
+        self.copied
+            .as_ref()
+            .map_or(Ok(()), |copied| copied.check_end(held))
+    }
+
     /// Silent packets behind the encoder's, until `until` microseconds.
     async fn continue_in_silence(&mut self, until: i64) -> Result<(), JobError> {
         let path = self.path.clone();

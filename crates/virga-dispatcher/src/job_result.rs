@@ -108,6 +108,8 @@ pub(crate) struct Outcome {
     pub(crate) set_aside: Vec<String>,
     /// Whether tracks that this job let grow have come to their end.
     pub(crate) ends_growing: bool,
+    /// Whether what grows is withdrawn: it will have no end.
+    pub(crate) withdraws_growing: bool,
     pub(crate) shape: Option<videos::Shape>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,

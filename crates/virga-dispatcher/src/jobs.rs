@@ -1,6 +1,7 @@
 //! What each kind of job does.
 
 mod allowance;
+mod copy;
 mod encoding;
 mod fallback;
 mod first_rung;
@@ -37,6 +38,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
     match work.job.job {
         Job::Probe => probe::run(&work).await,
         Job::Sound => Box::pin(sound::run(&work)).await,
+        Job::Copy => Box::pin(copy::run(&work)).await,
         Job::Package => package::run(&work).await,
         Job::FirstRung => Box::pin(first_rung::run(&work)).await,
         Job::Ladder => Box::pin(ladder::run(&work)).await,

@@ -168,6 +168,23 @@ pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
     }
 }
 
+/// Whether a picture whose samples are not known yet may be copied for players, by its description alone.
+///
+/// # Errors
+/// The first reason against.
+pub fn may_copy(track: &Track) -> Result<(), TranscodeReason> {
+    check_common(track)?;
+    let Codec::Avc(avc) = &track.codec else {
+        return Err(TranscodeReason::VideoCodec);
+    };
+    check_avc(avc)?;
+    if track.rotation == Some(0) {
+        Ok(())
+    } else {
+        Err(TranscodeReason::Matrix)
+    }
+}
+
 /// A reason against a track, unless it is one that no encoder mends.
 fn decidable(
     checked: Result<(), TranscodeReason>,

@@ -34,7 +34,7 @@ mod walk;
 
 pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
-pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant};
+pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant, may_copy};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use growing::{Announced, GrowingTrack, GrownSegment};
@@ -54,4 +54,4 @@ pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
 pub use table::TrackTable;
 pub use video_range::VideoRange;
-pub use walk::{SampleFault, check_sample};
+pub use walk::{SampleFault, check_sample, is_refresh};

@@ -59,6 +59,28 @@ pub fn check_sample(sample: &[u8], avc: &Avc, sync: bool) -> Result<(), SampleFa
     Ok(())
 }
 
+/// Whether a sample begins a picture that needs none before it, and nor does any picture after it: an
+/// instantaneous refresh. A recovery point in an open group is none.
+pub fn is_refresh(sample: &[u8], avc: &Avc) -> bool {
+    let size = usize::from(avc.length_size);
+    let mut rest = sample;
+    while let Some((length, after)) = rest.split_at_checked(size) {
+        let length = length
+            .iter()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let Some((unit, after)) = after.split_at_checked(length) else {
+            return false;
+        };
+        rest = after;
+        match unit.first().map(|head| head & 0x1f) {
+            Some(REFRESH) => return true,
+            Some(SLICE) | None => return false,
+            Some(_) => {}
+        }
+    }
+    false
+}
+
 fn knows(avc: &Avc, set: &[u8]) -> bool {
     let set = trimmed(set);
     avc.parameter_sets.iter().any(|known| known == set)
@@ -108,6 +130,9 @@ mod tests {
         assert_eq!(cut, Err(SampleFault::Damaged));
         let forbidden = check_sample(&[0, 0, 0, 1, 0xe5], avc, true);
         assert_eq!(forbidden, Err(SampleFault::Damaged));
+        assert!(is_refresh(&refresh, avc) && !is_refresh(&i, avc));
+        let after_sets = [&[0, 0, 0, 2, 0x67, 1][..], &refresh].concat();
+        assert!(is_refresh(&after_sets, avc) && !is_refresh(&[], avc));
         // Parameter sets: the index's own, with a zero after it, and another one.
         assert_eq!(check_sample(&[0, 0, 0, 2, 0x67, 1], avc, true), Ok(()));
         assert_eq!(check_sample(&[0, 0, 0, 3, 0x68, 2, 0], avc, true), Ok(()));

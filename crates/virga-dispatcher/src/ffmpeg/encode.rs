@@ -24,7 +24,7 @@ pub(crate) struct Encode<'a> {
     pub(crate) read_along: bool,
 }
 
-const SOUND_FILE: &str = "sound.mp4";
+pub(super) const SOUND_FILE: &str = "sound.mp4";
 
 fn rung_file(index: usize) -> String {
     format!("rung{index}.mp4")
@@ -42,7 +42,7 @@ pub(crate) fn sound_path(session: &FfmpegRun<'_>, probed: &Probed) -> Option<Pat
 
 /// Half a second to a fragment, which reaches the file at once. The description comes with the first one,
 /// when it can say what the first frames do to the timeline.
-fn in_fragments(arguments: &mut Arguments) {
+pub(super) fn in_fragments(arguments: &mut Arguments) {
     arguments.words("-movflags +frag_keyframe+delay_moov+default_base_moof");
     arguments.words("-frag_duration 500000 -flush_packets 1");
 }
@@ -163,7 +163,7 @@ fn picture_output(
     arguments
 }
 
-fn sound_output(late: i64, probed: &Probed, picture: i64) -> Arguments {
+pub(super) fn sound_output(late: i64, probed: &Probed, picture: i64) -> Arguments {
     let mut arguments = Arguments::default();
     let chain = filters::sound(late, picture);
     if let [stream] = probed.sound[..] {

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use virga_media::{SourceShape, TranscodeReason};
 
 use super::{
-    Arguments, FfmpegRun, INPUT, codecs, damaged,
+    Arguments, FfmpegRun, INPUT, codecs,
+    copy::Copyable,
+    damaged,
     filters::{Light, Picture},
     process::{Bounds, ask},
 };
@@ -30,6 +32,8 @@ pub(crate) struct Probed {
     pub(crate) first_micros: Option<i64>,
     /// When the first frame is shown after the file's earliest moment, microseconds.
     pub(crate) late_micros: i64,
+    /// What may be copied, as far as ffprobe can tell; `None`: the picture must be encoded.
+    pub(crate) copyable: Option<Copyable>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,21 +53,23 @@ struct Format {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Stream {
+pub(super) struct Stream {
     index: usize,
     codec_type: String,
-    codec_name: String,
+    pub(super) codec_name: String,
+    pub(super) profile: Option<String>,
+    pub(super) pix_fmt: Option<String>,
     width: u32,
     height: u32,
-    sample_aspect_ratio: Option<String>,
-    field_order: Option<String>,
-    color_transfer: Option<String>,
+    pub(super) sample_aspect_ratio: Option<String>,
+    pub(super) field_order: Option<String>,
+    pub(super) color_transfer: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
     start_time: Option<String>,
     duration: Option<String>,
     bit_rate: Option<String>,
-    channels: u32,
+    pub(super) channels: u32,
     disposition: Disposition,
     side_data_list: Vec<SideData>,
 }
@@ -80,8 +86,8 @@ struct SideData {
     rotation: Option<f64>,
 }
 
-const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,width,\
-    height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
+const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
+    profile,pix_fmt,width,height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
     duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_side_data=rotation";
 
 /// Asks ffprobe about the session's input.
@@ -153,13 +159,29 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         frame_rate: shape.frame_rate,
         odd_rate: rate(video.r_frame_rate.as_deref()) > 121.0,
     };
+    let heard = |stream: &&&Stream| sound == [stream.index];
+    let copyable = Copyable::of(video, audible.iter().find(heard).copied());
     Ok(Probed {
         shape,
         picture,
         sound,
+        copyable,
         first_micros: first,
         late_micros: late.max(0),
     })
+}
+
+impl Stream {
+    /// When it begins, microseconds.
+    pub(super) fn begins(&self) -> Option<i64> {
+        micros(self.start_time.as_deref())
+    }
+
+    /// Whether it must be turned to be shown.
+    pub(super) fn is_turned(&self) -> bool {
+        let turns = self.side_data_list.iter().filter_map(|side| side.rotation);
+        turns.into_iter().any(|turn| turn != 0.0)
+    }
 }
 
 /// Microphones that are mixed.

@@ -11,6 +11,7 @@ use virga_media::{
     plan_video, shape,
 };
 
+use super::copy;
 use crate::{
     ffmpeg::{self, FfmpegRun, Probed},
     job_result::JobError,
@@ -26,6 +27,8 @@ pub(super) struct Ready {
     scratch: Scratch,
     pub(super) source: Source,
     pub(super) probed: Probed,
+    /// What the source is where its own picture stands as a copy.
+    pub(super) copied: Option<SourceShape>,
 }
 
 impl Ready {
@@ -49,6 +52,7 @@ impl Ready {
             .source
             .own
             .filter(|own| !own.everywhere || tracks.iter().any(published));
+        ready.copied = copy::shape(work, &ready, &tracks).await?;
         Ok(ready)
     }
 
@@ -72,6 +76,7 @@ impl Ready {
             scratch,
             source,
             probed,
+            copied: None,
         })
     }
 
@@ -81,6 +86,9 @@ impl Ready {
 
     /// The shape that decides the ladder.
     pub(super) fn shape(&self) -> Result<SourceShape, JobError> {
+        if let Some(shape) = &self.copied {
+            return Ok(shape.clone());
+        }
         match (&self.source.movie, self.source.own) {
             (Some(movie), Some(own)) if own.everywhere => {
                 Ok(shape(movie).ok_or(TranscodeReason::NoVideo)?)

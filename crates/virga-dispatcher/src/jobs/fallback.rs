@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use virga_db::{TrackRowKind, tracks};
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 
-use super::encoding::Written;
+use super::{copy, encoding::Written};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::{Media, Own, OwnSound, Source},
@@ -50,8 +50,20 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let media = source.media.clone();
     source.walk(work, &media).await?;
     let (Some(movie), Some(own)) = (source.movie, source.own) else {
-        // Its rungs bring one.
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+        if copy::reads(source.container)
+            && let Some(TrackBody::Object { object }) =
+                copy::copied(&tracks).map(|track| &track.body)
+        {
+            let picture = Input::picture(&Written::stored(work, object).await?)?;
+            let key = write(work, picture, encoded_sound(work).await?).await?;
+            return Ok(Outcome {
+                fallback: Some(key),
+                ..Outcome::default()
+            }
+            .into());
+        }
+        // Its rungs bring one.
         let own = tracks
             .iter()
             .filter(|it| matches!(it.body, TrackBody::Source { .. }));
@@ -91,8 +103,8 @@ pub(super) async fn sound_beside(
     }
 }
 
-/// The sound that an earlier job encoded.
-async fn encoded_sound(work: &Work<'_>) -> Result<Option<Input>, JobError> {
+/// The sound that an earlier job encoded or copied.
+pub(super) async fn encoded_sound(work: &Work<'_>) -> Result<Option<Input>, JobError> {
     let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
     // The one that players get.
     let object = tracks.iter().find_map(|track| match &track.body {

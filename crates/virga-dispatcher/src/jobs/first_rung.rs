@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ffmpeg::{self, Encode, SoundAlone, encode, sound_alone},
-    grow::{EARLY_END, Encoded, Files, GrownTracks, Growth, Picture, TOLERANCE},
+    grow::{EARLY_END, Encoded, Files, GrownTracks, Growth, Picture, Shown, TOLERANCE},
     job_result::{JobError, JobResult, Outcome},
     media::{Own, OwnSound},
     work::Work,
@@ -29,7 +29,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let own = ready.source.movie.clone().zip(ready.source.own);
     let rungs = ready.ladder(work)?;
     let Some(rung) = rungs.first() else {
-        if own.is_none() {
+        if own.is_none() && ready.copied.is_none() {
             return Err(too_small());
         }
         let next = vec![Job::Fallback];
@@ -41,20 +41,21 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     };
     ready.require(work, std::slice::from_ref(rung))?;
     let mut made = match own {
-        Some(own) if own.1.everywhere => beside(work, &row, &ready, own, rung).await?,
+        Some(own) if own.1.everywhere => beside(work, &row, &ready, Some(own), rung).await?,
         Some(own) => Box::pin(for_others(work, &row, &ready, own, rung)).await?,
+        None if ready.copied.is_some() => beside(work, &row, &ready, None, rung).await?,
         None => Box::pin(instead(work, &ready, rung, None)).await?,
     };
     made.next.extend((rungs.len() > 1).then_some(Job::Ladder));
     Ok(made.into())
 }
 
-/// The rung next to the source's own picture.
+/// The rung next to the source's own picture, which is `own` or stands as a copy.
 async fn beside(
     work: &Work<'_>,
     row: &VideoRow,
     ready: &Ready,
-    (movie, own): (Arc<Movie>, Own),
+    own: Option<(Arc<Movie>, Own)>,
     rung: &Rung,
 ) -> Result<Outcome, JobError> {
     let session = ready.session(work);
@@ -70,7 +71,12 @@ async fn beside(
     let (track, _) = picture
         .put_picture(work, name_of(work, rung), rung, until)
         .await?;
-    let sound = fallback::sound_beside(work, &ready.source.media, &movie, own).await?;
+    let sound = match own {
+        Some((movie, own)) => {
+            fallback::sound_beside(work, &ready.source.media, &movie, own).await?
+        }
+        None => fallback::encoded_sound(work).await?,
+    };
     let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
     Ok(Outcome {
         tracks: vec![track],
@@ -205,7 +211,7 @@ async fn encode_along(
         work,
         Encoded {
             picture: Some(Picture {
-                rung,
+                of: Shown::Rung(rung),
                 path: along.picture,
             }),
             sound: along.sound,
@@ -215,6 +221,7 @@ async fn encode_along(
             length: probed.shape.duration_micros,
             late: probed.late_micros,
             sound_rate: ffmpeg::SOUND_RATE,
+            sound_copied: false,
         },
     );
     let ended = CancellationToken::new();

@@ -8,7 +8,7 @@ use virga_core::{Code, MediaKey, job::Job, presentation::own_picture};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, SourceShape, TranscodeReason, ladder, plan, shape};
 
-use super::{encoding::Ready, limits};
+use super::{copy, encoding::Ready, limits};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::Source,
@@ -73,7 +73,7 @@ pub(super) fn beside(work: &Work<'_>, shape: &SourceShape) -> Job {
     }
 }
 
-/// Leaves to the encoder what it can read: all of the film, or its sound alone.
+/// Leaves to ffmpeg what it can read: all of the film, its sound alone, or a copy.
 async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobResult, JobError> {
     // The file's own index says it where ffmpeg only finds a damaged picture.
     if let Some(shape) = source.movie.as_deref().and_then(shape) {
@@ -84,6 +84,8 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
     limits::check(work.config(), shape)?;
     let first = if ready.source.own.is_some_and(|own| own.everywhere) {
         Job::Sound
+    } else if copy::may(&ready) {
+        Job::Copy
     } else if ready.ladder(work)?.is_empty() {
         return Err(too_small());
     } else {

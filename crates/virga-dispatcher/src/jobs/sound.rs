@@ -105,6 +105,7 @@ async fn beside_picture(
             length,
             late: probed.late_micros,
             sound_rate: ffmpeg::SOUND_RATE,
+            sound_copied: false,
         },
     );
     let what = SoundAlone {

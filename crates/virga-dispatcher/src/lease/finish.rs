@@ -89,6 +89,9 @@ impl LeasedJob {
             if !jobs::finish(&change.tx, job, change.now).await? {
                 return Ok(change.leave(false));
             }
+            if outcome.withdraws_growing {
+                change.withdraw_growing(job.id).await?;
+            }
             outcome.write(&change).await?;
             if outcome.ends_growing {
                 growing::end(&change.tx, job, change.now).await?;

@@ -77,7 +77,7 @@ pub(crate) fn frames(path: &Path) -> Vec<(i64, String)> {
     )
 }
 
-fn packets(path: &Path) -> Vec<String> {
+pub(crate) fn packets(path: &Path) -> Vec<String> {
     let packets = digests(path, "-ignore_editlist 1/-map 0:a:0 -c copy");
     packets.into_iter().map(|(_, digest)| digest).collect()
 }

@@ -10,6 +10,7 @@
 )]
 
 mod allowance;
+mod copied;
 mod encoding;
 mod fragmented;
 mod fragments;

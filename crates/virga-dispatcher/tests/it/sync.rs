@@ -7,9 +7,9 @@ use virga_db::TrackRowKind;
 use crate::site::{Site, ffmpeg};
 
 /// A flash and a beep at 1.5 s, of a second each.
-const FLASH: &str = "-f lavfi -i color=black:size=320x180:rate=25,\
+pub(crate) const FLASH: &str = "-f lavfi -i color=black:size=320x180:rate=25,\
     drawbox=c=white:t=fill:enable=between(t\\,1.5\\,2.48)";
-const BEEP: &str = "-f lavfi -i aevalsrc=sin(880*2*PI*t)*between(t\\,1.5\\,2.5):s=48000";
+pub(crate) const BEEP: &str = "-f lavfi -i aevalsrc=sin(880*2*PI*t)*between(t\\,1.5\\,2.5):s=48000";
 
 /// When the black ends and when the silence ends in a file, seconds.
 fn onsets(path: &Path) -> (f64, f64) {
@@ -43,7 +43,7 @@ fn onsets(path: &Path) -> (f64, f64) {
     (after("black_end:"), after("silence_end: "))
 }
 
-async fn flash_and_beep(clip: &str) {
+pub(crate) async fn flash_and_beep(clip: &str) {
     let mut site = Site::at_work().await;
     let clip = site.clip(clip);
     let video = site.add(&clip).await;

@@ -6,6 +6,8 @@ use crate::time;
 
 /// How long segments should be, in seconds: short ones first, so that playing starts soon.
 const TARGETS: [i64; 4] = [1, 2, 2, 4];
+/// No segment is longer, in seconds, if key frames are not farther apart: what a growing track announces.
+const LONGEST: i64 = 12;
 /// How long segments of sound are where nothing says otherwise.
 const SOUND_TARGET_MICROS: i64 = 4_000_000;
 
@@ -110,12 +112,13 @@ impl KeyFrameCutter {
     }
 
     /// The sample that was passed, if a cut there comes nearer to the target than one at `later` beyond it,
-    /// without making a sliver.
+    /// without making a sliver, or if none there makes a segment too long.
     fn take_nearer(&mut self, later: i64) -> Option<SampleAt> {
         let earlier = self.passed?;
         let target = self.target();
         let (short, long) = (earlier.time - self.start, later - self.start);
-        let nearer = long > target && short * 2 >= target && target - short <= long - target;
+        let nearer = short * 2 >= target && target - short <= long - target;
+        let nearer = long > target && (nearer || long > LONGEST * self.timescale);
         nearer.then(|| {
             self.cut(earlier);
             earlier

@@ -51,6 +51,7 @@ admin-tries = { $n ->
   }
 job-probe = Checking the file
 job-sound = Audio
+job-copy = Copying
 job-package = Packaging
 job-first-rung = First version
 job-ladder = Other qualities

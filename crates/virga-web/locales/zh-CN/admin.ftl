@@ -50,6 +50,7 @@ admin-tries = { $n ->
   }
 job-probe = 检查文件
 job-sound = 音频
+job-copy = 复制画面
 job-package = 封装
 job-first-rung = 首个版本
 job-ladder = 更多清晰度

@@ -66,6 +66,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
     lang.text(match kind {
         JobKind::Probe => "job-probe",
         JobKind::Sound => "job-sound",
+        JobKind::Copy => "job-copy",
         JobKind::Package => "job-package",
         JobKind::FirstRung => "job-first-rung",
         JobKind::Ladder => "job-ladder",
