@@ -364,7 +364,8 @@ export class Source {
       const levels = this.hls?.levels ?? [];
       const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
       if (found.length <= levels.length && !sharper) {
-        this.playback = { ...this.playback, version: playback.version, fallback: playback.fallback };
+        const { hls, holds } = this.playback;
+        this.playback = { ...playback, hls, holds };
         return;
       }
       this.#better = playback;

@@ -7,6 +7,8 @@ use virga_core::{
     video::Visibility,
 };
 
+use virga_objects::MediaStore as _;
+
 use crate::site::Site;
 
 /// Publishes three tiles on two sheets, or nothing.
