@@ -70,7 +70,7 @@ impl DiskStore {
         blocking(move || {
             std::fs::create_dir_all(&made)
                 .map_err(|error| ObjectError::io("make the store's folder", error))?;
-            for folder in ["v", durable::SCRATCH, layout::FOLDER] {
+            for folder in [durable::OBJECTS, durable::SCRATCH, layout::FOLDER] {
                 durable::make_dirs(&made, &made.join(folder))
                     .map_err(|error| ObjectError::io("make the store's folders", error))?;
             }
@@ -85,7 +85,7 @@ impl DiskStore {
     }
 
     fn is_there(&self) -> Result<()> {
-        if self.root.join("v").is_dir() {
+        if self.root.join(durable::OBJECTS).is_dir() {
             Ok(())
         } else {
             Err(ObjectError::Unmounted)
