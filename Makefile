@@ -9,7 +9,7 @@ SECONDS ?= 600
 
 # For people only, not for CI.
 .PHONY: cluster dist
-.PHONY: help run test test-full fuzz check format api audit e2e bench ui icons clean
+.PHONY: help run test test-full fuzz torture check format api audit e2e bench ui icons clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,12 @@ test-full: ## All tests in their long form: every kill point with many seeds, lo
 
 fuzz: ## Fuzz every parser (SECONDS=600 each; T=name: only that target)
 	@scripts/fuzz "$(SECONDS)" "$(T)"
+
+torture: ## Kill every process at random under uploads, plays and deletes (JOBS=1000; SEED=, SECONDS=, ON=one|roles|cluster)
+	@scripts/need test
+	@scripts/ui
+	@cargo build --locked --workspace $(CARGO_PROFILE) --bin virga --example torture
+	@exec target/$(PROFILE)/examples/torture "jobs=$(JOBS)" "seed=$(SEED)" "seconds=$(if $(filter file,$(origin SECONDS)),,$(SECONDS))" "on=$(ON)"
 
 check: ## Check formatting, lints and types of Rust and of the pages' scripts
 	@scripts/check

@@ -22,7 +22,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use virga_core::{KeyPrefix, MediaKey, Timestamp, UploadId, upload::PartSpan};
 
 use self::durable::blocking;
@@ -67,7 +70,7 @@ impl DiskStore {
         blocking(move || {
             std::fs::create_dir_all(&made)
                 .map_err(|error| ObjectError::io("make the store's folder", error))?;
-            for folder in ["v", durable::SCRATCH, layout::FOLDER] {
+            for folder in [durable::OBJECTS, durable::SCRATCH, layout::FOLDER] {
                 durable::make_dirs(&made, &made.join(folder))
                     .map_err(|error| ObjectError::io("make the store's folders", error))?;
             }
@@ -79,6 +82,23 @@ impl DiskStore {
 
     fn path(&self, key: &MediaKey) -> PathBuf {
         self.root.join(key.as_str())
+    }
+
+    fn is_there(&self) -> Result<()> {
+        if self.root.join(durable::OBJECTS).is_dir() {
+            Ok(())
+        } else {
+            Err(ObjectError::Unmounted)
+        }
+    }
+
+    /// A call about a session that is worth something only while the store's disk is mounted: in the folder
+    /// that is left without it, every session looks as if it were over and its parts lost.
+    async fn mounted<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.is_there()?;
+        let done = call.await;
+        self.is_there()?;
+        done
     }
 }
 
@@ -193,7 +213,8 @@ impl MultipartSessions for DiskStore {
 
     async fn create(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
         let (root, plan) = (Arc::clone(&self.root), plan.clone());
-        blocking(move || session::create(&root, id, &plan)).await
+        self.mounted(blocking(move || session::create(&root, id, &plan)))
+            .await
     }
 
     async fn put_part(
@@ -203,24 +224,33 @@ impl MultipartSessions for DiskStore {
         span: PartSpan,
         body: Incoming<'_>,
     ) -> Result<String> {
-        part::put(Arc::clone(&self.root), self.options, id, number, span, body).await
+        let root = Arc::clone(&self.root);
+        self.mounted(part::put(root, self.options, id, number, span, body))
+            .await
     }
 
     async fn list_parts(&self, id: UploadId) -> Result<HeldParts> {
         let root = Arc::clone(&self.root);
-        blocking(move || session::held(&root, id, &layout::plan(&root, id)?)).await
+        let held = blocking(move || session::held(&root, id, &layout::plan(&root, id)?));
+        self.mounted(held).await
     }
 
     async fn complete(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {
-        complete::run(Arc::clone(&self.root), self.options, id, plan).await
+        let root = Arc::clone(&self.root);
+        self.mounted(complete::run(root, self.options, id, plan))
+            .await
     }
 
     async fn abort(&self, id: UploadId) -> Result<()> {
         let root = Arc::clone(&self.root);
-        blocking(move || session::remove(&root, id)).await
+        self.mounted(blocking(move || session::remove(&root, id)))
+            .await
     }
 
     fn list_sessions(&self) -> BoxStream<'static, Result<UploadSession>> {
+        if let Err(gone) = self.is_there() {
+            return stream::iter([Err(gone)]).boxed();
+        }
         let root = Arc::clone(&self.root);
         listing::walk(move |sender| listing::sessions(&root, sender)).boxed()
     }

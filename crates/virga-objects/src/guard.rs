@@ -112,7 +112,11 @@ impl GuardedStore {
 
     async fn written<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.exists_whole()?;
-        call.await
+        match call.await {
+            // It may have gone in the meantime.
+            Err(error) => Err(self.exists_whole().err().unwrap_or(error)),
+            done => done,
+        }
     }
 }
 

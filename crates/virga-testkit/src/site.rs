@@ -245,7 +245,8 @@ impl Site {
         });
     }
 
-    fn is_ready(&self, role: Role) -> bool {
+    /// Whether a role says that it is ready.
+    pub fn is_ready(&self, role: Role) -> bool {
         use std::io::Write;
         let Some(running) = self.running.get(&role) else {
             return false;
@@ -277,6 +278,12 @@ impl Site {
         let running = self.running.get_mut(&role).expect("it was started");
         let ended = ended(&mut running.child);
         ended.unwrap_or_else(|| panic!("{role:?} did not end\n{}", self.output()))
+    }
+
+    /// How a role ended, if it did.
+    pub fn has_ended(&mut self, role: Role) -> Option<ExitStatus> {
+        let running = self.running.get_mut(&role)?;
+        running.child.try_wait().ok().flatten()
     }
 
     /// Asks a role to stop, as a service manager would.

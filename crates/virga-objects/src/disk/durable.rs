@@ -14,6 +14,8 @@ use virga_core::Timestamp;
 
 use crate::{ObjectError, Result};
 
+/// Where objects are.
+pub(super) const OBJECTS: &str = "v";
 /// Where files lie while they are written.
 pub(super) const SCRATCH: &str = ".tmp";
 
@@ -52,13 +54,15 @@ pub(super) fn make_dirs(root: &Path, folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames `from` to `to` below `root`, durably. Tries again where someone removed the empty
-/// folder in between.
+/// Renames `from` to an object's name `to` below `root`, durably. Tries again where someone removed the
+/// empty folder in between. The folder of all objects is not made: in what an unmounted disk leaves behind
+/// it would pass for an empty store.
 pub(super) fn place(root: &Path, from: &Path, to: &Path) -> io::Result<()> {
+    let objects = root.join(OBJECTS);
     let folder = to.parent().unwrap_or(root);
     let mut tries = 0;
     loop {
-        let placed = make_dirs(root, folder).and_then(|()| fs::rename(from, to));
+        let placed = make_dirs(&objects, folder).and_then(|()| fs::rename(from, to));
         match placed {
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < 3 && from.exists() => {
                 tries += 1;
@@ -133,7 +137,13 @@ impl Scratch {
         self.file
             .sync_data()
             .map_err(|error| ObjectError::io("sync an object", error))?;
-        place(root, &self.path, to).map_err(|error| ObjectError::io("name an object", error))?;
+        place(root, &self.path, to).map_err(|error| {
+            if root.join(OBJECTS).is_dir() {
+                ObjectError::io("name an object", error)
+            } else {
+                ObjectError::Unmounted
+            }
+        })?;
         self.placed = true;
         Ok(())
     }

@@ -108,6 +108,22 @@ async fn a_writer_shows_nothing_until_it_commits() {
 }
 
 #[tokio::test]
+async fn a_writer_does_not_make_the_folder_of_objects_anew() {
+    let bench = Bench::new().await;
+    let store: &dyn MediaStore = &*bench.store;
+    let key = bench.key("a.cmaf");
+    let mut writer = store.writer(&key).await.unwrap();
+    writer.write(Bytes::from_static(b"made")).await.unwrap();
+    // The disk goes between the first byte and the name.
+    std::fs::rename(bench.at("v"), bench.at("aside")).unwrap();
+    let refused = writer.commit().await.unwrap_err();
+    assert!(matches!(refused, ObjectError::Unmounted), "{refused}");
+    assert!(!bench.at("v").exists());
+    std::fs::rename(bench.at("aside"), bench.at("v")).unwrap();
+    written(store, &key, &Bytes::from_static(b"again")).await;
+}
+
+#[tokio::test]
 async fn a_scratch_file_is_taken_in_and_an_object_linked_out() {
     let bench = Bench::new().await;
     let store: &dyn MediaStore = &*bench.store;

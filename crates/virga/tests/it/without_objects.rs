@@ -160,6 +160,48 @@ async fn a_folder_of_objects_that_is_gone_is_named_and_not_made_anew() {
 }
 
 #[tokio::test]
+async fn an_upload_survives_that_its_disk_is_away() {
+    let site = Site::of(VIRGA).start();
+    let ann = site.register("ann").await;
+    let clip = Clip::default().bytes();
+    let video = ann.draft("Away", "unlisted").await;
+    let upload = ann.open_upload(&video, clip.len()).await;
+    ann.send_parts(&upload, &clip).await;
+    let upload = format!("/api/v1/uploads/{}", upload["id"].as_str().unwrap());
+    let other = ann.draft("Begun while it is away", "unlisted").await;
+    let begin = json!({"video_id": other, "file_name": "clip.mp4", "size": clip.len(),
+        "content_type": "video/mp4", "fingerprint": "away"});
+
+    let (objects, aside) = (site.data().join("objects"), site.data().join("aside"));
+    fs::rename(&objects, &aside).unwrap();
+    fs::create_dir(&objects).unwrap();
+    let refused = [
+        ann.get(&format!("{upload}/parts")).await,
+        ann.post(&format!("{upload}/complete"), json!({})).await,
+        ann.post("/api/v1/uploads", begin.clone()).await,
+    ];
+    for refused in refused {
+        let refused = refused.expect(503);
+        assert_eq!(refused.code(), "storage.unavailable");
+    }
+    assert!(fs::read_dir(&objects).unwrap().next().is_none());
+    fs::rename(&aside, &objects).unwrap();
+
+    until_ready_says(&ann, 200, "ready\n").await;
+    let complete = format!("{upload}/complete");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // What began to complete it may hold it for the time of a lease.
+    while ann.post(&complete, json!({})).await.status != 202 {
+        assert!(Instant::now() < deadline, "the upload is lost");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    ann.wait_for(&video, &["ready"]).await;
+    let source = ann.source(&video).await.expect(200);
+    assert!(source.body == clip, "the source is another file");
+    let _ = ann.post("/api/v1/uploads", begin).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_folder_that_may_only_be_read_refuses_writes_and_its_job_waits() {
     let mut site = Site::of(VIRGA).build();
     let Some(disk) = SmallDisk::mount(&site.data().join("objects")) else {
