@@ -1,9 +1,11 @@
 //! The only place that starts processes. ffmpeg reads one fixed scratch name with one demuxer that
 //! our own parser chose, and no client text is ever among its arguments.
 
+mod answer;
 mod check;
 mod codecs;
 mod copy;
+mod copyable;
 mod diagnosis;
 mod encode;
 mod filters;
@@ -18,7 +20,8 @@ pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
 pub use sandbox::Layers;
 
-pub(crate) use copy::{Copyable, copied_path, copy, most_copied};
+pub(crate) use copy::{copied_path, copy, most_copied};
+pub(crate) use copyable::Copyable;
 pub(crate) use encode::{
     Encode, SOUND_RATE, SoundAlone, encode, most_bytes, rung_path, sound_alone, sound_path,
 };

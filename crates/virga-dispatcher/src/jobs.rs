@@ -1,6 +1,7 @@
 //! What each kind of job does.
 
 mod allowance;
+mod copied;
 mod copy;
 mod encoding;
 mod fallback;

@@ -1,4 +1,4 @@
-//! The storyboard: a WebVTT file whose cues name parts of pictures (media fragments, `#xywh=`), and those
+//! The storyboard: a `WebVTT` file whose cues name parts of pictures (media fragments, `#xywh=`), and those
 //! pictures. Both come from here however media is delivered: one object holds them all.
 
 use std::fmt::Write as _;
@@ -69,7 +69,7 @@ fn cues(index: &StoryboardIndex) -> String {
     text
 }
 
-/// Milliseconds as WebVTT has them.
+/// Milliseconds as `WebVTT` has them.
 fn clock(millis: u64) -> String {
     let seconds = millis / 1000;
     format!(

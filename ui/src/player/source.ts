@@ -364,8 +364,8 @@ export class Source {
       const levels = this.hls?.levels ?? [];
       const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
       if (found.length <= levels.length && !sharper) {
-        const { hls, holds } = this.playback;
-        this.playback = { ...playback, hls, holds };
+        const { hls: shown, holds } = this.playback;
+        this.playback = { ...playback, hls: shown, holds };
         return;
       }
       this.#better = playback;

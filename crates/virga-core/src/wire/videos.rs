@@ -166,7 +166,7 @@ pub struct Playback {
     pub fallback: Option<String>,
     /// Poster; null until it exists.
     pub poster: Option<String>,
-    /// Storyboard: WebVTT whose cues name a part of a picture (`#xywh=`) for each stretch of the film. Once it
+    /// Storyboard: a file of `WebVTT` whose cues name a part of a picture (`#xywh=`) for each stretch of the film. Once it
     /// exists; films of less than five seconds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storyboard: Option<String>,

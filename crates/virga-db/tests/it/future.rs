@@ -20,7 +20,7 @@ async fn run(store: &Store, sql: &str) {
 
 pub(crate) async fn a_job_of_a_later_release_is_open_and_nobody_here_takes_it(store: &Store) {
     let (db, now) = (&store.db, store.clock.now());
-    for (kind, state) in [("storyboard", "queued"), ("probe", "paused")] {
+    for (kind, state) in [("hologram", "queued"), ("probe", "paused")] {
         let video = store.video("Rain").await;
         videos::set_source(db.write(), video, &key(video), 1)
             .await
@@ -73,7 +73,7 @@ pub(crate) async fn the_scratch_of_a_later_releases_job_is_held(store: &Store) {
     let job = store.claim().await.unwrap();
     let held = async |fence| jobs::is_held(db.read(), job.id, fence, now).await.unwrap();
     assert!(held(job.fence).await && !held(job.fence + 1).await);
-    run(store, "UPDATE jobs SET kind = 'storyboard'").await;
+    run(store, "UPDATE jobs SET kind = 'hologram'").await;
     assert!(held(job.fence).await);
     run(store, "UPDATE jobs SET state = 'done'").await;
     assert!(!held(job.fence).await);

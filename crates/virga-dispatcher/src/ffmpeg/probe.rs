@@ -3,12 +3,13 @@
 use std::time::Duration;
 use virga_core::Code;
 
-use serde::Deserialize;
 use virga_media::{SourceShape, TranscodeReason};
 
 use super::{
-    Arguments, FfmpegRun, INPUT, codecs,
-    copy::Copyable,
+    Arguments, FfmpegRun, INPUT,
+    answer::{Answer, Stream, micros},
+    codecs,
+    copyable::Copyable,
     damaged,
     filters::{Light, Picture},
     process::{Bounds, ask},
@@ -34,56 +35,6 @@ pub(crate) struct Probed {
     pub(crate) late_micros: i64,
     /// What may be copied, as far as ffprobe can tell; `None`: the picture must be encoded.
     pub(crate) copyable: Option<Copyable>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Answer {
-    #[serde(default)]
-    streams: Vec<Stream>,
-    #[serde(default)]
-    format: Format,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Format {
-    start_time: Option<String>,
-    duration: Option<String>,
-    bit_rate: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Stream {
-    index: usize,
-    codec_type: String,
-    pub(super) codec_name: String,
-    pub(super) profile: Option<String>,
-    pub(super) pix_fmt: Option<String>,
-    width: u32,
-    height: u32,
-    pub(super) sample_aspect_ratio: Option<String>,
-    pub(super) field_order: Option<String>,
-    pub(super) color_transfer: Option<String>,
-    avg_frame_rate: Option<String>,
-    r_frame_rate: Option<String>,
-    start_time: Option<String>,
-    duration: Option<String>,
-    bit_rate: Option<String>,
-    pub(super) channels: u32,
-    disposition: Disposition,
-    side_data_list: Vec<SideData>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Disposition {
-    default: u8,
-    attached_pic: u8,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct SideData {
-    rotation: Option<f64>,
 }
 
 const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
@@ -171,19 +122,6 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     })
 }
 
-impl Stream {
-    /// When it begins, microseconds.
-    pub(super) fn begins(&self) -> Option<i64> {
-        micros(self.start_time.as_deref())
-    }
-
-    /// Whether it must be turned to be shown.
-    pub(super) fn is_turned(&self) -> bool {
-        let turns = self.side_data_list.iter().filter_map(|side| side.rotation);
-        turns.into_iter().any(|turn| turn != 0.0)
-    }
-}
-
 /// Microphones that are mixed.
 const MOST_MICROPHONES: usize = 16;
 
@@ -259,14 +197,6 @@ fn shown_size(video: &Stream) -> (u32, u32) {
     }
 }
 
-/// Seconds with a fraction, as microseconds.
-fn micros(text: Option<&str>) -> Option<i64> {
-    let seconds: f64 = text?.parse().ok()?;
-    let duration = Duration::try_from_secs_f64(seconds.abs()).ok()?;
-    let micros = i64::try_from(duration.as_micros()).ok()?;
-    Some(if seconds < 0.0 { -micros } else { micros })
-}
-
 /// A fraction, 0 where it is none.
 fn rate(text: Option<&str>) -> f64 {
     let parsed = text.and_then(|text| {
@@ -280,6 +210,7 @@ fn rate(text: Option<&str>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffmpeg::answer::SideData;
 
     fn answer(json: &str) -> Answer {
         serde_json::from_str(json).unwrap()

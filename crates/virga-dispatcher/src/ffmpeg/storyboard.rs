@@ -16,8 +16,8 @@ const WIDEST: u32 = 160;
 const HIGHEST: u32 = 284;
 /// A film has no more tiles than this, however long it is.
 const MOST: u32 = 400;
-/// Tiles are not closer than this.
-const CLOSEST: Duration = Duration::from_secs(1);
+/// Tiles are not closer than this: of one key frame a second, which may come a little early, all are taken.
+const CLOSEST: Duration = Duration::from_millis(900);
 const MOST_BYTES: u64 = 16 << 20;
 /// The name under which the times of the tiles are written.
 const TIMES: &str = "times";

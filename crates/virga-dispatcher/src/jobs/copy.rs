@@ -3,11 +3,11 @@
 //! What proves unfit on the way is withdrawn and encoded whole.
 
 use tokio_util::sync::CancellationToken;
-use virga_core::{job::Job, presentation::TrackBody};
-use virga_db::{TrackRow, TrackRowKind};
-use virga_media::{Container, SourceShape, TrackTable, TranscodeReason};
+use virga_core::job::Job;
+use virga_media::TranscodeReason;
 
 use super::{
+    copied::{as_copied, copyable},
     encoding::Ready,
     probe::{as_row, beside},
 };
@@ -21,30 +21,11 @@ use crate::{
 
 /// A copy that ends with an error so close to the announced end is whole: the recording was cut off there.
 const CUT_OFF: i64 = 1_000_000;
-/// Tables are small: some bytes a segment.
-const TABLE: u64 = 16 << 20;
-
-/// Whether its picture may be copied, by what ffprobe says of it.
-pub(super) fn may(ready: &Ready) -> bool {
-    copyable(ready).is_some()
-}
-
-fn copyable(ready: &Ready) -> Option<Copyable> {
-    let known = ready.probed.shape.duration_micros > 0;
-    let reads = reads(ready.source.container);
-    ready.probed.copyable.filter(|_| reads && known)
-}
-
-/// Whether pictures are copied out of such files at all. AVI does not say when its frames are shown, and FLV
-/// may change its coding where no frame tells it.
-pub(super) fn reads(container: Container) -> bool {
-    container == Container::MpegTs
-}
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let ready = Ready::open(work, &row).await?;
-    let Some(may) = copyable(&ready) else {
+    let Some(may) = copyable(ready.source.container, &ready.probed) else {
         return Ok(encode_all().into());
     };
     let grown = match Box::pin(copy(work, &ready, may)).await {
@@ -56,7 +37,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         Err(error) => return Err(error),
     };
     let table = grown.picture.ok_or_else(JobError::no_file)?;
-    let shape = as_copied(&ready, &table);
+    let shape = as_copied(&ready.probed, &table);
     Ok(Outcome {
         ends_growing: true,
         shape: Some(as_row(&shape, table.duration_micros())),
@@ -74,35 +55,6 @@ fn encode_all() -> Outcome {
         next: vec![Job::FirstRung],
         ..Outcome::default()
     }
-}
-
-/// The shape of a source whose picture is copied: it stays the best one.
-fn as_copied(ready: &Ready, table: &TrackTable) -> SourceShape {
-    SourceShape {
-        instant_bitrate: Some(table.bandwidth_average),
-        ..ready.probed.shape.clone()
-    }
-}
-
-/// The shape that decides the ladder, where the source's own picture stands as a copy.
-pub(super) async fn shape(
-    work: &Work<'_>,
-    ready: &Ready,
-    tracks: &[TrackRow],
-) -> Result<Option<SourceShape>, JobError> {
-    let Some(track) = copied(tracks).filter(|_| may(ready)) else {
-        return Ok(None);
-    };
-    let table = work.app().store.read_all(&track.table_key, TABLE).await?;
-    Ok(Some(as_copied(ready, &TrackTable::from_json(&table)?)))
-}
-
-/// The source's own picture as an object.
-pub(super) fn copied(tracks: &[TrackRow]) -> Option<&TrackRow> {
-    tracks.iter().find(|track| {
-        let object = matches!(track.body, TrackBody::Object { .. });
-        object && track.kind == TrackRowKind::Video && track.rung.is_none()
-    })
 }
 
 async fn copy(work: &Work<'_>, ready: &Ready, may: Copyable) -> Result<GrownTracks, JobError> {

@@ -11,7 +11,7 @@ use virga_media::{
     plan_video, shape,
 };
 
-use super::copy;
+use super::copied;
 use crate::{
     ffmpeg::{self, FfmpegRun, Probed},
     job_result::JobError,
@@ -52,7 +52,8 @@ impl Ready {
             .source
             .own
             .filter(|own| !own.everywhere || tracks.iter().any(published));
-        ready.copied = copy::shape(work, &ready, &tracks).await?;
+        ready.copied =
+            copied::shape(work, (ready.source.container, &ready.probed), &tracks).await?;
         Ok(ready)
     }
 

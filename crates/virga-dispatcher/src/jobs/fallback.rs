@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use virga_db::{TrackRowKind, tracks};
 use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
 
-use super::{copy, encoding::Written};
+use super::{copied, encoding::Written};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::{Media, Own, OwnSound, Source},
@@ -51,9 +51,9 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     source.walk(work, &media).await?;
     let (Some(movie), Some(own)) = (source.movie, source.own) else {
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
-        if copy::reads(source.container)
+        if copied::reads(source.container)
             && let Some(TrackBody::Object { object }) =
-                copy::copied(&tracks).map(|track| &track.body)
+                copied::copied(&tracks).map(|track| &track.body)
         {
             let picture = Input::picture(&Written::stored(work, object).await?)?;
             let key = write(work, picture, encoded_sound(work).await?).await?;

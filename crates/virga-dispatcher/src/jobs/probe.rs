@@ -8,7 +8,7 @@ use virga_core::{Code, MediaKey, job::Job, presentation::own_picture};
 use virga_db::videos::Shape;
 use virga_media::{InstantTracks, Movie, SourceShape, TranscodeReason, ladder, plan, shape};
 
-use super::{copy, encoding::Ready, limits};
+use super::{copied::copyable, encoding::Ready, limits};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::Source,
@@ -84,7 +84,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
     limits::check(work.config(), shape)?;
     let first = if ready.source.own.is_some_and(|own| own.everywhere) {
         Job::Sound
-    } else if copy::may(&ready) {
+    } else if copyable(ready.source.container, &ready.probed).is_some() {
         Job::Copy
     } else if ready.ladder(work)?.is_empty() {
         return Err(too_small());

@@ -290,7 +290,8 @@ async fn a_film_whose_encoding_is_stopped_does_not_play_on_and_can_be_started_ag
     site.stop().await;
     site.start(DispatcherConfig::default());
     site.app.retry_video(video).await.unwrap();
-    site.ready(video).await;
+    site.until(async || site.row(video).await.state == VideoState::Ready)
+        .await;
     site.stop().await;
 }
 

@@ -23,7 +23,7 @@ async fn tracks_of_a_later_release_are_passed_over() {
     clip.publish_from_objects(&site, 1).await;
     rewrite(&site, |document| {
         document["format"] = json!(7);
-        document["storyboard"] = json!({"key": "v/x"});
+        document["hologram"] = json!({"key": "v/x"});
         let table = document["videos"][0]["table"].clone();
         let body = json!({"from": "pieces", "index": "v/y", "pieces": [1, 2]});
         let later = json!({"name": "later", "table": table, "body": body, "role": "main"});

@@ -46,5 +46,6 @@ warning-storyboard = Creating the preview pictures for seeking failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }
+waits-copy = This video is waiting to be processed: { $why }
 waits-first-rung = This video is waiting to be processed: { $why }
 waits-ladder = Other qualities are waiting: { $why }

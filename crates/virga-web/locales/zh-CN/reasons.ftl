@@ -46,5 +46,6 @@ warning-storyboard = 生成进度条预览图失败：{ $why }
 
 # 等待处理的任务，按任务类型
 waits-sound = 视频正在排队等待处理：{ $why }
+waits-copy = 视频正在排队等待处理：{ $why }
 waits-first-rung = 视频正在排队等待处理：{ $why }
 waits-ladder = 其他清晰度正在等待生成：{ $why }
