@@ -364,8 +364,7 @@ export class Source {
       const levels = this.hls?.levels ?? [];
       const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
       if (found.length <= levels.length && !sharper) {
-        const { hls: shown, holds } = this.playback;
-        this.playback = { ...playback, hls: shown, holds };
+        this.playback = { ...playback, hls: this.playback.hls, holds: this.playback.holds };
         return;
       }
       this.#better = playback;

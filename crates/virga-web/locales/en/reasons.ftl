@@ -38,6 +38,7 @@ reason-too_slow = Encoding takes far longer than it should.
 warning-probe = Checking the file failed: { $why }
 warning-sound = Converting the audio failed: { $why }
 warning-package = Preparing it for faster playback failed: { $why }
+warning-copy = Taking the video out of its file failed: { $why }
 warning-first-rung = Creating the first version for all browsers failed: { $why }
 warning-ladder = Creating the other qualities failed: { $why }
 warning-poster = Creating the cover image failed: { $why }

@@ -38,6 +38,7 @@ reason-too_slow = 转码耗时远超预期。
 warning-probe = 检查文件失败：{ $why }
 warning-sound = 音频转码失败：{ $why }
 warning-package = 封装失败：{ $why }
+warning-copy = 从文件中提取视频失败：{ $why }
 warning-first-rung = 生成首个通用版本失败：{ $why }
 warning-ladder = 生成其他清晰度失败：{ $why }
 warning-poster = 截取封面失败：{ $why }
