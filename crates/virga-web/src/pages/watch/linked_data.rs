@@ -1,6 +1,8 @@
 //! What the watch page says of its film to programs: a `VideoObject` of <https://schema.org> as
 //! JSON-LD. Search engines and download programs read it.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 use virga_core::wire::{Playback, Video};
 
@@ -32,6 +34,27 @@ pub(super) fn linked_data(base: &str, video: &Video, share: &Share, playback: &P
     if let Some(fields) = object.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
-    // A title may contain the end of the script.
-    object.to_string().replace('<', "\\u003c")
+    escaped(&object.to_string())
+}
+
+/// JSON without what would end its script or turn text around it: those characters as escapes.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for mark in json.chars() {
+        match mark {
+            '<'
+            | '>'
+            | '&'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{2066}'..='\u{2069}' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(mark));
+            }
+            other => text.push(other),
+        }
+    }
+    text
 }
