@@ -139,6 +139,8 @@ impl FragmentWalk {
             self.take(&head)?;
             self.at += head.size;
         }
+        // Less than the head of a box is left, where it does not end with one.
+        self.cut_off |= self.at < self.file_size;
         Ok(FragmentStep::Done)
     }
 

@@ -108,7 +108,12 @@ fn a_file_cut_off_within_a_fragment_has_the_fragments_before() {
             ends.filter(|(kind, at)| **kind == b"mdat" && *at <= end as u64)
                 .count()
         };
-        for end in (starts[0]..file.len()).step_by(997) {
+        // Anywhere, and within the first bytes of each box.
+        let heads = boxes.iter().flat_map(|(_, at, _)| {
+            let at = usize::try_from(*at).unwrap();
+            (at..at + 9).filter(|end| (starts[0]..file.len()).contains(end))
+        });
+        for end in (starts[0]..file.len()).step_by(997).chain(heads) {
             let cut = &file[..end];
             let mut movie = index(cut).unwrap();
             let (_, cut_off) = walk(cut, &mut movie).unwrap();
