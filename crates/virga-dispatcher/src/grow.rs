@@ -267,7 +267,7 @@ impl<'a> Growth<'a> {
     /// Takes a fragment of the sound; whether there was one.
     async fn step_sound(&mut self) -> Result<bool, JobError> {
         let origin = self.origin();
-        let late = origin.map(|origin| self.lateness(origin));
+        let late = self.lateness();
         let Some(sound) = &mut self.sound else {
             return Ok(false);
         };
@@ -295,34 +295,23 @@ impl<'a> Growth<'a> {
 
     /// The moment of the sound's file that is the picture's first frame.
     fn origin(&self) -> Option<i64> {
+        // Encoded sound begins with the first frame that is announced, copied sound where it did.
+        let copied = self.encoded.sound_copied;
+        let began = if copied { self.encoded.late } else { 0 };
+        Some(began + self.lateness()?)
+    }
+
+    /// How far the picture's first frame is from where it is announced.
+    fn lateness(&self) -> Option<i64> {
         let Some(picture) = &self.picture else {
             return Some(0);
         };
-        let first = picture.track.as_ref()?.first_shown()?;
-        // Encoded sound begins with the first frame that is announced, copied sound where it did.
-        Some(
-            first
-                - if self.encoded.sound_copied {
-                    0
-                } else {
-                    self.encoded.late
-                },
-        )
+        Some(picture.track.as_ref()?.first_shown()? - self.encoded.late)
     }
 
     fn is_copied(&self) -> bool {
         let of = self.encoded.picture.map(|picture| picture.of);
         matches!(of, Some(Shown::Copied { .. }))
-    }
-
-    /// How far the picture's first frame is from where it is announced, `origin` being what it is to the sound.
-    fn lateness(&self, origin: i64) -> i64 {
-        origin
-            - if self.encoded.sound_copied {
-                self.encoded.late
-            } else {
-                0
-            }
     }
 
     /// When what there is of all tracks ends, microseconds.

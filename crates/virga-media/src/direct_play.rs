@@ -7,8 +7,8 @@ use crate::codec::{Aac, Avc, Codec};
 use crate::movie::{Movie, Track, first_shown};
 use crate::time::to_micros;
 
-/// Key frames may be this far apart, the end included: seeking and starting stay quick.
-const MAX_KEY_FRAME_GAP: i64 = 12_000_000;
+/// Key frames may be this far apart, the end included, in microseconds: seeking and starting stay quick.
+pub const MAX_KEY_FRAME_GAP: i64 = 12_000_000;
 /// A later start than this would leave a hole at the beginning that players stumble over.
 const MAX_LATE_START: i64 = 50_000;
 /// AAC and Opus priming stay below this; more is a trim whose sound must not be given out.

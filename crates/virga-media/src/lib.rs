@@ -34,7 +34,9 @@ mod walk;
 
 pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
-pub use direct_play::{Choice, Choices, InstantTracks, TranscodeReason, choose, instant, may_copy};
+pub use direct_play::{
+    Choice, Choices, InstantTracks, MAX_KEY_FRAME_GAP, TranscodeReason, choose, instant, may_copy,
+};
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use growing::{Announced, GrowingTrack, GrownSegment};

@@ -22,7 +22,7 @@ pub use clips::Clip;
 pub use cluster::{Cluster, ROLES};
 pub use fault::{FaultyLine, LineFault};
 pub use hostile::{Targets, intruder, without_sandbox};
-pub use person::{Answer, Person};
+pub use person::{Answer, Person, playlist_addresses};
 pub use ports::free_port;
 pub use redis::RedisServer;
 pub use s3s::S3sServer;

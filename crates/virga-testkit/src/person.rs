@@ -437,21 +437,7 @@ impl Person {
                 continue;
             }
             let text = self.get(&url).await.expect(200).text();
-            let folder = url
-                .rsplit_once('/')
-                .map_or("", |(folder, _)| folder)
-                .to_owned();
-            for line in text.lines() {
-                let uri = match line.split_once("URI=\"") {
-                    Some((_, rest)) => rest.split('"').next().unwrap_or_default(),
-                    None if line.starts_with('#') || line.is_empty() => continue,
-                    None => line,
-                };
-                let whole = if uri.starts_with('/') {
-                    uri.to_owned()
-                } else {
-                    format!("{folder}/{uri}")
-                };
+            for whole in playlist_addresses(&url, &text) {
                 if !urls.contains(&whole) {
                     urls.push(whole);
                 }
@@ -459,4 +445,26 @@ impl Person {
         }
         urls
     }
+}
+
+/// The addresses in a playlist, each once, relative ones completed by its own.
+pub fn playlist_addresses(playlist: &str, text: &str) -> Vec<String> {
+    let folder = playlist.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let uri = match line.split_once("URI=\"") {
+            Some((_, rest)) => rest.split('"').next().unwrap_or_default(),
+            None if line.starts_with('#') || line.is_empty() => continue,
+            None => line,
+        };
+        let whole = if uri.starts_with('/') {
+            uri.to_owned()
+        } else {
+            format!("{folder}/{uri}")
+        };
+        if !found.contains(&whole) {
+            found.push(whole);
+        }
+    }
+    found
 }

@@ -41,8 +41,8 @@ pub(crate) async fn storyboard(
 ) -> Result<Tiles, JobError> {
     let size = size(probed.shape.width, probed.shape.height);
     let mut arguments = session.begin();
-    // At this size nobody sees blocks. A graph that is made anew where the picture changes its size would
-    // lose tiles.
+    // Blocks are invisible at this size, so they are not smoothed. A filter graph that is rebuilt where the
+    // picture changes its size would lose tiles.
     arguments.words("-skip_frame nokey -skip_loop_filter all -reinit_filter 0");
     // On the file's own timeline: of some containers ffmpeg would take the earliest moment of what it reads.
     arguments.words("-copyts");

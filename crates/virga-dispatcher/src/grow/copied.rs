@@ -4,15 +4,13 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use virga_media::{
-    Aac, Codec, Movie, Sample, SampleFault, Track, TranscodeReason, check_sample, is_refresh,
-    may_copy,
+    Aac, Codec, MAX_KEY_FRAME_GAP, Movie, Sample, SampleFault, Track, TranscodeReason,
+    check_sample, is_refresh, may_copy,
 };
 
 use super::tail::FragmentTail;
 use crate::job_result::JobError;
 
-/// Key frames may be this far apart, the end included: no segment may be longer.
-const LONGEST_GROUP: i64 = 12_000_000;
 /// As many frames back no time is shown twice.
 const NEAR: usize = 32;
 /// Samples of sound in a packet of AAC.
@@ -114,7 +112,7 @@ impl Copied {
     pub(super) fn check_end(&self, held: i64) -> Result<(), JobError> {
         match self {
             Self::Picture(pictures)
-                if held - pictures.micros(pictures.last_key) > LONGEST_GROUP =>
+                if held - pictures.micros(pictures.last_key) > MAX_KEY_FRAME_GAP =>
             {
                 Err(TranscodeReason::SparseKeyFrames.into())
             }
@@ -157,7 +155,7 @@ impl Pictures {
                 "Its frames are not in order.",
             ));
         }
-        if self.micros(time) - self.micros(self.last_key) > LONGEST_GROUP {
+        if self.micros(time) - self.micros(self.last_key) > MAX_KEY_FRAME_GAP {
             return Err(TranscodeReason::SparseKeyFrames.into());
         }
         if sync {

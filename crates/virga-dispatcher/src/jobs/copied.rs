@@ -33,7 +33,7 @@ pub(super) fn as_copied(probed: &Probed, table: &TrackTable) -> SourceShape {
     }
 }
 
-/// The shape that decides the ladder, where the source's own picture stands as a copy.
+/// The shape that the ladder is based on, if the source's own picture has been copied.
 pub(super) async fn shape(
     work: &Work<'_>,
     (container, probed): (Container, &Probed),

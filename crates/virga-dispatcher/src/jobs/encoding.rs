@@ -27,7 +27,7 @@ pub(super) struct Ready {
     scratch: Scratch,
     pub(super) source: Source,
     pub(super) probed: Probed,
-    /// What the source is where its own picture stands as a copy.
+    /// The source's shape, if its own picture has been copied.
     pub(super) copied: Option<SourceShape>,
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     Ok(made.into())
 }
 
-/// The rung next to the source's own picture, which is `own` or stands as a copy.
+/// The rung next to the source's own picture: `own`, or one that has been copied.
 async fn beside(
     work: &Work<'_>,
     row: &VideoRow,

@@ -19,7 +19,7 @@ use crate::{
 const PICTURE: &str = "-f lavfi -i testsrc2=size=320x180:rate=25";
 const SOUND: &str = "-f lavfi -i sine=frequency=440:sample_rate=48000";
 const H264: &str = "-c:v libx264 -preset veryfast -pix_fmt yuv420p -g 50 -bf 2";
-/// A little before the clock of a transport stream begins anew.
+/// Shortly before a transport stream's clock wraps.
 const WRAPS: &str = "-output_ts_offset 95438";
 
 fn of(tracks: &[TrackRow], kind: TrackRowKind) -> &TrackRow {

@@ -52,7 +52,7 @@ async fn count(site: &Site, video: VideoId) -> usize {
 async fn tiles_show_the_film_at_their_moments() {
     let mut site = Site::at_work().await;
     let plain = site.clip(&format!("{STEPS} plain.mp4"));
-    // The same from a container without an index, beside sound that begins half a second earlier.
+    // The same picture in a container without an index, with sound that starts half a second earlier.
     let late = site.clip(
         "-itsoffset 0.5 -i plain.mp4 -f lavfi -i sine=d=10:r=48000 -map 0:v -map 1:a -c:v copy -c:a aac late.ts",
     );

@@ -1,13 +1,12 @@
 //! Where segments begin.
 
 use crate::MediaError;
+use crate::direct_play::MAX_KEY_FRAME_GAP;
 use crate::movie::Track;
 use crate::time;
 
 /// How long segments should be, in seconds: short ones first, so that playing starts soon.
 const TARGETS: [i64; 4] = [1, 2, 2, 4];
-/// No segment is longer, in seconds, if key frames are not farther apart: what a growing track announces.
-const LONGEST: i64 = 12;
 /// How long segments of sound are where nothing says otherwise.
 const SOUND_TARGET_MICROS: i64 = 4_000_000;
 
@@ -118,7 +117,8 @@ impl KeyFrameCutter {
         let target = self.target();
         let (short, long) = (earlier.time - self.start, later - self.start);
         let nearer = short * 2 >= target && target - short <= long - target;
-        let nearer = long > target && (nearer || long > LONGEST * self.timescale);
+        let nearer =
+            long > target && (nearer || long > MAX_KEY_FRAME_GAP / 1_000_000 * self.timescale);
         nearer.then(|| {
             self.cut(earlier);
             earlier

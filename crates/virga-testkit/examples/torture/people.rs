@@ -174,7 +174,7 @@ impl Uploader {
         Some(true)
     }
 
-    /// One part, signed anew each time it is sent again.
+    /// One part; each retry gets a new signature.
     async fn part(&self, upload: &str, number: usize, bytes: &[u8]) -> Option<()> {
         let sign = format!("/api/v1/uploads/{upload}/parts/sign");
         for _ in 0..60 {

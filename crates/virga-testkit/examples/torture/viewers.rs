@@ -1,7 +1,7 @@
 //! People who watch: what plays, what still grows, and what they watched before.
 
 use std::{sync::Arc, time::Duration};
-use virga_testkit::Person;
+use virga_testkit::{Person, playlist_addresses};
 
 use crate::{
     ledger::{Film, Ledger},
@@ -86,24 +86,7 @@ pub(crate) async fn fetch(
 
 /// The addresses in a playlist, each once.
 pub(crate) fn addresses(playlist: &str, text: &[u8]) -> Vec<String> {
-    let folder = playlist.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut found = Vec::new();
-    for line in String::from_utf8_lossy(text).lines() {
-        let uri = match line.split_once("URI=\"") {
-            Some((_, rest)) => rest.split('"').next().unwrap_or_default(),
-            None if line.starts_with('#') || line.is_empty() => continue,
-            None => line,
-        };
-        let whole = if uri.starts_with('/') {
-            uri.to_owned()
-        } else {
-            format!("{folder}/{uri}")
-        };
-        if !found.contains(&whole) {
-            found.push(whole);
-        }
-    }
-    found
+    playlist_addresses(playlist, &String::from_utf8_lossy(text))
 }
 
 /// Every segment that a video plays now, each fetched; the addresses, or why it does not play.
