@@ -62,6 +62,18 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Ten minutes of 480p that browsers do not play, with a key frame every five seconds.
+///
+/// # Errors
+/// Where ffmpeg fails.
+pub fn span_source() -> anyhow::Result<PathBuf> {
+    made("ten-minutes.mp4", |draft| {
+        let mut ffmpeg = picture("854x480", 25, "600");
+        ffmpeg.args(["-c:v", "mpeg4", "-q:v", "6", "-bf", "2", "-g", "125"]);
+        output(ffmpeg.args(["-c:a", "aac"]).arg(draft)).map(drop)
+    })
+}
+
 /// A kind of file, of which a browser is shown ten minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {

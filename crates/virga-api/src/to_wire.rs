@@ -131,10 +131,14 @@ fn poster_widths(key: Option<&MediaKey>) -> Vec<u32> {
 
 /// Jobs that are on hold, with the reason, and, for a video that plays, jobs that failed.
 fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
-    let shown = |job: &&JobRow| match job.state {
-        JobState::Failed => plays,
-        JobState::Queued => job.error_code.is_some(),
-        _ => false,
+    let on_hold = |job: &JobRow| job.state == JobState::Queued && job.error_code.is_some();
+    let why = |job: &'_ JobRow| match job.state {
+        JobState::Failed if plays => Some(job.clone()),
+        JobState::Waiting => {
+            let mut children = jobs.iter().filter(|child| child.parent == Some(job.id));
+            children.find(|child| on_hold(child)).cloned()
+        }
+        _ => Some(job.clone()).filter(on_hold),
     };
     let last_of = |kind: JobKind| {
         let mut own = jobs.iter().rev().filter(|job| job.parent.is_none());
@@ -144,11 +148,13 @@ fn warnings(jobs: &[JobRow], plays: bool) -> Vec<wire::Warning> {
         .iter()
         .filter(|kind| kind.shapes_the_video())
         .filter_map(|kind| last_of(*kind))
-        .filter(shown)
-        .map(|job| wire::Warning {
-            job: job.kind().to_string(),
-            code: job.error_code.clone().unwrap_or_default(),
-            text: job.error.clone().unwrap_or_default(),
+        .filter_map(|job| {
+            let why = why(job)?;
+            Some(wire::Warning {
+                job: job.kind().to_string(),
+                code: why.error_code.unwrap_or_default(),
+                text: why.error.unwrap_or_default(),
+            })
         })
         .collect()
 }
@@ -158,17 +164,31 @@ pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
     let weight = |job: &JobRow| match job.kind() {
         JobKind::Ladder => 12.0,
         JobKind::FirstRung => 4.0,
+        // Takes a moment, and nobody knows of it before the spans are done.
+        JobKind::Join => 0.0,
         _ => 1.0,
     };
-    let shaping = || jobs.iter().filter(|job| job.kind().shapes_the_video());
-    let total: f64 = shaping().map(weight).sum();
-    let done: f64 = shaping()
-        .map(|job| match job.state {
-            JobState::Done | JobState::Failed => weight(job),
-            _ => weight(job) * f64::from(job.progress) / 1000.0,
-        })
-        .sum();
+    let own = || {
+        let shaping = jobs.iter().filter(|job| job.kind().shapes_the_video());
+        shaping.filter(|job| job.parent.is_none())
+    };
+    let total: f64 = own().map(weight).sum();
+    let done: f64 = own().map(|job| weight(job) * share_done(job, jobs)).sum();
     (total > 0.0).then(|| (done / total).clamp(0.0, 1.0))
+}
+
+/// Share of a job that is done; of one that others do for it, the mean of theirs.
+fn share_done(job: &JobRow, jobs: &[JobRow]) -> f64 {
+    match job.state {
+        JobState::Done | JobState::Failed => 1.0,
+        JobState::Waiting => {
+            let children = || jobs.iter().filter(|child| child.parent == Some(job.id));
+            let shares: f64 = children().map(|child| share_done(child, jobs)).sum();
+            let count = u32::try_from(children().count()).unwrap_or(u32::MAX);
+            shares / f64::from(count.max(1))
+        }
+        _ => f64::from(job.progress) / 1000.0,
+    }
 }
 
 /// The addresses of a video's media for viewers who may watch it, and when they expire.

@@ -200,11 +200,14 @@ impl App {
             row = now;
         };
         self.check_presentation(&row, repair, report).await?;
+        // Work that is under way has objects that no row points at, however long it takes.
+        let busy = jobs::any_open(self.db.read(), row.id).await?;
         let mut listed = self.store.list(&MediaKey::prefix(row.id));
         while let Some(object) = listed.try_next().await? {
             report.objects += 1;
             let old = object.stat.modified < self.clock.now().minus(GRACE);
             if old
+                && !busy
                 && wanted
                     .as_ref()
                     .is_some_and(|wanted| !wanted.has(&object.key))

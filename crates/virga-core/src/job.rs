@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
+use virga_media::Rung;
+
 use crate::{VideoId, fail, video::word_enum};
 
 word_enum! {
@@ -21,6 +23,10 @@ word_enum! {
         FirstRung = "first-rung",
         /// [`Job::Ladder`].
         Ladder = "ladder",
+        /// [`Job::Span`].
+        Span = "span",
+        /// [`Job::Join`].
+        Join = "join",
         /// [`Job::Poster`].
         Poster = "poster",
         /// [`Job::Fallback`].
@@ -63,8 +69,21 @@ pub enum Job {
     Package,
     /// Encode the lowest rung.
     FirstRung,
-    /// Encode the other rungs in one decode pass.
-    Ladder,
+    /// Encode the other rungs; those of a long film in spans, which any number of workers encode.
+    Ladder {
+        /// In one pass, whatever the length: its spans did not fit together.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        whole: bool,
+    },
+    /// Encode some rungs of a part of the film.
+    Span(Span),
+    /// Make tracks of the spans of a ladder.
+    Join {
+        /// The ladder, whose children the spans are.
+        ladder: i64,
+        /// The rungs, the lowest first.
+        rungs: Vec<Rung>,
+    },
     /// Take a picture from the source.
     Poster,
     /// Write `fallback.mp4`.
@@ -77,6 +96,20 @@ pub enum Job {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         swept: bool,
     },
+}
+
+/// A part of a film that is encoded by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its place among the spans of the film, from 0.
+    pub number: u32,
+    /// It begins with the first frame shown at this second of the file or later.
+    pub from: u32,
+    /// It ends before the first frame shown at this second or later; `None`: with the film.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u32>,
+    /// What is made of it.
+    pub rungs: Vec<Rung>,
 }
 
 impl Job {
@@ -105,7 +138,9 @@ impl Job {
             Self::Copy => JobKind::Copy,
             Self::Package => JobKind::Package,
             Self::FirstRung => JobKind::FirstRung,
-            Self::Ladder => JobKind::Ladder,
+            Self::Ladder { .. } => JobKind::Ladder,
+            Self::Span(_) => JobKind::Span,
+            Self::Join { .. } => JobKind::Join,
             Self::Poster => JobKind::Poster,
             Self::Fallback => JobKind::Fallback,
             Self::Storyboard => JobKind::Storyboard,
@@ -116,7 +151,10 @@ impl Job {
     /// Of the jobs with one key, one is open. Where several of a kind may be, what tells them apart is
     /// part of it.
     pub fn dedup_key(&self, video: VideoId) -> String {
-        format!("{}/{video}", self.kind())
+        match self {
+            Self::Span(span) => format!("{}/{video}/{}", self.kind(), span.number),
+            _ => format!("{}/{video}", self.kind()),
+        }
     }
 }
 
@@ -143,7 +181,8 @@ impl JobKind {
             Self::FirstRung => (Lane::First, 60, 5),
             Self::Fallback => (Lane::Light, 50, 5),
             Self::Package => (Lane::Light, 40, 5),
-            Self::Ladder => (Lane::Heavy, 20, 5),
+            Self::Join => (Lane::Light, 35, 5),
+            Self::Ladder | Self::Span => (Lane::Heavy, 20, 5),
             Self::Storyboard => (Lane::Light, 15, 3),
             Self::Purge => (Lane::Light, 10, 1_000_000),
         }
@@ -194,15 +233,34 @@ mod tests {
 
     #[test]
     fn rows_of_the_release_before_are_read_and_written_alike() {
-        for kind in JobKind::ALL {
+        let video = "abcdefghijk".parse().unwrap();
+        let with_contents = [JobKind::Span, JobKind::Join];
+        for kind in JobKind::ALL.iter().filter(|it| !with_contents.contains(it)) {
             let job = Job::read(kind.as_str(), "{}").unwrap();
             assert_eq!((job.kind(), job.payload().as_str()), (*kind, "{}"));
-            let video = "abcdefghijk".parse().unwrap();
             assert_eq!(job.dedup_key(video), format!("{kind}/abcdefghijk"));
         }
         let swept = Job::Purge { swept: true };
         assert_eq!(swept.payload(), r#"{"swept":true}"#);
         assert_eq!(Job::read("purge", r#"{"swept":true}"#), Some(swept));
+    }
+
+    #[test]
+    fn spans_are_told_apart_and_read_as_they_were_written() {
+        let span = |number| {
+            Job::Span(Span {
+                number,
+                from: 60 * number,
+                until: (number == 0).then_some(60),
+                rungs: Vec::new(),
+            })
+        };
+        let video = "abcdefghijk".parse().unwrap();
+        assert_eq!(span(1).dedup_key(video), "span/abcdefghijk/1");
+        for job in [span(0), span(1), Job::Ladder { whole: true }] {
+            assert_eq!(Job::read(job.kind().as_str(), &job.payload()), Some(job));
+        }
+        assert_eq!(span(1).payload(), r#"{"from":60,"number":1,"rungs":[]}"#);
     }
 
     #[test]

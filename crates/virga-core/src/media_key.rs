@@ -34,6 +34,8 @@ pub enum ObjectClass {
     Track,
     /// Some segments of a track that grows.
     Piece,
+    /// A part of a rung, as the encoder wrote it; never served.
+    Span,
     /// The still picture.
     Poster,
     /// Small pictures from all over the film, and where they belong.
@@ -69,6 +71,7 @@ impl ObjectClass {
             Some("samples") => Self::Samples,
             Some("cmaf") => Self::Track,
             Some("piece") => Self::Piece,
+            Some("span") => Self::Span,
             Some("storyboard") => Self::Storyboard,
             _ => Self::Other,
         }
@@ -78,7 +81,7 @@ impl ObjectClass {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Presentation | Self::Table => "application/json",
-            Self::Track | Self::Piece | Self::Fallback => "video/mp4",
+            Self::Track | Self::Piece | Self::Span | Self::Fallback => "video/mp4",
             Self::Poster => "image/jpeg",
             Self::Source | Self::Samples | Self::Storyboard | Self::Other => {
                 "application/octet-stream"
@@ -97,7 +100,7 @@ impl ObjectClass {
             | Self::Storyboard
             | Self::Fallback => CacheLifetime::Immutable,
             Self::Presentation => CacheLifetime::Revalidate,
-            Self::Source | Self::Other => CacheLifetime::NoStore,
+            Self::Source | Self::Span | Self::Other => CacheLifetime::NoStore,
         }
     }
 }
@@ -141,6 +144,11 @@ impl MediaKey {
     /// A track's CMAF object under an attempt.
     pub fn track(video: VideoId, job: i64, attempt: i32, track: &str) -> Result<Self, InvalidKey> {
         Self::attempt(video, job, attempt, &format!("{track}.cmaf"))
+    }
+
+    /// What an attempt of a span made of a rung.
+    pub fn span(video: VideoId, job: i64, attempt: i32, rung: &str) -> Result<Self, InvalidKey> {
+        Self::attempt(video, job, attempt, &format!("{rung}.span"))
     }
 
     /// The still picture that an attempt made.

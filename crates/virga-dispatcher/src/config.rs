@@ -21,6 +21,9 @@ pub struct DispatcherConfig {
     pub light_jobs: usize,
     /// Jobs at once that encode: as many first rungs, and as many ladders, which let those go first.
     pub heavy_jobs: usize,
+    /// A film of more than twice this length is encoded in spans of about this length, by as many
+    /// dispatchers as there are; seconds, 0: never.
+    pub span_seconds: u32,
     /// How long the first viewers of a video that plays at once have the machine to themselves
     /// before its further versions are made, milliseconds.
     pub head_start_ms: u64,
@@ -58,6 +61,7 @@ impl Default for DispatcherConfig {
             threads: 0,
             light_jobs: 2,
             heavy_jobs: 1,
+            span_seconds: 60,
             head_start_ms: 3000,
             unconfined: false,
             limits: SourceLimitsConfig::default(),

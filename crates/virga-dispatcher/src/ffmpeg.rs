@@ -15,6 +15,7 @@ mod probe;
 mod process;
 mod sandbox;
 mod storyboard;
+mod stretch;
 
 pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
@@ -29,6 +30,7 @@ pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
 pub(crate) use storyboard::{TILES, storyboard};
+pub(crate) use stretch::Stretch;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -66,7 +68,10 @@ impl<'a> FfmpegRun<'a> {
             lease: work.lease,
             folder,
             container,
-            nice: if matches!(work.job.kind(), JobKind::Ladder | JobKind::Storyboard) {
+            nice: if matches!(
+                work.job.kind(),
+                JobKind::Ladder | JobKind::Span | JobKind::Storyboard
+            ) {
                 launcher::NICE_LADDER
             } else {
                 launcher::NICE

@@ -4,7 +4,7 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Code, Failure, InvalidKey, Kind, MediaKey, ObjectClass,
+    Code, Failure, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
     digest::Digest,
     job::{Job, JobKind},
     reason::Reason,
@@ -116,6 +116,8 @@ pub(crate) struct Outcome {
     pub(crate) storyboard: Option<MediaKey>,
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
+    /// Objects that nobody needs once this is written.
+    pub(crate) obsolete: Vec<KeyPrefix>,
     /// Jobs to enqueue.
     pub(crate) next: Vec<Job>,
     /// How long they wait.

@@ -6,12 +6,14 @@ mod copy;
 mod encoding;
 mod fallback;
 mod first_rung;
+mod join;
 mod ladder;
 mod limits;
 mod package;
 mod poster;
 mod probe;
 mod sound;
+mod span;
 mod storyboard;
 
 use virga_app::Purge;
@@ -36,13 +38,15 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
     if work.job.kind().is_heavy() {
         allowance::check_time(&work).await?;
     }
-    match work.job.job {
+    match &work.job.job {
         Job::Probe => probe::run(&work).await,
         Job::Sound => Box::pin(sound::run(&work)).await,
         Job::Copy => Box::pin(copy::run(&work)).await,
         Job::Package => package::run(&work).await,
         Job::FirstRung => Box::pin(first_rung::run(&work)).await,
-        Job::Ladder => Box::pin(ladder::run(&work)).await,
+        Job::Ladder { whole } => Box::pin(ladder::run(&work, *whole)).await,
+        Job::Span(span) => Box::pin(span::run(&work, span)).await,
+        Job::Join { ladder, rungs } => Box::pin(join::run(&work, *ladder, rungs)).await,
         Job::Poster => Box::pin(poster::run(&work)).await,
         Job::Fallback => fallback::run(&work).await,
         Job::Storyboard => Box::pin(storyboard::run(&work)).await,

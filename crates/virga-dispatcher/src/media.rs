@@ -1,5 +1,6 @@
 //! Media bytes in the store or on scratch, read the same way, and what they are.
 
+mod excerpt;
 mod matroska;
 mod samples;
 
@@ -16,6 +17,7 @@ use virga_media::{
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
 use crate::{job_result::JobError, work::Work};
+pub(crate) use excerpt::Excerpt;
 use samples::Extent;
 
 /// Bytes in one read.
@@ -32,6 +34,8 @@ pub(crate) struct Media {
 enum Place {
     Store(SharedStore, MediaKey),
     Scratch(Arc<File>),
+    /// Files as one, each with where it begins.
+    Chain(Arc<[(u64, Media)]>),
 }
 
 impl Media {
@@ -46,6 +50,18 @@ impl Media {
         let len = file.metadata()?.len();
         let place = Place::Scratch(Arc::new(file));
         Ok(Self { len, place })
+    }
+
+    /// These, one after another.
+    pub(crate) fn chain(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut len = 0;
+        let begin = |part: Self| {
+            let begins = len;
+            len += part.len;
+            (begins, part)
+        };
+        let place = Place::Chain(parts.into_iter().map(begin).collect());
+        Self { len, place }
     }
 
     /// A range as it is; `len` is bounded by the caller.
@@ -63,6 +79,10 @@ impl Media {
                 Ok(all.into())
             }
             Place::Scratch(file) => read_at(file, offset, len).await,
+            Place::Chain(parts) => {
+                let (part, offset) = of_chain(parts, offset);
+                Box::pin(part.read(offset, len)).await
+            }
         }
     }
 
@@ -90,9 +110,22 @@ impl Media {
                     }
                 }
             }
+            Place::Chain(parts) => {
+                for (offset, len) in pieces {
+                    let (part, offset) = of_chain(parts, offset);
+                    Box::pin(part.copy(vec![(offset, len)], to)).await?;
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Which file of a chain an offset lies in, and where in it. No range goes over the end of a file.
+fn of_chain(parts: &[(u64, Media)], offset: u64) -> (&Media, u64) {
+    let before = parts.partition_point(|(begins, _)| *begins <= offset);
+    let (begins, part) = &parts[before.saturating_sub(1)];
+    (part, offset - begins)
 }
 
 async fn read_at(file: &Arc<File>, offset: u64, len: u64) -> Result<Bytes, JobError> {
@@ -169,24 +202,31 @@ impl Own {
 }
 
 impl Source {
-    /// Looks at a source. Refuses what no encoder can mend.
-    pub(crate) async fn inspect(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
+    /// What kind of file a source is, and nothing else of it.
+    pub(crate) async fn sniffed(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
         let media = Media::stored(store, key).await?;
         let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
-        let container = sniff(&head)?;
-        let mut source = Self {
+        Ok(Self {
+            container: sniff(&head)?,
             media,
-            container,
             movie: None,
             own: None,
-        };
+        })
+    }
+
+    /// Looks at a source. Refuses what no encoder can mend.
+    pub(crate) async fn inspect(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
+        let mut source = Self::sniffed(store, key).await?;
+        let container = source.container;
         if container == Container::Matroska {
             source.look_into_matroska().await?;
         }
         if container != Container::Mp4 {
             return Ok(source);
         }
-        let movie = match index(&source.media, &head).await {
+        let media = &source.media;
+        let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
+        let movie = match index(media, &head).await {
             Ok(movie) => movie,
             Err(IndexError::Job(error)) => return Err(error),
             // Cut off, or never finished: nothing reads that.
@@ -301,27 +341,35 @@ impl<E: Into<JobError>> From<E> for IndexError {
 }
 
 async fn index(media: &Media, head: &[u8]) -> Result<Movie, IndexError> {
+    let place = locate(media, head).await?;
+    let movie = parse(media, head, place).await?;
+    if movie.fragmented {
+        return gather(media, head, movie).await;
+    }
+    Ok(movie)
+}
+
+/// Where a file's index is, and how long.
+async fn locate(media: &Media, head: &[u8]) -> Result<(u64, u64), IndexError> {
     let mut locator = MoovLocator::new(media.len);
-    let (offset, len) = loop {
+    loop {
         match locator.step().map_err(IndexError::Media)? {
             Step::Read { offset: 0, len } if len <= head.len() as u64 => locator.feed(head),
             Step::Read { offset, len } => locator.feed(&media.read(offset, len).await?),
-            Step::Found { offset, len } => break (offset, len),
+            Step::Found { offset, len } => return Ok((offset, len)),
         }
-    };
+    }
+}
+
+async fn parse(media: &Media, head: &[u8], (offset, len): (u64, u64)) -> Result<Movie, IndexError> {
     let end = usize::try_from(offset + len).unwrap_or(usize::MAX);
     let moov = match head.get(usize::try_from(offset).unwrap_or(usize::MAX)..end) {
         Some(held) => Bytes::copy_from_slice(held),
         None => media.read(offset, len).await?,
     };
     let file_size = media.len;
-    let movie = spawn_blocking(move || Movie::parse(&moov, file_size))
-        .await?
-        .map_err(IndexError::Media)?;
-    if movie.fragmented {
-        return gather(media, head, movie).await;
-    }
-    Ok(movie)
+    let parsed = spawn_blocking(move || Movie::parse(&moov, file_size));
+    parsed.await?.map_err(IndexError::Media)
 }
 
 /// Fills a fragmented file's index with the samples of its fragments. One whose fragments are beyond

@@ -138,11 +138,12 @@ impl<'a> Work<'a> {
     }
 }
 
-fn attempt(job: &JobRow) -> i32 {
+/// The number in keys of what the latest try of a job wrote.
+pub(crate) fn attempt(job: &JobRow) -> i32 {
     i32::try_from(job.fence).unwrap_or(i32::MAX)
 }
 
-/// Everything that this try wrote.
+/// Everything that the latest try of a job wrote.
 pub(crate) fn prefix(job: &JobRow) -> KeyPrefix {
     MediaKey::attempt_prefix(job.video, job.id, attempt(job))
 }

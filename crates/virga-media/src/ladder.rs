@@ -47,7 +47,7 @@ pub struct SourceShape {
 }
 
 /// One rung: the size and rate of an encode.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Rung {
     /// What people call it, by its short side: `720p`.
     pub name: String,

@@ -144,7 +144,7 @@ pub(crate) async fn a_child_in_its_parents_place_ends_the_grandparent(store: &St
     let video = store.video("Rain").await;
     store.enqueue(JobKind::Probe, video).await;
     let top = store.claim().await.unwrap();
-    split(store, &top, &[Job::Ladder], &Job::Poster).await;
+    split(store, &top, &[Job::Ladder { whole: false }], &Job::Poster).await;
     let middle = store.claim().await.unwrap();
     split(store, &middle, &[Job::Package], &Job::Fallback).await;
     let bottom = store.claim().await.unwrap();
@@ -170,7 +170,13 @@ pub(crate) async fn a_child_in_its_parents_place_ends_the_grandparent(store: &St
     let video = store.video("Snow").await;
     store.enqueue(JobKind::Probe, video).await;
     let top = store.claim().await.unwrap();
-    split(store, &top, &[Job::Ladder, Job::FirstRung], &Job::Poster).await;
+    split(
+        store,
+        &top,
+        &[Job::Ladder { whole: false }, Job::FirstRung],
+        &Job::Poster,
+    )
+    .await;
     let first = store.claim().await.unwrap();
     let ladder = store.claim().await.unwrap();
     split(store, &ladder, &[Job::Package], &Job::Fallback).await;

@@ -1,11 +1,11 @@
 //! Encoding rungs and sound: one decode pass, one progressive MP4 each in scratch.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use virga_media::Rung;
 
 use super::{
-    Arguments, FfmpegRun, Probed, deadline, filters,
+    Arguments, FfmpegRun, Probed, Stretch, deadline, filters,
     process::{self, Bounds},
     span,
 };
@@ -13,6 +13,8 @@ use crate::job_result::JobError;
 
 /// Bits a second of the sound.
 pub(crate) const SOUND_RATE: u64 = 128_000;
+/// Ticks a second of an encoded picture's clock.
+const PICTURE_TICKS: u32 = 90_000;
 
 /// What to encode.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Encode<'a> {
     pub(crate) sound: bool,
     /// Whether the files are read while they are written: in fragments.
     pub(crate) read_along: bool,
+    /// `None`: the whole film.
+    pub(crate) stretch: Option<Stretch>,
 }
 
 pub(super) const SOUND_FILE: &str = "sound.mp4";
@@ -64,8 +68,11 @@ pub(crate) async fn encode(
     probed: &Probed,
     what: Encode<'_>,
 ) -> Result<Vec<PathBuf>, JobError> {
-    let mut arguments = session.input(None, false);
-    arguments.pair("-filter_complex", probed.picture.graph(what.rungs));
+    // A span's clock begins with it. Its frames depend on those from the key frame before.
+    let seek = what.stretch.map(|it| Duration::from_secs(it.from.into()));
+    let mut arguments = session.input(seek.filter(|at| !at.is_zero()), false);
+    let graph = probed.picture.graph(what.rungs, what.stretch);
+    arguments.pair("-filter_complex", graph);
     let mut rungs = Vec::new();
     for (index, rung) in what.rungs.iter().enumerate() {
         let name = rung_file(index);
@@ -73,6 +80,10 @@ pub(crate) async fn encode(
         let mut output = picture_output(session, probed, rung, index);
         if what.read_along {
             in_fragments(&mut output);
+        }
+        if what.stretch.is_some() {
+            // When it begins on its clock is noted in these ticks.
+            output.pair("-movie_timescale", PICTURE_TICKS);
         }
         arguments.append(output.last(&name));
     }
@@ -85,7 +96,9 @@ pub(crate) async fn encode(
         }
         arguments.append(output.last(SOUND_FILE));
     }
-    run(session, arguments, probed, what.rungs).await?;
+    let film = probed.shape.duration_micros;
+    let length = what.stretch.map_or(film, |stretch| stretch.length(film));
+    run(session, arguments, probed, (what.rungs, length)).await?;
     Ok(rungs)
 }
 
@@ -115,7 +128,8 @@ pub(crate) async fn sound_alone(
         in_fragments(&mut output);
     }
     arguments.append(output.last(SOUND_FILE));
-    run(session, arguments, probed, &[]).await?;
+    let length = probed.shape.duration_micros;
+    run(session, arguments, probed, (&[], length)).await?;
     Ok(Some(session.folder.join(SOUND_FILE)))
 }
 
@@ -123,13 +137,13 @@ async fn run(
     session: &FfmpegRun<'_>,
     arguments: Arguments,
     probed: &Probed,
-    rungs: &[Rung],
+    (rungs, length): (&[Rung], i64),
 ) -> Result<(), JobError> {
-    let media = span(probed.shape.duration_micros);
+    let media = span(length);
     let longest = if media.is_zero() {
         i64::try_from(session.config.limits.max_duration_seconds * 1_000_000).unwrap_or(i64::MAX)
     } else {
-        probed.shape.duration_micros.saturating_mul(2)
+        length.saturating_mul(2)
     };
     let bounds = Bounds {
         deadline: deadline(media),
@@ -154,7 +168,9 @@ fn picture_output(
     arguments.pair("-bufsize", rung.bufsize);
     arguments.pair("-force_key_frames", "expr:gte(t,n_forced*2)");
     arguments.words("-sc_threshold 0 -x264-params open-gop=0");
-    arguments.words("-fps_mode vfr -enc_time_base 1:90000 -video_track_timescale 90000");
+    arguments.words("-fps_mode vfr");
+    arguments.pair("-enc_time_base", format!("1:{PICTURE_TICKS}"));
+    arguments.pair("-video_track_timescale", PICTURE_TICKS);
     if let Some(rate) = probed.picture.forced_rate() {
         arguments.pair("-r", rate);
     }

@@ -5,6 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use virga_media::Rung;
 
+use super::stretch::Stretch;
+
 /// Frames a second that rungs have at most.
 pub(crate) const MOST_FRAMES: f64 = 60.0;
 
@@ -71,9 +73,18 @@ impl Picture {
         )
     }
 
-    /// The graph of one decode for all rungs, whose outputs are `[v0]`, `[v1]`, ….
-    pub(super) fn graph(&self, rungs: &[Rung]) -> String {
+    /// The graph of one decode for all rungs, whose outputs are `[v0]`, `[v1]`, …. The clock of a stretch
+    /// begins with it; what is shown before is only there to be referred to.
+    pub(super) fn graph(&self, rungs: &[Rung], stretch: Option<Stretch>) -> String {
         let mut graph = format!("[0:{}]{}", self.stream, self.prepare());
+        if let Some(Stretch { from, until }) = stretch {
+            let start = (from > 0).then(|| "start=0".to_owned());
+            let end = until.map(|until| format!("end={}", until.saturating_sub(from)));
+            let edges: Vec<String> = start.into_iter().chain(end).collect();
+            if !edges.is_empty() {
+                let _ = write!(graph, "trim={},", edges.join(":"));
+            }
+        }
         let _ = write!(graph, "split={}", rungs.len());
         for index in 0..rungs.len() {
             let _ = write!(graph, "[s{index}]");
@@ -206,16 +217,23 @@ mod tests {
             odd_rate: false,
         };
         let rungs = [];
-        assert_eq!(plain.graph(&rungs), "[0:0]split=0");
+        assert_eq!(plain.graph(&rungs, None), "[0:0]split=0");
         let hard = Picture {
             interlaced: true,
             light: Light::Pq,
             frame_rate: 120.0,
             ..plain
         };
-        assert!(hard.graph(&rungs).contains("bwdif"));
-        assert!(hard.graph(&rungs).contains("fps=60,"));
+        assert!(hard.graph(&rungs, None).contains("bwdif"));
+        assert!(hard.graph(&rungs, None).contains("fps=60,"));
         assert!(hard.stills((640, 360), 8, &[]).contains("tonemap"));
         assert!(!plain.stills((640, 360), 8, &[]).contains("tonemap"));
+        let stretch = |from, until| hard.graph(&rungs, Some(Stretch { from, until }));
+        assert!(
+            stretch(60, Some(90)).contains("bwdif=deint=interlaced,fps=60,trim=start=0:end=30,")
+        );
+        assert!(stretch(0, Some(60)).contains("fps=60,trim=end=60,"));
+        assert!(stretch(60, None).contains("fps=60,trim=start=0,"));
+        assert!(!stretch(0, None).contains("trim"));
     }
 }

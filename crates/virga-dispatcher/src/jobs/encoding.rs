@@ -13,9 +13,9 @@ use virga_media::{
 
 use super::copied;
 use crate::{
-    ffmpeg::{self, FfmpegRun, Probed},
+    ffmpeg::{self, FfmpegRun, Probed, Stretch},
     job_result::JobError,
-    media::{Media, Source, index_own},
+    media::{Excerpt, Media, Source, index_own},
     pack::Packed,
     scratch::{self, Scratch},
     work::Work,
@@ -57,6 +57,26 @@ impl Ready {
         Ok(ready)
     }
 
+    /// The same to decode a part of the film and nothing else of it: of a bucket, no more than that is read.
+    pub(super) async fn for_stretch(
+        work: &Work<'_>,
+        row: &VideoRow,
+        stretch: Stretch,
+    ) -> Result<Self, JobError> {
+        let key = Work::source(row)?;
+        let store = &work.app().store;
+        let source = Source::sniffed(store, &key).await?;
+        if store.free_space().await?.is_none()
+            && let Some(part) = Excerpt::plan(&source.media, source.container, stretch).await?
+        {
+            scratch::prepare(&work.dispatcher.scratch)?;
+            let scratch = Scratch::open(work, part.len())?;
+            part.write(&scratch.input()).await?;
+            return Self::probed(work, scratch, source).await;
+        }
+        Self::of(work, &key, source).await
+    }
+
     pub(super) async fn of(
         work: &Work<'_>,
         key: &MediaKey,
@@ -71,6 +91,10 @@ impl Ready {
         let need = if linked { 0 } else { source.media.len };
         let scratch = Scratch::open(work, need)?;
         store.link_to(key, &scratch.input()).await?;
+        Self::probed(work, scratch, source).await
+    }
+
+    async fn probed(work: &Work<'_>, scratch: Scratch, source: Source) -> Result<Self, JobError> {
         let session = FfmpegRun::new(work, scratch.folder(), source.container);
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {
@@ -104,7 +128,18 @@ impl Ready {
 
     /// Whether the disk has room for these rungs, in scratch and as objects.
     pub(super) fn require(&self, work: &Work<'_>, rungs: &[Rung]) -> Result<(), JobError> {
-        let need = ffmpeg::most_bytes(rungs, self.probed.shape.duration_micros);
+        self.require_for(work, rungs, Stretch::ALL)
+    }
+
+    /// The same for a part of the film.
+    pub(super) fn require_for(
+        &self,
+        work: &Work<'_>,
+        rungs: &[Rung],
+        stretch: Stretch,
+    ) -> Result<(), JobError> {
+        let length = stretch.length(self.probed.shape.duration_micros);
+        let need = ffmpeg::most_bytes(rungs, length);
         scratch::require(work, need.saturating_mul(2))
     }
 }

@@ -46,7 +46,8 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         None if ready.copied.is_some() => beside(work, &row, &ready, None, rung).await?,
         None => Box::pin(instead(work, &ready, rung, None)).await?,
     };
-    made.next.extend((rungs.len() > 1).then_some(Job::Ladder));
+    made.next
+        .extend((rungs.len() > 1).then_some(Job::Ladder { whole: false }));
     Ok(made.into())
 }
 
@@ -63,6 +64,7 @@ async fn beside(
         rungs: std::slice::from_ref(rung),
         sound: false,
         read_along: false,
+        stretch: None,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
     let path = encoded.first().ok_or_else(JobError::no_file)?;
@@ -205,6 +207,7 @@ async fn encode_along(
         rungs: std::slice::from_ref(rung),
         sound: along.sound.is_some(),
         read_along: true,
+        stretch: None,
     };
     let probed = &ready.probed;
     let mut growth = Growth::new(

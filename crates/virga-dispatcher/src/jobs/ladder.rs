@@ -1,7 +1,9 @@
-//! All rungs but the lowest, in one decode pass; they are added together.
+//! All rungs but the lowest. Those of a long film are left to any number of workers, in spans; else one decode
+//! pass makes all of them, and they are added together.
 
-use virga_db::tracks;
-use virga_media::Rung;
+use virga_core::job::{Job, Span};
+use virga_db::{jobs, tracks};
+use virga_media::{Container, Rung, key_times, span_starts};
 
 use super::{
     allowance,
@@ -14,7 +16,8 @@ use crate::{
     work::Work,
 };
 
-pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
+/// `whole`: in one pass, whatever the length.
+pub(crate) async fn run(work: &Work<'_>, whole: bool) -> Result<JobResult, JobError> {
     allowance::check_room(work).await?;
     let row = work.row().await?;
     let ready = Ready::for_rungs(work, &row).await?;
@@ -22,12 +25,21 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     if rungs.is_empty() {
         return Ok(Outcome::default().into());
     }
+    let starts = if whole {
+        Vec::new()
+    } else {
+        cuts(work, &ready)
+    };
+    if !starts.is_empty() {
+        return split(work, &starts, rungs).await;
+    }
     ready.require(work, &rungs)?;
     let session = ready.session(work);
     let what = Encode {
         rungs: &rungs,
         sound: false,
         read_along: false,
+        stretch: None,
     };
     let encoded = encode(&session, &ready.probed, what).await?;
     // As long as the film, whose sound may be longer than its picture.
@@ -49,6 +61,56 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         ..Outcome::default()
     }
     .into())
+}
+
+/// The seconds at which the spans of the film begin, but the first; none where it is encoded in one pass.
+fn cuts(work: &Work<'_>, ready: &Ready) -> Vec<u32> {
+    // In other containers ffmpeg finds a moment by guessing, and may begin after it.
+    let seekable = matches!(ready.source.container, Container::Mp4 | Container::Matroska);
+    if !seekable {
+        return Vec::new();
+    }
+    let keys = match (&ready.source.movie, ready.source.own) {
+        (Some(movie), Some(own)) => key_times(movie, own.picture),
+        (Some(movie), None) => movie
+            .video()
+            .map_or_else(Vec::new, |it| key_times(movie, it)),
+        (None, _) => Vec::new(),
+    };
+    let length = ready.probed.shape.duration_micros;
+    span_starts(length, work.config().span_seconds, &keys)
+}
+
+/// Leaves the rungs to workers, a span each; one of them then joins what they made.
+async fn split(work: &Work<'_>, starts: &[u32], rungs: Vec<Rung>) -> Result<JobResult, JobError> {
+    let ends = starts.iter().copied().map(Some).chain([None]);
+    let begins = [0].into_iter().chain(starts.iter().copied());
+    let spans: Vec<Job> = (0..)
+        .zip(begins.zip(ends))
+        .map(|(number, (from, until))| {
+            Job::Span(Span {
+                number,
+                from,
+                until,
+                rungs: rungs.clone(),
+            })
+        })
+        .collect();
+    let (app, job, spans) = (work.app(), work.job, &spans);
+    let then = &Job::Join {
+        ladder: job.id,
+        rungs,
+    };
+    let written = app.change(job.video, |change| async move {
+        let mine = jobs::split(&change.tx, job, spans, then, change.now).await?;
+        Ok(change.store(mine).await?)
+    });
+    if !written.await? {
+        return Err(JobError::Interrupted);
+    }
+    let count = spans.len();
+    tracing::info!(job = job.id, video = %job.video, count, "the film is encoded in spans");
+    Ok(JobResult::Settled)
 }
 
 /// The rungs above the lowest that do not stand yet.

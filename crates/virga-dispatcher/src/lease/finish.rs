@@ -110,6 +110,9 @@ impl LeasedJob {
         if outcome.ends_growing {
             self.drop_earlier().await;
         }
+        for prefix in &outcome.obsolete {
+            self.drop_under(prefix.clone()).await;
+        }
         Ok(())
     }
 

@@ -18,7 +18,9 @@ async fn after_another(
             for statement in statements {
                 change.tx.execute_unprepared(statement).await.unwrap();
             }
-            change.enqueue(&Job::Ladder, change.now).await?;
+            change
+                .enqueue(&Job::Ladder { whole: false }, change.now)
+                .await?;
             Ok(change.store(()).await?)
         })
         .await;

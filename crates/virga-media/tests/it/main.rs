@@ -17,5 +17,6 @@ mod packaging;
 mod playlists;
 mod remade;
 mod sniffing;
+mod spans;
 mod tables;
 mod walked;

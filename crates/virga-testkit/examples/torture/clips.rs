@@ -45,6 +45,7 @@ impl Kind {
 pub(crate) fn all() -> Vec<Kind> {
     let h264 = |seconds: f64| Clip::default().seconds(seconds);
     let mpeg2 = ["-c:v", "mpeg2video", "-q:v", "6", "-g", "12"];
+    let mpeg4 = ["-c:v", "mpeg4", "-q:v", "6", "-g", "25"];
     let hevc = [
         "-c:v",
         "libx265",
@@ -81,6 +82,11 @@ pub(crate) fn all() -> Vec<Kind> {
             "mpeg-2",
             &h264(8.0).encoder(&mpeg2).file("clip.mkv", &[]),
             false,
+        ),
+        Kind::of(
+            "mpeg-4 480p in spans",
+            &h264(7.0).size("608x456").encoder(&mpeg4),
+            true,
         ),
     ];
     let half = whole[..whole.len() / 2].to_vec();

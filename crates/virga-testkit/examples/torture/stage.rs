@@ -42,12 +42,15 @@ pub(crate) struct Stage {
 /// A role that is not ready after so long will not be.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Films of a few seconds are encoded in spans.
+const SPANS: (&str, &str) = ("VIRGA_DISPATCHER__SPAN_SECONDS", "2");
+
 impl Stage {
     /// Starts it all.
     pub(crate) async fn start(program: &str, on: On) -> Self {
         match on {
             On::One => {
-                let mut site = Site::of(program).build();
+                let mut site = Site::of(program).set(SPANS.0, SPANS.1).build();
                 site.start(Role::Serve);
                 let url = site.url();
                 Self::of(url, vec![site], vec![Role::Serve])
@@ -55,6 +58,7 @@ impl Stage {
             On::Roles => {
                 let fronts = Fronts::new();
                 let mut site = fronts.site(program);
+                site.set(SPANS.0, SPANS.1);
                 for role in ROLES {
                     site.start(role);
                 }
@@ -64,7 +68,11 @@ impl Stage {
                 stage
             }
             On::Cluster => {
-                let cluster = Cluster::start(program).await;
+                let mut cluster = Cluster::start(program).await;
+                for machine in &mut cluster.machines {
+                    // From a role's next start on.
+                    machine.set(SPANS.0, SPANS.1);
+                }
                 let url = cluster.balancer.url.clone();
                 let mut stage = Self::of(url, cluster.machines.into(), ROLES.to_vec());
                 stage.balancer = Some(cluster.balancer);

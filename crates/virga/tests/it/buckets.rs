@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 use virga_bucket::{BucketCredentials, BucketOptions, BucketStore};
-use virga_core::KeyPrefix;
+use virga_core::{KeyPrefix, ObjectClass};
 use virga_objects::{MediaStore, MultipartSessions};
 use virga_testkit::{BucketServer, Clip, Person, Role, Site, SiteBuilder, sha256};
 
@@ -149,6 +149,46 @@ async fn the_whole_site_runs_on_a_bucket() {
         "{}",
         site.output()
     );
+}
+
+#[tokio::test]
+async fn a_long_film_in_a_bucket_is_encoded_in_spans() {
+    let server = BucketServer::start().await;
+    server.bucket("site").await;
+    let mut site = over(&server, "site")
+        .set("VIRGA_DISPATCHER__SPAN_SECONDS", "4")
+        .build();
+    site.start(Role::Serve);
+    let ann = site.register("ann").await;
+    // Index last, and more bytes than any one span needs.
+    let coding = ["-c:v", "mpeg4", "-q:v", "1", "-g", "25", "-b:v", "20M"];
+    let clip = Clip::default()
+        .seconds(14.0)
+        .size("608x456")
+        .encoder(&coding);
+    let bytes = clip.bytes();
+    assert!(bytes.len() > 8 << 20, "{}", bytes.len());
+    let video = ann.upload("Rain", "public", &bytes).await;
+    let shown = ann.wait_for(&video, &["ready"]).await;
+    assert_eq!(shown["warnings"], json!([]));
+    let playback = ann.playback(&video).await;
+    let master = ann.get(playback["hls"].as_str().unwrap()).await;
+    let master = master.expect(200).text();
+    assert!(master.contains("RESOLUTION=608x456"), "{master}");
+    let output = site.output();
+    assert!(output.contains("the film is encoded in spans"), "{output}");
+    assert!(!output.contains("do not fit together"), "{output}");
+    let (code, report) = site.run(&["fsck"]);
+    assert_eq!(code, 0, "{report}");
+    let objects: Vec<_> = bucket(&server, "site")
+        .list(&KeyPrefix::all())
+        .try_collect()
+        .await
+        .unwrap();
+    let spans = objects
+        .iter()
+        .filter(|it| it.key.class() == ObjectClass::Span);
+    assert_eq!(spans.count(), 0, "{objects:?}");
 }
 
 fn line(said: &str, about: &str) -> String {

@@ -23,7 +23,7 @@ async fn words_of_a_later_release_break_no_answer() {
     let now = SystemClock.now();
     // Not due before it is changed.
     let later = now.plus(Duration::from_secs(600));
-    for job in [Job::Poster, Job::Ladder] {
+    for job in [Job::Poster, Job::Ladder { whole: false }] {
         jobs::enqueue(db.write(), &job, video.parse().unwrap(), later, now)
             .await
             .unwrap();

@@ -70,6 +70,8 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
         JobKind::Package => "job-package",
         JobKind::FirstRung => "job-first-rung",
         JobKind::Ladder => "job-ladder",
+        JobKind::Span => "job-span",
+        JobKind::Join => "job-join",
         JobKind::Poster => "job-poster",
         JobKind::Fallback => "job-fallback",
         JobKind::Storyboard => "job-storyboard",
