@@ -170,7 +170,7 @@ async fn a_long_film_in_a_bucket_is_encoded_in_spans() {
     assert!(bytes.len() > 8 << 20, "{}", bytes.len());
     let video = ann.upload("Rain", "public", &bytes).await;
     let shown = ann.wait_for(&video, &["ready"]).await;
-    assert_eq!(shown["warnings"], json!([]));
+    assert!(shown["warnings"].is_null(), "{shown}");
     let playback = ann.playback(&video).await;
     let master = ann.get(playback["hls"].as_str().unwrap()).await;
     let master = master.expect(200).text();
