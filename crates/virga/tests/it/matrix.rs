@@ -413,7 +413,9 @@ async fn addresses(owner: &Person, video: &str) -> Vec<String> {
     for name in ["dash", "poster", "fallback", "storyboard"] {
         found.push(playback[name].as_str().unwrap().to_owned());
     }
-    found.push(main.replace("main.m3u8", "storyboard-0.jpg"));
+    for name in ["storyboard-0.jpg", "clip-0-1000.mp4"] {
+        found.push(main.replace("main.m3u8", name));
+    }
     found
 }
 
