@@ -1,5 +1,5 @@
-// The share panel: copies the link and the code, both from the present second on where that is
-// wanted. Without it the panel is a link and a code to copy by hand.
+// The share panel: copies the link and the code, both from the present second on or of a part of the video
+// where that is wanted. Without it the panel is a link and a code to copy by hand.
 
 import { copied } from "./copy";
 import { part, show, type Texts, texts } from "./dom";
@@ -10,6 +10,9 @@ class Share extends HTMLElement {
   #link = "";
   #code = "";
   #at = 0;
+  /** The query of a clip. */
+  #clip: string | null = null;
+  #form: Promise<unknown> | null = null;
 
   connectedCallback(): void {
     const details = this.querySelector("details");
@@ -18,11 +21,15 @@ class Share extends HTMLElement {
     const at = part<HTMLInputElement>(this, "at");
     if (!details || !link || !code || !at) return;
     this.#t = texts(this);
-    [this.#link, this.#code] = [link.value, code.value];
+    // The page may be that of a clip.
+    this.#link = link.value.replace(/\?.*/, "");
+    this.#code = code.value.replace(/src="([^"?]*)[^"]*"/, 'src="$1"');
     const draw = () => {
-      const t = at.checked ? `?t=${this.#at}` : "";
-      link.value = this.#link + t;
-      code.value = t ? this.#code.replace(/src="([^"]*)"/, (_, src: string) => `src="${src}${t}"`) : this.#code;
+      const query = this.#clip ?? (at.checked ? `?t=${this.#at}` : "");
+      link.value = this.#link + query;
+      const written = query.replaceAll("&", "&amp;");
+      code.value = this.#code.replace(/src="([^"]*)"/, (_, src: string) => `src="${src}${written}"`);
+      show(part(this, "start"), this.#clip === null && this.#at > 0);
     };
     details.addEventListener("toggle", () => {
       if (!details.open) return;
@@ -30,9 +37,19 @@ class Share extends HTMLElement {
       this.#at = Math.floor(document.querySelector<HTMLVideoElement>("virga-player video")?.currentTime ?? 0);
       const text = part(this, "at-text");
       if (text) text.textContent = this.#t("share-at", { time: shown(this.#at) });
-      show(part(this, "start"), this.#at > 0);
       if (this.#at === 0) at.checked = false;
-      draw();
+      if (this.#form !== null) draw();
+      this.#form ??= import("./clip-form")
+        .then(({ ClipForm }) =>
+          ClipForm.in(this, this.#t, (query) => {
+            this.#clip = query;
+            draw();
+          }),
+        )
+        .catch(() => {
+          this.#form = null;
+          draw();
+        });
       // Beneath a tall player the panel may open below the window's edge.
       this.querySelector(".share-panel")?.scrollIntoView({ block: "nearest" });
     });
