@@ -51,7 +51,7 @@ export class ClipForm {
     this.#draw();
   }
 
-  /** In the share panel `root`; `changed` gets the query of the link, or null for the whole video. */
+  /** In the share panel; `changed` gets the query of the link, empty while it cannot be right; null for the whole video. */
   static in(panel: HTMLElement, t: Texts, changed: (query: string | null) => void): ClipForm | null {
     const root = part(panel, "clip-form");
     const field = (name: string) => part<HTMLInputElement>(panel, name);
@@ -123,7 +123,7 @@ export class ClipForm {
     if (said && said.textContent !== (wrong?.wrong ?? "")) said.textContent = wrong?.wrong ?? "";
     const right = on && !("wrong" in chosen) ? chosen : null;
     this.#offer(right);
-    this.#changed(right && query(right.from, right.to));
+    this.#changed(right ? query(right.from, right.to) : on ? "" : null);
   }
 
   /** The clip as a file, where there is a plain file that it can be cut from. */

@@ -31,6 +31,8 @@ class Share extends HTMLElement {
       code.value = this.#code.replace(/src="([^"]*)"/, (_, src: string) => `src="${src}${written}"`);
       show(part(this, "start"), this.#clip === null && this.#at > 0);
     };
+    // Beneath a tall player the panel may open, or grow, below the window's edge.
+    const reveal = () => this.querySelector(".share-panel")?.scrollIntoView({ block: "nearest" });
     details.addEventListener("toggle", () => {
       if (!details.open) return;
       // The place is taken when the panel opens: it does not run on while one reads it.
@@ -40,18 +42,21 @@ class Share extends HTMLElement {
       if (this.#at === 0) at.checked = false;
       if (this.#form !== null) draw();
       this.#form ??= import("./clip-form")
-        .then(({ ClipForm }) =>
+        .then(({ ClipForm }) => {
           ClipForm.in(this, this.#t, (query) => {
+            const grows = this.#clip === null && query !== null;
             this.#clip = query;
             draw();
-          }),
-        )
+            if (grows) reveal();
+          });
+          draw();
+          reveal();
+        })
         .catch(() => {
           this.#form = null;
           draw();
         });
-      // Beneath a tall player the panel may open below the window's edge.
-      this.querySelector(".share-panel")?.scrollIntoView({ block: "nearest" });
+      reveal();
     });
     at.addEventListener("change", draw);
     for (const field of [link, code]) field.addEventListener("focus", () => field.select());

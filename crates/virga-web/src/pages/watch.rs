@@ -13,9 +13,11 @@ use virga_core::{
 };
 
 mod linked_data;
+mod stage;
 mod strings;
 
 use linked_data::linked_data;
+use stage::Stage;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
 
 use crate::{
@@ -23,7 +25,6 @@ use crate::{
     errors::FormErrors,
     format::{self, Card, When},
     layout::{Layout, query_value},
-    locale::Lang,
     pages::{
         clip::{Clip, Pairs},
         related,
@@ -93,59 +94,6 @@ pub(crate) struct WatchPage {
     pub(crate) linked_data: Option<String>,
     /// Related videos, next to the player.
     pub(crate) beside: Vec<Card>,
-}
-
-/// The notice in place of the player.
-#[derive(Clone, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "what a template asks, answered before"
-)]
-pub(crate) struct Stage {
-    title: String,
-    text: String,
-    progress: String,
-    busy: bool,
-    retry: bool,
-    upload: bool,
-    resume: bool,
-    restore: bool,
-}
-
-impl Stage {
-    fn new(lang: Lang, now: Timestamp, video: &Video) -> Self {
-        let key = match video.state {
-            VideoState::Draft if video.editable => "stage-draft-own",
-            VideoState::Draft => "stage-draft",
-            VideoState::Uploading => "stage-uploading",
-            VideoState::Processing => "stage-processing",
-            VideoState::Failed => "stage-failed",
-            VideoState::Deleted => "stage-deleted",
-            VideoState::Playable | VideoState::Ready => return Self::default(),
-        };
-        let (state, mine) = (video.state, video.editable);
-        Self {
-            title: state_text(lang, state),
-            text: reasons::failure(lang, video)
-                .or_else(|| plays_in(lang, now, video))
-                .unwrap_or_else(|| lang.text(key)),
-            progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
-            busy: state == VideoState::Processing,
-            retry: mine && state == VideoState::Failed && reasons::worth_a_retry(video),
-            upload: mine && state == VideoState::Draft,
-            resume: mine && state == VideoState::Uploading,
-            restore: mine && state == VideoState::Deleted,
-        }
-    }
-}
-
-/// When it can be watched, while it is being encoded.
-fn plays_in(lang: Lang, now: Timestamp, video: &Video) -> Option<String> {
-    let at = video
-        .plays_at
-        .filter(|_| video.state == VideoState::Processing)?;
-    let time = format::length(at.since(now).as_secs_f64());
-    Some(lang.with("stage-plays-in", "time", time))
 }
 
 /// A comment as shown.
