@@ -102,7 +102,7 @@ test("without scripts the panel is a link and a code to copy by hand", async ({ 
   await plain.locator("details.share summary").click();
   await expect(plain.getByLabel("Link")).toHaveValue(`${site.url}/v/${id}`);
   await expect(plain.getByLabel("Embed code")).toHaveValue(new RegExp(`^<iframe src="${site.url}/embed/${id}"`));
-  await expect(plain.locator("details.share button")).toHaveCount(2);
+  await expect(plain.locator("details.share button")).toHaveCount(4);
   for (const button of await plain.locator("details.share button").all()) await expect(button).toBeHidden();
 });
 

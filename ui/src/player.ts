@@ -26,7 +26,9 @@ const RATIOS = [0.5, 2.4] as const;
  * whenever it gives up a source.
  */
 function takeSources(video: HTMLVideoElement): string | null {
-  const plain = video.querySelector<HTMLSourceElement>('source[type="video/mp4"]')?.getAttribute("src") ?? null;
+  const named = video.querySelector<HTMLSourceElement>('source[type="video/mp4"]')?.getAttribute("src");
+  // The place is for browsers without scripts.
+  const plain = named?.replace(/#.*/, "") ?? null;
   for (const source of video.querySelectorAll("source")) source.remove();
   // What plays already goes on until the engine takes over.
   if (plain && video.paused) video.src = plain;
@@ -132,6 +134,9 @@ class Player extends HTMLElement {
     this.append(controls.root);
     this.#controls = controls;
     controls.root.hidden = video.hidden;
+    if (/[?&](from|to)=/.test(location.search)) {
+      import("./player/clip").then(({ Clip }) => new Clip(acts, t, controls.root)).catch(() => {});
+    }
     document.addEventListener("keydown", this.#key);
 
     const places = new Places(this.#id, video, kept.store, "member" in this.dataset, () => acts.total);

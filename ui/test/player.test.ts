@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { exact, query, stretch } from "../src/clip";
 import { choices, place, remember, SPEEDS, type Store, setPlace, wish, wished } from "../src/player/keep";
 import { command, type Focus, type Stroke } from "../src/player/keys";
 import { names, pick, sharpestFirst, step } from "../src/player/levels";
@@ -19,6 +20,9 @@ test("a time is read in every way that people write it", () => {
     ["1h", 3600],
     ["2H", 7200],
     ["1:30", 90],
+    ["1:30.25", 90.25],
+    ["1m30.5s", 90.5],
+    ["1m30", 90],
     ["01:02:03", 3723],
     [" 7 ", 7],
     ["0", 0],
@@ -43,6 +47,34 @@ test("an address asks for a place by query first, then by fragment", () => {
   assert.equal(asked("?t=nonsense", "#t=5"), 5);
   assert.equal(asked("", "#comment-5"), null);
   assert.equal(asked("?t=", ""), null);
+  assert.equal(asked("?from=1:30&to=2:00", "#t=5"), 90);
+  assert.equal(asked("?from=90&to=120&t=100", ""), 100);
+  assert.equal(asked("?to=120", ""), 0);
+  assert.equal(asked("?from=x&to=120", ""), 0);
+});
+
+test("a clip is what there is of it", () => {
+  const table: [string, number, ReturnType<typeof stretch>][] = [
+    ["?from=10&to=20", 40, { from: 10, to: 20 }],
+    ["?from=0:10.5&to=1m", 90, { from: 10.5, to: 60 }],
+    ["?to=20", 40, { from: 0, to: 20 }],
+    ["?from=x&to=20", 40, { from: 0, to: 20 }],
+    ["?from=10", 40, null],
+    ["?from=10&to=40", 40, null],
+    ["?from=10&to=500", 40, null],
+    ["?from=10&to=500", 0, { from: 10, to: 500 }],
+    ["?from=20&to=10", 40, null],
+    ["?from=20&to=20", 40, null],
+    ["?from=50&to=60", 40, null],
+    ["?from=10&to=<b>", 40, null],
+    ["", 40, null],
+  ];
+  for (const [search, total, clip] of table) assert.deepEqual(stretch(search, total), clip, search);
+  assert.equal(exact(83.5), "1:23.5");
+  assert.equal(exact(60), "1:00");
+  assert.equal(exact(3723.0625), "1:02:03.06");
+  assert.equal(exact(59.999), "1:00");
+  assert.equal(query(0.1 + 0.2, 20), "?from=0.3&to=20");
 });
 
 test("a click on a video counts once, for that video, for a minute", () => {

@@ -5,7 +5,7 @@
 mod media;
 mod ticket;
 
-pub use media::{GRANTED, MediaFile, MediaPath, TrackFile};
+pub use media::{CLIP_MAX_MILLIS, GRANTED, MediaFile, MediaPath, TrackFile};
 pub use ticket::{FormTicket, PartTicket, SourceTicket, Ticket};
 
 use crate::video::word_enum;

@@ -35,6 +35,10 @@ fn files() -> impl Strategy<Value = MediaFile> {
         Just(MediaFile::Manifest),
         any::<u32>().prop_map(MediaFile::Poster),
         Just(MediaFile::Fallback),
+        (any::<u32>(), 1..u64::from(u32::MAX)).prop_map(|(from, length)| {
+            let from = u64::from(from);
+            MediaFile::Clip(from, from + length)
+        }),
         Just(MediaFile::Storyboard),
         any::<usize>().prop_map(MediaFile::Sheet),
         Just(MediaFile::Urls),

@@ -51,7 +51,7 @@ pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{
     Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_shown,
 };
-pub use mp4::{FallbackInput, FallbackMp4, InputRange, fallback_mp4};
+pub use mp4::{FallbackInput, FallbackMp4, InputRange, clip_mp4, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
 pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};

@@ -114,6 +114,31 @@ impl Track {
         Ok(())
     }
 
+    /// The same track with other samples, shown by another edit.
+    pub(crate) fn with_samples(&self, samples: SampleTable, edit: Edit) -> Self {
+        Self {
+            id: self.id,
+            enabled: self.enabled,
+            kind: self.kind,
+            codec: self.codec.clone(),
+            descriptions: self.descriptions,
+            external: self.external,
+            timescale: self.timescale,
+            duration: self.duration,
+            language: self.language.clone(),
+            width: self.width,
+            height: self.height,
+            matrix: self.matrix,
+            rotation: self.rotation,
+            sample_entry: self.sample_entry.clone(),
+            channels: self.channels,
+            sample_rate: self.sample_rate,
+            edit,
+            samples,
+            defaults: self.defaults,
+        }
+    }
+
     /// Width and height in pixels as shown, after rotation.
     pub(crate) fn turned_size(&self) -> (u32, u32) {
         match self.rotation {

@@ -1,7 +1,10 @@
 //! `fallback.mp4`: one picture and one sound track, copied from their files into a plain MP4 whose
 //! index comes first. Only sample tables and clean sample entries are carried over: no metadata.
 
+mod clip;
 mod tables;
+
+pub use clip::clip_mp4;
 
 use crate::MediaError;
 use crate::bmff::Writer;
@@ -49,10 +52,11 @@ pub struct FallbackMp4 {
 
 /// Lays out the file.
 pub fn fallback_mp4(inputs: &[FallbackInput<'_>]) -> Result<FallbackMp4, MediaError> {
-    let mut tracks = inputs
-        .iter()
-        .map(Copied::new)
-        .collect::<Result<Vec<_>, _>>()?;
+    let tracks = inputs.iter().map(Copied::new);
+    lay_out(tracks.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn lay_out(mut tracks: Vec<Copied<'_>>) -> Result<FallbackMp4, MediaError> {
     if tracks.is_empty() {
         return Err(MediaError::unsupported("a file without tracks"));
     }
@@ -79,7 +83,7 @@ fn hold_last_frame(tracks: &mut [Copied<'_>]) {
     for copied in tracks.iter_mut() {
         if copied.track.kind == TrackKind::Video {
             let end = time::from_micros(longest, copied.track.timescale);
-            let own = copied.track.samples.extent().end - copied.shift;
+            let own = copied.end() - copied.shift;
             copied.held = u32::try_from(end.saturating_sub(own)).unwrap_or(0);
         }
     }
@@ -92,6 +96,8 @@ struct Copied<'a> {
     shift: i64,
     /// For how many ticks more than its own the last sample is shown.
     held: u32,
+    /// From this composition tick on nothing is shown.
+    until: i64,
     samples: crate::movie::Samples<'a>,
     pending: Option<Sample>,
     /// Where each chunk begins, from the start of the media.
@@ -115,6 +121,7 @@ impl<'a> Copied<'a> {
             track,
             shift,
             held: 0,
+            until: i64::MAX,
             samples,
             pending,
             chunks: Vec::new(),
@@ -156,14 +163,18 @@ impl<'a> Copied<'a> {
 
     /// How long it is shown, in ticks: from 0 (or its later start) to its end.
     fn shown(&self) -> i64 {
-        let extent = self.track.samples.extent();
-        extent.end - extent.first.max(self.shift) + i64::from(self.held)
+        let first = self.track.samples.extent().first;
+        self.end() - first.max(self.shift) + i64::from(self.held)
+    }
+
+    /// Where what is shown of its own samples ends.
+    fn end(&self) -> i64 {
+        self.track.samples.extent().end.min(self.until)
     }
 
     /// When its own samples end, from the first frame on.
     fn end_micros(&self) -> i64 {
-        let end = self.track.samples.extent().end;
-        time::to_micros(end.saturating_sub(self.shift), self.track.timescale)
+        time::to_micros(self.end().saturating_sub(self.shift), self.track.timescale)
     }
 
     /// How long samples last: how many, ticks each.

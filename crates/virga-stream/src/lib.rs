@@ -4,6 +4,7 @@
 //! path; how fresh a presentation must be follows from the feed of changes (`Presentations`).
 
 mod body;
+mod clips;
 mod config;
 mod cors;
 mod dash;

@@ -80,6 +80,10 @@ async fn answer(
         MediaFile::Urls => request.urls(&presentation).await,
         MediaFile::Poster(width) => request.poster(presentation.poster.as_ref(), *width).await,
         MediaFile::Fallback => request.fallback(presentation.fallback.as_ref()).await,
+        MediaFile::Clip(from, to) => {
+            let key = presentation.fallback.as_ref();
+            request.clip(key, (*from, *to)).await
+        }
         MediaFile::Storyboard => request.storyboard(presentation.storyboard.as_ref()).await,
         MediaFile::Sheet(n) => request.sheet(presentation.storyboard.as_ref(), *n).await,
         MediaFile::Track(name, file) => {

@@ -180,7 +180,12 @@ impl Segments {
 }
 
 /// The stretch of a layout that begins `first` bytes in and is `count` bytes long.
-fn cut(mut head: Bytes, body: Vec<Piece>, mut first: u64, mut count: u64) -> (Bytes, Vec<Piece>) {
+pub(crate) fn cut(
+    mut head: Bytes,
+    body: Vec<Piece>,
+    mut first: u64,
+    mut count: u64,
+) -> (Bytes, Vec<Piece>) {
     let skipped = first.min(head.len() as u64);
     let _ = head.split_to(usize::try_from(skipped).unwrap_or(head.len()));
     first -= skipped;

@@ -8,7 +8,8 @@ use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
 use crate::{
-    MediaOrigins, Presentations, StreamConfig, growing::Growing, segments::Segments, tables::Tables,
+    MediaOrigins, Presentations, StreamConfig, clips::Clips, growing::Growing, segments::Segments,
+    tables::Tables,
 };
 
 /// The data plane's parts. Cheap to clone.
@@ -21,6 +22,7 @@ pub struct StreamState {
     pub(crate) presentations: Presentations,
     pub(crate) tables: Tables,
     pub(crate) segments: Segments,
+    pub(crate) clips: Clips,
     pub(crate) keep_free: Reloadable<u64>,
     pub(crate) cdn_max_age: u32,
     pub(crate) delivery: Delivery,
@@ -61,6 +63,7 @@ impl StreamState {
                 config.table_bytes,
             ),
             segments: Segments::new(Arc::clone(store), config.cache_bytes),
+            clips: Clips::new(Arc::clone(store)),
             store: parts.store,
             sessions: parts.sessions,
             keys: parts.keys,

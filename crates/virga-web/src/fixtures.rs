@@ -20,6 +20,7 @@ use crate::{
     locale::Lang,
     pages::{
         account::SignPage,
+        clip::Clip,
         edit,
         home::HomePage,
         person::PersonPage,
@@ -239,8 +240,15 @@ impl WatchPage {
         });
         let (list, errors) = (comments(), wrong(f.lang, "text"));
         let editing = Some(list.items[0].id);
-        let mut page =
-            Self::new(f, now(), video(state), playback).with_comments(now(), list, editing);
+        let clip = Clip {
+            from: 1500,
+            to: fallback.then_some(20_000),
+        };
+        let mut page = Self::new(f, now(), video(state), playback, Some(clip)).with_comments(
+            now(),
+            list,
+            editing,
+        );
         page.errors = errors;
         page.draft = NASTY.into();
         page

@@ -30,7 +30,9 @@ pub(crate) struct Layout {
 }
 
 /// Variables that scripts fill in themselves: each stays in the text as `{name}`.
-const SCRIPT_VARIABLES: [&str; 6] = ["percent", "done", "total", "speed", "time", "seconds"];
+const SCRIPT_VARIABLES: [&str; 8] = [
+    "percent", "done", "total", "speed", "time", "seconds", "from", "to",
+];
 
 impl Layout {
     pub(crate) fn lang(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod admin;
+pub(crate) mod clip;
 pub(crate) mod comments;
 pub(crate) mod edit;
 pub(crate) mod embed;

@@ -5,25 +5,27 @@ const FROM = 10;
 /** Past this share of the video it counts as seen. */
 const SEEN = 0.95;
 
-/** Seconds of `90`, `90.5`, `90s`, `1m30s`, `1h2m3s`, `1:30` or `1:02:03`; null of anything else. */
+/** Seconds of `90`, `90.5`, `90s`, `1m30s`, `1h2m3s`, `1:30`, `1:30.5` or `1:02:03`; null of anything else. */
 export function parseTime(text: string): number | null {
   const words = text.trim().toLowerCase();
   const plain = /^(\d{1,9}(?:\.\d{1,6})?)s?$/.exec(words);
   if (plain) return Number(plain[1]);
-  const units = /^(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?$/.exec(words);
+  const units = /^(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d{1,6})?)s?)?$/.exec(words);
   if (units && words) return Number(units[1] ?? 0) * 3600 + Number(units[2] ?? 0) * 60 + Number(units[3] ?? 0);
-  const colons = /^(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})$/.exec(words);
+  const colons = /^(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,6})?)$/.exec(words);
   if (colons) return Number(colons[1] ?? 0) * 3600 + Number(colons[2]) * 60 + Number(colons[3]);
   return null;
 }
 
-/** The place that an address asks for: `?t=`, else `#t=`; null when it asks for none. */
+/** The place that an address asks for: `?t=`, the start of a clip, else `#t=`; null when it asks for none. */
 export function asked(search: string, hash: string): number | null {
-  const query = new URLSearchParams(search).get("t");
+  const all = new URLSearchParams(search);
+  const query = all.get("t") ?? all.get("from");
   // A media fragment may also name an end: `#t=90,120`.
   const fragment = new URLSearchParams(hash.replace(/^#/, "")).get("t")?.split(",")[0];
   const at = query === null ? null : parseTime(query);
-  return at ?? (fragment === undefined ? null : parseTime(fragment));
+  // A clip without a start begins with the video.
+  return at ?? (fragment === undefined ? null : parseTime(fragment)) ?? (all.has("to") ? 0 : null);
 }
 
 /** Where playing may start: a place past the end becomes the last second. */

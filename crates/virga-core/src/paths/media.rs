@@ -9,6 +9,10 @@ use crate::VideoId;
 /// Where the addresses with a grant are.
 pub const GRANTED: &str = "/media/g/";
 
+/// The longest stretch of a video that is sent as a file of its own, in milliseconds: the index of such a file is
+/// held in memory.
+pub const CLIP_MAX_MILLIS: u64 = 600_000;
+
 /// One answer about a video: `/media/{video}/{file}`, or `/media/g/{grant}/{video}/{file}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaPath {
@@ -31,6 +35,8 @@ pub enum MediaFile {
     Poster(u32),
     /// `fallback.mp4`
     Fallback,
+    /// `clip-{from}-{to}.mp4`: a stretch of the fallback, in milliseconds
+    Clip(u64, u64),
     /// `storyboard.vtt`
     Storyboard,
     /// `storyboard-{n}.jpg`: one sheet of the storyboard's pictures
@@ -88,16 +94,25 @@ impl MediaFile {
             "fallback.mp4" => Some(Self::Fallback),
             "storyboard.vtt" => Some(Self::Storyboard),
             "urls.json" => Some(Self::Urls),
-            _ if !text.contains('/') => {
-                let name = text.strip_prefix("storyboard-")?;
-                let number = name.strip_suffix(".jpg")?.parse().ok()?;
-                Some(Self::Sheet(number)).filter(|it| it.to_string() == text)
-            }
+            _ if !text.contains('/') => Self::numbered(text).filter(|it| it.to_string() == text),
             _ => {
                 let (track, file) = text.split_once('/').filter(|(name, _)| is_track(name))?;
                 Some(Self::Track(track.to_owned(), TrackFile::parse(file)?))
             }
         }
+    }
+}
+
+impl MediaFile {
+    /// A name with numbers in it, whatever their spelling.
+    fn numbered(text: &str) -> Option<Self> {
+        if let Some(name) = text.strip_prefix("clip-") {
+            let (from, to) = name.strip_suffix(".mp4")?.split_once('-')?;
+            let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+            return (from < to).then_some(Self::Clip(from, to));
+        }
+        let name = text.strip_prefix("storyboard-")?;
+        Some(Self::Sheet(name.strip_suffix(".jpg")?.parse().ok()?))
     }
 }
 
@@ -143,6 +158,7 @@ impl fmt::Display for MediaFile {
             Self::Poster(0) => f.write_str("poster.jpg"),
             Self::Poster(width) => write!(f, "poster.jpg?w={width}"),
             Self::Fallback => f.write_str("fallback.mp4"),
+            Self::Clip(from, to) => write!(f, "clip-{from}-{to}.mp4"),
             Self::Storyboard => f.write_str("storyboard.vtt"),
             Self::Sheet(n) => write!(f, "storyboard-{n}.jpg"),
             Self::Urls => f.write_str("urls.json"),

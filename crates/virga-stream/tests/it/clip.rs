@@ -9,7 +9,10 @@ use virga_core::{
     presentation::{Presentation, Presented, PresentedTrack, TrackBody},
     video::Visibility,
 };
-use virga_media::{MoovLocator, Movie, PlannedTrack, SegmentPlan, Step, instant, plan, segment};
+use virga_media::{
+    FallbackInput, MoovLocator, Movie, PlannedTrack, SegmentPlan, Step, fallback_mp4, first_shown,
+    instant, plan, segment,
+};
 use virga_objects::MediaStore;
 
 use crate::site::Site;
@@ -73,6 +76,23 @@ impl Clip {
     pub(crate) async fn publish_from_objects(&self, site: &Site, version: i64) {
         let tracks = self.put_objects(site).await;
         site.publish(&presentation(site, version, tracks)).await;
+    }
+
+    /// The plain file, as the job writes it.
+    pub(crate) fn plain(&self) -> Bytes {
+        let movie = index(&self.bytes);
+        let (picture, sound) = (movie.video().unwrap(), movie.audio().unwrap());
+        let inputs = [picture, sound].map(|track| FallbackInput {
+            movie: &movie,
+            track,
+            origin_micros: first_shown(&movie, picture),
+        });
+        let file = fallback_mp4(&inputs).unwrap();
+        let pieces = file
+            .pieces
+            .iter()
+            .flat_map(|it| cut(&self.bytes, it.offset, it.len));
+        file.head.iter().chain(pieces).copied().collect()
     }
 
     /// Writes the track objects.
@@ -151,6 +171,17 @@ fn index(file: &[u8]) -> Movie {
             }
         }
     }
+}
+
+/// Decoded sound, 16 bits a sample, of one channel.
+pub(crate) fn samples(folder: &Path, name: &str) -> Vec<i16> {
+    let listing = format!("-i {name} -map 0:a -ac 1 -f s16le {name}.pcm");
+    let _ = run(folder, &listing);
+    let bytes = std::fs::read(folder.join(format!("{name}.pcm"))).unwrap();
+    let pairs = bytes.chunks_exact(2);
+    pairs
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
 }
 
 /// Digest of every decoded frame of the picture.

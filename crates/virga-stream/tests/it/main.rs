@@ -6,6 +6,7 @@
 )]
 
 mod clip;
+mod clips;
 mod freshness;
 mod future;
 mod growing;

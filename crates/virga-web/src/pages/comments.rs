@@ -32,7 +32,7 @@ pub(crate) async fn write(
         Err(error) => {
             // The page again, with the words kept.
             let problem = visit.refusal(error)?;
-            let mut page = watch::load(&visit, id, watch::WatchQuery::default()).await?;
+            let mut page = watch::load(&visit, id, watch::WatchQuery::default(), &[]).await?;
             page.draft = comment.text;
             page.errors = FormErrors::new(visit.frame.lang, &problem, &[("text", "text")]);
             Ok(visit.refused(&problem, &page))

@@ -15,6 +15,7 @@ use virga_core::{VideoId, video::Visibility, wire::Video};
 use crate::{
     context::AnonymousContext,
     layout::{Layout, query_value},
+    pages::clip::{Clip, Pairs},
 };
 
 /// An embedded player's larger side when nothing else is asked for, pixels.
@@ -59,8 +60,10 @@ struct Code<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Share {
     /// The watch page.
+    pub(crate) page: String,
+    /// The same with the clip that is shared.
     pub(crate) url: String,
-    /// The player alone.
+    /// The player alone, also with the clip.
     pub(crate) embed: String,
     /// To put into another page.
     pub(crate) code: String,
@@ -75,16 +78,18 @@ pub(crate) struct Share {
 
 impl Share {
     /// `None` for what may not be shared, or has nothing to show yet.
-    pub(crate) fn of(f: &Layout, video: &Video) -> Option<Self> {
+    pub(crate) fn of(f: &Layout, video: &Video, clip: Option<Clip>) -> Option<Self> {
         (video.visibility != Visibility::Private && video.state.plays())
-            .then(|| Self::sized(f, video, (SIDE, SIDE)))
+            .then(|| Self::sized(f, video, clip, (SIDE, SIDE)))
     }
 
-    fn sized(f: &Layout, video: &Video, within: (u32, u32)) -> Self {
+    fn sized(f: &Layout, video: &Video, clip: Option<Clip>, within: (u32, u32)) -> Self {
         let base = &f.base;
+        let page = format!("{base}/v/{}", video.id);
+        let query = clip.map_or_else(String::new, Clip::query);
         let (url, embed) = (
-            format!("{base}/v/{}", video.id),
-            format!("{base}/embed/{}", video.id),
+            format!("{page}{query}"),
+            format!("{base}/embed/{}{query}", video.id),
         );
         let (width, height) = fit(video, within);
         let code = Code {
@@ -100,6 +105,7 @@ impl Share {
             oembed: format!("{base}/oembed?url={}&format=json", query_value(&url)),
             image: video.poster.as_ref().map(|path| absolute(base, path)),
             https: base.starts_with("https:"),
+            page,
             url,
             embed,
         }
@@ -151,6 +157,13 @@ fn video_of(base: &str, url: &str) -> Option<VideoId> {
     id.trim_end_matches('/').parse().ok()
 }
 
+/// The stretch of the video that an address names.
+fn clip_of(url: &str, duration: Option<f64>) -> Option<Clip> {
+    let url: http::Uri = url.parse().ok()?;
+    let Query(pairs) = Query::<Pairs>::try_from_uri(&url).ok()?;
+    Clip::asked(&pairs, duration)
+}
+
 /// `GET /oembed`: how to embed a video (oEmbed 1.0), as a stranger sees it.
 pub(crate) async fn oembed(
     AnonymousContext(visit): AnonymousContext,
@@ -179,13 +192,14 @@ pub(crate) async fn oembed(
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    if Share::of(&visit.frame, &video).is_none() {
+    if Share::of(&visit.frame, &video, None).is_none() {
         return missing();
     }
     let side = |asked: Option<u32>, otherwise: u32| asked.unwrap_or(otherwise).clamp(1, SIDE_MAX);
     let width = side(asked.maxwidth, SIDE);
     let within = (width, side(asked.maxheight, width));
-    let share = Share::sized(&visit.frame, &video, within);
+    let clip = clip_of(&asked.url, video.duration);
+    let share = Share::sized(&visit.frame, &video, clip, within);
     let mut answer = json!({
         "version": "1.0",
         "type": "video",

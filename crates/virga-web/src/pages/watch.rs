@@ -13,9 +13,11 @@ use virga_core::{
 };
 
 mod linked_data;
+mod stage;
 mod strings;
 
 use linked_data::linked_data;
+use stage::Stage;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
 
 use crate::{
@@ -23,8 +25,8 @@ use crate::{
     errors::FormErrors,
     format::{self, Card, When},
     layout::{Layout, query_value},
-    locale::Lang,
     pages::{
+        clip::{Clip, Pairs},
         related,
         share::{Share, absolute},
         studio::{Publish, state_text, visibility_text},
@@ -59,6 +61,10 @@ pub(crate) struct WatchPage {
     /// As in `Playback`.
     pub(crate) holds: u64,
     pub(crate) fallback: Option<String>,
+    /// The stretch that the address asks for.
+    pub(crate) clip: Option<Clip>,
+    /// The same for browsers without scripts, as a media fragment.
+    pub(crate) fragment: String,
     pub(crate) poster: Option<String>,
     pub(crate) storyboard: Option<String>,
     pub(crate) duration: Option<f64>,
@@ -90,59 +96,6 @@ pub(crate) struct WatchPage {
     pub(crate) beside: Vec<Card>,
 }
 
-/// The notice in place of the player.
-#[derive(Clone, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "what a template asks, answered before"
-)]
-pub(crate) struct Stage {
-    title: String,
-    text: String,
-    progress: String,
-    busy: bool,
-    retry: bool,
-    upload: bool,
-    resume: bool,
-    restore: bool,
-}
-
-impl Stage {
-    fn new(lang: Lang, now: Timestamp, video: &Video) -> Self {
-        let key = match video.state {
-            VideoState::Draft if video.editable => "stage-draft-own",
-            VideoState::Draft => "stage-draft",
-            VideoState::Uploading => "stage-uploading",
-            VideoState::Processing => "stage-processing",
-            VideoState::Failed => "stage-failed",
-            VideoState::Deleted => "stage-deleted",
-            VideoState::Playable | VideoState::Ready => return Self::default(),
-        };
-        let (state, mine) = (video.state, video.editable);
-        Self {
-            title: state_text(lang, state),
-            text: reasons::failure(lang, video)
-                .or_else(|| plays_in(lang, now, video))
-                .unwrap_or_else(|| lang.text(key)),
-            progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
-            busy: state == VideoState::Processing,
-            retry: mine && state == VideoState::Failed && reasons::worth_a_retry(video),
-            upload: mine && state == VideoState::Draft,
-            resume: mine && state == VideoState::Uploading,
-            restore: mine && state == VideoState::Deleted,
-        }
-    }
-}
-
-/// When it can be watched, while it is being encoded.
-fn plays_in(lang: Lang, now: Timestamp, video: &Video) -> Option<String> {
-    let at = video
-        .plays_at
-        .filter(|_| video.state == VideoState::Processing)?;
-    let time = format::length(at.since(now).as_secs_f64());
-    Some(lang.with("stage-plays-in", "time", time))
-}
-
 /// A comment as shown.
 #[expect(
     clippy::struct_excessive_bools,
@@ -163,7 +116,13 @@ pub(crate) struct CommentView {
 }
 
 impl WatchPage {
-    pub(crate) fn new(f: Layout, now: Timestamp, video: Video, playback: Option<Playback>) -> Self {
+    pub(crate) fn new(
+        f: Layout,
+        now: Timestamp,
+        video: Video,
+        playback: Option<Playback>,
+        clip: Option<Clip>,
+    ) -> Self {
         let lang = f.lang;
         let state = video.state;
         let playback = playback.filter(|_| state.plays());
@@ -172,15 +131,21 @@ impl WatchPage {
             (Some(found.hls.clone()), found.version, found.holds)
         });
         let position = playback.as_ref().and_then(|found| found.position);
-        let share = Share::of(&f, &video);
+        let share = Share::of(&f, &video, clip);
         let listed = video.visibility == Visibility::Public && plays;
-        let linked_data = (share.as_ref().zip(playback.as_ref()))
+        // It is about the whole video.
+        let whole = Share::of(&f, &video, None);
+        let linked_data = (whole.as_ref().zip(playback.as_ref()))
             .filter(|_| listed)
             .map(|(share, playback)| linked_data(&f.base, &video, share, playback));
         let (fallback, poster, storyboard) = playback.map_or((None, None, None), |found| {
             (found.fallback, found.poster, found.storyboard)
         });
-        let plain = fallback.clone();
+        let duration = video.duration;
+        let plain = fallback
+            .as_deref()
+            .filter(|_| listed)
+            .map(|plain| clip.map_or_else(|| plain.to_owned(), |clip| clip.file(plain, duration)));
         Self {
             state: state.as_str(),
             state_text: state_text(lang, state),
@@ -196,9 +161,11 @@ impl WatchPage {
             version,
             holds,
             fallback,
+            clip,
+            fragment: clip.map_or_else(String::new, Clip::fragment),
             poster,
             storyboard,
-            duration: video.duration,
+            duration,
             ratio: ratio(&video),
             position,
             publish: Publish::new(lang, &video, &format!("/v/{}", video.id)),
@@ -218,7 +185,7 @@ impl WatchPage {
             more_comments: None,
             draft: String::new(),
             errors: FormErrors::default(),
-            file: (plain.filter(|_| listed)).map(|path| absolute(&f.base, &path)),
+            file: plain.map(|path| absolute(&f.base, &path)),
             share,
             linked_data,
             beside: Vec::new(),
@@ -295,9 +262,10 @@ pub(crate) async fn show(
     visit: PageContext,
     Path(id): Path<String>,
     Query(asked): Query<WatchQuery>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Response, PageError> {
     let id: VideoId = visit.id(&id)?;
-    let page = load(&visit, id, asked).await?;
+    let page = load(&visit, id, asked, &pairs).await?;
     Ok(visit.ok(&page))
 }
 
@@ -306,6 +274,7 @@ pub(crate) async fn load(
     visit: &PageContext,
     id: VideoId,
     asked: WatchQuery,
+    pairs: &[(String, String)],
 ) -> Result<WatchPage, PageError> {
     let video = visit.call(visit.api.video(id)).await?;
     let editing = asked.edit.and_then(|id| id.parse().ok());
@@ -338,7 +307,8 @@ pub(crate) async fn load(
         other => other.map_err(|error| visit.fault(&error))?,
     };
     let comments = comments.map_err(|error| visit.fault(&error))?;
-    let mut page = WatchPage::new(visit.frame.clone(), visit.now, video, playback);
+    let clip = Clip::asked(pairs, video.duration);
+    let mut page = WatchPage::new(visit.frame.clone(), visit.now, video, playback, clip);
     page.beside = beside;
     Ok(match comments {
         Some(comments) => page.with_comments(visit.now, comments, editing),

@@ -122,11 +122,18 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn media_kinds() -> BTreeSet<String> {
     let text = fs::read_to_string(crates().join("virga-core/src/paths/media.rs")).unwrap();
     let enums = text.split("enum ").skip(1);
+    let numbers = [("{n}", "0"), ("{from}", "0"), ("{to}", "1000")];
+    let numbered = |path: &str| {
+        let filled = numbers.iter();
+        filled.fold(path.to_owned(), |path, (name, number)| {
+            path.replace(name, number)
+        })
+    };
     let bodies = enums.map(|it| it.split("\n}").next().unwrap());
     bodies
         .flat_map(str::lines)
         .filter_map(|line| line.trim().strip_prefix("/// `")?.split('`').next())
-        .map(|path| kind_of(&path.replace("{n}", "0")))
+        .map(|path| kind_of(&numbered(path)))
         .collect()
 }
 
@@ -413,7 +420,9 @@ async fn addresses(owner: &Person, video: &str) -> Vec<String> {
     for name in ["dash", "poster", "fallback", "storyboard"] {
         found.push(playback[name].as_str().unwrap().to_owned());
     }
-    found.push(main.replace("main.m3u8", "storyboard-0.jpg"));
+    for name in ["storyboard-0.jpg", "clip-0-1000.mp4"] {
+        found.push(main.replace("main.m3u8", name));
+    }
     found
 }
 

@@ -146,6 +146,86 @@ async fn a_public_video_is_told_to_programs_in_full() {
     }
 }
 
+/// What a page, or a code to embed, says is its address in this tag.
+fn content<'a>(page: &'a str, before: &str) -> &'a str {
+    let rest = page.split(before).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("{before} in {page}"));
+    rest.split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn a_clip_is_kept_in_all_that_is_told_of_it() {
+    let (site, _, video) = rainy().await;
+    let (nobody, base) = (site.stranger(), site.url());
+    let path = format!("/v/{video}?from=0:00.5&to=1.5s");
+    let page = nobody.get(&path).await.expect(200).text();
+    let clip = "from=0.5&#38;to=1.5";
+    for (tag, told) in [
+        ("\"og:url\" content=\"", format!("{base}/v/{video}?{clip}")),
+        (
+            "\"og:video:url\" content=\"",
+            format!("{base}/embed/{video}?{clip}"),
+        ),
+        (
+            "property=\"og:video\" content=\"",
+            format!("{base}/media/{video}/clip-500-1500.mp4"),
+        ),
+        ("rel=\"canonical\" href=\"", format!("{base}/v/{video}")),
+        (
+            "id=\"share-link\" value=\"",
+            format!("{base}/v/{video}?{clip}"),
+        ),
+        (
+            "<source src=\"",
+            format!("/media/{video}/fallback.mp4#t=0.5,1.5"),
+        ),
+    ] {
+        assert_eq!(content(&page, tag), told, "{tag}");
+    }
+    let file = format!("/media/{video}/clip-500-1500.mp4");
+    let file = nobody.get(&file).await.expect(200);
+    assert_eq!(text(&file, "content-type"), "video/mp4");
+    let link = content(&page, "application/json+oembed\" href=\"").replace("&#38;", "&");
+    let told = nobody.get(&link).await.expect(200).json();
+    let code = told["html"].as_str().unwrap();
+    let src = content(code, "<iframe src=\"").replace("&#38;", "&");
+    assert_eq!(src, format!("{base}/embed/{video}?from=0.5&to=1.5"));
+    let player = nobody.get(&src).await.expect(200).text();
+    assert!(player.contains("fallback.mp4#t=0.5,1.5\""), "{player}");
+    let title = content(&player, "class=\"embed-title\"><a href=\"");
+    assert_eq!(title, format!("{base}/v/{video}?{clip}"));
+}
+
+#[tokio::test]
+async fn a_clip_that_cannot_be_is_cut_to_what_there_is_or_left_out() {
+    let (site, _, video) = rainy().await;
+    let nobody = site.stranger();
+    // Its length is two seconds.
+    for (asked, told) in [
+        ("from=1&to=500", "#t=1"),
+        ("from=1.5&to=0.5", "#t=1.5"),
+        ("from=1&to=1", "#t=1"),
+        ("to=1", "#t=0,1"),
+        ("from=x&to=1", "#t=0,1"),
+        ("from=1&to=-3", "#t=1"),
+        ("from=1&from=0&to=1.5&to=9", "#t=1,1.5"),
+        ("from=0%3A01&to=", "#t=1"),
+        ("from=%ff%00&to=%zz", ""),
+        ("from=500&to=600", ""),
+        ("from=99999999999999999999&to=1e9", ""),
+        ("from=-1&to=NaN", ""),
+        ("from=<script>&to=\"x", ""),
+    ] {
+        for page in ["v", "embed"] {
+            let path = format!("/{page}/{video}?{asked}");
+            let text = nobody.get(&path).await.expect(200).text();
+            let source = content(&text, "<source src=\"");
+            let expected = format!("/media/{video}/fallback.mp4{told}");
+            assert_eq!(source, expected, "{path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_player_alone_may_stand_in_frames_and_nothing_else_may() {
     let (site, _, video) = rainy().await;

@@ -47,6 +47,9 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-went-ahead",
     "player-continued",
     "player-start-over",
+    "player-clip",
+    "player-clip-end",
+    "player-clip-again",
     "player-close",
     "player-keys",
     "player-keys-on",
@@ -67,7 +70,13 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-name-space",
     "player-key-search",
 ];
-pub(super) const SHARE_STRINGS: &[&str] = &["share-at", "copied"];
+pub(super) const SHARE_STRINGS: &[&str] = &[
+    "share-at",
+    "share-clip-time",
+    "share-clip-order",
+    "share-clip-length",
+    "copied",
+];
 pub(super) const COMMENT_STRINGS: &[&str] = &[
     "fault-ours",
     "fault-busy",
