@@ -65,7 +65,7 @@ pub(crate) async fn encode(
     what: Encode<'_>,
 ) -> Result<Vec<PathBuf>, JobError> {
     let mut arguments = session.input(None, false);
-    arguments.pair("-filter_complex", probed.picture.graph(what.rungs));
+    arguments.pair("-filter_complex", probed.shown()?.graph(what.rungs));
     let mut rungs = Vec::new();
     for (index, rung) in what.rungs.iter().enumerate() {
         let name = rung_file(index);
@@ -155,7 +155,7 @@ fn picture_output(
     arguments.pair("-force_key_frames", "expr:gte(t,n_forced*2)");
     arguments.words("-sc_threshold 0 -x264-params open-gop=0");
     arguments.words("-fps_mode vfr -enc_time_base 1:90000 -video_track_timescale 90000");
-    if let Some(rate) = probed.picture.forced_rate() {
+    if let Some(rate) = probed.picture.and_then(|it| it.forced_rate()) {
         arguments.pair("-r", rate);
     }
     arguments.pair("-threads", session.config.threads());

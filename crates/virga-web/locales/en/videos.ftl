@@ -15,7 +15,7 @@ visibility-private-hint = Only you and administrators can watch.
 
 # Upload
 upload-title = Upload
-upload-drop = Drop videos here
+upload-drop = Drop videos or audio here
 upload-choose = Choose videos
 upload-limits = Up to { $size } per file. Camera files, MP4, MOV, MKV, WebM and most others.
 upload-into = The next file goes into “{ $title }”.
