@@ -117,7 +117,7 @@ export const podcast = (name = "podcast.m4a") => make(name, [...tone, ...AAC]);
 export const album = (name = "album.mp3") =>
   make(name, [
     ...tone,
-    ...["-f", "lavfi", "-i", "color=red:s=600x600", "-map", "0", "-map", "1", "-frames:v", "1", "-c:v", "mjpeg"],
+    ...["-f", "lavfi", "-i", "color=red:s=600x600:d=1", "-map", "0", "-map", "1", "-frames:v", "1", "-c:v", "mjpeg"],
     ...["-disposition:v", "attached_pic", "-c:a", "libmp3lame"],
   ]);
 

@@ -63,7 +63,7 @@ for (const { file, red } of [
     await expect(page.locator('[data-part="pip"]')).toBeHidden();
 
     await page.goto("/");
-    const card = page.locator(`a[href^="/v/${id}"] img`).first();
+    const card = page.locator("main li img").first();
     await expect.poll(() => card.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThanOrEqual(320);
 
     await page.goto(`/embed/${id}`);

@@ -187,7 +187,10 @@ async fn a_cover_of_its_own_is_its_poster_and_a_damaged_one_is_replaced() {
         let far = cover[0] > 150 && cover[1] < 110 && cover[2] < 110;
         assert!(is_red(cover) || far, "{words}: {cover:?}");
         let around = colour(&site, &poster, "100:700:10:10").await;
-        assert!(around[0] + 60 < cover[0], "{words}: darker around it, {around:?}");
+        assert!(
+            around[0] + 60 < cover[0],
+            "{words}: darker around it, {around:?}"
+        );
     }
 
     let path = clip(&site, Some("cover.jpg"), "-c:a libmp3lame broken.mp3");
@@ -212,8 +215,8 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_plays_while_it_is_encoded_and_another_worker_goes_on() {
     let mut site = Site::new().await;
-    start_paced(&mut site, "sound.mp4", "2");
-    let clip = site.clip("-f lavfi -i sine -t 24 -c:a libmp3lame lecture.mp3");
+    start_paced(&mut site, "sound.mp4", "4");
+    let clip = site.clip("-f lavfi -i sine -t 90 -c:a libmp3lame lecture.mp3");
     let video = site.add(&clip).await;
     site.until(async || site.row(video).await.state == VideoState::Playable)
         .await;
@@ -227,7 +230,7 @@ async fn it_plays_while_it_is_encoded_and_another_worker_goes_on() {
     assert!(!pieces.await.unwrap().is_empty());
     start_paced(&mut site, "sound.mp4", "50");
     let row = site.ready(video).await;
-    assert!((row.duration.unwrap() - 24_000_000).abs() < 100_000);
+    assert!((row.duration.unwrap() - 90_000_000).abs() < 100_000);
     let tracks = site.tracks(video).await;
     assert_eq!((tracks.len(), &tracks[0].name), (1, &sound.name));
     decodes(&site.track_path(&tracks[0]));
