@@ -57,7 +57,7 @@ async fn alone(work: &Work<'_>, ready: &Ready) -> Result<JobResult, JobError> {
     if ready.probed.sound.is_empty() {
         return Err(TranscodeReason::NoVideo.into());
     }
-    let tracks = tracks(work, ready, None).await?;
+    let tracks = Box::pin(tracks(work, ready, None)).await?;
     let track = tracks.first().ok_or_else(|| {
         let text = "Its sound cannot be decoded: nothing came out.";
         JobError::fail(Code::Damaged, text)

@@ -242,7 +242,7 @@ async fn a_film_of_sound_alone_has_a_playlist_and_a_manifest_without_a_picture()
     assert_eq!(manifest.status, StatusCode::OK);
     let text = manifest.text();
     assert_eq!(text.matches("<AdaptationSet ").count(), 1, "{text}");
-    assert!(text.contains("contentType=\"audio\"") && !text.contains("width="));
+    assert!(text.contains("contentType=\"audio\"") && !text.contains(" width="));
 
     // Pictures that are all of a later release are pictures all the same.
     let table = MediaKey::table(site.video, 1, 1, "audio").unwrap();
