@@ -253,7 +253,8 @@ async fn refused(site: &Site, path: &Path) {
     let video = site.add(path).await;
     let row = site.settled(video).await;
     assert_eq!(row.state, VideoState::Failed);
-    assert_eq!(row.failure_code.as_deref(), Some("no_video"), "{path:?}");
+    let path = path.display();
+    assert_eq!(row.failure_code.as_deref(), Some("no_video"), "{path}");
     let why = row.failure.unwrap();
-    assert_eq!(why, "The file contains nothing to play.", "{path:?}");
+    assert_eq!(why, "The file contains nothing to play.", "{path}");
 }
