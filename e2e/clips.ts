@@ -107,6 +107,20 @@ export const phone = (name = "phone.mp4") =>
 /** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
 export const stroll = (name = "A stroll.mp4") => make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
 
+/** A tone that grows louder, with nothing to see. */
+const tone = ["-f", "lavfi", "-i", `aevalsrc=0.8*t/${SECONDS}*sin(2764*t):s=44100:d=${SECONDS}`];
+
+/** Sound alone that browsers play as it is, without a cover. */
+export const podcast = (name = "podcast.m4a") => make(name, [...tone, ...AAC]);
+
+/** Sound alone that must be encoded, with a red square as its cover. */
+export const album = (name = "album.mp3") =>
+  make(name, [
+    ...tone,
+    ...["-f", "lavfi", "-i", "color=red:s=600x600:d=1", "-map", "0", "-map", "1", "-frames:v", "1", "-c:v", "mjpeg"],
+    ...["-disposition:v", "attached_pic", "-c:a", "libmp3lame"],
+  ]);
+
 /** Plays at once, held upright as phones are. */
 export const upright = (name = "upright.mp4") => make(name, [...picture("180x320"), ...H264, ...AAC, "-shortest"]);
 

@@ -18,7 +18,13 @@ const CONTAINERS = [
   "2e524d46",
 ];
 const IMAGES = ["89504e47", "ffd8ff", "49492a00", "4d4d002a", "38425053", "0000000c4a584c20", "0000000c6a502020"];
-const SOUNDS = ["494433", "664c6143", "4d546864", "464f524d"];
+const SOUNDS = ["664c6143", "7776706b", "63616666"];
+/** Kbit/s of MPEG-1 layers II and III, and of both in MPEG-2. */
+const BITS = [
+  [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+  [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
 const PICTURE_BRANDS = ["avif", "heic", "heix", "mif1", "heim", "heis"];
 const BOXES = ["ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp", "moof"];
 
@@ -28,8 +34,41 @@ export function refusedBytes(head: Uint8Array): string | null {
   const begins = (hex: string) =>
     hex.match(/../g)?.every((byte, at) => head[at] === Number.parseInt(byte, 16)) ?? false;
   if (IMAGES.some(begins)) return "file_is_image";
-  if (SOUNDS.some(begins) || (head[0] === 0xff && ((head[1] ?? 0) & 0xe0) === 0xe0)) return "file_is_audio";
+  if (isSound(head, begins)) return null;
   return text(head) ?? container(head, begins);
+}
+
+/** A format of sound alone. */
+function isSound(head: Uint8Array, begins: (hex: string) => boolean): boolean {
+  if (SOUNDS.some(begins)) return true;
+  if (begins("494433") && head.length >= 10 && head[3] !== 0xff)
+    return !head.subarray(6, 10).some((byte) => byte > 0x7f);
+  const letters = (at: number) => String.fromCharCode(...head.subarray(at, at + 4));
+  if (["RIFF", "RF64"].includes(letters(0)) && letters(8) === "WAVE") return true;
+  if (letters(0) === "FORM" && ["AIFF", "AIFC"].includes(letters(8))) return true;
+  const first = frame(head);
+  if (!first) return false;
+  const next = head.subarray(first.length);
+  return next.length < 6 || frame(next)?.aac === first.aac;
+}
+
+/** A frame of MPEG audio, layers II and III, or of AAC (ADTS) without a container. */
+function frame(head: Uint8Array): { aac: boolean; length: number } | null {
+  const [one = 0, two = 0, three = 0, four = 0, five = 0, six = 0] = head;
+  if (head.length < 6 || one !== 0xff || (two & 0xe0) !== 0xe0) return null;
+  if ((two & 0xf6) === 0xf0) {
+    const length = ((four & 3) << 11) | (five << 3) | (six >> 5);
+    return ((three >> 2) & 15) < 13 && length > 7 ? { aac: true, length } : null;
+  }
+  const version = (two >> 3) & 3;
+  const layer = (two >> 1) & 3;
+  if (version === 1 || (layer !== 1 && layer !== 2)) return null;
+  const rate = [44_100, 48_000, 32_000][(three >> 2) & 3];
+  const bits = BITS[version === 3 ? 2 - layer : 2]?.[(three >> 4) - 1];
+  if (!rate || !bits) return null;
+  const samples = version !== 3 && layer === 1 ? 72 : 144;
+  const divided = version === 3 ? rate : version === 2 ? rate / 2 : rate / 4;
+  return { aac: false, length: Math.floor((samples * bits * 1000) / divided) + ((three >> 1) & 1) };
 }
 
 function container(head: Uint8Array, begins: (hex: string) => boolean): string | null {
@@ -40,13 +79,7 @@ function container(head: Uint8Array, begins: (hex: string) => boolean): string |
   }
   if (letters(0) === "RIFF") {
     const kind = letters(8);
-    return kind === "AVI "
-      ? null
-      : kind === "WAVE"
-        ? "file_is_audio"
-        : kind === "WEBP"
-          ? "file_is_image"
-          : "file_unknown";
+    return kind === "AVI " ? null : kind === "WEBP" ? "file_is_image" : "file_unknown";
   }
   return CONTAINERS.some(begins) || transportStream(head) ? null : "file_unknown";
 }

@@ -104,8 +104,9 @@ fn video(
         owner: names.get(&row.owner).cloned().unwrap_or_default(),
         editable,
         duration: seconds(row.duration),
-        width: row.width,
-        height: row.height,
+        // Sound alone has none.
+        width: row.width.filter(|it| *it > 0),
+        height: row.height.filter(|it| *it > 0),
         poster,
         poster_widths,
         storyboard,

@@ -36,7 +36,7 @@ pub struct Presentation {
     pub visibility: Visibility,
     /// A deleted video's presentation stays as a tombstone until purge.
     pub withdrawn: bool,
-    /// Video tracks in the order a player should see them.
+    /// Video tracks in the order a player should see them; none in a film of sound alone.
     pub videos: Vec<Presented>,
     /// The one audio track that all renditions share.
     pub audio: Option<Presented>,
@@ -58,6 +58,11 @@ impl Presentation {
     /// The audio track, where this release can serve it.
     pub fn known_audio(&self) -> Option<&PresentedTrack> {
         self.audio.as_ref().and_then(Presented::known)
+    }
+
+    /// Whether it is a film without a picture: one whose pictures are all of a later release is not.
+    pub fn is_sound_only(&self) -> bool {
+        self.videos.is_empty() && self.known_audio().is_some()
     }
 
     /// Whether some track is still being made.

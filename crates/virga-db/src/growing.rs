@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use virga_core::{Timestamp, VideoId};
 
 use crate::{
-    GrowingRow, JobRow, PieceRow, Result,
+    GrowingRow, JobRow, PieceRow, Result, TrackRowKind,
     dialect::insert_new,
     entity::{growing_track as track, piece},
     jobs,
     query::{Change as _, Read as _, Remove as _, add},
+    tracks,
 };
 
 use piece::Column as P;
@@ -29,14 +30,16 @@ pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<Gr
         .await
 }
 
-/// Whether a picture of the video plays while it is made.
+/// Whether a picture of the video plays while it is made, or sound where the file has no picture.
 pub async fn any_presented(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
-    track::Entity::find()
-        .filter(T::VideoId.eq(video.to_string()))
-        .filter(T::Kind.eq("video"))
-        .filter(presented())
-        .any(c)
-        .await
+    let of_kind = |kind: TrackRowKind| {
+        track::Entity::find()
+            .filter(T::VideoId.eq(video.to_string()))
+            .filter(T::Kind.eq(kind.as_str()))
+            .filter(presented())
+    };
+    Ok(of_kind(TrackRowKind::Video).any(c).await?
+        || of_kind(TrackRowKind::Audio).any(c).await? && tracks::is_sound_only(c, video).await?)
 }
 
 fn presented() -> Expr {

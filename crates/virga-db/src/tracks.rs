@@ -6,9 +6,14 @@ use sea_orm::{
 };
 use virga_core::{VideoId, presentation::TrackBody};
 
-use crate::{Result, TrackRow, entity::track, query::Read as _};
+use crate::{
+    Result, TrackRow, TrackRowKind,
+    entity::{track, video},
+    query::Read as _,
+};
 
 use track::Column as C;
+use video::Column as V;
 
 /// All tracks of a video, those of a later release apart.
 #[derive(Clone, Debug, Default)]
@@ -43,11 +48,22 @@ pub async fn of_video(c: &impl ConnectionTrait, video: VideoId) -> Result<Vec<Tr
     Ok(all_of_video(c, video).await?.known)
 }
 
-/// Whether something of the video plays.
+/// Whether something of the video plays: a picture, or sound where the file has no picture.
 pub async fn any(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
-    track::Entity::find()
-        .filter(C::VideoId.eq(video.to_string()))
-        .filter(C::Kind.eq("video"))
+    let of_kind = |kind: TrackRowKind| {
+        track::Entity::find()
+            .filter(C::VideoId.eq(video.to_string()))
+            .filter(C::Kind.eq(kind.as_str()))
+    };
+    Ok(of_kind(TrackRowKind::Video).any(c).await?
+        || of_kind(TrackRowKind::Audio).any(c).await? && is_sound_only(c, video).await?)
+}
+
+/// Whether the file was found to have no picture: its size is known, and it is none.
+pub(crate) async fn is_sound_only(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
+    video::Entity::find()
+        .filter(V::Id.eq(video.to_string()))
+        .filter(V::Width.eq(0))
         .any(c)
         .await
 }

@@ -172,7 +172,7 @@ impl Outcome {
         if let Some(key) = &self.storyboard {
             videos::set_storyboard(tx, video, key).await?;
         }
-        if self.tracks.iter().any(|track| track.height > 0) {
+        if !self.tracks.is_empty() {
             videos::set_failure(tx, video, None).await?;
         }
         if self.presents() {

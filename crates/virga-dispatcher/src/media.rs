@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, future::try_join_all};
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Choices, Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator, Movie,
-    SNIFF_LEN, Step, TranscodeReason, choose, sniff,
+    Choice, Choices, Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator,
+    Movie, SNIFF_LEN, Step, TranscodeReason, choose, choose_sound, sniff, tag_length,
 };
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
@@ -146,6 +146,8 @@ pub(crate) struct Source {
     pub(crate) movie: Option<Arc<Movie>>,
     /// What browsers play of it as it is.
     pub(crate) own: Option<Own>,
+    /// What becomes of its sound, if our own reader finds no picture.
+    sound_only: Option<Choice>,
 }
 
 /// The tracks of a source whose picture browsers play as it is, all of them or some.
@@ -206,11 +208,16 @@ impl Source {
     pub(crate) async fn sniffed(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
         let media = Media::stored(store, key).await?;
         let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
+        let container = match tag_length(&head) {
+            Some(tag) if tag >= head.len() as u64 => behind_tag(&media, tag).await?,
+            _ => sniff(&head)?,
+        };
         Ok(Self {
-            container: sniff(&head)?,
+            container,
             media,
             movie: None,
             own: None,
+            sound_only: None,
         })
     }
 
@@ -242,9 +249,9 @@ impl Source {
         if movie.truncated {
             return Err(TranscodeReason::Truncated.into());
         }
-        match choose(&movie) {
+        match source.judge(&movie).await? {
             // The encoder makes of everything else what can be made.
-            Ok(choices) => source.own = own(&source.media, &movie, &choices).await?,
+            Ok(()) => {}
             Err(
                 error @ (TranscodeReason::NoVideo
                 | TranscodeReason::Truncated
@@ -257,16 +264,30 @@ impl Source {
         Ok(source)
     }
 
+    /// Decides about the tracks of its index.
+    async fn judge(&mut self, movie: &Movie) -> Result<Result<(), TranscodeReason>, JobError> {
+        if movie.video().is_none() {
+            return Ok(choose_sound(movie).map(|sound| self.sound_only = Some(sound)));
+        }
+        match choose(movie) {
+            Ok(choices) => {
+                self.own = own(&self.media, movie, &choices).await?;
+                Ok(Ok(()))
+            }
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
     /// What browsers play as it is, in a container that they do not: the frames lie there as in an
     /// MP4. The encoder makes of everything else what can be made.
     async fn look_into_matroska(&mut self) -> Result<(), JobError> {
         let Some(movie) = matroska::index(&self.media).await? else {
             return Ok(());
         };
-        match choose(&movie) {
-            Ok(choices) => {
-                self.own = own(&self.media, &movie, &choices).await?;
-                self.movie = self.own.map(|_| Arc::new(movie));
+        match self.judge(&movie).await? {
+            Ok(()) => {
+                let plays = self.own.is_some() || self.heard().is_some();
+                self.movie = plays.then(|| Arc::new(movie));
             }
             Err(reason) => tracing::debug!(%reason, "a Matroska file is encoded"),
         }
@@ -291,10 +312,10 @@ impl Source {
         Ok(())
     }
 
-    /// The same for a job that needs nothing else of the source: which of its own tracks may be served.
-    /// A small file is looked at again too: who published it may have been an earlier release, which
-    /// did not look.
-    pub(crate) async fn own(work: &Work<'_>, key: &MediaKey) -> Result<Option<Own>, JobError> {
+    /// The same for a job that needs nothing else of the source than to know which of its own tracks may be
+    /// served. A small file is looked at again too: who published it may have been an earlier release, which
+    /// did not look. `None`: it is refused.
+    pub(crate) async fn again(work: &Work<'_>, key: &MediaKey) -> Result<Option<Self>, JobError> {
         let mut source = match Self::inspect(&work.app().store, key).await {
             // The encoder will say so to the owner.
             Err(JobError::Fail(_)) => return Ok(None),
@@ -302,13 +323,29 @@ impl Source {
         };
         let media = source.media.clone();
         source.walk(work, &media).await?;
-        Ok(source.own)
+        Ok(Some(source))
+    }
+
+    /// The sound of a file without a picture, if browsers play it as it is.
+    pub(crate) fn heard(&self) -> Option<usize> {
+        let sound = self.sound_only.filter(|sound| sound.against.is_none())?;
+        Some(sound.track)
     }
 
     /// The tracks of a file both of which play as they are.
     pub(crate) fn instant(&self) -> Option<InstantTracks> {
         self.own.and_then(Own::instant)
     }
+}
+
+/// What follows a tag that is longer than the bytes that are looked at: its cover may be.
+async fn behind_tag(media: &Media, tag: u64) -> Result<Container, JobError> {
+    let rest = media.len.saturating_sub(tag).min(SNIFF_LEN as u64);
+    let behind = media.read(tag.min(media.len), rest).await?;
+    Ok(match sniff(&behind) {
+        Ok(sound @ (Container::Flac | Container::Adts)) => sound,
+        _ => Container::Mp3,
+    })
 }
 
 /// What browsers play as it is, by what is decided about the tracks and a look at some frames.

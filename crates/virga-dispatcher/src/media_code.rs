@@ -25,7 +25,6 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Code {
         Refusal::Sdp => Code::FileIsSdp,
         Refusal::Text => Code::FileIsText,
         Refusal::Image => Code::FileIsImage,
-        Refusal::AudioOnly => Code::FileIsAudio,
         Refusal::Unknown => Code::FileUnknown,
     }
 }

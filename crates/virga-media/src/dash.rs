@@ -46,7 +46,8 @@ pub struct DashTrack<'a> {
     pub addressing: DashAddressing<'a>,
 }
 
-/// The manifest of a film that is whole: the sizes of the picture and the sound, in the caller's order.
+/// The manifest of a film that is whole: the sizes of the picture, where there is one, and the sound, in the
+/// caller's order.
 pub fn dash_manifest(videos: &[DashTrack<'_>], audio: Option<&DashTrack<'_>>) -> String {
     let tracks = || videos.iter().chain(audio);
     let longest = tracks().map(|track| track.table.duration_micros()).max();
@@ -62,7 +63,9 @@ pub fn dash_manifest(videos: &[DashTrack<'_>], audio: Option<&DashTrack<'_>>) ->
         span(longest.unwrap_or(0)),
         span(buffer.unwrap_or(0)),
     );
-    write_video_set(&mut text, videos);
+    if !videos.is_empty() {
+        write_video_set(&mut text, videos);
+    }
     if let Some(audio) = audio {
         write_audio_set(&mut text, audio);
     }

@@ -34,8 +34,8 @@ pub struct InstantTracks {
 /// Why a file must be encoded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum TranscodeReason {
-    /// No picture at all: such a file is not a video.
-    #[error("The file contains no video.")]
+    /// No picture, and where sound may be alone no sound either.
+    #[error("The file contains nothing to play.")]
     NoVideo,
     /// Its samples lie in fragments.
     #[error("The file is fragmented.")]
@@ -155,6 +155,24 @@ pub fn choose(movie: &Movie) -> Result<Choices, TranscodeReason> {
     })
 }
 
+/// Decides about the sound of a file without a picture. An error where this file cannot be decided about, as
+/// in [`choose`].
+pub fn choose_sound(movie: &Movie) -> Result<Choice, TranscodeReason> {
+    let track = movie.audio().ok_or(TranscodeReason::NoVideo)?;
+    if movie.fragmented {
+        return Err(TranscodeReason::Fragmented);
+    }
+    let against = decidable(check_heard(&movie.tracks[track]))?;
+    if movie.truncated {
+        return Err(TranscodeReason::Truncated);
+    }
+    Ok(Choice {
+        track,
+        against,
+        for_some: false,
+    })
+}
+
 /// Names the tracks to package as they are, or the first reason against.
 pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
     let Choices { video, audio } = choose(movie)?;
@@ -264,7 +282,8 @@ fn check_avc(avc: &Avc) -> Result<(), TranscodeReason> {
     }
 }
 
-fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), TranscodeReason> {
+/// What is against a sound by itself.
+fn check_heard(track: &Track) -> Result<(), TranscodeReason> {
     check_common(track)?;
     match &track.codec {
         Codec::Aac(Aac {
@@ -285,6 +304,13 @@ fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), Transcod
     if micros(track.edit.media_start - extent.first) > MAX_PRIMING || hides_end(track) {
         return Err(TranscodeReason::Trimmed);
     }
+    Ok(())
+}
+
+fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), TranscodeReason> {
+    check_heard(track)?;
+    let extent = track.samples.extent();
+    let micros = |ticks| to_micros(ticks, track.timescale);
     let shown = track.edit.leading_empty_micros - micros(track.edit.media_start) - origin;
     let starts = shown + micros(extent.first);
     if starts > MAX_LATE_START {

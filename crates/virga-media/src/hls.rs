@@ -58,9 +58,14 @@ impl std::fmt::Debug for Addressing<'_> {
     }
 }
 
-/// The multivariant playlist. Variants keep the caller's order; players begin with the first.
+/// The multivariant playlist. Variants keep the caller's order; players begin with the first. Without any the
+/// sound is the only variant.
 pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'_>>) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n");
+    if let (true, Some(audio)) = (videos.is_empty(), audio) {
+        write_sound(&mut text, audio);
+        return text;
+    }
     if videos.iter().all(|video| video.table.independent) {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
@@ -86,6 +91,22 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
         write_i_frames(&mut text, video);
     }
     text
+}
+
+/// A film without a picture.
+fn write_sound(text: &mut String, audio: &AudioRendition<'_>) {
+    let table = audio.table;
+    if table.independent {
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    let _ = writeln!(
+        text,
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\n{}",
+        table.bandwidth_peak.max(1),
+        table.bandwidth_average.max(1),
+        quoted(&table.codec),
+        line(audio.uri),
+    );
 }
 
 /// The key frames of a variant, for players that show pictures while someone seeks or winds.

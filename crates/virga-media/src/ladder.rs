@@ -36,7 +36,7 @@ pub struct SourceShape {
     pub height: u32,
     /// Frames a second on average.
     pub frame_rate: f64,
-    /// Length of the picture.
+    /// Length of the picture, or of sound without one.
     pub duration_micros: i64,
     /// Bits a second of the video track on average, 0 where unknown.
     pub video_bitrate: u64,
@@ -44,6 +44,21 @@ pub struct SourceShape {
     pub instant_bitrate: Option<u64>,
     /// Whether there is sound.
     pub has_audio: bool,
+}
+
+impl SourceShape {
+    /// The shape of a file without a picture.
+    pub fn of_sound(duration_micros: i64) -> Self {
+        Self {
+            width: 0,
+            height: 0,
+            frame_rate: 0.0,
+            duration_micros,
+            video_bitrate: 0,
+            instant_bitrate: None,
+            has_audio: true,
+        }
+    }
 }
 
 /// One rung: the size and rate of an encode.

@@ -36,7 +36,8 @@ mod walk;
 pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
 pub use direct_play::{
-    Choice, Choices, InstantTracks, MAX_KEY_FRAME_GAP, TranscodeReason, choose, instant, may_copy,
+    Choice, Choices, InstantTracks, MAX_KEY_FRAME_GAP, TranscodeReason, choose, choose_sound,
+    instant, may_copy,
 };
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
@@ -49,12 +50,13 @@ pub use ladder::{Rung, SourceShape, ladder, shape};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{
-    Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_shown,
+    Edit, Extent, MAX_SAMPLES, Movie, Sample, SampleTable, Samples, Track, TrackKind, first_heard,
+    first_shown,
 };
 pub use mp4::{FallbackInput, FallbackMp4, InputRange, clip_mp4, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
 pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
-pub use sniff::{Container, Refusal, SNIFF_LEN, sniff};
+pub use sniff::{Container, Refusal, SNIFF_LEN, sniff, tag_length};
 pub use spans::{EncodedSpan, SpanFault, join_spans, key_times, span_starts, stretch_bytes};
 pub use table::TrackTable;
 pub use video_range::VideoRange;

@@ -300,3 +300,12 @@ pub fn first_shown(movie: &Movie, track: usize) -> i64 {
         track.edit.leading_empty_micros + time::to_micros(media, track.timescale)
     })
 }
+
+/// When a track of sound is first heard on its own file's timeline, in microseconds: what comes before an
+/// edit primes the decoder. It is the moment that becomes 0 where there is no picture.
+pub fn first_heard(movie: &Movie, track: usize) -> i64 {
+    movie.tracks.get(track).map_or(0, |track| {
+        let late = track.samples.extent().first - track.edit.media_start;
+        track.edit.leading_empty_micros + time::to_micros(late.max(0), track.timescale)
+    })
+}

@@ -1,6 +1,10 @@
 //! Decides from the first bytes what a file is, so that ffmpeg gets exactly one demuxer and never
 //! guesses: a guess would let a playlist named `.mp4` read other people's files.
 
+mod sound;
+
+pub use sound::tag_length;
+
 use thiserror::Error;
 
 /// How many first bytes [`sniff`] looks at; more are ignored.
@@ -35,6 +39,20 @@ pub enum Container {
     Ivf,
     /// `RealMedia`.
     RealMedia,
+    /// MPEG audio (MP3) without a container.
+    Mp3,
+    /// AAC without a container (ADTS).
+    Adts,
+    /// FLAC without a container.
+    Flac,
+    /// WAVE.
+    Wav,
+    /// AIFF.
+    Aiff,
+    /// `WavPack`.
+    WavPack,
+    /// Core Audio format.
+    Caf,
 }
 
 impl Container {
@@ -54,6 +72,13 @@ impl Container {
             Self::Gif => "gif",
             Self::Ivf => "ivf",
             Self::RealMedia => "rm",
+            Self::Mp3 => "mp3",
+            Self::Adts => "aac",
+            Self::Flac => "flac",
+            Self::Wav => "wav",
+            Self::Aiff => "aiff",
+            Self::WavPack => "wv",
+            Self::Caf => "caf",
         }
     }
 }
@@ -79,11 +104,8 @@ pub enum Refusal {
     /// A still picture.
     #[error("This is a picture, not a video.")]
     Image,
-    /// A format that holds sound only.
-    #[error("This file contains only sound, no video.")]
-    AudioOnly,
     /// None of the formats known here.
-    #[error("This site does not recognise this video format, or the file is damaged.")]
+    #[error("This site does not recognise this format, or the file is damaged.")]
     Unknown,
 }
 
@@ -93,7 +115,13 @@ pub fn sniff(head: &[u8]) -> Result<Container, Refusal> {
     if head.is_empty() {
         return Err(Refusal::Empty);
     }
-    if let Some(refusal) = refused_signature(head).or_else(|| refused_text(head)) {
+    if let Some(refusal) = refused_signature(head) {
+        return Err(refusal);
+    }
+    if let Some(sound) = sound::container(head) {
+        return Ok(sound);
+    }
+    if let Some(refusal) = refused_text(head) {
         return Err(refusal);
     }
     container(head).unwrap_or(Err(Refusal::Unknown))
@@ -131,7 +159,6 @@ fn container(head: &[u8]) -> Option<Result<Container, Refusal>> {
     match found {
         Some((_, Container::Avi)) => Some(match head.get(8..12) {
             Some(b"AVI ") => Ok(Container::Avi),
-            Some(b"WAVE") => Err(Refusal::AudioOnly),
             Some(b"WEBP") => Err(Refusal::Image),
             _ => Err(Refusal::Unknown),
         }),
@@ -179,16 +206,8 @@ fn refused_signature(head: &[u8]) -> Option<Refusal> {
         &[0, 0, 0, 0x0c, b'J', b'X', b'L', b' '],
         &[0, 0, 0, 0x0c, b'j', b'P', b' ', b' '],
     ];
-    const SOUNDS: [&[u8]; 4] = [b"ID3", b"fLaC", b"MThd", b"FORM"];
-    if IMAGES.iter().any(|signature| head.starts_with(signature)) {
-        return Some(Refusal::Image);
-    }
-    // MPEG audio and ADTS: eleven set bits and a layer; a lone 0xff pair elsewhere is no video either.
-    let mpeg_audio = matches!(head, [0xff, second, ..] if second & 0xe0 == 0xe0);
-    if mpeg_audio || SOUNDS.iter().any(|signature| head.starts_with(signature)) {
-        return Some(Refusal::AudioOnly);
-    }
-    None
+    let image = IMAGES.iter().any(|signature| head.starts_with(signature));
+    image.then_some(Refusal::Image)
 }
 
 fn refused_text(head: &[u8]) -> Option<Refusal> {

@@ -58,7 +58,8 @@ impl MediaRequest<'_> {
             videos.push(self.addressed_whole(track).await?);
         }
         let sound = presentation.known_audio();
-        if videos.is_empty() || sound.is_some_and(|sound| !is_whole(sound)) {
+        let missing = videos.is_empty() && !presentation.is_sound_only();
+        if missing || sound.is_some_and(|sound| !is_whole(sound)) {
             return Err(not_there().into());
         }
         let audio = match sound {

@@ -213,7 +213,7 @@ impl MediaRequest<'_> {
             let table = tables.get(self.video, track).await?;
             videos.push((playlist_of(track), i_frames_of(track, &table), table));
         }
-        if videos.is_empty() {
+        if videos.is_empty() && !presentation.is_sound_only() {
             return Err(not_there().into());
         }
         let audio = match presentation.known_audio() {

@@ -74,7 +74,9 @@ export class Controls {
     this.#pip = kit.button("pip", "pip", "player-pip", "I");
     this.#full = kit.button("full", "full", "player-full", "F");
     this.#volume.hidden = !settable();
-    this.#pip.hidden = !acts.screen.canFloat;
+    const floats = () => (this.#pip.hidden = !acts.screen.canFloat);
+    floats();
+    acts.video.addEventListener("loadedmetadata", floats);
     this.#full.hidden = !acts.screen.canFull;
     const time = el("p", { class: "pl-time" }, this.#now, el("span", { class: "pl-of" }, " / ", this.#total));
     const row = el(
@@ -304,7 +306,8 @@ export class Controls {
   #qualities(): Item[] {
     const { source } = this.#acts;
     const { hls } = source;
-    if (!hls || hls.levels.length === 0) return [];
+    // Of sound alone there is one version, which has no lines.
+    if (!hls?.levels.some((level) => level.height > 0)) return [];
     const all = names(hls.levels);
     const auto = hls.autoLevelEnabled;
     const fixed: Item[] = sharpestFirst(hls.levels).map((n) => ({

@@ -52,7 +52,10 @@ export class Screen {
     if (this.#video.videoWidth > this.#video.videoHeight) turnable?.lock?.("landscape").catch(() => {});
   }
 
+  /** Sound alone has no picture to float. */
   get canFloat(): boolean {
+    const { readyState, videoHeight } = this.#video;
+    if (readyState > 0 && videoHeight === 0) return false;
     return (
       document.pictureInPictureEnabled || Boolean(this.#video.webkitSupportsPresentationMode?.("picture-in-picture"))
     );

@@ -157,8 +157,8 @@ export class Source {
 
   async play(playback: Wire["Playback"], how: How): Promise<void> {
     const video = this.#video;
-    // Only before the first picture: later it would flash up at each change of source.
-    if (this.playback && how.at > 0) video.removeAttribute("poster");
+    // Only before the first picture: later it would flash up at each change of source. Sound alone keeps it.
+    if (this.playback && how.at > 0 && video.videoHeight > 0) video.removeAttribute("poster");
     else if (playback.poster && !video.poster) video.poster = playback.poster;
     this.playback = playback;
     this.#asked = how.at;

@@ -255,8 +255,8 @@ codes! {
         ExternalMedia = "external_media", Invalid, No, "reason-external_media";
         /// The file is empty.
         FileEmpty = "file_empty", Invalid, No, "reason-file_empty";
-        /// The file holds only sound.
-        FileIsAudio = "file_is_audio", UnsupportedMedia, No, "reason-file_is_audio";
+        /// The file holds only sound. Only older releases wrote it.
+        FileIsAudio = "file_is_audio", UnsupportedMedia, Yes, "reason-file_is_audio";
         /// The file is a list of other files for a concatenating program.
         FileIsConcat = "file_is_concat", UnsupportedMedia, No, "reason-file_is_concat";
         /// The file is a picture.
@@ -287,8 +287,8 @@ codes! {
         MediaTruncated = "media_truncated", Invalid, No, "reason-media_truncated";
         /// The file uses a feature that is not supported.
         MediaUnsupported = "media_unsupported", UnsupportedMedia, Yes, "reason-media_unsupported";
-        /// The file holds no video.
-        NoVideo = "no_video", Invalid, No, "reason-no_video";
+        /// The file holds neither picture nor sound; older releases wrote it also of sound without a picture.
+        NoVideo = "no_video", Invalid, Yes, "reason-no_video";
         /// An object that was made of the video is missing from the storage.
         ObjectGone = "object_gone", Internal, Yes, "reason-object_gone";
         /// The picture has more pixels than the site accepts.

@@ -105,10 +105,10 @@ pub struct Video {
     /// Seconds, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
-    /// Width as shown, pixels, once known.
+    /// Width as shown, pixels, once known; sound alone has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Height as shown, pixels, once known.
+    /// Height as shown, pixels, once known; sound alone has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// Path of the poster, with a grant where one is needed; present once there is one.

@@ -35,7 +35,7 @@ pub(crate) async fn copy(
     let mut arguments = session.input(None, false);
     arguments.words("-xerror");
     let mut picture = Arguments::default();
-    picture.pair("-map", format!("0:{}", probed.picture.stream));
+    picture.pair("-map", format!("0:{}", probed.shown()?.stream));
     picture.words("-c:v copy -video_track_timescale 90000");
     picture.words("-map_metadata -1 -map_chapters -1 -f mp4");
     in_fragments(&mut picture);

@@ -71,7 +71,7 @@ pub(crate) async fn encode(
     // A span's clock begins with it. Its frames depend on those from the key frame before.
     let seek = what.stretch.map(|it| Duration::from_secs(it.from.into()));
     let mut arguments = session.input(seek.filter(|at| !at.is_zero()), false);
-    let graph = probed.picture.graph(what.rungs, what.stretch);
+    let graph = probed.shown()?.graph(what.rungs, what.stretch);
     arguments.pair("-filter_complex", graph);
     let mut rungs = Vec::new();
     for (index, rung) in what.rungs.iter().enumerate() {
@@ -171,7 +171,7 @@ fn picture_output(
     arguments.words("-fps_mode vfr");
     arguments.pair("-enc_time_base", format!("1:{PICTURE_TICKS}"));
     arguments.pair("-video_track_timescale", PICTURE_TICKS);
-    if let Some(rate) = probed.picture.forced_rate() {
+    if let Some(rate) = probed.picture.and_then(|it| it.forced_rate()) {
         arguments.pair("-r", rate);
     }
     arguments.pair("-threads", session.config.threads());

@@ -106,14 +106,7 @@ impl Picture {
         };
         let shape = self.shape(width, height, "pc", "yuvj420p");
         let mut graph = format!("[0:{}]{prepare}thumbnail={of},{shape}", self.stream);
-        let _ = write!(graph, ",split={}[large]", smaller.len() + 1);
-        for width in smaller {
-            let _ = write!(graph, "[s{width}]");
-        }
-        for width in smaller {
-            let scale = format!("scale={width}:-2:out_range=tv,format=yuv420p");
-            let _ = write!(graph, ";[s{width}]{scale}[w{width}]");
-        }
+        graph.push_str(&sizes(smaller));
         graph
     }
 
@@ -144,6 +137,19 @@ impl Picture {
     pub(super) fn forced_rate(&self) -> Option<f64> {
         self.odd_rate.then_some(MOST_FRAMES)
     }
+}
+
+/// How the graph of a still picture ends: in `[large]`, and for each smaller width in `[w320]`.
+pub(super) fn sizes(smaller: &[u32]) -> String {
+    let mut graph = format!(",split={}[large]", smaller.len() + 1);
+    for width in smaller {
+        let _ = write!(graph, "[s{width}]");
+    }
+    for width in smaller {
+        let scale = format!("scale={width}:-2:out_range=tv,format=yuv420p");
+        let _ = write!(graph, ";[s{width}]{scale}[w{width}]");
+    }
+    graph
 }
 
 /// Scales a frame into a box without changing its shape: a stream may change its size or its pixels'

@@ -1,10 +1,14 @@
-//! One still picture out of a video, in several sizes.
+//! One still picture out of a video, in several sizes; of a film without a picture its cover, or what its
+//! sound looks like.
+
+mod cover;
 
 use std::{path::PathBuf, time::Duration};
 use virga_core::Code;
 
 use super::{
     Arguments, FfmpegRun, Probed,
+    filters::{self, Picture},
     process::{self, Bounds},
     span,
 };
@@ -39,11 +43,15 @@ pub(crate) async fn picture(
     session: &FfmpegRun<'_>,
     probed: &Probed,
 ) -> Result<Pictures, JobError> {
+    let Some(shown) = probed.picture else {
+        return cover::picture(session, probed).await;
+    };
     let (width, height) = size(probed.shape.width, probed.shape.height);
     let smaller: Vec<u32> = SMALLER.into_iter().filter(|it| *it <= width).collect();
     let mut shot = Shot {
         session,
-        probed,
+        shown,
+        length: span(probed.shape.duration_micros),
         size: (width, height),
         smaller,
     };
@@ -59,16 +67,16 @@ pub(crate) async fn picture(
 /// One picture to be taken.
 struct Shot<'a> {
     session: &'a FfmpegRun<'a>,
-    probed: &'a Probed,
+    shown: Picture,
+    length: Duration,
     size: (u32, u32),
     smaller: Vec<u32>,
 }
 
 impl Shot<'_> {
     async fn attempts(&self) -> Result<Pictures, JobError> {
-        let length = span(self.probed.shape.duration_micros);
-        let at = (length / 10).max(EARLIEST);
-        let at = (at < length).then_some(at);
+        let at = (self.length / 10).max(EARLIEST);
+        let at = (at < self.length).then_some(at);
         let tried = self.take(at, true).await;
         if let Err(error @ (JobError::Interrupted | JobError::LacksEncoder(_))) = tried {
             return Err(error);
@@ -84,38 +92,16 @@ impl Shot<'_> {
 
     /// The pictures, once all of them are there.
     fn pictures(&self) -> Option<Pictures> {
-        let there = |name: &str| {
-            let path = self.session.folder.join(name);
-            let written = path.metadata().is_ok_and(|file| file.len() > 0);
-            written.then_some(path)
-        };
-        let smaller = self.smaller.iter();
-        Some(Pictures {
-            large: there(NAME)?,
-            smaller: smaller
-                .map(|width| Some((*width, there(&small_name(*width))?)))
-                .collect::<Option<_>>()?,
-        })
+        pictures(self.session, &self.smaller)
     }
 
     async fn take(&self, at: Option<Duration>, key_frames_only: bool) -> Result<(), JobError> {
-        let (session, probed) = (self.session, self.probed);
+        let session = self.session;
         let of = if key_frames_only { KEY_FRAMES } else { FRAMES };
         let mut arguments = session.input(at, key_frames_only);
-        let stills = probed.picture.stills(self.size, of, &self.smaller);
+        let stills = self.shown.stills(self.size, of, &self.smaller);
         arguments.pair("-filter_complex", stills);
-        let output = |arguments: &mut Arguments, from: &str, coding: &str| {
-            arguments.pair("-map", format!("[{from}]"));
-            arguments.words("-frames:v 1 -map_metadata -1 -fps_mode passthrough");
-            arguments.words(coding);
-        };
-        output(&mut arguments, "large", "-q:v 3 -f image2 -update 1");
-        arguments = arguments.last(NAME);
-        for width in &self.smaller {
-            let coding = "-c:v libwebp -quality 75 -f webp";
-            output(&mut arguments, &format!("w{width}"), coding);
-            arguments = arguments.last(&small_name(*width));
-        }
+        arguments.append(outputs(&self.smaller));
         let bounds = Bounds {
             deadline: DEADLINE,
             file: MOST_BYTES,
@@ -123,6 +109,39 @@ impl Shot<'_> {
         };
         process::encode(session, arguments, bounds, Duration::ZERO).await
     }
+}
+
+/// One file for each picture of the graph.
+fn outputs(smaller: &[u32]) -> Arguments {
+    let output = |from: &str, coding: &str, name: &str| {
+        let mut output = Arguments::default();
+        output.pair("-map", format!("[{from}]"));
+        output.words("-frames:v 1 -map_metadata -1 -fps_mode passthrough");
+        output.words(coding);
+        output.last(name)
+    };
+    let mut all = output("large", "-q:v 3 -f image2 -update 1", NAME);
+    for width in smaller {
+        let coding = "-c:v libwebp -quality 75 -f webp";
+        all.append(output(&format!("w{width}"), coding, &small_name(*width)));
+    }
+    all
+}
+
+/// The pictures, once all of them are there.
+fn pictures(session: &FfmpegRun<'_>, smaller: &[u32]) -> Option<Pictures> {
+    let there = |name: &str| {
+        let path = session.folder.join(name);
+        let written = path.metadata().is_ok_and(|file| file.len() > 0);
+        written.then_some(path)
+    };
+    Some(Pictures {
+        large: there(NAME)?,
+        smaller: smaller
+            .iter()
+            .map(|width| Some((*width, there(&small_name(*width))?)))
+            .collect::<Option<_>>()?,
+    })
 }
 
 fn small_name(width: u32) -> String {

@@ -26,15 +26,30 @@ const MOST_UNLISTED: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probed {
     pub(crate) shape: SourceShape,
-    pub(super) picture: Picture,
+    /// The stream to show; `None`: there is only sound.
+    pub(super) picture: Option<Picture>,
+    /// A cover that comes with sound alone.
+    pub(super) cover: Option<usize>,
     /// The streams to hear: one, or several of one microphone each, which are mixed.
-    pub(super) sound: Vec<usize>,
+    pub(crate) sound: Vec<usize>,
     /// When the first frame is shown on the file's own timeline, microseconds, where ffprobe says it.
     pub(crate) first_micros: Option<i64>,
     /// When the first frame is shown after the file's earliest moment, microseconds.
     pub(crate) late_micros: i64,
     /// What may be copied, as far as ffprobe can tell; `None`: the picture must be encoded.
     pub(crate) copyable: Option<Copyable>,
+}
+
+impl Probed {
+    /// Whether there is sound and nothing to show.
+    pub(crate) fn is_sound_only(&self) -> bool {
+        self.picture.is_none()
+    }
+
+    /// The stream to show, for what cannot do without.
+    pub(super) fn shown(&self) -> Result<&Picture, JobError> {
+        Ok(self.picture.as_ref().ok_or(TranscodeReason::NoVideo)?)
+    }
 }
 
 const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
@@ -71,19 +86,15 @@ pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
 }
 
 fn read(answer: &Answer) -> Result<Probed, JobError> {
-    let pictures = of_kind(answer, "video");
-    let pictures = pictures.filter(|stream| stream.disposition.attached_pic == 0);
-    let mut pictures: Vec<&Stream> = pictures.collect();
+    let (covers, mut pictures): (Vec<&Stream>, Vec<&Stream>) =
+        of_kind(answer, "video").partition(|stream| stream.disposition.attached_pic != 0);
     let sounds: Vec<&Stream> = of_kind(answer, "audio").collect();
     pictures.sort_by_key(|stream| std::cmp::Reverse(stream.disposition.default));
-    let video = *pictures.first().ok_or(TranscodeReason::NoVideo)?;
+    let Some(video) = pictures.first().copied() else {
+        return sound_alone(answer, &sounds, &covers);
+    };
     if !codecs::is_picture(&video.codec_name) {
-        let known = !video.codec_name.is_empty() && video.codec_name != "unknown";
-        let name = if known {
-            &video.codec_name
-        } else {
-            "an unknown coding"
-        };
+        let name = coding(video);
         return Err(JobError::fail(
             Code::CodingUnsupported,
             format!("Its picture is in {name}, which is not taken here."),
@@ -92,8 +103,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     if video.width == 0 || video.height == 0 {
         return Err(damaged());
     }
-    let audible = |stream: &&&Stream| codecs::is_sound(&stream.codec_name) && stream.channels > 0;
-    let audible: Vec<&Stream> = sounds.iter().copied().filter(|it| audible(&it)).collect();
+    let audible = audible(&sounds);
     let sound = audible_indices(&audible);
     let begins = micros(answer.format.start_time.as_deref()).unwrap_or(0);
     let first = micros(video.start_time.as_deref());
@@ -114,12 +124,62 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
     let copyable = Copyable::of(video, audible.iter().find(heard).copied());
     Ok(Probed {
         shape,
-        picture,
+        picture: Some(picture),
+        cover: None,
         sound,
         copyable,
         first_micros: first,
         late_micros: late.max(0),
     })
+}
+
+/// A file without a picture.
+fn sound_alone(
+    answer: &Answer,
+    sounds: &[&Stream],
+    covers: &[&Stream],
+) -> Result<Probed, JobError> {
+    let first = sounds.first().ok_or(TranscodeReason::NoVideo)?;
+    let audible = audible(sounds);
+    let sound = audible_indices(&audible);
+    if sound.is_empty() {
+        return Err(JobError::fail(
+            Code::CodingUnsupported,
+            format!(
+                "Its sound is in {}, which is not taken here.",
+                coding(first)
+            ),
+        ));
+    }
+    let heard = audible.iter().find(|stream| sound.contains(&stream.index));
+    let duration = heard.and_then(|stream| micros(stream.duration.as_deref()));
+    let duration = duration.or_else(|| micros(answer.format.duration.as_deref()));
+    let seen = |cover: &&&Stream| {
+        codecs::is_picture(&cover.codec_name) && cover.width > 0 && cover.height > 0
+    };
+    Ok(Probed {
+        shape: SourceShape::of_sound(duration.unwrap_or(0).max(0)),
+        picture: None,
+        cover: covers.iter().find(seen).map(|cover| cover.index),
+        sound,
+        copyable: None,
+        first_micros: None,
+        late_micros: 0,
+    })
+}
+
+/// The streams of sound that are decoded here.
+fn audible<'a>(sounds: &[&'a Stream]) -> Vec<&'a Stream> {
+    let decoded = |stream: &&&Stream| codecs::is_sound(&stream.codec_name) && stream.channels > 0;
+    sounds.iter().filter(decoded).copied().collect()
+}
+
+/// What a person calls the coding.
+fn coding(stream: &Stream) -> &str {
+    match stream.codec_name.as_str() {
+        "" | "unknown" => "an unknown coding",
+        name => name,
+    }
 }
 
 /// Microphones that are mixed.
@@ -235,12 +295,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_only_sound_or_a_cover_is_no_video() {
-        let cover = r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"mp3","channels":2},
-            {"index":1,"codec_type":"video","codec_name":"mjpeg","width":9,"height":9,
-             "disposition":{"default":0,"attached_pic":1}}],"format":{}}"#;
-        let error = read(&answer(cover)).unwrap_err();
-        assert_eq!(error.to_string(), "The file contains no video.");
+    fn a_cover_is_no_picture_and_a_file_without_sound_as_well_is_refused() {
+        let cover = r#"{"index":1,"codec_type":"video","codec_name":"mjpeg","width":9,"height":9,
+             "disposition":{"default":0,"attached_pic":1}}"#;
+        let sound = r#"{"index":0,"codec_type":"audio","codec_name":"mp3","channels":2}"#;
+        let with = |streams: &str| {
+            let json = format!(r#"{{"streams":[{streams}],"format":{{"duration":"2.5"}}}}"#);
+            read(&answer(&json))
+        };
+        let probed = with(&format!("{sound},{cover}")).unwrap();
+        assert!(probed.is_sound_only());
+        assert_eq!((probed.cover, &probed.sound[..]), (Some(1), &[0][..]));
+        assert_eq!(probed.shape, SourceShape::of_sound(2_500_000));
+        let error = with(cover).unwrap_err();
+        assert_eq!(error.to_string(), "The file contains nothing to play.");
+        let error = with(&sound.replace("mp3", "unknown")).unwrap_err();
+        assert!(error.to_string().contains("an unknown coding"), "{error}");
     }
 
     #[test]
@@ -255,6 +325,6 @@ mod tests {
         assert_eq!(probed.sound, [1]);
         assert_eq!(probed.late_micros, 40_000);
         assert_eq!(probed.shape.duration_micros, 9_960_000);
-        assert!(probed.picture.interlaced);
+        assert!(probed.picture.unwrap().interlaced);
     }
 }

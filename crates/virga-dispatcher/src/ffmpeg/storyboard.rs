@@ -53,7 +53,7 @@ pub(crate) async fn storyboard(
     arguments.pair("-threads", session.config.threads());
     arguments.pair("-i", INPUT);
     let apart = (length / MOST).max(CLOSEST);
-    let graph = probed.picture.tiles(size, TILES, MOST, apart);
+    let graph = probed.shown()?.tiles(size, TILES, MOST, apart);
     arguments.pair("-filter_complex", graph);
     // In this order: the first output's frames are the progress that is watched.
     arguments.words("-map [times] -fps_mode passthrough -enc_time_base 1:1000 -c:v rawvideo");

@@ -220,20 +220,22 @@ impl Written {
             .filter(|track| !self.movie.tracks[*track].samples.is_empty())
     }
 
-    /// Makes an audio track of it whose moment `origin` is 0, cut near the picture's segments.
+    /// Makes an audio track of it whose moment `origin` is 0, cut near the picture's segments if there are any.
     pub(super) async fn put_sound(
         &self,
         work: &Work<'_>,
         name: String,
         origin: i64,
-        picture: &TrackTable,
+        picture: Option<&TrackTable>,
     ) -> Result<Option<TrackRow>, JobError> {
         let Some(track) = self.audible() else {
             return Ok(None);
         };
-        let starts: Vec<i64> = (1..picture.segments())
-            .map(|n| picture.start_micros(n))
-            .collect();
+        let starts = |picture: &TrackTable| {
+            let starts = (1..picture.segments()).map(|n| picture.start_micros(n));
+            starts.collect::<Vec<_>>()
+        };
+        let starts = picture.map(starts).unwrap_or_default();
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_audio(&movie, track, origin, &starts)).await??;
         let packed = Packed::encoded(name, None, planned);

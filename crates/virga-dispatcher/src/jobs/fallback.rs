@@ -1,4 +1,4 @@
-//! `fallback.mp4`: one picture and one sound track copied into a plain MP4, without the source's
+//! `fallback.mp4`: one picture and one sound track, or either of them, copied into a plain MP4, without the source's
 //! metadata.
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use virga_core::{MediaKey, presentation::TrackBody};
 
 use tokio::task::spawn_blocking;
 use virga_db::{TrackRowKind, tracks};
-use virga_media::{FallbackInput, Movie, fallback_mp4, first_shown};
+use virga_media::{FallbackInput, Movie, fallback_mp4, first_heard, first_shown};
 
 use super::{copied, encoding::Written};
 use crate::{
@@ -49,6 +49,14 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let mut source = Source::inspect(&work.app().store, &key).await?;
     let media = source.media.clone();
     source.walk(work, &media).await?;
+    if let Some(sound) = sound_alone(work, &source).await? {
+        let key = write(work, sound, None).await?;
+        return Ok(Outcome {
+            fallback: Some(key),
+            ..Outcome::default()
+        }
+        .into());
+    }
     let (Some(movie), Some(own)) = (source.movie, source.own) else {
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
         if copied::reads(source.container)
@@ -82,6 +90,23 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         ..Outcome::default()
     }
     .into())
+}
+
+/// The sound of a film without a picture: the source's, or what was encoded.
+async fn sound_alone(work: &Work<'_>, source: &Source) -> Result<Option<Input>, JobError> {
+    if let (Some(movie), Some(track)) = (&source.movie, source.heard()) {
+        return Ok(Some(Input {
+            media: source.media.clone(),
+            movie: Arc::clone(movie),
+            track,
+            origin: first_heard(movie, track),
+        }));
+    }
+    let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
+    if source.own.is_some() || tracks.iter().any(|it| it.kind == TrackRowKind::Video) {
+        return Ok(None);
+    }
+    encoded_sound(work).await
 }
 
 /// The sound that plays with the source's own picture: the source's, or what was encoded for it.
@@ -127,10 +152,10 @@ pub(super) async fn encoded_sound(work: &Work<'_>) -> Result<Option<Input>, JobE
 /// Writes the file; answers its key.
 pub(super) async fn write(
     work: &Work<'_>,
-    picture: Input,
-    sound: Option<Input>,
+    first: Input,
+    second: Option<Input>,
 ) -> Result<MediaKey, JobError> {
-    let inputs: Arc<[Input]> = std::iter::once(picture).chain(sound).collect();
+    let inputs: Arc<[Input]> = std::iter::once(first).chain(second).collect();
     let laid = Arc::clone(&inputs);
     let file = spawn_blocking(move || {
         let inputs: Vec<FallbackInput<'_>> = laid

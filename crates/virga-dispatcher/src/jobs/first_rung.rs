@@ -26,6 +26,13 @@ use crate::{
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let ready = Ready::for_rungs(work, &row).await?;
+    if ready.probed.is_sound_only() {
+        return Ok(Outcome {
+            next: vec![Job::Sound],
+            ..Outcome::default()
+        }
+        .into());
+    }
     let own = ready.source.movie.clone().zip(ready.source.own);
     let rungs = ready.ladder(work)?;
     let Some(rung) = rungs.first() else {
@@ -263,7 +270,7 @@ async fn put_whole(
     let mut tracks = vec![track];
     if let Some((written, origin)) = &heard {
         let name = format!("audio-{}", work.job.id);
-        tracks.extend(written.put_sound(work, name, *origin, &table).await?);
+        tracks.extend(written.put_sound(work, name, *origin, Some(&table)).await?);
     }
     Ok(Made {
         tracks,

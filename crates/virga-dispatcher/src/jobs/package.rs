@@ -28,8 +28,8 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     // Existing rungs may have been made to play with the source's sound.
     let heard = todo.iter().any(|(row, ..)| row.kind == TrackRowKind::Audio);
     if let Some((_, source, _)) = todo.first()
-        && let own = Source::own(work, source).await?
-        && own.is_none_or(|own| heard && own.instant().is_none())
+        && let source = Source::again(work, source).await?
+        && !source.is_some_and(|source| still_plays(&source, heard))
     {
         return Ok(Outcome {
             next: heard.then_some(Job::FirstRung).into_iter().collect(),
@@ -48,6 +48,14 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         ..Outcome::default()
     }
     .into())
+}
+
+/// Whether its own tracks may be served on, the sound among them where it is `heard`.
+fn still_plays(source: &Source, heard: bool) -> bool {
+    source.heard().is_some()
+        || source
+            .own
+            .is_some_and(|own| !heard || own.instant().is_some())
 }
 
 async fn package(

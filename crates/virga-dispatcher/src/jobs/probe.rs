@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use virga_core::{Code, MediaKey, job::Job, presentation::own_picture};
 use virga_db::videos::Shape;
-use virga_media::{InstantTracks, Movie, SourceShape, TranscodeReason, ladder, plan, shape};
+use virga_media::{
+    InstantTracks, Movie, SourceShape, TranscodeReason, first_heard, ladder, plan, plan_audio,
+    shape,
+};
 
 use super::{copied::copyable, encoding::Ready, limits};
 use crate::{
@@ -20,10 +23,34 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let source = Source::inspect(&work.app().store, &key).await?;
-    match (&source.movie, source.instant()) {
-        (Some(movie), Some(tracks)) => publish(work, &key, movie, tracks).await,
+    match (&source.movie, source.instant(), source.heard()) {
+        (Some(movie), Some(tracks), _) => publish(work, &key, movie, tracks).await,
+        (Some(movie), None, Some(sound)) => publish_sound(work, &key, movie, sound).await,
         _ => hand_on(work, &key, source).await,
     }
+}
+
+/// Publishes the sound of a file without a picture.
+async fn publish_sound(
+    work: &Work<'_>,
+    key: &MediaKey,
+    movie: &Arc<Movie>,
+    sound: usize,
+) -> Result<JobResult, JobError> {
+    let planned = Arc::clone(movie);
+    let plan = move || plan_audio(&planned, sound, first_heard(&planned, sound), &[]);
+    let plan = spawn_blocking(plan).await??;
+    let shape = SourceShape::of_sound(plan.table.duration_micros());
+    limits::check(work.config(), &shape)?;
+    let name = format!("audio-{}", work.job.id);
+    Ok(Outcome {
+        tracks: vec![put_jit(work, key, name, plan).await?],
+        shape: Some(as_row(&shape, shape.duration_micros)),
+        next: vec![Job::Poster, Job::Package, Job::Fallback],
+        pause: Duration::from_millis(work.config().head_start_ms),
+        ..Outcome::default()
+    }
+    .into())
 }
 
 /// Publishes the source's own tracks.
@@ -82,7 +109,8 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
     let ready = Ready::of(work, key, source).await?;
     let shape = &ready.probed.shape;
     limits::check(work.config(), shape)?;
-    let first = if ready.source.own.is_some_and(|own| own.everywhere) {
+    let plays = ready.source.own.is_some_and(|own| own.everywhere);
+    let first = if plays || ready.probed.is_sound_only() {
         Job::Sound
     } else if copyable(ready.source.container, &ready.probed).is_some() {
         Job::Copy

@@ -1,11 +1,11 @@
 //! The sound alone, where browsers play the picture as it is: the picture is published from the source,
-//! and the sound next to it while it is encoded.
+//! and the sound next to it while it is encoded. Or where there is no picture.
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use virga_core::{job::Job, presentation};
+use virga_core::{Code, job::Job, presentation};
 use virga_db::TrackRow;
-use virga_media::{TrackTable, first_shown, plan_video};
+use virga_media::{SourceShape, TrackTable, TranscodeReason, first_shown, plan_video};
 
 use super::{
     encoding::{Ready, Written},
@@ -19,14 +19,20 @@ use crate::{
     work::Work,
 };
 
+/// Tables are small: some bytes a segment.
+const TABLE: u64 = 16 << 20;
+
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     // `package` looks at all of it: whoever waits to see it need not wait for that.
     let ready = Ready::open(work, &row).await?;
+    if ready.probed.is_sound_only() {
+        return Box::pin(alone(work, &ready)).await;
+    }
     let Some(picture) = own_picture(work, &ready).await? else {
         return Ok(encode_all().into());
     };
-    let tracks = match Box::pin(beside_picture(work, &ready, &picture)).await {
+    let tracks = match Box::pin(tracks(work, &ready, Some(&picture))).await {
         Ok(tracks) => tracks,
         // What the encoder cannot read alone it may read as a whole.
         Err(JobError::Fail(reason)) => {
@@ -41,6 +47,28 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         shape: Some(as_row(&shape, picture.table.duration_micros())),
         next: vec![Job::Package, beside(work, &shape)],
         tracks: std::iter::once(picture.row).chain(tracks).collect(),
+        ..Outcome::default()
+    }
+    .into())
+}
+
+/// The sound of a film without a picture.
+async fn alone(work: &Work<'_>, ready: &Ready) -> Result<JobResult, JobError> {
+    if ready.probed.sound.is_empty() {
+        return Err(TranscodeReason::NoVideo.into());
+    }
+    let tracks = Box::pin(tracks(work, ready, None)).await?;
+    let track = tracks.first().ok_or_else(|| {
+        let text = "Its sound cannot be decoded: nothing came out.";
+        JobError::fail(Code::Damaged, text)
+    })?;
+    let table = work.app().store.read_all(&track.table_key, TABLE).await?;
+    let duration = TrackTable::from_json(&table)?.duration_micros();
+    Ok(Outcome {
+        ends_growing: true,
+        shape: Some(as_row(&SourceShape::of_sound(duration), duration)),
+        next: vec![Job::Fallback],
+        tracks,
         ..Outcome::default()
     }
     .into())
@@ -81,11 +109,11 @@ pub(super) async fn own_picture(
     Ok(Some(Picture { row, table }))
 }
 
-/// Encodes the sound, and publishes it with the picture while it is being written.
-async fn beside_picture(
+/// Encodes the sound, and publishes it while it is being written, with the picture if there is one.
+async fn tracks(
     work: &Work<'_>,
     ready: &Ready,
-    picture: &Picture,
+    picture: Option<&Picture>,
 ) -> Result<Vec<TrackRow>, JobError> {
     let session = ready.session(work);
     let probed = &ready.probed;
@@ -93,16 +121,16 @@ async fn beside_picture(
         // In a coding that nobody here decodes.
         return Ok(Vec::new());
     };
-    let length = picture.table.duration_micros();
+    let shown = picture.map_or(0, |picture| picture.table.duration_micros());
     let mut growth = Growth::new(
         work,
         Encoded {
             picture: None,
             sound: Some(&path),
-            own: Some(&picture.row),
+            own: picture.map(|picture| &picture.row),
             frame_rate: 0.0,
             until: 0,
-            length,
+            length: picture.map_or(probed.shape.duration_micros, |_| shown),
             late: probed.late_micros,
             sound_rate: ffmpeg::SOUND_RATE,
             sound_copied: false,
@@ -110,7 +138,7 @@ async fn beside_picture(
     );
     let what = SoundAlone {
         late: probed.late_micros,
-        picture: length,
+        picture: shown,
         read_along: true,
     };
     let ended = CancellationToken::new();
@@ -128,6 +156,8 @@ async fn beside_picture(
     };
     let name = format!("audio-{}", work.job.id);
     let written = Written::read(&path, movie)?;
-    let put = written.put_sound(work, name, 0, &picture.table).await?;
+    let put = written
+        .put_sound(work, name, 0, picture.map(|picture| &picture.table))
+        .await?;
     Ok(put.into_iter().collect())
 }

@@ -2,7 +2,7 @@
 
 use tokio::task::spawn_blocking;
 use virga_media::{
-    Codec, MatroskaReader, MatroskaStep, MediaError, Movie, TranscodeReason, choose,
+    Codec, MatroskaReader, MatroskaStep, MediaError, Movie, TranscodeReason, choose, choose_sound,
 };
 
 use super::{Media, Place};
@@ -62,6 +62,14 @@ fn may_play(tracks: &Movie) -> Result<bool, JobError> {
     let (picture, sound) = (of(tracks.video()), of(tracks.audio()));
     if [picture, sound].contains(&Some(&Codec::Encrypted)) {
         return Err(TranscodeReason::Encrypted.into());
+    }
+    if picture.is_none() && sound.is_some() {
+        // The same is wrong with sound that browsers decode.
+        let against = choose_sound(tracks).map(|sound| sound.against);
+        return Ok(matches!(
+            against,
+            Ok(None | Some(TranscodeReason::AudioGaps))
+        ));
     }
     // The first thing that is wrong with a picture that browsers decode is that it has no frames yet.
     Ok(picture.is_some()

@@ -28,6 +28,7 @@ mod purging;
 mod refusals;
 mod site;
 mod sizes;
+mod sound_only;
 mod spans;
 mod stalling;
 mod standing;

@@ -1,6 +1,9 @@
 //! Which files may be played as they are, and the reason given for each that may not.
 
-use virga_media::{Choices, MediaError, Refusal, TranscodeReason, choose, instant, sniff};
+use virga_media::{
+    Choices, MediaError, Refusal, TranscodeReason, choose, choose_sound, first_heard, first_shown,
+    instant, plan_audio, sniff,
+};
 
 use crate::clips::{Clip, PICTURE, SAFE, SOUND, index};
 use crate::fragment_walk::gathered;
@@ -81,6 +84,20 @@ fn a_fragmented_file_is_told_apart() {
 fn a_file_of_sound_only_has_no_video() {
     let clip = Clip::make(&format!("-f lavfi -i {SOUND} -t 1 -c:a aac sound.m4a"));
     assert_eq!(reason(&clip), TranscodeReason::NoVideo);
+    let movie = clip.movie();
+    let sound = choose_sound(&movie).unwrap();
+    assert_eq!((sound.track, sound.against), (0, None));
+    // What primes the decoder comes before 0.
+    assert_eq!(first_heard(&movie, 0), 0);
+    assert!(first_shown(&movie, 0) < 0);
+    let late = clip.ffmpeg(
+        "-nostdin -itsoffset 3 -i sound.m4a -c copy -avoid_negative_ts disabled late.m4a",
+        "late.m4a",
+    );
+    let late = index(&late).unwrap();
+    assert!((2_900_000..3_100_000).contains(&first_heard(&late, 0)));
+    let plan = plan_audio(&late, 0, first_heard(&late, 0), &[]).unwrap();
+    assert!((950_000..1_100_000).contains(&plan.table.duration_micros()));
 }
 
 #[test]

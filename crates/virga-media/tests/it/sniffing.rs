@@ -1,6 +1,6 @@
 //! The container is decided from the first bytes, and what is no video is refused by name.
 
-use virga_media::{Container, Refusal, sniff};
+use virga_media::{Container, Refusal, sniff, tag_length};
 
 use crate::clips::{Clip, SAFE};
 
@@ -59,20 +59,54 @@ fn what_only_points_elsewhere_is_refused() {
 }
 
 #[test]
-fn pictures_sound_and_noise_are_refused() {
+fn pictures_and_noise_are_refused() {
     let picture = Clip::make("-f lavfi -i testsrc2=size=64x64 -frames:v 1 a.png");
     assert_eq!(sniff(&picture.bytes), Err(Refusal::Image));
     let picture = Clip::make("-f lavfi -i testsrc2=size=64x64 -frames:v 1 a.jpg");
     assert_eq!(sniff(&picture.bytes), Err(Refusal::Image));
-    for name in ["a.wav", "a.mp3", "a.flac", "a.aac"] {
-        let sound = Clip::make(&format!("-f lavfi -i sine -t 1 {name}"));
-        assert_eq!(sniff(&sound.bytes), Err(Refusal::AudioOnly), "{name}");
-    }
     let noise: Vec<u8> = (0..4096_u32)
         .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2])
         .collect();
     assert_eq!(sniff(&noise), Err(Refusal::Unknown));
     assert_eq!(sniff(&[0; 100]), Err(Refusal::Unknown));
+}
+
+#[test]
+fn sound_alone_is_known_by_its_container() {
+    for (name, container) in [
+        ("a.wav", Container::Wav),
+        ("a.mp3", Container::Mp3),
+        ("a.mp2", Container::Mp3),
+        ("a.flac", Container::Flac),
+        ("a.aac", Container::Adts),
+        ("a.aiff", Container::Aiff),
+        ("a.wv", Container::WavPack),
+        ("a.caf", Container::Caf),
+    ] {
+        let sound = Clip::make(&format!("-f lavfi -i sine -t 1 {name}"));
+        assert_eq!(sniff(&sound.bytes), Ok(container), "{name}");
+    }
+    // Each rate and number of bits has frames of its own length, and the second one is looked at.
+    for rate in [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000] {
+        let options = format!("-ar {rate} -write_xing 0 -id3v2_version 0 -b:a 32k");
+        let sound = Clip::make(&format!("-f lavfi -i sine -t 1 {options} a.mp3"));
+        assert_eq!(sniff(&sound.bytes), Ok(Container::Mp3), "{rate}");
+        let mut cut = sound.bytes.clone();
+        cut.remove(30);
+        assert_eq!(sniff(&cut), Err(Refusal::Unknown), "{rate}");
+    }
+}
+
+#[test]
+fn what_follows_a_tag_is_known_and_its_length_is_bounded() {
+    let tag = |size: [u8; 4]| [b"ID3\x04\0\0".as_slice(), &size].concat();
+    let flac = Clip::make("-f lavfi -i sine -t 1 a.flac");
+    let tagged = [tag([0, 0, 1, 2]), vec![0; 130], flac.bytes].concat();
+    assert_eq!(tag_length(&tagged), Some(140));
+    assert_eq!(sniff(&tagged), Ok(Container::Flac));
+    assert_eq!(tag_length(&tag([0x7f; 4])), Some((1 << 28) - 1 + 10));
+    assert_eq!(tag_length(&tag([0x80, 0, 0, 0])), None);
+    assert_eq!(sniff(&tag([0; 4]).repeat(2)), Ok(Container::Mp3));
 }
 
 #[test]
@@ -84,7 +118,6 @@ fn every_refusal_has_its_own_sentence() {
         Refusal::Sdp,
         Refusal::Text,
         Refusal::Image,
-        Refusal::AudioOnly,
         Refusal::Unknown,
     ];
     let said: std::collections::HashSet<_> = all.iter().map(ToString::to_string).collect();

@@ -44,6 +44,17 @@ impl Clip {
         }
     }
 
+    /// Publishes its sound alone, to be packaged just in time.
+    pub(crate) async fn publish_sound(&self, site: &Site, version: i64) {
+        self.publish_from_source(site, version).await;
+        let table = MediaKey::table(site.video, 1, 1, "audio").unwrap();
+        let samples = MediaKey::samples(site.video, 1, 1, "audio").unwrap();
+        let source = MediaKey::source(site.video, site.upload);
+        let audio = presented("audio", &table, TrackBody::Source { source, samples });
+        let shown = presentation(site, version + 1, vec![audio]);
+        site.publish(&shown).await;
+    }
+
     pub(crate) fn tracks(&self) -> [(&'static str, &PlannedTrack); 2] {
         [
             ("source", &self.plan.video),

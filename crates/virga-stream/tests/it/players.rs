@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, fs};
 
 use bytes::Bytes;
 use http::StatusCode;
-use virga_core::{presentation::Presentation, video::Visibility};
+use virga_core::{MediaKey, presentation::Presentation, video::Visibility};
 use virga_objects::MediaStore;
 
 use crate::{
-    clip::{Clip, frames, packets},
+    clip::{Clip, frames, packets, presentation},
     site::Site,
 };
 
@@ -216,5 +216,48 @@ async fn a_manifest_of_a_hidden_film_needs_a_grant() {
         assert_eq!(granted.header("access-control-allow-origin"), "");
         let revoked = site.get(&site.granted(2, rest)).await;
         assert_eq!(revoked.status, StatusCode::FORBIDDEN, "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn a_film_of_sound_alone_has_a_playlist_and_a_manifest_without_a_picture() {
+    let (site, clip) = (Site::new().await, Clip::make());
+    clip.publish_sound(&site, 1).await;
+    site.resync();
+    let main = site.get(&site.path("main.m3u8")).await;
+    assert_eq!(main.status, StatusCode::OK);
+    let table = &clip.plan.audio.as_ref().unwrap().table;
+    let rates = (table.bandwidth_peak, table.bandwidth_average);
+    let wanted = format!(
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"mp4a.40.2\"\n\
+         audio/index.m3u8\n",
+        rates.0, rates.1
+    );
+    assert_eq!(main.text(), wanted);
+    let list = site.get(&site.path("audio/index.m3u8")).await;
+    assert!(list.text().ends_with("#EXT-X-ENDLIST\n"));
+
+    let manifest = site.get(&site.path("manifest.mpd")).await;
+    assert_eq!(manifest.status, StatusCode::OK);
+    let text = manifest.text();
+    assert_eq!(text.matches("<AdaptationSet ").count(), 1, "{text}");
+    assert!(text.contains("contentType=\"audio\"") && !text.contains(" width="));
+
+    // Pictures that are all of a later release are pictures all the same.
+    let table = MediaKey::table(site.video, 1, 1, "audio").unwrap();
+    let later = serde_json::json!({"name": "b", "body": {"from": "shards"}});
+    let audio = serde_json::json!({
+        "name": "audio", "table": table, "body": {"from": "object", "object": table},
+    });
+    let mut document = serde_json::to_value(presentation(&site, 3, Vec::new())).unwrap();
+    document["videos"] = serde_json::json!([later]);
+    document["audio"] = audio;
+    site.publish(&serde_json::from_value(document).unwrap())
+        .await;
+    site.resync();
+    for path in ["main.m3u8", "manifest.mpd"] {
+        let answer = site.get(&site.path(path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
 }

@@ -15,9 +15,9 @@ visibility-private-hint = Only you and administrators can watch.
 
 # Upload
 upload-title = Upload
-upload-drop = Drop videos here
+upload-drop = Drop videos or audio here
 upload-choose = Choose videos
-upload-limits = Up to { $size } per file. Camera files, MP4, MOV, MKV, WebM and most others.
+upload-limits = Up to { $size } per file. Camera files, MP4, MOV, MKV, WebM, MP3 and most others.
 upload-into = The next file goes into “{ $title }”.
 upload-plain-hint = Without JavaScript, a file is uploaded in one piece. Enter a title first.
 upload-plain-next = Next: choose the file

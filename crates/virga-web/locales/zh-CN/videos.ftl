@@ -15,9 +15,9 @@ visibility-private-hint = 仅自己和管理员可见。
 
 # Upload
 upload-title = 上传
-upload-drop = 把视频拖到这里
+upload-drop = 把视频或音频拖到这里
 upload-choose = 选择视频
-upload-limits = 单个文件最大 { $size }。支持相机文件、MP4、MOV、MKV、WebM 等多数格式。
+upload-limits = 单个文件最大 { $size }。支持相机文件、MP4、MOV、MKV、WebM、MP3 等多数格式。
 upload-into = 接下来的文件将用于“{ $title }”。
 upload-plain-hint = 未启用 JavaScript 时，文件只能整个上传。请先填写标题。
 upload-plain-next = 下一步：选择文件
