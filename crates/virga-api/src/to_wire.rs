@@ -178,8 +178,8 @@ pub(crate) fn progress(jobs: &[JobRow]) -> Option<f64> {
     (total > 0.0).then(|| (done / total).clamp(0.0, 1.0))
 }
 
-/// Share of a job that is done; of one that others do for it, the mean of theirs.
-fn share_done(job: &JobRow, jobs: &[JobRow]) -> f64 {
+/// Share of a job that is done; of one that others of `jobs` do for it, the mean of theirs.
+pub(crate) fn share_done(job: &JobRow, jobs: &[JobRow]) -> f64 {
     match job.state {
         JobState::Done | JobState::Failed => 1.0,
         JobState::Waiting => {
@@ -230,5 +230,74 @@ pub(crate) fn comment(
         edited_at: row.edited_at,
         editable: own,
         deletable: own || viewer.is_admin() || viewer.user_id() == Some(video_owner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use virga_core::job::{Job, Span};
+
+    fn row(id: i64, job: Job, state: JobState, progress: i32) -> JobRow {
+        let parent = matches!(job, Job::Span(_)).then_some(2);
+        JobRow {
+            id,
+            job,
+            video: "abcdefghijk".parse().unwrap(),
+            parent,
+            state,
+            attempts: 1,
+            fence: 1,
+            run_at: Timestamp(0),
+            lease_until: Timestamp(0),
+            progress,
+            error: None,
+            error_code: None,
+            encoder_log: None,
+            worker: String::new(),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn a_job_in_parts_is_as_far_as_they_are() {
+        let span = |number| {
+            Job::Span(Span {
+                number,
+                from: 0,
+                until: None,
+                rungs: Vec::new(),
+            })
+        };
+        let mut jobs = vec![
+            row(1, Job::FirstRung, JobState::Done, 1000),
+            row(2, Job::Ladder { whole: false }, JobState::Queued, 0),
+        ];
+        let share = |jobs: &[JobRow]| progress(jobs).unwrap();
+        assert!((share(&jobs) - 4.0 / 16.0).abs() < 1e-9);
+        jobs[1].state = JobState::Waiting;
+        jobs.push(row(3, span(0), JobState::Done, 1000));
+        jobs.push(row(4, span(1), JobState::Leased, 500));
+        jobs.push(row(5, span(2), JobState::Queued, 0));
+        assert!((share(&jobs) - (4.0 + 6.0) / 16.0).abs() < 1e-9);
+        assert_eq!(warnings(&jobs, true), []);
+        jobs[4].error_code = Some("quota_used".to_owned());
+        let held: Vec<String> = warnings(&jobs, true).into_iter().map(|it| it.job).collect();
+        assert_eq!(held, ["ladder"]);
+        for job in &mut jobs {
+            job.state = JobState::Done;
+        }
+        // What follows does not set it back.
+        jobs.push(row(
+            6,
+            Job::Join {
+                ladder: 2,
+                rungs: Vec::new(),
+            },
+            JobState::Queued,
+            0,
+        ));
+        assert!((share(&jobs) - 1.0).abs() < 1e-9);
     }
 }

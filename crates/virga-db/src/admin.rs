@@ -148,7 +148,7 @@ pub async fn failed_jobs(
 }
 
 /// Jobs that wait or run, the oldest first, from above the id `after` on. Purges wait for their day and are
-/// left out.
+/// left out, and so are children that only wait for a worker: a long film has hundreds.
 pub async fn open_jobs(
     c: &impl ConnectionTrait,
     after: Option<i64>,
@@ -158,6 +158,7 @@ pub async fn open_jobs(
     let rows = job::Entity::find()
         .filter(C::State.is_in(["queued", "leased", "waiting"]))
         .filter(C::Kind.ne(JobKind::Purge.as_str()))
+        .filter(C::Parent.is_null().or(C::State.ne("queued")))
         .filter(C::Id.gt(after.unwrap_or(0)))
         .order_by_asc(C::Id)
         .limit(limit)

@@ -139,6 +139,9 @@ struct Joined<'a> {
 impl<'a> Joined<'a> {
     fn add(&mut self, span: &'a EncodedSpan) -> Result<(), SpanFault> {
         let index = span.movie.video().ok_or(SpanFault::Empty)?;
+        if span.movie.tracks[index].samples.is_empty() {
+            return Err(SpanFault::Empty);
+        }
         let track = packageable(&span.movie, index, TrackKind::Video)?;
         let (_, first) = *self.first.get_or_insert((&span.movie, track));
         let same = (

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use virga_core::{
     VideoId,
+    job::JobState,
     name::fold_name,
     wire::{Account, FailedJob, NewPassword, OpenJob, Page, SitePatch, SiteSettings, Storage},
 };
@@ -17,14 +18,14 @@ use virga_db::{
     accounts::{self, UserRow},
     admin::{self, AccountListing},
     changes::Ended,
-    videos,
+    jobs, videos,
 };
 use virga_http::{
     Json, Path, Query, Result,
     paging::{self, PageQuery},
 };
 
-use crate::{ApiState, caller::Admin, routes::accounts::find_user};
+use crate::{ApiState, caller::Admin, routes::accounts::find_user, to_wire};
 
 /// `?q=`
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -176,7 +177,7 @@ async fn whose(state: &ApiState, jobs: &[JobRow]) -> Result<HashMap<VideoId, (St
     Ok(told.collect())
 }
 
-/// Jobs that wait or run, the oldest first.
+/// Jobs that wait or run, the oldest first; of the parts that a job is divided into, those that run.
 #[utoipa::path(get, path = "/admin/jobs/open", tag = "admin", params(PageQuery),
     responses((status = 200, body = Page<OpenJob>), (status = 403)))]
 pub(crate) async fn open_jobs(
@@ -188,15 +189,19 @@ pub(crate) async fn open_jobs(
     let mut rows = admin::open_jobs(state.app.db.read(), after, limit + 1).await?;
     let next = paging::cut(&mut rows, limit, |row| row.id);
     let whose = whose(&state, &rows).await?;
+    let waiting = rows.iter().filter(|job| job.state == JobState::Waiting);
+    let divided: Vec<VideoId> = waiting.map(|job| job.video).collect();
+    let all = jobs::of_videos(state.app.db.read(), &divided).await?;
     let shown = |job: JobRow| {
         let (title, owner) = whose.get(&job.video)?.clone();
+        let others = all.get(&job.video).map_or(&[][..], Vec::as_slice);
         Some(OpenJob {
+            progress: to_wire::share_done(&job, others),
             video_id: job.video,
             title,
             owner,
             kind: job.kind(),
             state: job.state,
-            progress: f64::from(job.progress) / 1000.0,
             worker: Some(job.worker).filter(|name| !name.is_empty()),
             tries: u32::try_from(job.attempts).unwrap_or(0),
             text: job.error,

@@ -1,12 +1,19 @@
 //! One span of a ladder: some rungs of a part of the film, as the encoder's files.
 
+use std::path::Path;
+
 use virga_core::{MediaKey, job::Span};
 use virga_db::JobRow;
+use virga_media::{Movie, TrackKind};
 
-use super::{allowance, encoding::Ready};
+use super::{
+    allowance,
+    encoding::{Ready, no_frame},
+};
 use crate::{
     ffmpeg::{Encode, Stretch, encode},
     job_result::{JobError, JobResult, Outcome},
+    media::{Media, index_own},
     work::{Work, attempt},
 };
 
@@ -37,11 +44,27 @@ async fn make(work: &Work<'_>, span: &Span) -> Result<(), JobError> {
         stretch: Some(stretch),
     };
     let encoded = encode(&session, &ready.probed, what).await?;
+    for path in &encoded {
+        // Where the sound goes on for long after the picture, there is none in the last spans.
+        if !holds_frames(path).await? {
+            return Err(no_frame());
+        }
+    }
     for (rung, path) in span.rungs.iter().zip(&encoded) {
         let key = key_of(work.job, &rung.name)?;
         work.app().store.put_file(&key, path).await?;
     }
     Ok(())
+}
+
+async fn holds_frames(path: &Path) -> Result<bool, JobError> {
+    let file = Media::scratch(path)?;
+    let picture = |movie: Movie| {
+        let mut tracks = movie.tracks.into_iter();
+        tracks.any(|track| track.kind == TrackKind::Video && !track.samples.is_empty())
+    };
+    // The encoder ended well: a file that cannot be read is one without frames.
+    Ok(index_own(&file).await.is_ok_and(picture))
 }
 
 /// What a worker that has done its span made of a rung.

@@ -12,6 +12,7 @@ use virga_dispatcher::DispatcherConfig;
 use crate::{
     fragmented::frames,
     site::{Site, decodes, ffmpeg},
+    stalling::{open_sandbox, script},
 };
 
 /// Large enough for a rung above the lowest.
@@ -31,6 +32,15 @@ async fn upper(site: &Site, video: VideoId) -> (TrackRow, Vec<JobRow>) {
     let rung = site.rungs(video).await.pop().unwrap();
     assert_eq!(rung.rung.as_deref(), Some("480p"));
     (rung, site.jobs(video).await)
+}
+
+/// The job of a span, by its place.
+async fn span(site: &Site, video: VideoId, number: u32) -> Option<JobRow> {
+    let jobs = site.jobs(video).await;
+    jobs.into_iter().find(|job| match &job.job {
+        Job::Span(span) => span.number == number,
+        _ => false,
+    })
 }
 
 fn count(jobs: &[JobRow], kind: JobKind) -> usize {
@@ -56,105 +66,156 @@ fn likeness(folder: &Path, track: &Path, source: &Path, prepare: &str) -> Vec<f6
     log.lines().filter_map(all).collect()
 }
 
+/// Frames and how they are coded, the file, and what a decoder does to its frames first.
+const SOURCES: [[&str; 4]; 4] = [
+    [
+        ":rate=30000/1001",
+        "-c:v libx264 -preset veryfast -profile:v high10 -pix_fmt yuv420p10le -g 77",
+        "ten.mkv",
+        "",
+    ],
+    [
+        ":rate=25",
+        "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=60:open-gop=1",
+        "open.mp4",
+        "",
+    ],
+    [
+        ":rate=25,select='gt(mod(n\\,7)\\,2)'",
+        "-fps_mode vfr -c:v libx264 -preset veryfast -profile:v high10 -pix_fmt yuv420p10le",
+        "uneven.mp4",
+        "",
+    ],
+    [
+        ":rate=50,tinterlace=interleave_top,setfield=tff",
+        "-c:v libx264 -preset veryfast -flags +ildct+ilme -x264-params tff=1 -g 30",
+        "fields.mp4",
+        "bwdif=deint=interlaced,",
+    ],
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_have_the_frames_of_one_pass_and_look_like_it() {
-    let plain = ":rate=25";
-    for (rate, coding, name, prepare) in [
-        (plain, "-c:v mpeg4 -g 40 -bf 2 -q:v 4", "plain.mp4", ""),
-        (
-            ":rate=30000/1001",
-            "-c:v libx264 -preset veryfast -profile:v high10 -pix_fmt yuv420p10le -g 77",
-            "ten.mkv",
-            "",
-        ),
-        (
-            plain,
-            "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=60:open-gop=1",
-            "open.mp4",
-            "",
-        ),
-        (
-            ":rate=25,select='gt(mod(n\\,7)\\,2)'",
-            "-fps_mode vfr -c:v libx264 -preset veryfast -profile:v high10 -pix_fmt yuv420p10le",
-            "uneven.mp4",
-            "",
-        ),
-        (
-            ":rate=50,tinterlace=interleave_top,setfield=tff",
-            "-c:v libx264 -preset veryfast -flags +ildct+ilme -x264-params tff=1 -g 30",
-            "fields.mp4",
-            "bwdif=deint=interlaced,",
-        ),
-    ] {
-        let mut whole = Site::new().await;
-        let clip = whole.clip(&format!(
-            "{PICTURE}{rate} {SOUND} -t 9 {coding} -c:a aac {name}"
-        ));
-        // The store takes the file itself.
-        let again = whole.folder.path().join(format!("again-{name}"));
-        let source = whole.folder.path().join(format!("source-{name}"));
-        for copy in [&again, &source] {
-            std::fs::copy(&clip, copy).unwrap();
-        }
-        whole.start(in_spans(0));
-        let (expected, jobs) = upper(&whole, whole.add(&clip).await).await;
-        assert_eq!(count(&jobs, JobKind::Span), 0, "{name}");
-        let mut site = Site::new().await;
-        site.start(in_spans(4));
-        site.start(in_spans(4));
-        let video = site.add(&again).await;
-        let (rung, jobs) = upper(&site, video).await;
-        assert!(count(&jobs, JobKind::Span) >= 2, "{name}: {jobs:?}");
-        assert_eq!(count(&jobs, JobKind::Ladder), 1, "{name}: it fell back");
-
-        let (one, many) = (whole.track_path(&expected), site.track_path(&rung));
-        decodes(&many);
-        let times = |path: &Path| -> Vec<i64> { frames(path).iter().map(|it| it.0).collect() };
-        assert_eq!(times(&many), times(&one), "{name}");
-        let (table, want) = (
-            site.table(&rung.table_key).await,
-            whole.table(&expected.table_key).await,
-        );
-        let starts = |table: &virga_media::TrackTable| -> Vec<i64> {
-            (0..table.segments())
-                .map(|n| table.start_micros(n))
-                .collect()
-        };
-        if name != "uneven.mp4" {
-            // The encoder counts two seconds from the first frame that it gets, which may come later.
-            assert_eq!(starts(&table), starts(&want), "{name}");
-        }
-        let folder = site.folder.path();
-        let (got, best) = (
-            likeness(folder, &many, &source, prepare),
-            likeness(folder, &one, &source, prepare),
-        );
-        assert_eq!(got.len(), best.len(), "{name}");
-        for (n, window) in got.windows(25).enumerate() {
-            let mean = |of: &[f64]| of.iter().sum::<f64>() / 25.0;
-            let (got, best) = (mean(window), mean(&best[n..n + 25]));
-            assert!(
-                got >= best - 0.01,
-                "{name}: {got} and not {best} from frame {n}"
-            );
-        }
-        // Of the spans themselves nothing is left.
-        let ladder = jobs
-            .iter()
-            .find(|job| job.kind() == JobKind::Ladder)
-            .unwrap();
-        let spans = jobs.iter().filter(|job| job.parent == Some(ladder.id));
-        let folders = site.attempts(video);
-        for span in spans {
-            let own = format!("a{}-", span.id);
-            assert!(
-                !folders.iter().any(|it| it.starts_with(&own)),
-                "{name}: {folders:?}"
-            );
-        }
-        site.stop().await;
-        whole.stop().await;
+    for source in SOURCES {
+        compare(source).await;
     }
+}
+
+/// Encodes a film in one pass and in spans.
+async fn compare([rate, coding, name, prepare]: [&str; 4]) {
+    let mut whole = Site::new().await;
+    let clip = whole.clip(&format!(
+        "{PICTURE}{rate} {SOUND} -t 9.6 {coding} -c:a aac {name}"
+    ));
+    // The store takes the file itself.
+    let again = whole.folder.path().join(format!("again-{name}"));
+    let source = whole.folder.path().join(format!("source-{name}"));
+    for copy in [&again, &source] {
+        std::fs::copy(&clip, copy).unwrap();
+    }
+    whole.start(in_spans(0));
+    let (expected, jobs) = upper(&whole, whole.add(&clip).await).await;
+    assert_eq!(count(&jobs, JobKind::Span), 0, "{name}");
+    let mut site = Site::new().await;
+    site.start(in_spans(4));
+    site.start(in_spans(4));
+    let video = site.add(&again).await;
+    let (rung, jobs) = upper(&site, video).await;
+    assert!(count(&jobs, JobKind::Span) >= 2, "{name}: {jobs:?}");
+    assert_eq!(count(&jobs, JobKind::Ladder), 1, "{name}: it fell back");
+
+    let (one, many) = (whole.track_path(&expected), site.track_path(&rung));
+    decodes(&many);
+    let times = |path: &Path| -> Vec<i64> { frames(path).iter().map(|it| it.0).collect() };
+    assert_eq!(times(&many), times(&one), "{name}");
+    let (table, want) = (
+        site.table(&rung.table_key).await,
+        whole.table(&expected.table_key).await,
+    );
+    let starts = |table: &virga_media::TrackTable| -> Vec<i64> {
+        (0..table.segments())
+            .map(|n| table.start_micros(n))
+            .collect()
+    };
+    if name != "uneven.mp4" {
+        // The encoder counts two seconds from the first frame that it gets, which may come later.
+        assert_eq!(starts(&table), starts(&want), "{name}");
+    }
+    looks_alike(site.folder.path(), name, [&many, &one, &source], prepare);
+    nothing_is_left(&site, video, &jobs);
+    site.stop().await;
+    whole.stop().await;
+}
+
+/// No second of a film in spans looks worse than from one pass.
+fn looks_alike(folder: &Path, name: &str, [many, one, source]: [&Path; 3], prepare: &str) {
+    let (got, best) = (
+        likeness(folder, many, source, prepare),
+        likeness(folder, one, source, prepare),
+    );
+    assert_eq!(got.len(), best.len(), "{name}");
+    for (n, window) in got.windows(25).enumerate() {
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / 25.0;
+        let (got, best) = (mean(window), mean(&best[n..n + 25]));
+        assert!(
+            got >= best - 0.01,
+            "{name}: {got} and not {best} from frame {n}"
+        );
+    }
+}
+
+/// Of the spans themselves nothing is left.
+fn nothing_is_left(site: &Site, video: VideoId, jobs: &[JobRow]) {
+    let ladder = jobs
+        .iter()
+        .find(|job| job.kind() == JobKind::Ladder)
+        .unwrap();
+    let spans = jobs.iter().filter(|job| job.parent == Some(ladder.id));
+    let folders = site.attempts(video);
+    for span in spans {
+        let own = format!("a{}-", span.id);
+        assert!(
+            !folders.iter().any(|it| it.starts_with(&own)),
+            "{folders:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stops_costs_no_span_that_is_done() {
+    let mut site = Site::new().await;
+    let clip = site.clip(&format!("{PICTURE}:rate=25 -t 13 -c:v mpeg4 film.mp4"));
+    let config = DispatcherConfig {
+        // The second span is caught at it.
+        ffmpeg: script(
+            &site,
+            "#!/bin/sh\ncase \"$*\" in *\"-ss 4.000\"*rung0.mp4*) exec ffmpeg -readrate 0.2 \"$@\";; esac\n\
+             exec ffmpeg \"$@\"\n",
+        ),
+        ..in_spans(4)
+    };
+    site.start_with(config, open_sandbox());
+    let video = site.add(&clip).await;
+    site.until(async || {
+        span(&site, video, 1)
+            .await
+            .is_some_and(|job| job.state == JobState::Leased)
+    })
+    .await;
+    let first = span(&site, video, 0).await.unwrap();
+    assert_eq!((first.state, first.fence), (JobState::Done, 1));
+    site.stop().await;
+    assert_eq!(span(&site, video, 1).await.unwrap().state, JobState::Queued);
+    site.start(in_spans(4));
+    let (rung, jobs) = upper(&site, video).await;
+    assert_eq!(count(&jobs, JobKind::Ladder), 1, "{jobs:?}");
+    let fences = jobs
+        .iter()
+        .filter(|job| job.kind() == JobKind::Span)
+        .map(|job| job.fence);
+    assert_eq!(fences.collect::<Vec<_>>(), [1, 2, 1]);
+    assert_eq!(frames(&site.track_path(&rung)).len(), 325);
+    site.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,5 +247,20 @@ async fn a_span_that_is_lost_or_does_not_fit_makes_it_one_pass() {
     let (rung, jobs) = upper(&site, video).await;
     assert_eq!(count(&jobs, JobKind::Ladder), 2, "{jobs:?}");
     assert_eq!(frames(&site.track_path(&rung)).len(), 225);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_ends_long_before_its_sound_is_whole() {
+    let mut site = Site::new().await;
+    let clip = site.clip(&format!(
+        "{PICTURE}:rate=25:duration=5 {SOUND}:duration=16 -c:v mpeg4 -c:a aac film.mkv"
+    ));
+    site.start(in_spans(4));
+    let video = site.add(&clip).await;
+    let (rung, jobs) = upper(&site, video).await;
+    assert!(count(&jobs, JobKind::Span) > 2, "{jobs:?}");
+    assert_eq!(count(&jobs, JobKind::Ladder), 2, "{jobs:?}");
+    assert_eq!(frames(&site.track_path(&rung)).len(), 125);
     site.stop().await;
 }

@@ -40,7 +40,7 @@ struct OpenLine {
     owner: String,
     kind: String,
     state: String,
-    /// 0 to 1, while it runs.
+    /// 0 to 1, while it or its parts run.
     progress: Option<String>,
     worker: Option<String>,
     /// Why the try before failed, or what it waits for.
@@ -95,12 +95,13 @@ fn tries(lang: Lang, tries: u32) -> String {
 impl OpenLine {
     fn new(lang: Lang, now: Timestamp, job: OpenJob) -> Self {
         let runs = job.state == JobState::Leased;
+        let moves = runs || job.state == JobState::Waiting;
         let worker = job.worker.filter(|_| runs);
         Self {
             video: job.video_id.to_string(),
             kind: kind_text(lang, job.kind),
             state: state_text(lang, job.state),
-            progress: runs.then(|| format!("{:.3}", job.progress.clamp(0.0, 1.0))),
+            progress: moves.then(|| format!("{:.3}", job.progress.clamp(0.0, 1.0))),
             worker: worker.map(|name| lang.with("admin-job-worker", "name", name)),
             text: job.text.filter(|_| !runs),
             tries: tries(lang, job.tries),
