@@ -69,7 +69,7 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
 pub fn span_source() -> anyhow::Result<PathBuf> {
     made("ten-minutes.mp4", |draft| {
         let mut ffmpeg = picture("854x480", 25, "600");
-        ffmpeg.args(["-c:v", "mpeg4", "-q:v", "6", "-bf", "2", "-g", "125"]);
+        ffmpeg.args(["-c:v", "mpeg4", "-b:v", "4M", "-bf", "2", "-g", "125"]);
         output(ffmpeg.args(["-c:a", "aac"]).arg(draft)).map(drop)
     })
 }
