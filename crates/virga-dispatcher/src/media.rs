@@ -121,7 +121,7 @@ impl Media {
     }
 }
 
-/// Which file of a chain an offset lies in, and where in it. No range goes over the end of a file.
+/// The file of a chain that holds an offset, and the offset within that file. A range never crosses two files.
 fn of_chain(parts: &[(u64, Media)], offset: u64) -> (&Media, u64) {
     let before = parts.partition_point(|(begins, _)| *begins <= offset);
     let (begins, part) = &parts[before.saturating_sub(1)];

@@ -69,6 +69,14 @@ impl Blocks {
     }
 }
 
+/// The table of a track that stands.
+pub(crate) async fn table_of(work: &Work<'_>, track: &TrackRow) -> Result<TrackTable, JobError> {
+    /// Tables are small: some bytes a segment.
+    const MOST: u64 = 16 << 20;
+    let table = work.app().store.read_all(&track.table_key, MOST).await?;
+    Ok(TrackTable::from_json(&table)?)
+}
+
 /// A track to be made an object of.
 #[derive(Debug)]
 pub(crate) struct Packed {

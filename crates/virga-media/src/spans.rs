@@ -208,11 +208,12 @@ impl<'a> Joined<'a> {
 
     fn finish(self) -> Result<Movie, SpanFault> {
         let (movie, track) = self.first.ok_or(SpanFault::Empty)?;
-        let mut track = Track {
-            edit: Edit::default(),
-            ..track.clone()
+        let (samples, base) = self.samples.finish()?;
+        let edit = Edit {
+            media_start: -base,
+            ..Edit::default()
         };
-        track.place(self.samples)?;
+        let track = track.with_samples(samples, edit);
         let extent = track.samples.extent();
         let length = time::to_micros(extent.end - extent.first, track.timescale);
         Ok(Movie {

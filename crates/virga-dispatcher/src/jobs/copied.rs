@@ -7,11 +7,9 @@ use virga_media::{Container, SourceShape, TrackTable};
 use crate::{
     ffmpeg::{Copyable, Probed},
     job_result::JobError,
+    pack::table_of,
     work::Work,
 };
-
-/// Tables are small: some bytes a segment.
-const TABLE: u64 = 16 << 20;
 
 /// What may be copied of a source, by what ffprobe says of it.
 pub(super) fn copyable(container: Container, probed: &Probed) -> Option<Copyable> {
@@ -43,8 +41,8 @@ pub(super) async fn shape(
     let Some(track) = copied(tracks).filter(|_| may.is_some()) else {
         return Ok(None);
     };
-    let table = work.app().store.read_all(&track.table_key, TABLE).await?;
-    Ok(Some(as_copied(probed, &TrackTable::from_json(&table)?)))
+    let table = table_of(work, track).await?;
+    Ok(Some(as_copied(probed, &table)))
 }
 
 /// The source's own picture as an object.

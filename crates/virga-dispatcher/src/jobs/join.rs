@@ -55,12 +55,15 @@ pub(crate) async fn run(
 async fn join(work: &Work<'_>, spans: &[JobRow], rung: &Rung) -> Result<Option<Written>, JobError> {
     let (mut files, mut offset) = (Vec::new(), 0);
     let mut encoded = Vec::new();
+    // Where the next one begins: the first with the film, each where the one before ends.
+    let mut next = Some(0);
     for job in spans {
         let Job::Span(span) = &job.job else { continue };
         let file = match job.state {
-            JobState::Done => found(work, job, rung).await?,
+            JobState::Done if next == Some(span.from) => found(work, job, rung).await?,
             _ => None,
         };
+        next = span.until;
         let Some(file) = file else {
             let (number, rung) = (span.number, &rung.name);
             tracing::info!(job = work.job.id, number, rung, "a span is missing");
@@ -74,6 +77,14 @@ async fn join(work: &Work<'_>, spans: &[JobRow], rung: &Rung) -> Result<Option<W
         });
         offset += file.len;
         files.push(file);
+    }
+    if next.is_some() {
+        tracing::info!(
+            job = work.job.id,
+            rung = rung.name,
+            "the last span is missing"
+        );
+        return Ok(None);
     }
     match spawn_blocking(move || join_spans(&encoded)).await? {
         Ok(movie) => Ok(Some(Written {

@@ -70,15 +70,16 @@ fn cuts(work: &Work<'_>, ready: &Ready) -> Vec<u32> {
     if !seekable {
         return Vec::new();
     }
-    let keys = match (&ready.source.movie, ready.source.own) {
-        (Some(movie), Some(own)) => key_times(movie, own.picture),
-        (Some(movie), None) => movie
-            .video()
-            .map_or_else(Vec::new, |it| key_times(movie, it)),
-        (None, _) => Vec::new(),
-    };
+    let keys = ready.source.movie.as_ref().and_then(|movie| {
+        let own = ready.source.own.map(|own| own.picture);
+        Some(key_times(movie, own.or_else(|| movie.video())?))
+    });
     let length = ready.probed.shape.duration_micros;
-    span_starts(length, work.config().span_seconds, &keys)
+    span_starts(
+        length,
+        work.config().span_seconds,
+        &keys.unwrap_or_default(),
+    )
 }
 
 /// Leaves the rungs to workers, a span each; one of them then joins what they made.

@@ -4,17 +4,13 @@
 
 use virga_core::{MediaKey, job::Job, presentation::TrackBody};
 use virga_db::{TrackRow, TrackRowKind, tracks};
-use virga_media::TrackTable;
 
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::{Media, Source},
-    pack::{Blocks, Packed},
+    pack::{Blocks, Packed, table_of},
     work::Work,
 };
-
-/// Tables are small: some bytes a segment.
-const TABLE: u64 = 16 << 20;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let rows = tracks::of_video(work.app().db.read(), work.video()).await?;
@@ -66,11 +62,10 @@ async fn package(
 ) -> Result<TrackRow, JobError> {
     let store = &work.app().store;
     let media = Media::stored(store, source).await?;
-    let table = store.read_all(&row.table_key, TABLE).await?;
     let packed = Packed {
         name: row.name.clone(),
         rung: None,
-        table: TrackTable::from_json(&table)?,
+        table: table_of(work, row).await?,
         blocks: Blocks::Stored(samples.clone()),
     };
     packed.put(work, &media).await

@@ -15,12 +15,9 @@ use crate::{
     ffmpeg::{self, SoundAlone, sound_alone},
     grow::{Encoded, Growth, TOLERANCE},
     job_result::{JobError, JobResult, Outcome},
-    pack::put_jit,
+    pack::{put_jit, table_of},
     work::Work,
 };
-
-/// Tables are small: some bytes a segment.
-const TABLE: u64 = 16 << 20;
 
 pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
@@ -62,8 +59,7 @@ async fn alone(work: &Work<'_>, ready: &Ready) -> Result<JobResult, JobError> {
         let text = "Its sound cannot be decoded: nothing came out.";
         JobError::fail(Code::Damaged, text)
     })?;
-    let table = work.app().store.read_all(&track.table_key, TABLE).await?;
-    let duration = TrackTable::from_json(&table)?.duration_micros();
+    let duration = table_of(work, track).await?.duration_micros();
     Ok(Outcome {
         ends_growing: true,
         shape: Some(as_row(&SourceShape::of_sound(duration), duration)),

@@ -45,7 +45,7 @@ async fn make(work: &Work<'_>, span: &Span) -> Result<(), JobError> {
     };
     let encoded = encode(&session, &ready.probed, what).await?;
     for path in &encoded {
-        // Where the sound goes on for long after the picture, there is none in the last spans.
+        // The picture may end long before the sound; the last spans are then empty.
         if !holds_frames(path).await? {
             return Err(no_frame());
         }

@@ -1,6 +1,6 @@
 //! Long films are encoded in spans, by any number of workers, and come out as from one pass.
 
-use std::path::Path;
+use std::{fs::File, path::Path, time::UNIX_EPOCH};
 
 use virga_core::{
     VideoId,
@@ -242,6 +242,11 @@ async fn a_span_that_is_lost_or_does_not_fit_makes_it_one_pass() {
     };
     assert_eq!((what.number, what.from), (0, 0));
     let folder = site.path(format!("v/{video}/a{}-{}", span.id, span.fence));
+    // However old it is, nobody takes it for left over.
+    let file = File::options().write(true).open(folder.join("480p.span"));
+    file.unwrap().set_modified(UNIX_EPOCH).unwrap();
+    let report = site.app.fsck(true, false, |_| {}).await.unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
     std::fs::remove_dir_all(folder).unwrap();
     site.start(in_spans(4));
     let (rung, jobs) = upper(&site, video).await;
