@@ -1,5 +1,5 @@
-//! A ladder in spans: by two dispatchers over one, each pinned to a core of its own; and the processor time of
-//! one dispatcher over that of one pass.
+//! A ladder in spans: by two dispatchers over one, each pinned to a core of its own; the processor time of
+//! one dispatcher over that of one pass; and what samples add to it.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
 use anyhow::{Context, bail, ensure};
@@ -20,16 +20,37 @@ const ROUNDS: usize = 3;
 /// The longest that a ladder may take.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
+/// Settings of a dispatcher.
+#[derive(Clone, Copy)]
+struct How {
+    spans: &'static str,
+    samples: &'static str,
+}
+
+const WHOLE: How = How {
+    spans: "0",
+    samples: "false",
+};
+const IN_SPANS: How = How {
+    spans: "60",
+    ..WHOLE
+};
+const SAMPLED: How = How {
+    samples: "true",
+    ..IN_SPANS
+};
+
 /// A dispatcher on one core; killed when dropped.
 struct Pinned(Child);
 
 impl Pinned {
-    fn start(program: &Path, data: &Path, core: usize, spans: &str) -> anyhow::Result<Self> {
+    fn start(program: &Path, data: &Path, core: usize, how: How) -> anyhow::Result<Self> {
         let mut command = tool("taskset");
         command.args(["--cpu-list", &core.to_string()]).arg(program);
         command.arg("dispatcher").arg("--data").arg(data);
         command.args(["--listen", &format!("127.0.0.1:{}", free_port())]);
-        command.env("VIRGA_DISPATCHER__SPAN_SECONDS", spans);
+        command.env("VIRGA_DISPATCHER__SPAN_SECONDS", how.spans);
+        command.env("VIRGA_DISPATCHER__SAMPLES", how.samples);
         command.env("VIRGA_DISPATCHER__THREADS", "1");
         command.env("VIRGA_DISPATCHER__HEAD_START_MS", "0");
         command.env("VIRGA_STORAGE__KEEP_FREE", "0");
@@ -85,9 +106,9 @@ impl Bench {
     }
 
     /// Encodes the film once more with so many dispatchers.
-    async fn ladder(&self, dispatchers: usize, spans: &str) -> anyhow::Result<Took> {
-        let pinned = (0..dispatchers)
-            .map(|core| Pinned::start(&self.program, self.site.data(), core, spans));
+    async fn ladder(&self, dispatchers: usize, how: How) -> anyhow::Result<Took> {
+        let pinned =
+            (0..dispatchers).map(|core| Pinned::start(&self.program, self.site.data(), core, how));
         let pinned = pinned.collect::<anyhow::Result<Vec<_>>>()?;
         let first = pinned.first().context("no dispatcher")?.0.id();
         let video = upload(&self.person, &self.stream, &self.film).await?;
@@ -129,19 +150,31 @@ async fn until(holds: impl AsyncFn() -> anyhow::Result<bool>) -> anyhow::Result<
 async fn main() -> anyhow::Result<()> {
     let bench = Bench::start().await?;
     output(tool("cat").arg(&bench.film).stdout(Stdio::null()))?;
-    let (mut times, mut costs) = (Vec::new(), Vec::new());
+    let (mut times, mut costs, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let whole = bench.ladder(1, "0").await?;
-        let one = bench.ladder(1, "60").await?;
-        let two = bench.ladder(2, "60").await?;
+        let whole = bench.ladder(1, WHOLE).await?;
+        let one = bench.ladder(1, IN_SPANS).await?;
+        let two = bench.ladder(2, IN_SPANS).await?;
+        let sampled = bench.ladder(1, SAMPLED).await?;
         println!(
-            "note spans one pass {:.1} s ({:.1} s of processor), spans {:.1} s ({:.1} s), by two {:.1} s",
-            whole.seconds, whole.cpu, one.seconds, one.cpu, two.seconds
+            "note spans one pass {:.1} s ({:.1} s of processor), spans {:.1} s ({:.1} s), by two {:.1} s, sampled first {:.1} s ({:.1} s)",
+            whole.seconds,
+            whole.cpu,
+            one.seconds,
+            one.cpu,
+            two.seconds,
+            sampled.seconds,
+            sampled.cpu
         );
         times.push(two.seconds / one.seconds);
         costs.push(one.cpu / whole.cpu);
+        samples.push(sampled.cpu / one.cpu);
     }
-    let figures = [("spans-by-two", times, 0.6), ("spans-cpu", costs, 1.08)];
+    let figures = [
+        ("spans-by-two", times, 0.6),
+        ("spans-cpu", costs, 1.08),
+        ("samples-cpu", samples, 1.05),
+    ];
     for (name, values, most) in figures {
         let figure = Figure {
             name,

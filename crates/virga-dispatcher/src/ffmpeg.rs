@@ -13,6 +13,7 @@ mod launcher;
 mod picture;
 mod probe;
 mod process;
+mod sample;
 mod sandbox;
 mod storyboard;
 mod stretch;
@@ -24,11 +25,12 @@ pub use sandbox::Layers;
 pub(crate) use copy::{copied_path, copy, most_copied};
 pub(crate) use copyable::Copyable;
 pub(crate) use encode::{
-    Encode, SOUND_RATE, SoundAlone, encode, most_bytes, rung_path, sound_alone, sound_path,
+    Encode, SOUND_RATE, SoundAlone, encode, fitting, most_bytes, rung_path, sound_alone, sound_path,
 };
 pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
+pub(crate) use sample::sample;
 pub(crate) use storyboard::{TILES, storyboard};
 pub(crate) use stretch::Stretch;
 
@@ -38,7 +40,7 @@ use virga_core::{Code, job::JobKind};
 use virga_media::Container;
 
 use crate::{
-    DispatcherConfig,
+    DispatcherConfig, EncoderMemory,
     job_result::JobError,
     work::{Lease, Work},
 };
@@ -56,6 +58,10 @@ pub(crate) struct FfmpegRun<'a> {
     /// ffmpeg's working folder. [`INPUT`] is next to it; outputs are written to it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
+    /// What its encoders and those of other jobs take together.
+    pub(crate) memory: &'a EncoderMemory,
+    /// Which part of the job's progress it is.
+    pub(crate) share: Share,
     /// How much it lets other encodes have first, as `nice` counts it.
     pub(crate) nice: i32,
 }
@@ -66,6 +72,8 @@ impl<'a> FfmpegRun<'a> {
             launcher: &work.dispatcher.launcher,
             config: work.config(),
             lease: work.lease,
+            memory: &work.dispatcher.memory,
+            share: Share::WHOLE,
             folder,
             container,
             nice: if matches!(
@@ -79,11 +87,15 @@ impl<'a> FfmpegRun<'a> {
         }
     }
 
+    /// The run as a part of its job's progress.
+    pub(crate) fn sharing(&self, share: Share) -> Self {
+        Self { share, ..*self }
+    }
+
     /// How each run begins.
     fn begin(&self) -> Arguments {
         let mut arguments = Arguments::default();
-        arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
-        arguments.words("-progress pipe:1 -stats_period 1");
+        quietly(&mut arguments);
         self.guard(&mut arguments, &[]);
         arguments
     }
@@ -115,6 +127,29 @@ impl<'a> FfmpegRun<'a> {
     }
 }
 
+/// A part of a job's progress: one of several equal ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    /// How many come before it.
+    pub(crate) done: i32,
+    /// How many there are.
+    pub(crate) of: i32,
+}
+
+impl Share {
+    /// All of the job.
+    pub(crate) const WHOLE: Self = Self { done: 0, of: 1 };
+    /// What comes before it is nothing yet.
+    pub(crate) const NONE: Self = Self {
+        done: 0,
+        of: i32::MAX,
+    };
+
+    fn permille(self, own: i32) -> i32 {
+        (self.done * 1000 + own) / self.of.max(1)
+    }
+}
+
 /// Arguments being put together. Only numbers and words of this program go in.
 #[derive(Clone, Debug, Default)]
 struct Arguments(Vec<OsString>);
@@ -141,6 +176,12 @@ impl Arguments {
     fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }
+}
+
+/// What is said of a run: its progress, and complaints.
+fn quietly(arguments: &mut Arguments) {
+    arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
+    arguments.words("-progress pipe:1 -stats_period 1");
 }
 
 /// How long an encode of `media` may take in all.

@@ -12,6 +12,7 @@ mod limits;
 mod package;
 mod poster;
 mod probe;
+mod sampling;
 mod sound;
 mod span;
 mod storyboard;

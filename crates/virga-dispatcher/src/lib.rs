@@ -13,6 +13,7 @@ mod lanes;
 mod lease;
 mod media;
 mod media_code;
+mod memory;
 mod pack;
 mod scratch;
 mod scrub;
@@ -22,6 +23,7 @@ mod work;
 
 pub use config::{DispatcherConfig, SourceLimitsConfig};
 pub use ffmpeg::{Launcher, Layers, SandboxFinding, can_encode, check_programs, launch};
+pub use memory::EncoderMemory;
 pub use state::Dispatcher;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

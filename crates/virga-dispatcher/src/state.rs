@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use virga_app::App;
 
-use crate::{DispatcherConfig, Launcher};
+use crate::{DispatcherConfig, EncoderMemory, Launcher};
 
 /// One process's worker. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Dispatcher {
     pub scratch: PathBuf,
     /// How ffmpeg is started.
     pub launcher: Launcher,
+    /// What its encoders take together.
+    pub memory: EncoderMemory,
     /// Bytes a second that the background check of objects reads; 0: none.
     pub scrub: u64,
     /// Who it is in job rows: host and process.

@@ -1,12 +1,17 @@
 //! Which renditions are encoded: never larger than the source, the rate capped for each size.
 
+mod choice;
+
+pub use choice::{COARSEST, Likeness, RungSample, TILE_GRID, choose_rungs, sample_starts};
+
 use crate::bandwidth::rate;
 use crate::direct_play::choose;
 use crate::movie::Movie;
 use crate::plan::frame_rate;
 use crate::time;
 
-/// Constant rate factor of every rung: the rate follows the content and the cap ends it.
+/// Constant rate factor of a rung unless samples allow a larger one: the rate follows the content and the cap
+/// ends it.
 const CRF: u8 = 23;
 /// Short side and cap in bits a second at up to 30 frames a second.
 const CAPS: [(u32, u32); 6] = [
@@ -24,7 +29,8 @@ const NEAR_ENOUGH: u64 = 95;
 /// A rung of the source's own size replaces the one below if that is smaller by less than this, in
 /// per cent.
 const WORTH_BOTH: u64 = 125;
-/// A source that is served itself and has fewer bits a second than this gets no rungs.
+/// A source that is served itself and has fewer bits a second than this gets no rungs. What others are encoded
+/// to is not capped below it.
 const THIN: u64 = 150_000;
 
 /// What the ladder needs to know of a source.
@@ -44,6 +50,13 @@ pub struct SourceShape {
     pub instant_bitrate: Option<u64>,
     /// Whether there is sound.
     pub has_audio: bool,
+}
+
+impl Rung {
+    /// Of a frame.
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
 }
 
 impl SourceShape {
@@ -109,7 +122,7 @@ pub fn shape(movie: &Movie) -> Option<SourceShape> {
 ///
 /// A source that is served itself gets no rung of its own size unless its rate is over 1.5 times
 /// that rung's cap, and none with more bits than itself; the list may then be empty. A source that
-/// must be encoded keeps its own size as the top rung.
+/// must be encoded keeps its own size as the top rung, and no rung gets more bits than it has.
 pub fn ladder(shape: &SourceShape, max_height: u32) -> Vec<Rung> {
     let short = shape.width.min(shape.height);
     if short < 2 {
@@ -136,6 +149,13 @@ pub fn ladder(shape: &SourceShape, max_height: u32) -> Vec<Rung> {
         let worth_both = |side: u32| u64::from(short) * 100 >= u64::from(side) * WORTH_BOTH;
         rungs.pop_if(|(side, _)| !worth_both(*side));
         rungs.push((short, rung(shape, short, short, cap_between(short))));
+    }
+    if shape.instant_bitrate.is_none() && shape.video_bitrate > 0 {
+        let most = u32::try_from(shape.video_bitrate.max(THIN)).unwrap_or(u32::MAX);
+        // The buffer stays: a still picture that changes at times needs its bits all at once.
+        for (_, rung) in &mut rungs {
+            rung.maxrate = rung.maxrate.min(most);
+        }
     }
     rungs.into_iter().map(|(_, rung)| rung).collect()
 }

@@ -46,7 +46,10 @@ pub use hls::{
     Addressing, AudioRendition, VideoVariant, event_playlist, i_frame_playlist, media_playlist,
     multivariant,
 };
-pub use ladder::{Rung, SourceShape, ladder, shape};
+pub use ladder::{
+    COARSEST, Likeness, Rung, RungSample, SourceShape, TILE_GRID, choose_rungs, ladder,
+    sample_starts, shape,
+};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{

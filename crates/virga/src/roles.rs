@@ -18,7 +18,7 @@ use virga_core::{
     keys::Voucher,
     paths::{self, RoleName},
 };
-use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
+use virga_dispatcher::{Dispatcher, DispatcherConfig, EncoderMemory, Launcher};
 use virga_stream::{MediaOrigins, StreamParts, StreamState};
 use virga_web::WebState;
 
@@ -131,6 +131,7 @@ pub(crate) fn dispatcher(parts: &RoleParts, app: App, life: &Lifecycle) -> anyho
         config: Arc::new(parts.config.dispatcher.clone()),
         scratch: parts.scratch(),
         launcher: launcher()?,
+        memory: EncoderMemory::of_machine(),
         scrub: parts.config.storage.scrub_rate(parts.config.objects.kind),
         worker: format!("{host}/{}", std::process::id()),
     };

@@ -287,6 +287,8 @@ codes! {
         MediaTruncated = "media_truncated", Invalid, No, "reason-media_truncated";
         /// The file uses a feature that is not supported.
         MediaUnsupported = "media_unsupported", UnsupportedMedia, Yes, "reason-media_unsupported";
+        /// The machine has too little memory to encode it.
+        MemoryTooSmall = "memory_too_small", NoRoom, Yes, "reason-memory_too_small";
         /// The file holds neither picture nor sound; older releases wrote it also of sound without a picture.
         NoVideo = "no_video", Invalid, Yes, "reason-no_video";
         /// An object that was made of the video is missing from the storage.

@@ -57,7 +57,8 @@ pub(crate) async fn copy(
     let bounds = Bounds {
         deadline: deadline(media),
         file: most_copied(len),
-        pixels: u64::from(probed.shape.width) * u64::from(probed.shape.height),
+        pixels: probed.pixels(),
+        memory: session.config.resident(0, 0),
     };
     process::encode(session, arguments, bounds, media).await
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use virga_media::Rung;
 
 use super::{
-    Arguments, FfmpegRun, Probed, Stretch, deadline, filters,
+    Arguments, FfmpegRun, Probed, Share, Stretch, deadline, filters,
     process::{self, Bounds},
     span,
 };
@@ -62,11 +62,70 @@ pub(crate) fn most_bytes(rungs: &[Rung], duration_micros: i64) -> u64 {
     (bits / 8000).saturating_mul(millis) / 10 * 11 + (64 << 20)
 }
 
-/// Encodes rungs, and the sound where asked, in one pass over the input. Answers where the rungs are.
+/// Pixels of a frame of each, together.
+pub(super) fn pixels_of(rungs: &[Rung]) -> u64 {
+    rungs.iter().map(Rung::pixels).sum()
+}
+
+/// The rungs whose encoders the machine has memory for; an error where it has it for none.
+pub(crate) fn fitting(
+    session: &FfmpegRun<'_>,
+    probed: &Probed,
+    mut rungs: Vec<Rung>,
+) -> Result<Vec<Rung>, JobError> {
+    let need = |rung: &Rung| session.config.resident(probed.pixels(), rung.pixels());
+    let least = rungs.iter().map(need).min();
+    rungs.retain(|rung| {
+        let need = need(rung);
+        let fits = session.memory.holds(need);
+        if !fits {
+            let (rung, need) = (&rung.name, need >> 20);
+            tracing::warn!(
+                rung,
+                need,
+                "a rung is not made: the machine lacks MiB of memory for it"
+            );
+        }
+        fits
+    });
+    match least.filter(|_| rungs.is_empty()) {
+        Some(need) => Err(session.memory.too_little(need)),
+        None => Ok(rungs),
+    }
+}
+
+/// Encodes rungs, and the sound where asked, in one pass over the input, or, where the machine lacks the
+/// memory for that, each in its own. Answers where the rungs are.
 pub(crate) async fn encode(
     session: &FfmpegRun<'_>,
     probed: &Probed,
     what: Encode<'_>,
+) -> Result<Vec<PathBuf>, JobError> {
+    let together = session
+        .config
+        .resident(probed.pixels(), pixels_of(what.rungs));
+    let most = if session.memory.holds(together) {
+        what.rungs.len()
+    } else {
+        1
+    };
+    let passes = what.rungs.chunks(most.max(1));
+    let of = i32::try_from(passes.len()).unwrap_or(1);
+    let mut paths = Vec::new();
+    for (done, rungs) in (0..).zip(passes) {
+        let session = session.sharing(Share { done, of });
+        let pass = Encode { rungs, ..what };
+        paths.extend(encode_pass(&session, probed, pass, paths.len()).await?);
+    }
+    Ok(paths)
+}
+
+/// One pass. `first`: the number of its first file.
+async fn encode_pass(
+    session: &FfmpegRun<'_>,
+    probed: &Probed,
+    what: Encode<'_>,
+    first: usize,
 ) -> Result<Vec<PathBuf>, JobError> {
     // A span's clock begins with it. Its frames depend on those from the key frame before.
     let seek = what.stretch.map(|it| Duration::from_secs(it.from.into()));
@@ -75,9 +134,9 @@ pub(crate) async fn encode(
     arguments.pair("-filter_complex", graph);
     let mut rungs = Vec::new();
     for (index, rung) in what.rungs.iter().enumerate() {
-        let name = rung_file(index);
+        let name = rung_file(first + index);
         rungs.push(session.folder.join(&name));
-        let mut output = picture_output(session, probed, rung, index);
+        let mut output = picture_output(session, probed, rung, &format!("v{index}"));
         if what.read_along {
             in_fragments(&mut output);
         }
@@ -148,20 +207,22 @@ async fn run(
     let bounds = Bounds {
         deadline: deadline(media),
         file: most_bytes(rungs, longest),
-        pixels: u64::from(probed.shape.width) * u64::from(probed.shape.height),
+        pixels: probed.pixels(),
+        memory: session.config.resident(probed.pixels(), pixels_of(rungs)),
     };
     process::encode(session, arguments, bounds, media).await
 }
 
-/// One rung: capped constant quality, a key frame at every second second of the same clock.
-fn picture_output(
+/// One rung, out of the graph's output of this name: capped constant quality, a key frame at every second
+/// second of the same clock.
+pub(super) fn picture_output(
     session: &FfmpegRun<'_>,
     probed: &Probed,
     rung: &Rung,
-    index: usize,
+    from: &str,
 ) -> Arguments {
     let mut arguments = Arguments::default();
-    arguments.pair("-map", format!("[v{index}]"));
+    arguments.pair("-map", format!("[{from}]"));
     arguments.words("-c:v libx264 -preset veryfast -profile:v high -pix_fmt yuv420p");
     arguments.pair("-crf", rung.crf);
     arguments.pair("-maxrate", rung.maxrate);

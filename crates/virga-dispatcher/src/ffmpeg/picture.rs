@@ -52,6 +52,7 @@ pub(crate) async fn picture(
         session,
         shown,
         length: span(probed.shape.duration_micros),
+        pixels: probed.pixels(),
         size: (width, height),
         smaller,
     };
@@ -69,6 +70,8 @@ struct Shot<'a> {
     session: &'a FfmpegRun<'a>,
     shown: Picture,
     length: Duration,
+    /// Of the source.
+    pixels: u64,
     size: (u32, u32),
     smaller: Vec<u32>,
 }
@@ -106,6 +109,7 @@ impl Shot<'_> {
             deadline: DEADLINE,
             file: MOST_BYTES,
             pixels: 0,
+            memory: session.config.resident(self.pixels, 0) + self.pixels * 2 * u64::from(of),
         };
         process::encode(session, arguments, bounds, Duration::ZERO).await
     }

@@ -19,6 +19,9 @@ use crate::job_result::JobError;
 /// Reading heads takes no longer than this.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// Bytes.
+const PROBE_MEMORY: u64 = 48 << 20;
+
 /// Decoders off the list that a file may name, all its streams together.
 const MOST_UNLISTED: usize = 8;
 
@@ -46,6 +49,11 @@ impl Probed {
         self.picture.is_none()
     }
 
+    /// Pixels of a frame.
+    pub(crate) fn pixels(&self) -> u64 {
+        u64::from(self.shape.width) * u64::from(self.shape.height)
+    }
+
     /// The stream to show, for what cannot do without.
     pub(super) fn shown(&self) -> Result<&Picture, JobError> {
         Ok(self.picture.as_ref().ok_or(TranscodeReason::NoVideo)?)
@@ -70,6 +78,7 @@ pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
             deadline: DEADLINE,
             file: 0,
             pixels: 0,
+            memory: PROBE_MEMORY,
         };
         match ask(session, arguments, bounds).await {
             // ffprobe opens a decoder for every stream, also for those that nobody will use. What is

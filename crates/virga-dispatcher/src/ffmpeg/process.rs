@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, ChildStdout, Command},
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_util::codec::{FramedRead, LinesCodec};
@@ -37,8 +38,10 @@ pub(super) struct Bounds {
     pub(super) deadline: Duration,
     /// Largest file written, bytes.
     pub(super) file: u64,
-    /// Pixels of a picture, for the memory it may take; 0 where one picture is all it holds.
+    /// Pixels of a picture, for the address space it may take; 0 where one picture is all it holds.
     pub(super) pixels: u64,
+    /// Memory that it is expected to take, bytes.
+    pub(super) memory: u64,
 }
 
 /// A started process. Dropped, it is killed.
@@ -138,6 +141,7 @@ pub(super) async fn encode(
     bounds: Bounds,
     media: Duration,
 ) -> Result<(), JobError> {
+    let _held = hold(session, bounds).await?;
     let process = Process::start(session, &session.config.ffmpeg, arguments, bounds)?;
     let stall = session.config.limits.stall();
     let read = |out| progress(session, out, stall, media);
@@ -151,6 +155,7 @@ pub(super) async fn ask(
     arguments: Arguments,
     bounds: Bounds,
 ) -> Result<Vec<u8>, JobError> {
+    let _held = hold(session, bounds).await?;
     let process = Process::start(session, &session.config.ffprobe, arguments, bounds)?;
     let mut answer = Vec::new();
     let read = async |out: ChildStdout| {
@@ -164,6 +169,14 @@ pub(super) async fn ask(
         return Err(JobError::Unlisted(unlisted));
     }
     judge(session, status, &said).map(|()| answer)
+}
+
+/// Waits for the memory that a run takes.
+async fn hold(session: &FfmpegRun<'_>, bounds: Bounds) -> Result<OwnedSemaphorePermit, JobError> {
+    tokio::select! {
+        held = session.memory.take(bounds.memory) => held,
+        () = session.lease.halt.cancelled() => Err(JobError::Interrupted),
+    }
 }
 
 fn judge(session: &FfmpegRun<'_>, status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
@@ -250,7 +263,9 @@ async fn progress(
             Ok(Ok(false)) => return Ok(()),
             Ok(Ok(true)) => {
                 virga_app::fail::point("job.mid-ffmpeg");
-                session.lease.report(seen.permille(media));
+                session
+                    .lease
+                    .report(session.share.permille(seen.permille(media)));
             }
             Ok(Err(error)) => return Err(error),
         }

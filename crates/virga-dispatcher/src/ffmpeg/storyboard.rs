@@ -65,6 +65,7 @@ pub(crate) async fn storyboard(
         deadline: deadline(length),
         file: MOST_BYTES,
         pixels: 0,
+        memory: session.config.resident(probed.pixels(), 0),
     };
     process::encode(session, arguments, bounds, length).await?;
     let said = tokio::fs::read_to_string(session.folder.join(TIMES)).await?;

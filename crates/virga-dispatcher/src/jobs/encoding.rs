@@ -126,6 +126,17 @@ impl Ready {
         Ok(ladder(&self.shape()?, work.config().max_height))
     }
 
+    /// Whether an encoded picture is not smaller by a tenth than the source's own, which is served itself.
+    pub(super) fn outweighed_by(&self, written: &Written) -> Result<bool, JobError> {
+        let own = self.shape()?.instant_bitrate;
+        let made = shape(&written.movie).map_or(0, |it| it.video_bitrate);
+        let outweighed = own.is_some_and(|own| made.saturating_mul(10) >= own.saturating_mul(9));
+        if outweighed {
+            tracing::info!(own, made, "a rung is hardly smaller than the source");
+        }
+        Ok(outweighed)
+    }
+
     /// Whether the disk has room for these rungs, in scratch and as objects.
     pub(super) fn require(&self, work: &Work<'_>, rungs: &[Rung]) -> Result<(), JobError> {
         self.require_for(work, rungs, Stretch::ALL)

@@ -53,8 +53,10 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         None if ready.copied.is_some() => beside(work, &row, &ready, None, rung).await?,
         None => Box::pin(instead(work, &ready, rung, None)).await?,
     };
+    // Where the lowest is not worth having, neither are the others.
+    let more = rungs.len() > 1 && !made.tracks.is_empty();
     made.next
-        .extend((rungs.len() > 1).then_some(Job::Ladder { whole: false }));
+        .extend(more.then_some(Job::Ladder { whole: false }));
     Ok(made.into())
 }
 
@@ -76,6 +78,12 @@ async fn beside(
     let encoded = encode(&session, &ready.probed, what).await?;
     let path = encoded.first().ok_or_else(JobError::no_file)?;
     let picture = Written::open(path).await?;
+    if ready.outweighed_by(&picture)? {
+        return Ok(Outcome {
+            next: vec![Job::Fallback],
+            ..Outcome::default()
+        });
+    }
     let until = row.duration.unwrap_or(0);
     let (track, _) = picture
         .put_picture(work, name_of(work, rung), rung, until)

@@ -8,9 +8,10 @@ use virga_media::{Container, Rung, key_times, span_starts};
 use super::{
     allowance,
     encoding::{Ready, Written, name_of},
+    sampling,
 };
 use crate::{
-    ffmpeg::{Encode, encode},
+    ffmpeg::{self, Encode, encode},
     job_result::{JobError, JobResult, Outcome},
     pack::position,
     work::Work,
@@ -21,10 +22,17 @@ pub(crate) async fn run(work: &Work<'_>, whole: bool) -> Result<JobResult, JobEr
     allowance::check_room(work).await?;
     let row = work.row().await?;
     let ready = Ready::for_rungs(work, &row).await?;
-    let rungs = missing(work, ready.ladder(work)?).await?;
+    let all = ready.ladder(work)?;
+    let missing = missing(work, &all).await?;
+    if missing.is_empty() {
+        return Ok(Outcome::default().into());
+    }
+    let mut rungs = sampling::chosen(work, &ready, all).await?;
+    rungs.retain(|rung| missing.contains(&rung.name));
     if rungs.is_empty() {
         return Ok(Outcome::default().into());
     }
+    let rungs = ffmpeg::fitting(&ready.session(work), &ready.probed, rungs)?;
     let starts = if whole {
         Vec::new()
     } else {
@@ -47,12 +55,10 @@ pub(crate) async fn run(work: &Work<'_>, whole: bool) -> Result<JobResult, JobEr
     let mut tracks = Vec::new();
     for (rung, path) in rungs.iter().zip(&encoded) {
         let written = Written::open(path).await?;
-        tracks.push(
-            written
-                .put_picture(work, name_of(work, rung), rung, until)
-                .await?
-                .0,
-        );
+        if !ready.outweighed_by(&written)? {
+            let name = name_of(work, rung);
+            tracks.push(written.put_picture(work, name, rung, until).await?.0);
+        }
         // It is stored as an object; scratch need not hold it twice.
         std::fs::remove_file(path)?;
     }
@@ -114,8 +120,8 @@ async fn split(work: &Work<'_>, starts: &[u32], rungs: Vec<Rung>) -> Result<JobR
     Ok(JobResult::Settled)
 }
 
-/// The rungs above the lowest that do not stand yet.
-async fn missing(work: &Work<'_>, rungs: Vec<Rung>) -> Result<Vec<Rung>, JobError> {
+/// The names of rungs above the lowest that do not stand yet.
+async fn missing(work: &Work<'_>, rungs: &[Rung]) -> Result<Vec<String>, JobError> {
     let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
     let stands = |rung: &Rung| {
         // Where a row of 0.2 is, which does not name its rung.
@@ -125,6 +131,6 @@ async fn missing(work: &Work<'_>, rungs: Vec<Rung>) -> Result<Vec<Rung>, JobErro
             None => track.position == at,
         })
     };
-    let above = rungs.into_iter().skip(1);
-    Ok(above.filter(|rung| !stands(rung)).collect())
+    let above = rungs.iter().skip(1).filter(|rung| !stands(rung));
+    Ok(above.map(|rung| rung.name.clone()).collect())
 }

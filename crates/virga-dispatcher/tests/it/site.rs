@@ -24,7 +24,7 @@ use virga_db::{
     ConnectionTrait, Db, JobRow, TrackRow, TrackRowKind, VideoRow, jobs, tracks,
     videos::{self, NewVideoRow},
 };
-use virga_dispatcher::{Dispatcher, DispatcherConfig, Launcher};
+use virga_dispatcher::{Dispatcher, DispatcherConfig, EncoderMemory, Launcher};
 use virga_media::TrackTable;
 use virga_objects::{DiskOptions, DiskStore};
 
@@ -37,6 +37,8 @@ pub(crate) struct Site {
     pub(crate) clock: Arc<FakeClock>,
     /// Bytes a second that dispatchers started from now on check.
     pub(crate) scrub: u64,
+    /// What its encoders take together.
+    pub(crate) memory: EncoderMemory,
     running: Vec<(CancellationToken, TaskTracker)>,
 }
 
@@ -66,6 +68,7 @@ impl Site {
             app,
             clock,
             scrub: 0,
+            memory: EncoderMemory::of_machine(),
             running: Vec::new(),
         }
     }
@@ -98,6 +101,7 @@ impl Site {
                 program: launcher(),
                 arguments,
             },
+            memory: self.memory.clone(),
             scrub: self.scrub,
             worker: format!("test-{}", self.running.len()),
         };

@@ -1,7 +1,9 @@
 //! Which rungs a source gets.
 
+use std::slice::from_ref;
+
 use proptest::prelude::*;
-use virga_media::{SourceShape, ladder, shape};
+use virga_media::{Rung, RungSample, SourceShape, choose_rungs, ladder, sample_starts, shape};
 
 use crate::clips::Clip;
 
@@ -97,18 +99,92 @@ proptest! {
     #[test]
     fn rungs_are_even_rising_and_never_larger_than_the_source(
         width in 0_u32..9000, height in 0_u32..9000, max in 0_u32..5000, rate in 1.0_f64..240.0,
-        instant in proptest::option::of(0_u64..100_000_000),
+        instant in proptest::option::of(0_u64..100_000_000), video_bitrate in 0_u64..20_000_000,
     ) {
-        let shape = SourceShape { frame_rate: rate, ..source(width, height, instant) };
+        let shape = SourceShape { frame_rate: rate, video_bitrate, ..source(width, height, instant) };
         let rungs = ladder(&shape, max);
         for rung in &rungs {
             prop_assert!(rung.width % 2 == 0 && rung.height % 2 == 0);
             prop_assert!(rung.width <= width && rung.height <= height);
             prop_assert!(rung.width >= 2 && rung.height >= 2);
         }
-        prop_assert!(rungs.windows(2).all(|pair| pair[0].maxrate < pair[1].maxrate));
+        prop_assert!(rungs.windows(2).all(|pair| pair[0].maxrate <= pair[1].maxrate));
+        let most = instant.unwrap_or(if video_bitrate == 0 { u64::MAX } else { video_bitrate.max(150_000) });
+        prop_assert!(rungs.iter().all(|rung| u64::from(rung.maxrate) <= most));
         if instant.is_none() && width.min(height) >= 2 {
             prop_assert!(!rungs.is_empty());
         }
     }
+}
+
+/// Samples of one frame: a mean likeness for each rate factor of a rung, and for each rung below it.
+fn sample(fine: f64, coarse: f64, below: &[f64]) -> RungSample {
+    let tiles = |like: f64| vec![like; 64];
+    RungSample {
+        fine: tiles(fine),
+        coarse: tiles(coarse),
+        below: below.iter().map(|like| tiles(*like)).collect(),
+    }
+}
+
+/// The rungs of a 1080p source that samples leave, and their rate factors.
+fn chosen(samples: &[[RungSample; 3]]) -> Vec<(String, u8)> {
+    let samples: Vec<Vec<RungSample>> = samples.iter().map(|it| it.to_vec()).collect();
+    let rungs = choose_rungs(ladder(&source(1920, 1080, None), 1080), &samples);
+    rungs
+        .into_iter()
+        .map(|Rung { name, crf, .. }| (name, crf))
+        .collect()
+}
+
+#[test]
+fn without_samples_every_rung_is_made_as_usual() {
+    let all = chosen(&[]);
+    assert_eq!(all.len(), 4);
+    assert!(all.iter().all(|(_, crf)| *crf == 23));
+}
+
+#[test]
+fn a_rung_that_looks_like_the_one_below_is_left_out() {
+    // 720p is hardly better than 480p; 1080p than 720p neither, but than 480p it is.
+    let soft = [
+        sample(0.990, 0.98, &[0.95]),
+        sample(0.990, 0.98, &[0.95, 0.985]),
+        sample(0.990, 0.98, &[0.94, 0.978, 0.985]),
+    ];
+    let names = |samples: &[[RungSample; 3]]| -> Vec<String> {
+        chosen(samples).into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(names(from_ref(&soft)), ["360p", "480p", "1080p"]);
+    // One place in one of the samples that looks better is enough.
+    let mut sharp = soft.clone();
+    sharp[1].fine[63] = 0.996;
+    assert_eq!(names(&[soft.clone(), sharp]), ["360p", "480p", "720p"]);
+    // Where frames were taken for others nothing is said.
+    let mut mistaken = soft;
+    mistaken[1] = sample(0.6, 0.6, &[0.6, 0.6]);
+    assert_eq!(names(&[mistaken]), ["360p", "480p", "720p"]);
+}
+
+#[test]
+fn the_rate_factor_is_the_largest_that_the_worst_sample_allows() {
+    let of = |fine, coarse| sample(fine, coarse, &[0.9, 0.9, 0.9]);
+    let easy = [of(0.999, 0.99), of(0.981, 0.961), of(0.96, 0.95)];
+    let factors = |samples: &[[RungSample; 3]]| -> Vec<u8> {
+        chosen(samples).into_iter().map(|(_, crf)| crf).collect()
+    };
+    assert_eq!(factors(from_ref(&easy)), [23, 27, 25, 23]);
+    let hard = [of(0.981, 0.961), of(0.5, 0.4), of(0.97, 0.93)];
+    assert_eq!(factors(&[easy, hard]), [23, 25, 23, 23]);
+}
+
+#[test]
+fn samples_are_spread_over_the_film_and_cost_little_of_it() {
+    let starts = |seconds: i64| sample_starts(seconds * 1_000_000);
+    assert!(starts(19).is_empty());
+    assert_eq!(starts(20), [10]);
+    assert_eq!(starts(60), [15, 45]);
+    assert_eq!(starts(600), [100, 300, 500]);
+    assert_eq!(starts(12 * 3600), [7200, 21600, 36000]);
+    assert!(starts(0).is_empty());
 }

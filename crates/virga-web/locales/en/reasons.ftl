@@ -22,6 +22,7 @@ reason-media_too_large = The file is larger than this site can process.
 reason-media_repeated = The file’s index refers to the same data again and again, so it cannot be played. Export the video again from the program that made it.
 reason-media_truncated = The file is incomplete: the end is missing.
 reason-media_unsupported = The file uses a feature that this site does not support.
+reason-memory_too_small = Encoding this video takes more memory than this site’s machine has. Upload it in a smaller resolution, or contact an administrator of this site.
 reason-no_video = The file contains nothing to play.
 reason-object_gone = A file that this site created for the video is missing from its storage. Contact an administrator of this site.
 reason-picture_too_large = Its picture has more pixels than this site accepts.

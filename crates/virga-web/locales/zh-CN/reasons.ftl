@@ -22,6 +22,7 @@ reason-media_too_large = 文件超过了本站能处理的大小。
 reason-media_repeated = 文件的索引反复引用同一段数据，无法播放。请在制作它的软件里重新导出。
 reason-media_truncated = 文件不完整，末尾有缺失。
 reason-media_unsupported = 文件用到了本站不支持的特性。
+reason-memory_too_small = 转码此视频所需的内存超出了本站服务器的内存。请上传分辨率较低的版本，或联系本站管理员。
 reason-no_video = 文件中没有可播放的内容。
 reason-object_gone = 本站为这个视频生成的一个文件已从存储中丢失，请联系本站管理员。
 reason-picture_too_large = 画面分辨率超过了本站的上限。

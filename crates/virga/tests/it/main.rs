@@ -26,6 +26,7 @@ mod interrupted;
 mod journey;
 mod listener;
 mod matrix;
+mod memory;
 mod metrics;
 mod origin_flaws;
 mod publish;

@@ -76,6 +76,7 @@ async fn run(
         deadline,
         file: MOST_BYTES,
         pixels: 0,
+        memory: session.config.resident(0, 0),
     };
     process::encode(session, arguments, bounds, Duration::ZERO).await
 }
