@@ -64,7 +64,7 @@ impl Bench {
         let mut site = Site::of(site_program)
             .set("VIRGA_DISPATCHER__UNCONFINED", "true")
             .set("VIRGA_DISPATCHER__SPAN_SECONDS", "0")
-            .set("VIRGA_DISPATCHER__SAMPLES", "false")
+            .set("VIRGA_DISPATCHER__PER_TITLE", "false")
             .set(
                 "VIRGA_SERVICES__API",
                 &format!("http://127.0.0.1:{api_port}"),

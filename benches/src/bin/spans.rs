@@ -1,5 +1,5 @@
 //! A ladder in spans: by two dispatchers over one, each pinned to a core of its own; the processor time of
-//! one dispatcher over that of one pass; and what samples add to it.
+//! one dispatcher over that of one pass; and what trial encodes add to it.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
 use anyhow::{Context, bail, ensure};
@@ -24,19 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy)]
 struct How {
     spans: &'static str,
-    samples: &'static str,
+    per_title: &'static str,
 }
 
 const WHOLE: How = How {
     spans: "0",
-    samples: "false",
+    per_title: "false",
 };
 const IN_SPANS: How = How {
     spans: "60",
     ..WHOLE
 };
-const SAMPLED: How = How {
-    samples: "true",
+const PER_TITLE: How = How {
+    per_title: "true",
     ..IN_SPANS
 };
 
@@ -50,7 +50,7 @@ impl Pinned {
         command.arg("dispatcher").arg("--data").arg(data);
         command.args(["--listen", &format!("127.0.0.1:{}", free_port())]);
         command.env("VIRGA_DISPATCHER__SPAN_SECONDS", how.spans);
-        command.env("VIRGA_DISPATCHER__SAMPLES", how.samples);
+        command.env("VIRGA_DISPATCHER__PER_TITLE", how.per_title);
         command.env("VIRGA_DISPATCHER__THREADS", "1");
         command.env("VIRGA_DISPATCHER__HEAD_START_MS", "0");
         command.env("VIRGA_STORAGE__KEEP_FREE", "0");
@@ -150,30 +150,24 @@ async fn until(holds: impl AsyncFn() -> anyhow::Result<bool>) -> anyhow::Result<
 async fn main() -> anyhow::Result<()> {
     let bench = Bench::start().await?;
     output(tool("cat").arg(&bench.film).stdout(Stdio::null()))?;
-    let (mut times, mut costs, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut times, mut costs, mut trials) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let whole = bench.ladder(1, WHOLE).await?;
         let one = bench.ladder(1, IN_SPANS).await?;
         let two = bench.ladder(2, IN_SPANS).await?;
-        let sampled = bench.ladder(1, SAMPLED).await?;
+        let tried = bench.ladder(1, PER_TITLE).await?;
         println!(
-            "note spans one pass {:.1} s ({:.1} s of processor), spans {:.1} s ({:.1} s), by two {:.1} s, sampled first {:.1} s ({:.1} s)",
-            whole.seconds,
-            whole.cpu,
-            one.seconds,
-            one.cpu,
-            two.seconds,
-            sampled.seconds,
-            sampled.cpu
+            "note spans one pass {:.1} s ({:.1} s of processor), spans {:.1} s ({:.1} s), by two {:.1} s, tried first {:.1} s ({:.1} s)",
+            whole.seconds, whole.cpu, one.seconds, one.cpu, two.seconds, tried.seconds, tried.cpu
         );
         times.push(two.seconds / one.seconds);
         costs.push(one.cpu / whole.cpu);
-        samples.push(sampled.cpu / one.cpu);
+        trials.push(tried.cpu / one.cpu);
     }
     let figures = [
         ("spans-by-two", times, 0.6),
         ("spans-cpu", costs, 1.08),
-        ("samples-cpu", samples, 1.05),
+        ("trials-cpu", trials, 1.05),
     ];
     for (name, values, most) in figures {
         let figure = Figure {

@@ -24,8 +24,8 @@ pub struct DispatcherConfig {
     /// A film of more than twice this length is encoded in spans of about this length, by as many
     /// dispatchers as there are; seconds, 0: never.
     pub span_seconds: u32,
-    /// Whether samples of a film say which rungs it gets, and how fine they are.
-    pub samples: bool,
+    /// Whether trial encodes of a film say which rungs it gets, and how fine they are.
+    pub per_title: bool,
     /// How long the first viewers of a video that plays at once have the machine to themselves
     /// before its further versions are made, milliseconds.
     pub head_start_ms: u64,
@@ -64,7 +64,7 @@ impl Default for DispatcherConfig {
             light_jobs: 2,
             heavy_jobs: 1,
             span_seconds: 60,
-            samples: true,
+            per_title: true,
             head_start_ms: 3000,
             unconfined: false,
             limits: SourceLimitsConfig::default(),

@@ -13,10 +13,10 @@ mod launcher;
 mod picture;
 mod probe;
 mod process;
-mod sample;
 mod sandbox;
 mod storyboard;
 mod stretch;
+mod trial;
 
 pub use check::{SandboxFinding, can_encode, check_programs};
 pub use launcher::{Launcher, launch};
@@ -30,9 +30,9 @@ pub(crate) use encode::{
 pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
-pub(crate) use sample::sample;
 pub(crate) use storyboard::{TILES, storyboard};
 pub(crate) use stretch::Stretch;
+pub(crate) use trial::trial;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 

@@ -2,7 +2,7 @@
 
 mod choice;
 
-pub use choice::{COARSEST, Likeness, RungSample, TILE_GRID, choose_rungs, sample_starts};
+pub use choice::{COARSEST, Likeness, RungTrial, TILE_GRID, choose_rungs, trial_starts};
 
 use crate::bandwidth::rate;
 use crate::direct_play::choose;
@@ -10,7 +10,7 @@ use crate::movie::Movie;
 use crate::plan::frame_rate;
 use crate::time;
 
-/// Constant rate factor of a rung unless samples allow a larger one: the rate follows the content and the cap
+/// Constant rate factor of a rung unless trial encodes allow a larger one: the rate follows the content and the cap
 /// ends it.
 const CRF: u8 = 23;
 /// Short side and cap in bits a second at up to 30 frames a second.

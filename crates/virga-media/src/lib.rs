@@ -47,8 +47,8 @@ pub use hls::{
     multivariant,
 };
 pub use ladder::{
-    COARSEST, Likeness, Rung, RungSample, SourceShape, TILE_GRID, choose_rungs, ladder,
-    sample_starts, shape,
+    COARSEST, Likeness, Rung, RungTrial, SourceShape, TILE_GRID, choose_rungs, ladder, shape,
+    trial_starts,
 };
 pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use matroska::{MatroskaReader, MatroskaStep};

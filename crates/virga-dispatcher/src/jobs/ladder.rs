@@ -8,7 +8,7 @@ use virga_media::{Container, Rung, key_times, span_starts};
 use super::{
     allowance,
     encoding::{Ready, Written, name_of},
-    sampling,
+    per_title,
 };
 use crate::{
     ffmpeg::{self, Encode, encode},
@@ -27,7 +27,7 @@ pub(crate) async fn run(work: &Work<'_>, whole: bool) -> Result<JobResult, JobEr
     if missing.is_empty() {
         return Ok(Outcome::default().into());
     }
-    let mut rungs = sampling::chosen(work, &ready, all).await?;
+    let mut rungs = per_title::chosen(work, &ready, all).await?;
     rungs.retain(|rung| missing.contains(&rung.name));
     if rungs.is_empty() {
         return Ok(Outcome::default().into());

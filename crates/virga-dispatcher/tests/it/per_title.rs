@@ -1,4 +1,4 @@
-//! Samples of a film say which rungs it gets and how fine they are; none is larger than the source.
+//! Trials of a film say which rungs it gets and how fine they are; none is larger than the source.
 
 use std::fs;
 
@@ -42,7 +42,7 @@ async fn a_rung_that_looks_like_the_one_below_is_not_made() {
     assert_eq!(names(&soft), ["360p"]);
     let mut all = Site::new().await;
     all.start(DispatcherConfig {
-        samples: false,
+        per_title: false,
         ..DispatcherConfig::default()
     });
     let soft = rungs(&all, &format!("{SOFT} {CODING} soft.mkv")).await;

@@ -1,11 +1,11 @@
-//! Which rungs of a ladder are worth making, and how finely: by samples of the film.
+//! Which rungs of a ladder are worth making, and how finely: by trial encodes of parts of the film (*trials*).
 
 use super::{CRF, Rung};
 
-/// A sample's pictures are compared in so many columns and rows of tiles: small print on a large white page
+/// A trial's pictures are compared in so many columns and rows of tiles: small print on a large white page
 /// would not show in a mean over all of it.
 pub const TILE_GRID: u32 = 8;
-/// The rate factor of the second try at a sample, and the coarsest that is chosen.
+/// The rate factor of the second try at a trial, and the coarsest that is chosen.
 pub const COARSEST: u8 = 27;
 const TILES: u32 = TILE_GRID * TILE_GRID;
 /// So many of them count where it is asked how fine a picture is.
@@ -18,15 +18,15 @@ const VISIBLE: f64 = 0.01;
 /// A rung decides nothing where it is less like the source than this: frames were taken for others.
 const COMPARABLE: f64 = 0.9;
 
-/// Seconds of a film for which a sample is taken, and the most samples.
-const PER_SAMPLE: [i64; 3] = [20, 60, 120];
+/// Seconds of a film for which a trial is taken, and the most trials.
+const PER_TRIAL: [i64; 3] = [20, 60, 120];
 
-/// How like the source a sample of a rung is: SSIM of the luma, 0 to 1, tile after tile, frame after frame.
+/// How like the source a trial of a rung is: SSIM of the luma, 0 to 1, tile after tile, frame after frame.
 pub type Likeness = Vec<f64>;
 
-/// A sample of one rung above the lowest.
+/// A trial of one rung above the lowest.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct RungSample {
+pub struct RungTrial {
     /// At the rung's own rate factor.
     pub fine: Likeness,
     /// At [`COARSEST`].
@@ -35,10 +35,10 @@ pub struct RungSample {
     pub below: Vec<Likeness>,
 }
 
-/// The seconds at which samples of a film begin; none of a short one, which would cost as much as the film.
-pub fn sample_starts(duration_micros: i64) -> Vec<u32> {
+/// The seconds at which trials of a film begin; none of a short one, which would cost as much as the film.
+pub fn trial_starts(duration_micros: i64) -> Vec<u32> {
     let seconds = duration_micros / 1_000_000;
-    let count = PER_SAMPLE.iter().filter(|it| seconds >= **it).count();
+    let count = PER_TRIAL.iter().filter(|it| seconds >= **it).count();
     let parts = 2 * i64::try_from(count.max(1)).unwrap_or(1);
     (0..count)
         .zip((1..).step_by(2))
@@ -46,19 +46,19 @@ pub fn sample_starts(duration_micros: i64) -> Vec<u32> {
         .collect()
 }
 
-/// The rungs that look better than the next one below, each as fine as its samples need it. `samples`: of
+/// The rungs that look better than the next one below, each as fine as its trials need it. `trials`: of
 /// every rung above the lowest, in order.
-pub fn choose_rungs(rungs: Vec<Rung>, samples: &[Vec<RungSample>]) -> Vec<Rung> {
+pub fn choose_rungs(rungs: Vec<Rung>, trials: &[Vec<RungTrial>]) -> Vec<Rung> {
     let mut last = 0;
     let mut kept: Vec<Rung> = Vec::new();
     for (index, mut rung) in rungs.into_iter().enumerate() {
         let of = || {
-            samples
+            trials
                 .iter()
-                .filter_map(|sample| sample.get(index.checked_sub(1)?))
+                .filter_map(|trial| trial.get(index.checked_sub(1)?))
         };
         let told = index > 0 && of().next().is_some();
-        if told && of().all(|sample| looks_like_below(sample, last)) {
+        if told && of().all(|trial| looks_like_below(trial, last)) {
             continue;
         }
         if told {
@@ -70,21 +70,21 @@ pub fn choose_rungs(rungs: Vec<Rung>, samples: &[Vec<RungSample>]) -> Vec<Rung> 
     kept
 }
 
-fn looks_like_below(sample: &RungSample, below: usize) -> bool {
-    let Some(below) = sample.below.get(below) else {
+fn looks_like_below(trial: &RungTrial, below: usize) -> bool {
+    let Some(below) = trial.below.get(below) else {
         return false;
     };
-    if worst_eighth(&sample.fine) < COMPARABLE || below.len() != sample.fine.len() {
+    if worst_eighth(&trial.fine) < COMPARABLE || below.len() != trial.fine.len() {
         return false;
     }
-    let mut gains = sample.fine.iter().zip(below).map(|(it, low)| it - low);
+    let mut gains = trial.fine.iter().zip(below).map(|(it, low)| it - low);
     gains.all(|gain| gain < VISIBLE)
 }
 
-/// The largest rate factor with which all samples are like the source.
-fn factor<'a>(samples: impl Iterator<Item = &'a RungSample>) -> u8 {
-    let each = samples.map(|sample| {
-        let (fine, coarse) = (worst_eighth(&sample.fine), worst_eighth(&sample.coarse));
+/// The largest rate factor with which all trials are like the source.
+fn factor<'a>(trials: impl Iterator<Item = &'a RungTrial>) -> u8 {
+    let each = trials.map(|trial| {
+        let (fine, coarse) = (worst_eighth(&trial.fine), worst_eighth(&trial.coarse));
         if coarse >= LIKE {
             return COARSEST;
         }

@@ -3,7 +3,7 @@
 use std::slice::from_ref;
 
 use proptest::prelude::*;
-use virga_media::{Rung, RungSample, SourceShape, choose_rungs, ladder, sample_starts, shape};
+use virga_media::{Rung, RungTrial, SourceShape, choose_rungs, ladder, shape, trial_starts};
 
 use crate::clips::Clip;
 
@@ -117,20 +117,20 @@ proptest! {
     }
 }
 
-/// Samples of one frame: a mean likeness for each rate factor of a rung, and for each rung below it.
-fn sample(fine: f64, coarse: f64, below: &[f64]) -> RungSample {
+/// Trials of one frame: a mean likeness for each rate factor of a rung, and for each rung below it.
+fn trial(fine: f64, coarse: f64, below: &[f64]) -> RungTrial {
     let tiles = |like: f64| vec![like; 64];
-    RungSample {
+    RungTrial {
         fine: tiles(fine),
         coarse: tiles(coarse),
         below: below.iter().map(|like| tiles(*like)).collect(),
     }
 }
 
-/// The rungs of a 1080p source that samples leave, and their rate factors.
-fn chosen(samples: &[[RungSample; 3]]) -> Vec<(String, u8)> {
-    let samples: Vec<Vec<RungSample>> = samples.iter().map(|it| it.to_vec()).collect();
-    let rungs = choose_rungs(ladder(&source(1920, 1080, None), 1080), &samples);
+/// The rungs of a 1080p source that trials leave, and their rate factors.
+fn chosen(trials: &[[RungTrial; 3]]) -> Vec<(String, u8)> {
+    let trials: Vec<Vec<RungTrial>> = trials.iter().map(|it| it.to_vec()).collect();
+    let rungs = choose_rungs(ladder(&source(1920, 1080, None), 1080), &trials);
     rungs
         .into_iter()
         .map(|Rung { name, crf, .. }| (name, crf))
@@ -148,30 +148,30 @@ fn without_samples_every_rung_is_made_as_usual() {
 fn a_rung_that_looks_like_the_one_below_is_left_out() {
     // 720p is hardly better than 480p; 1080p than 720p neither, but than 480p it is.
     let soft = [
-        sample(0.990, 0.98, &[0.95]),
-        sample(0.990, 0.98, &[0.95, 0.985]),
-        sample(0.990, 0.98, &[0.94, 0.978, 0.985]),
+        trial(0.990, 0.98, &[0.95]),
+        trial(0.990, 0.98, &[0.95, 0.985]),
+        trial(0.990, 0.98, &[0.94, 0.978, 0.985]),
     ];
-    let names = |samples: &[[RungSample; 3]]| -> Vec<String> {
-        chosen(samples).into_iter().map(|(name, _)| name).collect()
+    let names = |trials: &[[RungTrial; 3]]| -> Vec<String> {
+        chosen(trials).into_iter().map(|(name, _)| name).collect()
     };
     assert_eq!(names(from_ref(&soft)), ["360p", "480p", "1080p"]);
-    // One place in one of the samples that looks better is enough.
+    // One place in one of the trials that looks better is enough.
     let mut sharp = soft.clone();
     sharp[1].fine[63] = 0.996;
     assert_eq!(names(&[soft.clone(), sharp]), ["360p", "480p", "720p"]);
     // Where frames were taken for others nothing is said.
     let mut mistaken = soft;
-    mistaken[1] = sample(0.6, 0.6, &[0.6, 0.6]);
+    mistaken[1] = trial(0.6, 0.6, &[0.6, 0.6]);
     assert_eq!(names(&[mistaken]), ["360p", "480p", "720p"]);
 }
 
 #[test]
 fn the_rate_factor_is_the_largest_that_the_worst_sample_allows() {
-    let of = |fine, coarse| sample(fine, coarse, &[0.9, 0.9, 0.9]);
+    let of = |fine, coarse| trial(fine, coarse, &[0.9, 0.9, 0.9]);
     let easy = [of(0.999, 0.99), of(0.981, 0.961), of(0.96, 0.95)];
-    let factors = |samples: &[[RungSample; 3]]| -> Vec<u8> {
-        chosen(samples).into_iter().map(|(_, crf)| crf).collect()
+    let factors = |trials: &[[RungTrial; 3]]| -> Vec<u8> {
+        chosen(trials).into_iter().map(|(_, crf)| crf).collect()
     };
     assert_eq!(factors(from_ref(&easy)), [23, 27, 25, 23]);
     let hard = [of(0.981, 0.961), of(0.5, 0.4), of(0.97, 0.93)];
@@ -180,7 +180,7 @@ fn the_rate_factor_is_the_largest_that_the_worst_sample_allows() {
 
 #[test]
 fn samples_are_spread_over_the_film_and_cost_little_of_it() {
-    let starts = |seconds: i64| sample_starts(seconds * 1_000_000);
+    let starts = |seconds: i64| trial_starts(seconds * 1_000_000);
     assert!(starts(19).is_empty());
     assert_eq!(starts(20), [10]);
     assert_eq!(starts(60), [15, 45]);

@@ -1,9 +1,9 @@
-//! Samples of a ladder: some seconds of the film at every size and with two rate factors, and how like the
+//! Trial encodes of a ladder: some seconds of the film at every size and with two rate factors, and how like the
 //! source each comes out.
 
 use std::{fmt::Write as _, time::Duration};
 
-use virga_media::{COARSEST, Container, Likeness, Rung, RungSample, TILE_GRID};
+use virga_media::{COARSEST, Container, Likeness, Rung, RungTrial, TILE_GRID};
 
 use super::{
     Arguments, FfmpegRun, Probed, Stretch,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::job_result::JobError;
 
-/// Seconds of a sample: from one key frame of a rung to the next.
+/// Seconds of a trial: from one key frame of a rung to the next.
 const SECONDS: u32 = 2;
 /// Of so many pictures one is compared.
 const EVERY: u32 = 12;
@@ -21,19 +21,19 @@ const LOG: u64 = 16 << 20;
 /// A stream whose index is bad may be decoded from its beginning.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Takes the sample that begins at this second: of every rung above the lowest.
-pub(crate) async fn sample(
+/// Makes the trial that begins at this second: of every rung above the lowest.
+pub(crate) async fn trial(
     session: &FfmpegRun<'_>,
     probed: &Probed,
     rungs: &[Rung],
     from: u32,
-) -> Result<Vec<RungSample>, JobError> {
+) -> Result<Vec<RungTrial>, JobError> {
     encode(session, probed, rungs, from).await?;
     compare(session, rungs).await?;
     let above = 1..rungs.len();
-    let samples = above.map(|index| {
+    let trials = above.map(|index| {
         let read = |of: &str| likeness(session, &log(of, index));
-        Ok(RungSample {
+        Ok(RungTrial {
             fine: read("fine")?,
             coarse: read("coarse")?,
             below: (0..index)
@@ -41,7 +41,7 @@ pub(crate) async fn sample(
                 .collect::<Result<_, JobError>>()?,
         })
     });
-    samples.collect()
+    trials.collect()
 }
 
 /// Writes each rung as it would be, the upper ones also as coarse as they may become, and of their source
