@@ -36,4 +36,5 @@ mod storyboard;
 mod streams;
 mod sweeping;
 mod sync;
+mod texts;
 mod variants;
