@@ -91,7 +91,11 @@ async fn text_subtitles_and_chapters_of_mp4_and_matroska_become_webvtt() {
         clip("-c:s subrip", "srt.mkv"),
         clip("-c:s ass", "ass.mkv"),
         webvtt(&site, "-c:s copy", "vtt.mkv"),
-        webvtt(&site, "-c:v libvpx -c:s copy", "vtt.webm"),
+        webvtt(
+            &site,
+            "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:s copy",
+            "vtt.webm",
+        ),
     ];
     for path in clips {
         let name = path.display();
