@@ -97,20 +97,31 @@ test("chapters are marked on the seek bar, named above it, and listed in the men
   await expect.poll(() => player(page).evaluate((v: HTMLVideoElement) => v.currentTime)).toBeGreaterThanOrEqual(4);
 });
 
-test("subtitles stand above the controls while these are there", async ({ page, visitor }) => {
+test("subtitles stand above the controls while these are there", async ({ visitor }) => {
   const id = await made(visitor);
-  await page.goto(`/v/${id}`);
-  await play(page);
-  await seek(page, 2);
-  await page.keyboard.press("c");
-  const line = () =>
-    player(page).evaluate((video: HTMLVideoElement) => {
-      const shown = [...video.textTracks].find(({ mode }) => mode === "showing");
-      return (shown?.activeCues?.[0] as VTTCue | undefined)?.line;
-    });
-  await expect.poll(line).toBe(-4);
-  await expect(page.locator("virga-player")).toHaveAttribute("data-idle", "");
-  expect(await line()).toBe("auto");
+  for (const viewport of [
+    { width: 1280, height: 800 },
+    { width: 360, height: 640 },
+  ]) {
+    const page = await visitor({ viewport });
+    await page.goto(`/v/${id}`);
+    await play(page);
+    await seek(page, 2);
+    await player(page).evaluate((video: HTMLVideoElement) => video.pause());
+    const [outer, bar] = await Promise.all([
+      page.locator("virga-player").boundingBox(),
+      page.locator('[data-part="bar"]').boundingBox(),
+    ]);
+    // The middle of the picture, between the message above and the controls below.
+    const top = outer!.y + outer!.height * 0.3;
+    const clip = { x: outer!.x + outer!.width * 0.35, y: top, width: outer!.width * 0.3, height: bar!.y - top };
+    const still = await page.screenshot({ clip });
+    await page.keyboard.press("c");
+    await expect(page.locator('[data-part="note"]')).toHaveText(/^Subtitles: /);
+    await expect(async () => expect(still.equals(await page.screenshot({ clip }))).toBe(false)).toPass();
+    await page.keyboard.press("c");
+    await expect(async () => expect(still.equals(await page.screenshot({ clip }))).toBe(true)).toPass();
+  }
 });
 
 test("without scripts the browser's own menu has them", async ({ visitor }) => {

@@ -14,8 +14,6 @@ const CHOICE = "virga:texts";
 const AGAIN_MS = 20_000;
 /** With more marks than this the bar shows none. */
 const MOST_MARKS = 100;
-/** Lines above the lower edge while the controls are there. */
-const ABOVE_BAR = -4;
 
 interface Choice {
   on?: boolean;
@@ -55,7 +53,6 @@ export class Subtitles {
         this.#draw();
       });
     }
-    if (this.#host) new MutationObserver(() => this.#lift()).observe(this.#host, { attributeFilter: ["data-idle"] });
     this.sync();
   }
 
@@ -103,7 +100,7 @@ export class Subtitles {
   #listen(track: HTMLTrackElement): void {
     track.addEventListener("load", () => this.#draw());
     track.addEventListener("error", () => void this.#renew());
-    track.track.addEventListener("cuechange", () => this.#lift());
+    track.track.addEventListener("cuechange", () => this.#place());
   }
 
   /** Their addresses ended: new ones. */
@@ -153,7 +150,7 @@ export class Subtitles {
       const mode = track === wanted?.track ? "showing" : kind === "chapters" ? "hidden" : "disabled";
       if (track.mode !== mode) track.mode = mode;
     }
-    this.#lift();
+    this.#place();
   }
 
   /** The viewer's choice; null for none. */
@@ -241,13 +238,12 @@ export class Subtitles {
     setText(this.#title, (cue as VTTCue | undefined)?.getCueAsHTML().textContent ?? "");
   }
 
-  /** Above the controls while they are there. */
-  #lift(): void {
-    const up = this.#host ? !this.#host.hasAttribute("data-idle") : false;
-    for (const cue of this.#current?.track.activeCues ?? []) {
-      const { line } = cue as VTTCue;
-      // One that the film puts elsewhere stays there.
-      if (line === "auto" || line === ABOVE_BAR) (cue as VTTCue).line = up ? ABOVE_BAR : "auto";
-    }
+  /** The style sheet moves subtitles above the controls while these are there, but not those at the upper edge. */
+  #place(): void {
+    const cues = [...(this.#current?.track.activeCues ?? [])] as VTTCue[];
+    this.#host?.toggleAttribute(
+      "data-above",
+      cues.some(({ line }) => line !== "auto"),
+    );
   }
 }
