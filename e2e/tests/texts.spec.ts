@@ -145,3 +145,40 @@ test("without scripts the browser's own menu has them", async ({ visitor }) => {
     }
   }
 });
+
+test("a player of HLS finds the subtitles and shows them at their moments", async ({ page, visitor, expected }) => {
+  // It makes its tracks of an address that our pages do not allow.
+  expected.push(/data:,WEBVTT/, /media-src blocked data/);
+  const id = await made(visitor);
+  await page.goto(`/v/${id}`);
+  // The engine as it comes, without our settings.
+  const seen = await page.evaluate(async (one) => {
+    const engine = document.querySelector<HTMLLinkElement>('link[rel="modulepreload"]')!.href;
+    const { default: Hls } = (await import(engine)) as {
+      default: typeof import("../../ui/node_modules/hls.js").default;
+    };
+    const { hls } = (await (await fetch(`/api/v1/videos/${one}/playback`)).json()) as { hls: string };
+    const video = document.createElement("video");
+    document.body.append(video);
+    const other = new Hls({ enableWorker: false });
+    other.loadSource(hls);
+    other.attachMedia(video);
+    await new Promise((resolve) => other.once(Hls.Events.FRAG_BUFFERED, resolve));
+    const tracks = other.subtitleTracks.map(({ name, lang, forced }) => [name, lang, forced]);
+    other.subtitleTrack = 1;
+    await new Promise((resolve) => other.once(Hls.Events.SUBTITLE_FRAG_PROCESSED, resolve));
+    const cues = [...video.textTracks].flatMap((track) => [...(track.cues ?? [])]) as VTTCue[];
+    other.destroy();
+    video.remove();
+    return { tracks, cues: cues.map((cue) => [cue.startTime, cue.endTime, cue.text]) };
+  }, id);
+  expect(seen.tracks).toEqual([
+    ["Deutsch", "de", false],
+    ["English", "en", false],
+  ]);
+  expect(seen.cues).toHaveLength(1);
+  const [from, until, text] = seen.cues[0] as [number, number, string];
+  expect(from).toBeCloseTo(1, 1);
+  expect(until).toBeCloseTo(7, 1);
+  expect(text).toBe("Rain on the roof");
+});
