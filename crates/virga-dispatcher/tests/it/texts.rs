@@ -190,6 +190,52 @@ async fn pictures_of_text_are_passed_over_and_films_without_texts_have_none() {
     site.stop().await;
 }
 
+/// The file with one word in place of another of its length.
+fn patched(site: &Site, from: &str, name: &str, words: &[(&[u8], &[u8])]) -> PathBuf {
+    let mut bytes = std::fs::read(site.folder.path().join(from)).unwrap();
+    for (word, other) in words {
+        let place = bytes.windows(word.len()).position(|it| it == *word);
+        let place = place.expect("the word is in the file");
+        bytes[place..place + word.len()].copy_from_slice(other);
+    }
+    let path = site.folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_left_out_and_the_film_plays() {
+    let mut site = Site::at_work().await;
+    scripts(&site);
+    let _ = site.clip(&format!(
+        "{PICTURE} -i de.srt -i en.srt -map 0 -map 1 -map 2 {H264} -c:s subrip {TAGS} whole.mkv"
+    ));
+    // Text that is none, next to text that is; then a coding that nobody knows.
+    let text = patched(
+        &site,
+        "whole.mkv",
+        "text.mkv",
+        &[(b"zweite", b"\xff\xfe\xff\xfe\xff\xff")],
+    );
+    let coding = patched(
+        &site,
+        "whole.mkv",
+        "coding.mkv",
+        &[(b"S_TEXT/UTF8", b"S_TEXT/NONE")],
+    );
+    let video = site.add(&text).await;
+    let (_, files) = texts(&site, video).await;
+    assert_eq!(files.len(), 2);
+    assert!(files[0].starts_with(GERMAN), "{}", files[0]);
+    assert!(files[1].contains("Hello"), "{}", files[1]);
+    let video = site.add(&coding).await;
+    let (texts, files) = texts(&site, video).await;
+    assert_eq!(files.len(), 1, "{texts:?}");
+    assert_eq!(texts.tracks[0].language.as_deref(), Some("en"));
+    assert!(site.failed(video).await.is_empty());
+    site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chapters_of_sound_alone_are_kept() {
     let mut site = Site::at_work().await;
