@@ -76,6 +76,33 @@ const AAC = ["-c:a", "aac", "-b:a", "96k", "-ac", "2"];
 export const instant = (name = "Rain on the roof.mp4") =>
   make(name, [...picture("640x360"), ...H264, ...AAC, "-shortest"]);
 
+/** Text as an input of ffmpeg. */
+const written = (format: string, text: string) => [
+  "-f",
+  format,
+  "-i",
+  `data:text/plain;base64,${Buffer.from(text).toString("base64")}`,
+];
+
+/** The same with subtitles in two languages and two chapters. */
+export const subtitled = (name = "subtitled.mp4") => {
+  const cue = (text: string) => written("srt", `1\n00:00:01,000 --> 00:00:07,000\n${text}\n`);
+  const chapter = (from: number, until: number, title: string) =>
+    `[CHAPTER]\nTIMEBASE=1/1\nSTART=${from}\nEND=${until}\ntitle=${title}\n`;
+  const marks = `;FFMETADATA1\n${chapter(0, 4, "The roof & <b>rain</b>")}${chapter(4, SECONDS, "第二章")}`;
+  const moving = picture("640x360");
+  const inputs = moving.indexOf("-filter_complex");
+  return make(name, [
+    ...moving.slice(0, inputs),
+    ...cue("Regen <i>auf</i> dem Dach & a < b"),
+    ...cue("Rain on the roof"),
+    ...written("ffmetadata", marks),
+    ...moving.slice(inputs),
+    ...["-map", "3", "-map", "4", "-map_metadata", "5", ...H264, ...AAC, "-c:s", "mov_text"],
+    ...["-metadata:s:s:0", "language=ger", "-metadata:s:s:1", "language=eng"],
+  ]);
+};
+
 /** The same for a small screen, quick to encode: for tests that only need some video. */
 export const tiny = (name = "tiny.mp4") => make(name, [...picture("160x90"), ...H264, ...AAC, "-shortest"]);
 

@@ -12,6 +12,8 @@ import { promisify } from "node:util";
 const NAMES = {
   alert: "triangle-alert",
   back: "chevron-left",
+  captions: "captions",
+  chapters: "list",
   check: "check",
   close: "x",
   down: "chevron-down",

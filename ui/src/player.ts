@@ -138,6 +138,11 @@ class Player extends HTMLElement {
       import("./player/clip").then(({ Clip }) => new Clip(acts, t, controls.root)).catch(() => {});
     }
     document.addEventListener("keydown", this.#key);
+    if (video.querySelector("track") || "unfinished" in this.dataset) {
+      import("./player/texts")
+        .then(({ Subtitles }) => (acts.texts = new Subtitles(acts, t, controls.root, kept.store)))
+        .catch(() => {});
+    }
 
     const places = new Places(this.#id, video, kept.store, "member" in this.dataset, () => acts.total);
     const { position } = this.dataset;

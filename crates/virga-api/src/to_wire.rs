@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 use virga_core::{
-    MediaKey, Result, Timestamp, UserId,
+    FilmText, MediaKey, Result, Timestamp, UserId,
     job::{JobKind, JobState},
     keys::{grant, grant_expiry},
     paths::{MediaFile, MediaPath},
@@ -117,6 +117,23 @@ fn video(
         purge_at: row.purge_at,
         presentation_version: row.presentation_version,
     }
+}
+
+/// Subtitles and chapters, and where they are.
+pub(crate) fn texts(
+    row: &VideoRow,
+    path: &impl Fn(MediaFile) -> String,
+) -> Vec<wire::PlaybackText> {
+    let tracks = row.texts.as_ref().map(|texts| texts.tracks.as_slice());
+    let text = |text: &FilmText| wire::PlaybackText {
+        src: path(MediaFile::Text(text.n)),
+        kind: text.kind.to_string(),
+        language: text.language.clone(),
+        label: text.label.clone(),
+        default: text.default,
+        forced: text.forced,
+    };
+    tracks.unwrap_or_default().iter().map(text).collect()
 }
 
 /// Microseconds as the wire has them.

@@ -100,6 +100,7 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         poster: row.poster_key.clone(),
         fallback: row.fallback_key.clone(),
         storyboard: row.storyboard_key.clone(),
+        texts: row.texts.clone(),
     }
 }
 

@@ -33,6 +33,8 @@ word_enum! {
         Fallback = "fallback",
         /// [`Job::Storyboard`].
         Storyboard = "storyboard",
+        /// [`Job::Texts`].
+        Texts = "texts",
         /// [`Job::Purge`].
         Purge = "purge",
     }
@@ -90,6 +92,8 @@ pub enum Job {
     Fallback,
     /// Take small pictures from all over the film, for seeking.
     Storyboard,
+    /// Make `WebVTT` of the file's subtitles and chapters.
+    Texts,
     /// Remove every object of a deleted video.
     Purge {
         /// Whether they were removed once; the second time comes a lease later.
@@ -144,6 +148,7 @@ impl Job {
             Self::Poster => JobKind::Poster,
             Self::Fallback => JobKind::Fallback,
             Self::Storyboard => JobKind::Storyboard,
+            Self::Texts => JobKind::Texts,
             Self::Purge { .. } => JobKind::Purge,
         }
     }
@@ -180,6 +185,7 @@ impl JobKind {
             Self::Sound | Self::Copy => (Lane::First, 65, 5),
             Self::FirstRung => (Lane::First, 60, 5),
             Self::Fallback => (Lane::Light, 50, 5),
+            Self::Texts => (Lane::Light, 45, 3),
             Self::Package => (Lane::Light, 40, 5),
             Self::Join => (Lane::Light, 35, 5),
             Self::Ladder | Self::Span => (Lane::Heavy, 20, 5),

@@ -22,6 +22,7 @@ pub mod presentation;
 pub mod reason;
 mod reloadable;
 pub mod text;
+mod texts;
 pub mod upload;
 pub mod video;
 pub mod wire;
@@ -35,3 +36,4 @@ pub use media_key::{
     CacheLifetime, InvalidKey, KeyPrefix, MediaKey, ObjectClass, PosterPart, StoryboardIndex,
 };
 pub use reloadable::Reloadable;
+pub use texts::{FilmText, FilmTexts, TextKind};

@@ -40,6 +40,8 @@ pub enum ObjectClass {
     Poster,
     /// Small pictures from all over the film, and where they belong.
     Storyboard,
+    /// Subtitles and chapters.
+    Texts,
     /// One faststart MP4 for players without scripts.
     Fallback,
     /// Nothing that this version writes.
@@ -73,6 +75,7 @@ impl ObjectClass {
             Some("piece") => Self::Piece,
             Some("span") => Self::Span,
             Some("storyboard") => Self::Storyboard,
+            Some("texts") => Self::Texts,
             _ => Self::Other,
         }
     }
@@ -83,7 +86,7 @@ impl ObjectClass {
             Self::Presentation | Self::Table => "application/json",
             Self::Track | Self::Piece | Self::Span | Self::Fallback => "video/mp4",
             Self::Poster => "image/jpeg",
-            Self::Source | Self::Samples | Self::Storyboard | Self::Other => {
+            Self::Source | Self::Samples | Self::Storyboard | Self::Texts | Self::Other => {
                 "application/octet-stream"
             }
         }
@@ -98,6 +101,7 @@ impl ObjectClass {
             | Self::Piece
             | Self::Poster
             | Self::Storyboard
+            | Self::Texts
             | Self::Fallback => CacheLifetime::Immutable,
             Self::Presentation => CacheLifetime::Revalidate,
             Self::Source | Self::Span | Self::Other => CacheLifetime::NoStore,
@@ -159,6 +163,11 @@ impl MediaKey {
     /// The one-file MP4 that an attempt made.
     pub fn fallback(video: VideoId, job: i64, attempt: i32) -> Self {
         Self(format!("v/{video}/a{job}-{attempt}/fallback.mp4").into())
+    }
+
+    /// The subtitles and chapters that an attempt found.
+    pub fn texts(video: VideoId, job: i64, attempt: i32) -> Self {
+        Self(format!("v/{video}/a{job}-{attempt}/film.texts").into())
     }
 
     /// Piece `n` of a track that a job grows, as the attempt with this fence wrote it. It is not under

@@ -6,7 +6,7 @@ use serde_json::Value;
 use virga_media::TrackTable;
 
 use crate::{
-    MediaKey, VideoId,
+    FilmTexts, MediaKey, VideoId,
     video::{Visibility, word_enum},
 };
 
@@ -47,6 +47,9 @@ pub struct Presentation {
     /// Key of the storyboard. Documents of releases before have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storyboard: Option<MediaKey>,
+    /// Subtitles and chapters. Documents of releases before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<FilmTexts>,
 }
 
 impl Presentation {

@@ -27,6 +27,7 @@ fn a_key_survives_its_text_and_knows_its_class() {
             MediaKey::storyboard(video, 3, 1, 400).unwrap(),
             ObjectClass::Storyboard,
         ),
+        (MediaKey::texts(video, 3, 1), ObjectClass::Texts),
     ];
     for (key, class) in cases {
         assert_eq!(key.class(), class, "{key}");

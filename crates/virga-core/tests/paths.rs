@@ -41,6 +41,8 @@ fn files() -> impl Strategy<Value = MediaFile> {
         }),
         Just(MediaFile::Storyboard),
         any::<usize>().prop_map(MediaFile::Sheet),
+        any::<u32>().prop_map(MediaFile::Text),
+        any::<u32>().prop_map(MediaFile::TextPlaylist),
         Just(MediaFile::Urls),
         ("[a-z0-9-]{1,32}", of_track).prop_map(|(name, file)| MediaFile::Track(name, file)),
     ]

@@ -1,7 +1,7 @@
 //! Rows as typed values.
 
 use virga_core::{
-    MediaKey, Timestamp, UploadId, UserId, VideoId,
+    FilmTexts, MediaKey, Timestamp, UploadId, UserId, VideoId,
     permission::VideoFacts,
     upload::UploadState,
     video::{VideoState, Visibility},
@@ -47,6 +47,21 @@ pub(crate) fn key(
     value: Option<&str>,
 ) -> Result<Option<MediaKey>> {
     value.map(|value| id(table, column, value)).transpose()
+}
+
+/// What names no object is of a later release.
+fn texts(value: Option<String>) -> Result<Option<FilmTexts>> {
+    let Some(value) = value else { return Ok(None) };
+    let read: serde_json::Value = serde_json::from_str(&value).unwrap_or_default();
+    if read.get("object").is_none() {
+        return Ok(None);
+    }
+    let corrupt = |_| DbError::Corrupt {
+        table: "videos",
+        column: "texts",
+        value,
+    };
+    serde_json::from_value(read).map(Some).map_err(corrupt)
 }
 
 /// Words of a machine, cut to what every column and reader takes.
@@ -119,6 +134,8 @@ pub struct VideoRow {
     pub fallback_key: Option<MediaKey>,
     /// Storyboard's object key.
     pub storyboard_key: Option<MediaKey>,
+    /// Subtitles and chapters.
+    pub texts: Option<FilmTexts>,
 }
 
 impl VideoRow {
@@ -172,6 +189,7 @@ impl TryFrom<entity::video::Model> for VideoRow {
             poster_key: key(TABLE, "poster_key", row.poster_key.as_deref())?,
             fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
             storyboard_key: key(TABLE, "storyboard_key", row.storyboard_key.as_deref())?,
+            texts: texts(row.texts)?,
         })
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 use virga_core::{
-    MediaKey, Timestamp, UserId, VideoId,
+    FilmTexts, MediaKey, Timestamp, UserId, VideoId,
     job::JobKind,
     reason::Reason,
     upload::UploadState,
@@ -17,7 +17,7 @@ use virga_core::{
 };
 
 use crate::{
-    Result, Tx, VideoRow, changes,
+    DbError, Result, Tx, VideoRow, changes,
     entity::{comment, digest, job, position, upload, video, view_mark},
     growing, jobs,
     query::{Change as _, Read as _, Remove as _, add},
@@ -260,6 +260,16 @@ pub async fn set_fallback(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey
 /// Records the storyboard's object.
 pub async fn set_storyboard(tx: &impl ConnectionTrait, id: VideoId, key: &MediaKey) -> Result<()> {
     set_key(tx, id, C::StoryboardKey, key).await
+}
+
+/// Records the subtitles and chapters.
+pub async fn set_texts(tx: &impl ConnectionTrait, id: VideoId, texts: &FilmTexts) -> Result<()> {
+    let text = serde_json::to_string(texts).map_err(|_| DbError::Corrupt {
+        table: "videos",
+        column: "texts",
+        value: texts.object.to_string(),
+    })?;
+    update(id).value(C::Texts, text).run(tx).await
 }
 
 async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &MediaKey) -> Result<()> {

@@ -16,6 +16,7 @@ mod process;
 mod sandbox;
 mod storyboard;
 mod stretch;
+mod texts;
 mod trial;
 
 pub use check::{SandboxFinding, can_encode, check_programs};
@@ -32,6 +33,7 @@ pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
 pub(crate) use storyboard::{TILES, storyboard};
 pub(crate) use stretch::Stretch;
+pub(crate) use texts::{TextStream, extract_texts, find_texts};
 pub(crate) use trial::trial;
 
 use std::{ffi::OsString, path::Path, time::Duration};
@@ -78,7 +80,7 @@ impl<'a> FfmpegRun<'a> {
             container,
             nice: if matches!(
                 work.job.kind(),
-                JobKind::Ladder | JobKind::Span | JobKind::Storyboard
+                JobKind::Ladder | JobKind::Span | JobKind::Storyboard | JobKind::Texts
             ) {
                 launcher::NICE_LADDER
             } else {

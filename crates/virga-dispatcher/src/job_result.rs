@@ -4,7 +4,7 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Code, Failure, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
+    Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
     digest::Digest,
     job::{Job, JobKind},
     reason::Reason,
@@ -114,6 +114,7 @@ pub(crate) struct Outcome {
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
+    pub(crate) texts: Option<FilmTexts>,
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Objects that nobody needs once this is written.
@@ -146,6 +147,7 @@ impl Outcome {
             || self.poster.is_some()
             || self.fallback.is_some()
             || self.storyboard.is_some()
+            || self.texts.is_some()
     }
 
     pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
@@ -171,6 +173,9 @@ impl Outcome {
         }
         if let Some(key) = &self.storyboard {
             videos::set_storyboard(tx, video, key).await?;
+        }
+        if let Some(texts) = &self.texts {
+            videos::set_texts(tx, video, texts).await?;
         }
         if !self.tracks.is_empty() {
             videos::set_failure(tx, video, None).await?;

@@ -16,6 +16,7 @@ mod probe;
 mod sound;
 mod span;
 mod storyboard;
+mod texts;
 
 use virga_app::Purge;
 use virga_core::job::Job;
@@ -51,6 +52,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         Job::Poster => Box::pin(poster::run(&work)).await,
         Job::Fallback => fallback::run(&work).await,
         Job::Storyboard => Box::pin(storyboard::run(&work)).await,
+        Job::Texts => Box::pin(texts::run(&work)).await,
         Job::Purge { .. } => purge(&work).await,
     }
 }

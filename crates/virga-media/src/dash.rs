@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 
 use crate::hls::{channels, spans};
 use crate::language;
+use crate::quoting::escaped;
 use crate::table::TrackTable;
+use crate::text_rendition::{TextRendition, write_sets};
 use crate::video_range::VideoRange;
 
 /// How a manifest names a track's init segment and segments.
@@ -48,7 +50,11 @@ pub struct DashTrack<'a> {
 
 /// The manifest of a film that is whole: the sizes of the picture, where there is one, and the sound, in the
 /// caller's order.
-pub fn dash_manifest(videos: &[DashTrack<'_>], audio: Option<&DashTrack<'_>>) -> String {
+pub fn dash_manifest(
+    videos: &[DashTrack<'_>],
+    audio: Option<&DashTrack<'_>>,
+    texts: &[TextRendition<'_>],
+) -> String {
     let tracks = || videos.iter().chain(audio);
     let longest = tracks().map(|track| track.table.duration_micros()).max();
     let buffer = tracks().map(|track| longest_segment(track.table)).max();
@@ -69,6 +75,8 @@ pub fn dash_manifest(videos: &[DashTrack<'_>], audio: Option<&DashTrack<'_>>) ->
     if let Some(audio) = audio {
         write_audio_set(&mut text, audio);
     }
+    let millis = u64::try_from(longest.unwrap_or(0) / 1000).unwrap_or(0);
+    write_sets(&mut text, texts, millis);
     text.push_str("</Period>\n</MPD>\n");
     text
 }
@@ -232,19 +240,4 @@ fn ratio(frame_rate: f64) -> String {
         Some(whole) if !whole.is_empty() => whole.to_owned(),
         _ => format!("{thousandths}/1000"),
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() => {}
-            c => safe.push(c),
-        }
-    }
-    safe
 }

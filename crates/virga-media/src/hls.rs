@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use crate::bandwidth::Bandwidth;
 use crate::language;
+use crate::quoting::quoted;
 use crate::table::TrackTable;
+use crate::text_rendition::{TextRendition, group, write_media};
 
 /// One entry of the ladder in a multivariant playlist.
 #[derive(Debug, Clone, Copy)]
@@ -60,10 +62,14 @@ impl std::fmt::Debug for Addressing<'_> {
 
 /// The multivariant playlist. Variants keep the caller's order; players begin with the first. Without any the
 /// sound is the only variant.
-pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'_>>) -> String {
+pub fn multivariant(
+    videos: &[VideoVariant<'_>],
+    audio: Option<&AudioRendition<'_>>,
+    texts: &[TextRendition<'_>],
+) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n");
     if let (true, Some(audio)) = (videos.is_empty(), audio) {
-        write_sound(&mut text, audio);
+        write_sound(&mut text, audio, texts);
         return text;
     }
     if videos.iter().all(|video| video.table.independent) {
@@ -84,8 +90,9 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
         }
         let _ = writeln!(text, ",URI=\"{}\"", quoted(audio.uri));
     }
+    write_media(&mut text, texts);
     for video in videos {
-        write_variant(&mut text, video, audio);
+        write_variant(&mut text, video, audio, group(texts));
     }
     for video in videos {
         write_i_frames(&mut text, video);
@@ -94,17 +101,19 @@ pub fn multivariant(videos: &[VideoVariant<'_>], audio: Option<&AudioRendition<'
 }
 
 /// A film without a picture.
-fn write_sound(text: &mut String, audio: &AudioRendition<'_>) {
+fn write_sound(text: &mut String, audio: &AudioRendition<'_>, texts: &[TextRendition<'_>]) {
     let table = audio.table;
     if table.independent {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
+    write_media(text, texts);
     let _ = writeln!(
         text,
-        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\n{}",
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"{}\n{}",
         table.bandwidth_peak.max(1),
         table.bandwidth_average.max(1),
         quoted(&table.codec),
+        group(texts),
         line(audio.uri),
     );
 }
@@ -152,7 +161,12 @@ fn i_frames(table: &TrackTable) -> Option<Vec<u32>> {
     (0..table.segments()).map(length).collect()
 }
 
-fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&AudioRendition<'_>>) {
+fn write_variant(
+    text: &mut String,
+    video: &VideoVariant<'_>,
+    audio: Option<&AudioRendition<'_>>,
+    texts: &str,
+) {
     let table = video.table;
     let sound = |of: fn(&TrackTable) -> u64| audio.map_or(0, |audio| of(audio.table));
     let peak = table
@@ -179,7 +193,7 @@ fn write_variant(text: &mut String, video: &VideoVariant<'_>, audio: Option<&Aud
     if audio.is_some() {
         text.push_str(",AUDIO=\"audio\"");
     }
-    let _ = writeln!(text, "\n{}", line(video.uri));
+    let _ = writeln!(text, "{texts}\n{}", line(video.uri));
 }
 
 /// The variable that holds an object's URL.
@@ -326,13 +340,6 @@ fn to_micros(ticks: u64, timescale: u32) -> u64 {
     let micros =
         (u128::from(ticks) * 1_000_000 + u128::from(timescale / 2)) / u128::from(timescale.max(1));
     u64::try_from(micros).unwrap_or(u64::MAX)
-}
-
-/// A quoted string may hold no quote and no line break: names and URIs must not write tags.
-fn quoted(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() && *c != '"')
-        .collect()
 }
 
 /// A URI line holds no line break and does not begin a tag.

@@ -67,6 +67,37 @@ pub(crate) fn tag(code: &str) -> Option<&str> {
     Some(shorter.unwrap_or(code))
 }
 
+/// The tag of a language as files name it: a code of ISO 639-2 or -1, or a tag of BCP 47.
+pub fn language_tag(named: &str) -> Option<String> {
+    let mut subtags = named.split('-');
+    let first = subtags.next()?.to_ascii_lowercase();
+    let letters = first.bytes().all(|letter| letter.is_ascii_lowercase());
+    let main = match first.len() {
+        2 if letters => Some(first.as_str()),
+        _ => tag(&first),
+    }?;
+    let mut found = main.to_owned();
+    for subtag in subtags {
+        let fits = (1..=8).contains(&subtag.len());
+        if !fits || !subtag.bytes().all(|it| it.is_ascii_alphanumeric()) || found.len() > 24 {
+            return None;
+        }
+        found.push('-');
+        found.push_str(subtag);
+    }
+    Some(found)
+}
+
+/// What speakers call the language of a tag, where it is in our list: with the rest of the tag, as in `中文 (Hant)`.
+pub fn language_label(tag: &str) -> Option<String> {
+    let (main, rest) = match tag.split_once('-') {
+        Some((main, rest)) => (main, Some(rest)),
+        None => (tag, None),
+    };
+    let (_, name) = NAMES.iter().find(|(known, _)| *known == main)?;
+    Some(rest.map_or_else(|| (*name).to_owned(), |rest| format!("{name} ({rest})")))
+}
+
 /// What a menu calls sound of this tag: the language by its own name, or the tag.
 pub(crate) fn name(tag: &str) -> &str {
     let own = NAMES.iter().find(|(known, _)| *known == tag);
@@ -95,6 +126,28 @@ mod tests {
             assert_eq!(tag(code), wanted, "{code}");
         }
         assert_eq!((name("zh"), name("yue")), ("中文", "yue"));
+    }
+
+    #[test]
+    fn tags_of_every_kind_are_read() {
+        for (named, wanted) in [
+            ("eng", Some("en")),
+            ("GER", Some("de")),
+            ("pt-BR", Some("pt-BR")),
+            ("zho-Hant", Some("zh-Hant")),
+            ("fil", Some("fil")),
+            ("und", None),
+            ("x", None),
+            ("en-", None),
+            ("en-<b>", None),
+            ("en-abcdefghi", None),
+            ("", None),
+        ] {
+            assert_eq!(language_tag(named).as_deref(), wanted, "{named}");
+        }
+        assert_eq!(language_label("de").as_deref(), Some("Deutsch"));
+        assert_eq!(language_label("zh-Hant").as_deref(), Some("中文 (Hant)"));
+        assert_eq!(language_label("yue"), None);
     }
 
     #[test]

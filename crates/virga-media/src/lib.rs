@@ -26,12 +26,15 @@ mod movie;
 mod mp4;
 mod packager;
 mod plan;
+mod quoting;
 mod sniff;
 mod spans;
 mod table;
+mod text_rendition;
 mod time;
 mod video_range;
 mod walk;
+mod webvtt;
 
 pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
@@ -50,6 +53,7 @@ pub use ladder::{
     COARSEST, Likeness, Rung, RungTrial, SourceShape, TILE_GRID, choose_rungs, ladder, shape,
     trial_starts,
 };
+pub use language::{language_label, language_tag};
 pub use locate::{MAX_MOOV, MoovLocator, Step};
 pub use matroska::{MatroskaReader, MatroskaStep};
 pub use movie::{
@@ -62,5 +66,7 @@ pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
 pub use sniff::{Container, Refusal, SNIFF_LEN, sniff, tag_length};
 pub use spans::{EncodedSpan, SpanFault, join_spans, key_times, span_starts, stretch_bytes};
 pub use table::TrackTable;
+pub use text_rendition::{TextRendition, text_playlist};
 pub use video_range::VideoRange;
 pub use walk::{SampleFault, check_sample, is_refresh};
+pub use webvtt::{ChapterMark, FilmSpan, chapters_webvtt, subtitles_webvtt, webvtt_time};

@@ -13,6 +13,7 @@ use virga_media::{DashAddressing, DashTrack, dash_manifest};
 use crate::{
     error::StreamError,
     media::{MediaRequest, not_there},
+    named_texts::NamedTexts,
     offload::object_of,
     tables::Table,
 };
@@ -68,7 +69,8 @@ impl MediaRequest<'_> {
         };
         let videos: Vec<DashTrack<'_>> = videos.iter().map(Addressed::as_track).collect();
         let audio = audio.as_ref().map(Addressed::as_track);
-        let text = dash_manifest(&videos, audio.as_ref());
+        let texts = NamedTexts::of(presentation, MediaFile::Text);
+        let text = dash_manifest(&videos, audio.as_ref(), &texts.renditions());
         self.small(MANIFEST, CacheLifetime::Revalidate, text.into())
             .await
     }

@@ -13,6 +13,7 @@ mod follow;
 mod form_upload;
 mod growing;
 mod media;
+mod named_texts;
 mod offload;
 mod parts;
 mod presentations;
@@ -23,6 +24,7 @@ mod source;
 mod state;
 mod storyboard;
 mod tables;
+mod texts;
 
 pub use config::StreamConfig;
 pub use cors::{MediaCors, MediaOrigins};

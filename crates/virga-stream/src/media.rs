@@ -20,9 +20,12 @@ use virga_http::representation::{Representation, etag};
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 use virga_objects::ByteStream;
 
-use crate::{StreamState, error::StreamError, segments::SegmentName, tables::find};
+use crate::{
+    StreamState, error::StreamError, named_texts::NamedTexts, segments::SegmentName, tables::find,
+};
 
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+pub(crate) const WEBVTT: &str = "text/vtt; charset=utf-8";
 
 /// Answers any media address.
 pub(crate) async fn get(
@@ -86,6 +89,8 @@ async fn answer(
         }
         MediaFile::Storyboard => request.storyboard(presentation.storyboard.as_ref()).await,
         MediaFile::Sheet(n) => request.sheet(presentation.storyboard.as_ref(), *n).await,
+        MediaFile::Text(n) => request.text(&presentation, *n).await,
+        MediaFile::TextPlaylist(n) => request.text_playlist(&presentation, *n).await,
         MediaFile::Track(name, file) => {
             let track = find(&presentation, name).ok_or_else(not_there)?;
             match file {
@@ -231,7 +236,8 @@ impl MediaRequest<'_> {
         let audio = audio
             .as_ref()
             .map(|(uri, table)| AudioRendition { uri, table });
-        let text = multivariant(&variants, audio.as_ref());
+        let texts = NamedTexts::of(presentation, MediaFile::TextPlaylist);
+        let text = multivariant(&variants, audio.as_ref(), &texts.renditions());
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
     }

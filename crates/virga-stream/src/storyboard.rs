@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use axum::response::Response;
 use virga_core::{CacheLifetime, Failure, MediaKey, StoryboardIndex, paths::MediaFile};
 use virga_http::representation::etag;
+use virga_media::webvtt_time;
 
 use crate::{
     error::StreamError,
-    media::{MediaRequest, not_there},
+    media::{MediaRequest, WEBVTT, not_there},
 };
 
-const WEBVTT: &str = "text/vtt; charset=utf-8";
 /// An index holds some hundred tiles.
 const MOST_INDEX: u64 = 256 * 1024;
 
@@ -60,25 +60,13 @@ fn cues(index: &StoryboardIndex) -> String {
         let until = next.unwrap_or(index.duration).max(from + 1);
         let (sheet, x, y) = index.place(tile);
         let sheet = MediaFile::Sheet(sheet);
-        let (from, until) = (clock(from), clock(until));
+        let (from, until) = (webvtt_time(from), webvtt_time(until));
         let _ = write!(
             text,
             "\n{from} --> {until}\n{sheet}#xywh={x},{y},{width},{height}\n"
         );
     }
     text
-}
-
-/// Milliseconds as `WebVTT` has them.
-fn clock(millis: u64) -> String {
-    let seconds = millis / 1000;
-    format!(
-        "{:02}:{:02}:{:02}.{:03}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        millis % 1000
-    )
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub struct Clip {
     seconds: f64,
     size: String,
     audio: bool,
+    subtitles: Option<String>,
     args: Vec<String>,
     name: String,
     muxer: Vec<String>,
@@ -22,6 +23,7 @@ impl Default for Clip {
             seconds: 2.0,
             size: "320x180".to_owned(),
             audio: true,
+            subtitles: None,
             args: [
                 "-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-pix_fmt", "yuv420p",
             ]
@@ -52,6 +54,13 @@ impl Clip {
     #[must_use]
     pub fn silent(mut self) -> Self {
         self.audio = false;
+        self
+    }
+
+    /// With subtitles in English that say this for two seconds.
+    #[must_use]
+    pub fn subtitles(mut self, text: &str) -> Self {
+        self.subtitles = Some(text.to_owned());
         self
     }
 
@@ -91,10 +100,17 @@ impl Clip {
                 "sine=frequency=440:sample_rate=48000:duration={}",
                 self.seconds
             );
-            ffmpeg
-                .args(["-f", "lavfi", "-i"])
-                .arg(tone)
-                .args(["-c:a", "aac"]);
+            ffmpeg.args(["-f", "lavfi", "-i"]).arg(tone);
+        }
+        if let Some(text) = &self.subtitles {
+            let script = folder.join("clip.srt");
+            let cue = format!("1\n00:00:00,000 --> 00:00:02,000\n{text}\n");
+            std::fs::write(&script, cue).expect("a folder to write to");
+            ffmpeg.arg("-i").arg(script);
+            ffmpeg.args(["-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]);
+        }
+        if self.audio {
+            ffmpeg.args(["-c:a", "aac"]);
         }
         ffmpeg.args(&self.args).args(&self.muxer).arg(&file);
         let status = ffmpeg

@@ -7,8 +7,8 @@ use virga_core::{
     upload::UploadState,
     video::{VideoState, Visibility},
     wire::{
-        Comment, FormOffer, Me, Page, Playback, Problem, Registration, SessionInfo, Site, Upload,
-        UploadMode, Video, Warning,
+        Comment, FormOffer, Me, Page, Playback, PlaybackText, Problem, Registration, SessionInfo,
+        Site, Upload, UploadMode, Video, Warning,
     },
 };
 
@@ -224,6 +224,17 @@ impl MinePage {
     }
 }
 
+fn text(kind: &str) -> PlaybackText {
+    PlaybackText {
+        src: format!("/media/x/{kind}.vtt"),
+        kind: kind.into(),
+        language: Some("de".into()),
+        label: (kind == "subtitles").then(|| NASTY.into()),
+        default: true,
+        forced: false,
+    }
+}
+
 impl WatchPage {
     fn sample(f: Layout, state: VideoState, fallback: bool) -> Self {
         let playback = state.plays().then(|| Playback {
@@ -232,6 +243,7 @@ impl WatchPage {
             dash: None,
             fallback: fallback.then(|| "/media/x/fallback.mp4".into()),
             storyboard: None,
+            texts: vec![text("subtitles"), text("chapters")],
             poster: fallback.then(|| "/media/x/poster.jpg".into()),
             expires_at: None,
             version: 3,

@@ -30,8 +30,8 @@ pub(crate) struct Layout {
 }
 
 /// Variables that scripts fill in themselves: each stays in the text as `{name}`.
-const SCRIPT_VARIABLES: [&str; 8] = [
-    "percent", "done", "total", "speed", "time", "seconds", "from", "to",
+const SCRIPT_VARIABLES: [&str; 9] = [
+    "percent", "done", "total", "speed", "time", "seconds", "from", "to", "name",
 ];
 
 impl Layout {

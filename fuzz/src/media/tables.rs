@@ -35,6 +35,7 @@ pub(crate) fn table(json: &[u8]) {
             table: &table,
         }],
         None,
+        &[],
     );
     for n in 0..=table.segments() {
         let _ = (table.byte_range(n), table.sample_block_range(n));

@@ -8,6 +8,7 @@ import type { Command } from "./keys";
 import { step } from "./levels";
 import type { Screen } from "./screen";
 import type { Source } from "./source";
+import type { Subtitles } from "./texts";
 import { clamped, shown } from "./time";
 
 /** Seconds before the end of what is made at which a seek beyond it ends. */
@@ -21,6 +22,8 @@ export class Acts {
   readonly #store: Store | null;
   readonly #t: Texts;
   readonly #length: () => number;
+  /** Subtitles and chapters, once they are loaded. */
+  texts: Subtitles | null = null;
   /** Shows words for a moment. */
   say: (words: string) => void = () => {};
   /** Opens the sheet of keys. */
@@ -181,6 +184,7 @@ export class Acts {
       "frame+": () => this.#frame(1),
       slower: () => this.speed(step(SPEEDS, this.choices.speed, false), true),
       faster: () => this.speed(step(SPEEDS, this.choices.speed, true), true),
+      texts: () => this.texts?.toggle(),
       help: () => this.help(),
     };
     const act = plain[command];

@@ -237,7 +237,7 @@ export class Controls {
     const { t } = this.#kit;
     const acts = this.#acts;
     const { screen, video, choices } = acts;
-    const items: Item[] = [];
+    const items: Item[] = acts.texts?.items() ?? [];
     const qualities = this.#qualities();
     if (qualities.length > 0) {
       items.push({
@@ -329,6 +329,7 @@ export class Controls {
 
   /** Other renditions, or another one of them plays. */
   levels(): void {
+    this.#acts.texts?.sync();
     this.#menu.refresh();
     this.#time();
   }

@@ -105,6 +105,9 @@ export function settings(
   const { downlink } = connection();
   return {
     enableWorker: false,
+    // The page's own <track> elements show subtitles, also where the engine does not play.
+    subtitleTrackController: undefined,
+    subtitleStreamController: undefined,
     capLevelToPlayerSize: true,
     ...(how.played ? AHEAD : AHEAD_UNPLAYED),
     backBufferLength: 30,

@@ -13,6 +13,7 @@ const KEYS: [string[], string][] = [
   [["F"], "player-key-full"],
   [["T"], "player-key-theatre"],
   [["I"], "player-key-pip"],
+  [["C"], "player-key-texts"],
   [["0 – 9"], "player-key-tenths"],
   [["Home", "End"], "player-key-ends"],
   [[",", "."], "player-key-frame"],

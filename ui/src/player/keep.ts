@@ -36,7 +36,7 @@ export function storage(): Store | null {
   }
 }
 
-function read(store: Store | null, key: string): Record<string, unknown> {
+export function read(store: Store | null, key: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(store?.getItem(key) ?? "{}");
     return value && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
@@ -45,7 +45,7 @@ function read(store: Store | null, key: string): Record<string, unknown> {
   }
 }
 
-function write(store: Store | null, key: string, value: unknown): void {
+export function write(store: Store | null, key: string, value: unknown): void {
   try {
     store?.setItem(key, JSON.stringify(value));
   } catch {

@@ -12,6 +12,7 @@ export type Command =
   | "full"
   | "theatre"
   | "pip"
+  | "texts"
   | "start"
   | "end"
   | "frame-"
@@ -46,6 +47,7 @@ const LETTERS: Record<string, Command> = {
   f: "full",
   t: "theatre",
   i: "pip",
+  c: "texts",
   ",": "frame-",
   ".": "frame+",
   "<": "slower",
@@ -56,7 +58,7 @@ const NAMED: Record<string, Command> = { " ": "play", ArrowLeft: "back5", ArrowR
 // These scroll the page; the player takes them only while it has the focus or the whole screen.
 const INSIDE: Record<string, Command> = { ArrowUp: "louder", ArrowDown: "quieter", Home: "start", End: "end" };
 
-const ONCE = new Set<Command>(["play", "mute", "full", "theatre", "pip", "help"]);
+const ONCE = new Set<Command>(["play", "mute", "full", "theatre", "pip", "texts", "help"]);
 
 /** What a key means; null when it is not the player's. */
 export function command(stroke: Stroke, focus: Focus, inside: boolean): Command | null {

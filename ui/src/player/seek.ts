@@ -10,6 +10,8 @@ const STEP = 5;
 const PAGE = 30;
 /** Room that the bubble needs besides its picture: the time, and a rim. */
 const RIM = 36;
+/** The same for a chapter's title. */
+const LINE = 20;
 
 export class SeekBar {
   readonly root: HTMLElement;
@@ -130,7 +132,12 @@ export class SeekBar {
   /** How high a picture may be that stays within the player. */
   #room(): number {
     const host = this.root.closest("virga-player") ?? document.documentElement;
-    return this.root.getBoundingClientRect().top - host.getBoundingClientRect().top - RIM;
+    return (
+      this.root.getBoundingClientRect().top -
+      host.getBoundingClientRect().top -
+      RIM -
+      (this.#time.previousSibling?.textContent ? LINE : 0)
+    );
   }
 
   /** The bubble stays within the bar, which stays within the screen. */

@@ -365,6 +365,7 @@ export class Source {
       const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
       if (found.length <= levels.length && !sharper) {
         this.playback = { ...playback, hls: this.playback.hls, holds: this.playback.holds };
+        this.#told.levels();
         return;
       }
       this.#better = playback;

@@ -55,6 +55,7 @@ pub(crate) async fn playback(
         fallback: path_of(row.fallback_key.as_ref(), MediaFile::Fallback),
         poster: path_of(row.poster_key.as_ref(), MediaFile::Poster(0)),
         storyboard: path_of(row.storyboard_key.as_ref(), MediaFile::Storyboard),
+        texts: to_wire::texts(&row, &path),
         expires_at,
         version: row.presentation_version,
         holds: state.delivery.holds_for().as_secs(),

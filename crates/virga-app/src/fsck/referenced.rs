@@ -56,6 +56,7 @@ pub(crate) fn lasting(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> 
         .flatten()
         .cloned()
         .collect();
+    keys.extend(row.texts.iter().map(|texts| texts.object.clone()));
     if row.presentation_version > 0 {
         keys.insert(MediaKey::presentation(row.id));
     }

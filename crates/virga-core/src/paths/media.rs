@@ -41,6 +41,10 @@ pub enum MediaFile {
     Storyboard,
     /// `storyboard-{n}.jpg`: one sheet of the storyboard's pictures
     Sheet(usize),
+    /// `text-{n}.vtt`: subtitles or chapters
+    Text(u32),
+    /// `text-{n}.m3u8`: the playlist of subtitles
+    TextPlaylist(u32),
     /// `urls.json`
     Urls,
     /// One of a track's answers, under the track's name.
@@ -111,6 +115,15 @@ impl MediaFile {
             let (from, to) = (from.parse().ok()?, to.parse().ok()?);
             return (from < to).then_some(Self::Clip(from, to));
         }
+        if let Some(name) = text.strip_prefix("text-") {
+            let (n, kind) = name.split_once('.')?;
+            let n = n.parse().ok()?;
+            return match kind {
+                "vtt" => Some(Self::Text(n)),
+                "m3u8" => Some(Self::TextPlaylist(n)),
+                _ => None,
+            };
+        }
         let name = text.strip_prefix("storyboard-")?;
         Some(Self::Sheet(name.strip_suffix(".jpg")?.parse().ok()?))
     }
@@ -161,6 +174,8 @@ impl fmt::Display for MediaFile {
             Self::Clip(from, to) => write!(f, "clip-{from}-{to}.mp4"),
             Self::Storyboard => f.write_str("storyboard.vtt"),
             Self::Sheet(n) => write!(f, "storyboard-{n}.jpg"),
+            Self::Text(n) => write!(f, "text-{n}.vtt"),
+            Self::TextPlaylist(n) => write!(f, "text-{n}.m3u8"),
             Self::Urls => f.write_str("urls.json"),
             Self::Track(track, file) => write!(f, "{track}/{file}"),
         }

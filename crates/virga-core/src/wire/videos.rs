@@ -170,6 +170,9 @@ pub struct Playback {
     /// exists; films of less than five seconds have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storyboard: Option<String>,
+    /// Subtitles and chapters, once they are made of those of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<PlaybackText>,
     /// When these addresses end; null for public videos.
     pub expires_at: Option<Timestamp>,
     /// The presentation that they belong to.
@@ -183,6 +186,27 @@ pub struct Playback {
     /// Seconds at which the signed-in viewer stopped last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,
+}
+
+/// Subtitles or chapters of a film, as `<track>` takes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaybackText {
+    /// Path of the `WebVTT` file.
+    pub src: String,
+    /// `subtitles`, `captions` or `chapters`; or what a later release adds.
+    pub kind: String,
+    /// Tag of the language (BCP 47), if the file names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// What a menu calls it: its title, or its language by its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Shown unless the viewer chooses otherwise.
+    #[serde(default)]
+    pub default: bool,
+    /// Only what must be read by those who understand the sound.
+    #[serde(default)]
+    pub forced: bool,
 }
 
 /// `PUT /videos/{id}/position`: where the viewer is.

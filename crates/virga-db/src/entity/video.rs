@@ -36,6 +36,8 @@ pub struct Model {
     pub poster_key: Option<String>,
     pub fallback_key: Option<String>,
     pub storyboard_key: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub texts: Option<String>,
 }
 
 super::plain!();

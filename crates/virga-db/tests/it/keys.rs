@@ -49,6 +49,24 @@ pub(crate) async fn a_key_that_is_none_is_an_error(store: &Store) {
         assert_eq!(column(videos::find(db, video).await), wrong);
         run(store, &format!("UPDATE videos SET {wrong} = NULL")).await;
     }
+    let texts = |object: &str| {
+        format!(r#"UPDATE videos SET texts = '{{"{object}":"v/../x","duration":1,"tracks":[]}}'"#)
+    };
+    run(store, &texts("object")).await;
+    let read = videos::find(db, video).await;
+    assert!(
+        matches!(
+            read,
+            Err(DbError::Corrupt {
+                column: "texts",
+                ..
+            })
+        ),
+        "{read:?}"
+    );
+    // Of a later release.
+    run(store, &texts("objects")).await;
+    assert_eq!(videos::find(db, video).await.unwrap().unwrap().texts, None);
     let upload = store.upload(video);
     uploads::insert(db, &upload, "", store.clock.now())
         .await

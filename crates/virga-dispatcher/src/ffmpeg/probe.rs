@@ -19,8 +19,8 @@ use crate::job_result::JobError;
 /// Reading heads takes no longer than this.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Bytes.
-const PROBE_MEMORY: u64 = 48 << 20;
+/// Memory of a prober, bytes.
+pub(super) const PROBE_MEMORY: u64 = 48 << 20;
 
 /// Decoders off the list that a file may name, all its streams together.
 const MOST_UNLISTED: usize = 8;

@@ -11,7 +11,7 @@ use virga_media::{
     shape,
 };
 
-use super::{copied::copyable, encoding::Ready, limits};
+use super::{copied::copyable, encoding::Ready, limits, texts};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::Source,
@@ -23,11 +23,17 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let source = Source::inspect(&work.app().store, &key).await?;
-    match (&source.movie, source.instant(), source.heard()) {
+    let container = source.container;
+    let found = match (&source.movie, source.instant(), source.heard()) {
         (Some(movie), Some(tracks), _) => publish(work, &key, movie, tracks).await,
         (Some(movie), None, Some(sound)) => publish_sound(work, &key, movie, sound).await,
         _ => hand_on(work, &key, source).await,
+    };
+    let mut outcome = found?;
+    if texts::may_be_in(container) {
+        outcome.next.push(Job::Texts);
     }
+    Ok(outcome.into())
 }
 
 /// Publishes the sound of a file without a picture.
@@ -36,7 +42,7 @@ async fn publish_sound(
     key: &MediaKey,
     movie: &Arc<Movie>,
     sound: usize,
-) -> Result<JobResult, JobError> {
+) -> Result<Outcome, JobError> {
     let planned = Arc::clone(movie);
     let plan = move || plan_audio(&planned, sound, first_heard(&planned, sound), &[]);
     let plan = spawn_blocking(plan).await??;
@@ -49,8 +55,7 @@ async fn publish_sound(
         next: vec![Job::Poster, Job::Package, Job::Fallback],
         pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
-    }
-    .into())
+    })
 }
 
 /// Publishes the source's own tracks.
@@ -59,7 +64,7 @@ async fn publish(
     key: &MediaKey,
     movie: &Arc<Movie>,
     tracks: InstantTracks,
-) -> Result<JobResult, JobError> {
+) -> Result<Outcome, JobError> {
     let shape = shape(movie).ok_or(TranscodeReason::NoVideo)?;
     limits::check(work.config(), &shape)?;
     let planned = Arc::clone(movie);
@@ -87,8 +92,7 @@ async fn publish(
         next: vec![Job::Poster, Job::Package, beside(work, &shape)],
         pause,
         ..Outcome::default()
-    }
-    .into())
+    })
 }
 
 /// What makes `fallback.mp4` next to the source's own picture, with a rung where one is worth making.
@@ -101,7 +105,7 @@ pub(super) fn beside(work: &Work<'_>, shape: &SourceShape) -> Job {
 }
 
 /// Leaves to ffmpeg what it can read: all of the film, its sound alone, or a copy.
-async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobResult, JobError> {
+async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Outcome, JobError> {
     // The file's own index says it where ffmpeg only finds a damaged picture.
     if let Some(shape) = source.movie.as_deref().and_then(shape) {
         limits::check_picture(&shape)?;
@@ -123,8 +127,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<JobR
         shape: Some(as_row(shape, shape.duration_micros)),
         next: vec![first, Job::Poster],
         ..Outcome::default()
-    }
-    .into())
+    })
 }
 
 /// What the video's row says of the source.

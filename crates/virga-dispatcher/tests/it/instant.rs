@@ -50,7 +50,13 @@ async fn a_browser_safe_file_is_published_before_anything_is_encoded() {
         .map(JobRow::kind)
         .collect();
     // 360p at this rate is played as it is, so no rung is made.
-    assert_eq!(open, [JobKind::Poster, JobKind::Package, JobKind::Fallback]);
+    let wanted = [
+        JobKind::Poster,
+        JobKind::Package,
+        JobKind::Fallback,
+        JobKind::Texts,
+    ];
+    assert_eq!(open, wanted);
     site.stop().await;
 }
 

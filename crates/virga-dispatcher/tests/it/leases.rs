@@ -137,7 +137,10 @@ async fn two_dispatchers_do_every_job_once() {
         let tracks = site.tracks(video).await;
         let names: BTreeSet<&str> = tracks.iter().map(|track| track.name.as_str()).collect();
         assert_eq!(names.len(), tracks.len());
-        let mut wrote: Vec<String> = jobs.iter().map(|job| format!("a{}-1", job.id)).collect();
+        // These films have no texts.
+        let writes = |job: &&JobRow| job.kind() != JobKind::Texts;
+        let writing = jobs.iter().filter(writes);
+        let mut wrote: Vec<String> = writing.map(|job| format!("a{}-1", job.id)).collect();
         wrote.sort();
         assert_eq!(
             site.attempts(video),

@@ -38,4 +38,5 @@ mod storyboard;
 mod streams;
 mod sweeping;
 mod sync;
+mod texts;
 mod variants;

@@ -94,7 +94,7 @@ fn master_text(plan: &SegmentPlan) -> String {
         i_frames: Some("iframes.m3u8"),
         table: &plan.video.table,
     };
-    multivariant(&[video], audio.as_ref())
+    multivariant(&[video], audio.as_ref(), &[])
 }
 
 fn master(plan: &SegmentPlan) -> MasterPlaylist {

@@ -163,6 +163,7 @@ pub(crate) fn presentation(
         videos: tracks.into_iter().map(Presented::Known).collect(),
         poster: None,
         storyboard: None,
+        texts: None,
         fallback: Some(MediaKey::fallback(site.video, 3, 1)),
     }
 }

@@ -15,4 +15,5 @@ mod playback;
 mod players;
 mod site;
 mod storyboard;
+mod texts;
 mod visibility;

@@ -182,6 +182,7 @@ impl Site {
             audio: None,
             poster: Some(poster.clone()),
             storyboard: None,
+            texts: None,
             fallback: None,
         })
         .await;

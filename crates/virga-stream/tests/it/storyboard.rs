@@ -38,6 +38,7 @@ async fn publish(site: &Site, visibility: Visibility, storyboard: bool) {
         poster: None,
         fallback: None,
         storyboard: storyboard.then_some(key),
+        texts: None,
     })
     .await;
 }

@@ -60,6 +60,7 @@ job-join = Joining the parts
 job-poster = Cover image
 job-fallback = Version for old browsers
 job-storyboard = Preview pictures
+job-texts = Subtitles and chapters
 job-purge = Permanent deletion
 
 # Disk

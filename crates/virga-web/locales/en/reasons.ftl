@@ -47,6 +47,7 @@ warning-join = Joining the parts of the other qualities failed: { $why }
 warning-poster = Creating the cover image failed: { $why }
 warning-fallback = Creating the version for old browsers failed: { $why }
 warning-storyboard = Creating the preview pictures for seeking failed: { $why }
+warning-texts = Reading the subtitles and chapters of the file failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }

@@ -59,6 +59,7 @@ job-join = 合并各段
 job-poster = 封面图
 job-fallback = 旧浏览器版本
 job-storyboard = 预览图
+job-texts = 字幕和章节
 job-purge = 彻底删除
 
 # Disk

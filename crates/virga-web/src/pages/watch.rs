@@ -15,10 +15,12 @@ use virga_core::{
 mod linked_data;
 mod stage;
 mod strings;
+mod texts;
 
 use linked_data::linked_data;
 use stage::Stage;
 use strings::{COMMENT_STRINGS, PLAYER_STRINGS, SHARE_STRINGS, WATCH_STRINGS};
+use texts::TextView;
 
 use crate::{
     context::{PageContext, PageError},
@@ -67,6 +69,8 @@ pub(crate) struct WatchPage {
     pub(crate) fragment: String,
     pub(crate) poster: Option<String>,
     pub(crate) storyboard: Option<String>,
+    /// Subtitles and chapters.
+    pub(crate) texts: Vec<TextView>,
     pub(crate) duration: Option<f64>,
     /// Width by height of the player's box.
     pub(crate) ratio: Option<String>,
@@ -138,6 +142,8 @@ impl WatchPage {
         let linked_data = (whole.as_ref().zip(playback.as_ref()))
             .filter(|_| listed)
             .map(|(share, playback)| linked_data(&f.base, &video, share, playback));
+        let texts = playback.as_ref().map(|found| found.texts.as_slice());
+        let texts = TextView::all(lang, texts.unwrap_or_default());
         let (fallback, poster, storyboard) = playback.map_or((None, None, None), |found| {
             (found.fallback, found.poster, found.storyboard)
         });
@@ -165,6 +171,7 @@ impl WatchPage {
             fragment: clip.map_or_else(String::new, Clip::fragment),
             poster,
             storyboard,
+            texts,
             duration,
             ratio: ratio(&video),
             position,

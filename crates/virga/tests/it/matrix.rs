@@ -162,7 +162,7 @@ impl Fixture {
         let root = administrator(&site).await;
         let (ann, eve) = (site.register("ann").await, site.register("eve").await);
         // Long enough for a storyboard.
-        let bytes = Clip::default().seconds(5.0).bytes();
+        let bytes = Clip::default().seconds(5.0).subtitles("Rain").bytes();
         let video = ann.upload(TITLE, "public", &bytes).await;
         ann.wait_for(&video, &["ready"]).await;
         let path = format!("/api/v1/videos/{video}/comments");

@@ -75,6 +75,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
         JobKind::Poster => "job-poster",
         JobKind::Fallback => "job-fallback",
         JobKind::Storyboard => "job-storyboard",
+        JobKind::Texts => "job-texts",
         JobKind::Purge => "job-purge",
     })
 }

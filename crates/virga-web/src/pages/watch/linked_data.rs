@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-use virga_core::wire::{Playback, Video};
+use serde_json::{Value, json};
+use virga_core::wire::{Playback, PlaybackText, Video};
 
 use crate::pages::share::{Share, absolute};
 
@@ -31,10 +31,31 @@ pub(super) fn linked_data(base: &str, video: &Video, share: &Share, playback: &P
             "userInteractionCount": video.views,
         },
     });
+    let captions = captions(base, playback);
+    if !captions.is_empty() {
+        object["caption"] = captions.into();
+    }
     if let Some(fields) = object.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
     escaped(&object.to_string())
+}
+
+/// Its subtitles.
+fn captions(base: &str, playback: &Playback) -> Vec<Value> {
+    let shown = playback.texts.iter().filter(|text| text.kind != "chapters");
+    let caption = |text: &PlaybackText| {
+        let mut object = json!({
+            "@type": "MediaObject",
+            "contentUrl": absolute(base, &text.src),
+            "encodingFormat": "text/vtt",
+        });
+        if let Some(tag) = &text.language {
+            object["inLanguage"] = tag.as_str().into();
+        }
+        object
+    };
+    shown.map(caption).collect()
 }
 
 /// JSON without what would end its script or turn text around it: those characters as escapes.

@@ -1,0 +1,11 @@
+//! Subtitles and chapters, JSON. NULL for rows of releases that do not know the column.
+
+use sea_orm::DatabaseBackend;
+
+use crate::dialect;
+
+const COLUMNS: [[&str; 3]; 1] = [["videos", "texts", "TEXT"]];
+
+pub(super) fn statements(backend: DatabaseBackend) -> Vec<String> {
+    dialect::add_columns(backend, &COLUMNS)
+}
