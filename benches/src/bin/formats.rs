@@ -25,6 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Faults that are known and not mended yet.
+const KNOWN: [(&str, &str); 2] = [
+    (
+        "b-frames.avi",
+        "the sound is 40 ms early: the first frame is believed to be shown late",
+    ),
+    (
+        "channels-change.ts",
+        "the sound is silent again for as long as it was before the change",
+    ),
+];
+
 /// What became of a file.
 #[derive(Default)]
 struct Outcome {
@@ -96,7 +108,11 @@ impl Bench {
             for fault in &seen.faults {
                 println!("{:<30} FAULT {fault}", "");
             }
-            wrong += usize::from(!seen.faults.is_empty());
+            let known = KNOWN.iter().find(|(known, _)| *known == name);
+            match known {
+                Some((_, why)) => println!("{:<30} known: {why}", ""),
+                None => wrong += usize::from(!seen.faults.is_empty()),
+            }
         }
         println!("{} kinds, {wrong} not as expected", all.len());
         Ok(wrong)

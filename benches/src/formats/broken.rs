@@ -17,11 +17,11 @@ pub(super) fn formats() -> Vec<Format> {
         |name, path, film, recipe: &str| altered(name, Expected::Plays(path, film), recipe, half);
     let coded = |rest: &str| format!("{six} {rest}");
     vec![
-        cut("cut-index-first.mp4", AtOnce, part(3.08), &first),
+        cut("cut-index-first.mp4", AtOnce, part(2.92), &first),
         cut(
             "cut-mpeg4.mp4",
             Encoded,
-            part(2.92),
+            part(2.6),
             &coded("-c:v mpeg4 -g 25 -c:a aac -movflags +faststart"),
         ),
         altered(
@@ -38,7 +38,7 @@ pub(super) fn formats() -> Vec<Format> {
             part(3.09).tones(&[0.593, 1.593, 2.593]),
             &coded("@vp8 -c:a libopus"),
         ),
-        cut("cut.ts", Copied, part(3.08).unnoted(), &safe),
+        cut("cut.ts", Copied, part(3.08).unnoted().torn(), &safe),
         cut(
             "cut.avi",
             Encoded,
@@ -55,7 +55,7 @@ pub(super) fn formats() -> Vec<Format> {
         cut(
             "cut.wmv",
             Encoded,
-            part(2.56),
+            part(2.56).unnoted(),
             &coded("-c:v wmv2 -c:a wmav2"),
         ),
         cut(
@@ -64,22 +64,27 @@ pub(super) fn formats() -> Vec<Format> {
             part(3.0).frames(58..=62).unnoted(),
             &coded("-c:v libtheora -c:a libvorbis"),
         ),
-        cut("cut.wav", Encoded, part(3.0).heard(), "@a:6 -c:a pcm_s16le"),
+        cut(
+            "cut.wav",
+            Encoded,
+            part(3.0).heard().unnoted(),
+            "@a:6 -c:a pcm_s16le",
+        ),
         cut(
             "cut.mp3",
             Encoded,
-            part(2.98).heard(),
+            part(2.98).heard().unnoted(),
             "@a:6 -c:a libmp3lame",
         ),
         altered(
             "junk-in-front.mp4",
-            Expected::Plays(AtOnce, film()),
+            Expected::Refused("file_unknown"),
             "@v @a @h264 -c:a aac",
             junk,
         ),
         altered(
             "junk-in-front-index-first.mp4",
-            Expected::Plays(AtOnce, film()),
+            Expected::Refused("file_unknown"),
             "@v @a @h264 -c:a aac -movflags +faststart",
             junk,
         ),

@@ -40,6 +40,8 @@ pub struct Film {
     pub tones: Option<Vec<f64>>,
     /// Whether its corners have their colours.
     pub corners: bool,
+    /// Whether its last frame is torn, which a decoder complains of and shows.
+    pub torn: bool,
     /// Whether the owner is told that it is not the whole file.
     pub note: bool,
 }
@@ -59,6 +61,7 @@ impl Film {
             flashes: Vec::new(),
             tones: Some(marks(0.0, seconds)),
             corners: true,
+            torn: false,
             note: false,
         };
         film.flashing(rate, frames)
@@ -83,12 +86,6 @@ impl Film {
     /// Of sound alone.
     pub(super) fn heard(mut self) -> Self {
         self.size = None;
-        self
-    }
-
-    /// With sound that is not looked at any closer.
-    pub(super) fn noise(mut self) -> Self {
-        self.tones = Some(Vec::new());
         self
     }
 
@@ -120,6 +117,11 @@ impl Film {
 
     pub(super) fn noted(mut self) -> Self {
         self.note = true;
+        self
+    }
+
+    pub(super) fn torn(mut self) -> Self {
+        self.torn = true;
         self
     }
 

@@ -28,16 +28,16 @@ pub(super) fn formats() -> Vec<Format> {
         refused("drawing.svg", "file_is_text", || {
             b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>\n".to_vec()
         }),
-        refused("archive.zip", "file_is_archive", || {
+        refused("archive.zip", "file_unknown", || {
             [b"PK\x03\x04\x14\0\0\0\x08\0".as_slice(), &noise(5000)].concat()
         }),
-        refused("archive.7z", "file_is_archive", || {
+        refused("archive.7z", "file_unknown", || {
             [b"7z\xbc\xaf\x27\x1c\0\x04".as_slice(), &noise(5000)].concat()
         }),
-        refused("archive.rar", "file_is_archive", || {
+        refused("archive.rar", "file_unknown", || {
             [b"Rar!\x1a\x07\x01\0".as_slice(), &noise(5000)].concat()
         }),
-        refused("archive.tar.gz", "file_is_archive", || {
+        refused("archive.tar.gz", "file_unknown", || {
             [b"\x1f\x8b\x08\0\0\0\0\0\0\x03".as_slice(), &noise(5000)].concat()
         }),
         refused("paper.pdf", "file_unknown", || {
@@ -56,7 +56,7 @@ pub(super) fn formats() -> Vec<Format> {
         refused_clip("still.png", "file_is_image", "@v -frames:v 1"),
         refused_clip("still.jpg", "file_is_image", "@v -frames:v 1"),
         refused_clip("still.tiff", "file_is_image", "@v -frames:v 1"),
-        refused_clip("still.bmp", "file_is_image", "@v -frames:v 1"),
+        refused_clip("still.bmp", "file_unknown", "@v -frames:v 1"),
         refused_clip("still.webp", "file_is_image", "@v -frames:v 1 -c:v libwebp"),
         refused_clip("moving.webp", "file_is_image", "@v -c:v libwebp_anim"),
         refused_clip(

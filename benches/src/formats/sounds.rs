@@ -52,13 +52,13 @@ pub(super) fn formats() -> Vec<Format> {
             "@a -c:a wmav2",
         ),
         plays("opus.mka", AtOnce, heard(), "@a -c:a libopus"),
-        plays("song.ac3", Encoded, heard(), "@a -c:a ac3"),
-        plays("song.eac3", Encoded, heard(), "@a -c:a eac3"),
-        plays("song.au", Encoded, heard(), "@a -c:a pcm_s16be"),
+        super::refused_clip("song.ac3", "file_unknown", "@a -c:a ac3"),
+        super::refused_clip("song.eac3", "file_unknown", "@a -c:a eac3"),
+        super::refused_clip("song.au", "file_unknown", "@a -c:a pcm_s16be"),
         Format {
             name: "voice.amr",
             recipe: Recipe::Bytes(amr),
-            expected: Expected::Plays(Encoded, heard().noise()),
+            expected: Expected::Refused("file_unknown"),
         },
     ]
 }

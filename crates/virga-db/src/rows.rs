@@ -119,6 +119,10 @@ pub struct VideoRow {
     pub fallback_key: Option<MediaKey>,
     /// Storyboard's object key.
     pub storyboard_key: Option<MediaKey>,
+    /// What the owner should know of the uploaded file, by its code.
+    pub note: Option<String>,
+    /// How long the file says that the film is, where it ends before that, microseconds.
+    pub announced: Option<i64>,
 }
 
 impl VideoRow {
@@ -172,6 +176,8 @@ impl TryFrom<entity::video::Model> for VideoRow {
             poster_key: key(TABLE, "poster_key", row.poster_key.as_deref())?,
             fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
             storyboard_key: key(TABLE, "storyboard_key", row.storyboard_key.as_deref())?,
+            note: row.note,
+            announced: row.announced,
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Model {
     pub poster_key: Option<String>,
     pub fallback_key: Option<String>,
     pub storyboard_key: Option<String>,
+    pub note: Option<String>,
+    pub announced: Option<i64>,
 }
 
 super::plain!();
