@@ -41,7 +41,7 @@ const KNOWN: [(&str, &str); 2] = [
 #[derive(Default)]
 struct Outcome {
     /// `plays` or the code of its refusal.
-    outcome: String,
+    result: String,
     way: Option<Way>,
     /// Seconds from the last byte until it played or was refused.
     soon: f64,
@@ -58,7 +58,10 @@ struct Bench {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let words: Vec<String> = std::env::args().skip(2).collect();
+    let words: Vec<String> = std::env::args_os()
+        .skip(2)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -100,7 +103,7 @@ impl Bench {
                 },
             };
             let way = seen.way.map_or(String::new(), |way| way.to_string());
-            let (outcome, soon) = (&seen.outcome, seen.soon);
+            let (outcome, soon) = (&seen.result, seen.soon);
             println!(
                 "{name:<30} {outcome:<18} {way:<8} {soon:>6.2} s  {}",
                 seen.words
@@ -147,7 +150,7 @@ impl Bench {
             ..Outcome::default()
         };
         let refused = shown["failure_code"].as_str();
-        seen.outcome = refused.unwrap_or("plays").to_owned();
+        seen.result = refused.unwrap_or("plays").to_owned();
         seen.words = shown["failure"].as_str().unwrap_or_default().to_owned();
         if let Some(note) = shown["note"]["text"].as_str() {
             note.clone_into(&mut seen.words);
@@ -255,7 +258,7 @@ fn not_sent(format: &Format, said: &str) -> Outcome {
     let expected =
         matches!(format.expected, Expected::Refused(code) if code.starts_with("upload."));
     Outcome {
-        outcome: "not sent".to_owned(),
+        result: "not sent".to_owned(),
         faults: if expected {
             Vec::new()
         } else {

@@ -8,8 +8,10 @@ use super::{
 
 pub(super) fn formats() -> Vec<Format> {
     let mut all = mp4();
+    all.extend(other_codings_in_mp4());
     all.extend(matroska());
-    all.extend(avi_and_flv());
+    all.extend(avi());
+    all.extend(flv());
     all.extend(broadcast());
     all.extend(others());
     all
@@ -69,6 +71,11 @@ fn mp4() -> Vec<Format> {
             film(),
             "@v @a @hevc -tag:v hev1 -c:a aac",
         ),
+    ]
+}
+
+fn other_codings_in_mp4() -> Vec<Format> {
+    vec![
         plays("av1.mp4", AtOnce, film(), "@v @a @av1 -c:a aac"),
         plays("vp9.mp4", AtOnce, film(), "@v @a @vp9 -c:a libopus"),
         plays("mpeg4.mp4", Encoded, film(), "@v @a -c:v mpeg4 -c:a aac"),
@@ -218,7 +225,7 @@ fn matroska() -> Vec<Format> {
     ]
 }
 
-fn avi_and_flv() -> Vec<Format> {
+fn avi() -> Vec<Format> {
     vec![
         plays(
             "xvid-mp3.avi",
@@ -286,6 +293,11 @@ fn avi_and_flv() -> Vec<Format> {
             Film::new((768, 576), 25.0, 3.0),
             "@v:720x576 @a -vf setsar=16/15 -c:v dvvideo -pix_fmt yuv420p -c:a pcm_s16le",
         ),
+    ]
+}
+
+fn flv() -> Vec<Format> {
+    vec![
         plays(
             "flash.flv",
             Encoded,

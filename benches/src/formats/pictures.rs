@@ -8,9 +8,11 @@ use super::{
 
 pub(super) fn formats() -> Vec<Format> {
     let mut all = shapes();
+    all.extend(odd_shapes());
     all.extend(rates());
     all.extend(colours());
     all.extend(times());
+    all.extend(late_and_trimmed());
     all
 }
 
@@ -42,6 +44,11 @@ fn shapes() -> Vec<Format> {
             Film::new((240, 240), 25.0, 3.0),
             "@v:240x240 @a @h264 -c:a aac",
         ),
+    ]
+}
+
+fn odd_shapes() -> Vec<Format> {
+    vec![
         plays(
             "odd-size.mkv",
             Encoded,
@@ -276,6 +283,11 @@ fn times() -> Vec<Format> {
             film().seconds(5.0).tones(&[0.6, 1.6, 2.6, 3.6, 4.6]),
             "@v @a:5 @h264 -c:a aac",
         ),
+    ]
+}
+
+fn late_and_trimmed() -> Vec<Format> {
+    vec![
         plays(
             "late-picture.mp4",
             Encoded,

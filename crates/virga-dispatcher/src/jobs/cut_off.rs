@@ -8,12 +8,15 @@ use super::encoding::Ready;
 const ROUNDED: i64 = 300_000;
 
 /// How long the file says that it is, microseconds, where it must have been cut off: so much less came out of it.
-/// Only these containers say that at their beginning and are read by ffmpeg alone.
+/// 0: it does not say it, and ffmpeg estimates it by the bytes. Only containers are looked at that say at their
+/// beginning what follows.
 pub(super) fn cut_from(ready: &Ready, made_micros: i64) -> Option<i64> {
     let says = matches!(
         ready.source.container,
-        Container::Avi | Container::Asf | Container::Flv | Container::Matroska | Container::Wav
+        Container::Avi | Container::Flv | Container::Matroska
     );
     let said = ready.probed.shape.duration_micros;
-    (says && said - made_micros > ROUNDED + said / 100).then_some(said)
+    let exact = matches!(ready.source.container, Container::Flv | Container::Matroska);
+    let lost = said - made_micros > ROUNDED + said / 100;
+    (says && lost).then_some(if exact { said } else { 0 })
 }

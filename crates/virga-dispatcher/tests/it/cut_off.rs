@@ -29,7 +29,7 @@ async fn what_is_there_of_a_file_plays_with_a_note() {
             None,
         ),
         (format!("{safe} cut.mkv"), Some(6)),
-        ("-c:v mpeg4 -c:a libmp3lame cut.avi".to_owned(), Some(6)),
+        ("-c:v mpeg4 -c:a libmp3lame cut.avi".to_owned(), None),
     ];
     for (coding, says) in cases {
         let file = half(site.clip(&format!("{SIX_SECONDS} {coding}")));
