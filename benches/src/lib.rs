@@ -3,6 +3,7 @@
 mod clips;
 mod figure;
 mod first_frame;
+pub mod formats;
 mod machine;
 mod transfer;
 

@@ -33,9 +33,41 @@ export function refusedBytes(head: Uint8Array): string | null {
   if (head.length === 0) return "file_empty";
   const begins = (hex: string) =>
     hex.match(/../g)?.every((byte, at) => head[at] === Number.parseInt(byte, 16)) ?? false;
+  if (begins("595556344d5045473220") || animated(head, begins) || rawVideo(head)) return null;
   if (IMAGES.some(begins)) return "file_is_image";
   if (isSound(head, begins)) return null;
   return text(head) ?? container(head, begins);
+}
+
+/** A PNG that says before its first picture that it has several. */
+function animated(head: Uint8Array, begins: (hex: string) => boolean): boolean {
+  if (!begins("89504e470d0a1a0a")) return false;
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  for (let at = 8; at + 8 <= head.length; at += view.getUint32(at) + 12) {
+    const name = String.fromCharCode(...head.subarray(at + 4, at + 8));
+    if (name === "acTL") return true;
+    if (name === "IDAT") return false;
+  }
+  return false;
+}
+
+const AVC_PROFILES = [44, 66, 77, 83, 86, 88, 100, 110, 118, 122, 128, 144, 244];
+
+/** H.264 or HEVC without a container: parameters first, perhaps behind a delimiter. */
+function rawVideo(head: Uint8Array): boolean {
+  for (let at = 0; ; ) {
+    let zeros = 0;
+    while (head[at + zeros] === 0) zeros += 1;
+    if (zeros < 2 || zeros > 3 || head[at + zeros] !== 1) return false;
+    at += zeros + 1;
+    const [one = 0, two = 0, three = 0] = head.subarray(at);
+    if (head.length < at + 3) return false;
+    if ([0x27, 0x47, 0x67].includes(one) && AVC_PROFILES.includes(two)) return true;
+    if (one === 0x40 && two === 1) return (three & 0x0c) === 0x0c;
+    if (one === 9 && (two & 0x1f) === 0x10 && three === 0) at += 2;
+    else if (one === 0x46 && two === 1 && (three & 0x1f) === 0x10) at += 3;
+    else return false;
+  }
 }
 
 /** A format of sound alone. */

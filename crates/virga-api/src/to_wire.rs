@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 use virga_core::{
-    FilmText, MediaKey, Result, Timestamp, UserId,
+    Code, FilmText, MediaKey, Result, Timestamp, UserId,
     job::{JobKind, JobState},
     keys::{grant, grant_expiry},
     paths::{MediaFile, MediaPath},
@@ -85,6 +85,7 @@ fn video(
     let poster = poster.map(|_| path(MediaFile::Poster(0)));
     let storyboard = row.storyboard_key.as_ref();
     let storyboard = storyboard.map(|_| path(MediaFile::Storyboard));
+    let note = note(&row).filter(|_| editable);
     wire::Video {
         id: row.id,
         title: row.title,
@@ -99,6 +100,7 @@ fn video(
         } else {
             Vec::new()
         },
+        note,
         progress: progress(jobs).filter(|_| row.state.is_unfinished()),
         plays_at: None,
         owner: names.get(&row.owner).cloned().unwrap_or_default(),
@@ -134,6 +136,25 @@ pub(crate) fn texts(
         forced: text.forced,
     };
     tracks.unwrap_or_default().iter().map(text).collect()
+}
+
+/// In English; the pages have it in the reader's language.
+const ENDS_EARLY: &str =
+    "The file ends early. If the video is not the whole film, upload the file again.";
+
+/// What the owner should know of the file.
+fn note(row: &VideoRow) -> Option<wire::Note> {
+    let code = row.note.clone()?;
+    let text = match Code::parse(&code) {
+        Some(Code::EndsEarly) => ENDS_EARLY,
+        _ => "",
+    };
+    let announced = row.announced.filter(|it| *it > row.duration.unwrap_or(0));
+    Some(wire::Note {
+        code,
+        text: text.to_owned(),
+        announced: seconds(announced),
+    })
 }
 
 /// Microseconds as the wire has them.

@@ -17,6 +17,7 @@ mod m20261130_100001_tracks;
 mod m20261130_200001_growing;
 mod m20261130_300001_encoder_log;
 mod m20261130_300001_storyboard;
+mod m20261130_400001_note;
 mod m20261130_400001_texts;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
@@ -56,6 +57,7 @@ const ALL: &[Migration] = steps![
     m20261130_200001_growing,
     m20261130_300001_encoder_log,
     m20261130_300001_storyboard,
+    m20261130_400001_note,
     m20261130_400001_texts,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,

@@ -136,6 +136,10 @@ pub struct VideoRow {
     pub storyboard_key: Option<MediaKey>,
     /// Subtitles and chapters.
     pub texts: Option<FilmTexts>,
+    /// What the owner should know of the uploaded file, by its code.
+    pub note: Option<String>,
+    /// How long the file says that the film is, where it ends before that, microseconds.
+    pub announced: Option<i64>,
 }
 
 impl VideoRow {
@@ -190,6 +194,8 @@ impl TryFrom<entity::video::Model> for VideoRow {
             fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
             storyboard_key: key(TABLE, "storyboard_key", row.storyboard_key.as_deref())?,
             texts: texts(row.texts)?,
+            note: row.note,
+            announced: row.announced,
         })
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 use virga_core::{
-    FilmTexts, MediaKey, Timestamp, UserId, VideoId,
+    Code, FilmTexts, MediaKey, Timestamp, UserId, VideoId,
     job::JobKind,
     reason::Reason,
     upload::UploadState,
@@ -230,6 +230,21 @@ pub async fn set_shape(tx: &impl ConnectionTrait, id: VideoId, shape: Shape) -> 
         .value(C::Duration, shape.duration)
         .value(C::Width, pixels(shape.width))
         .value(C::Height, pixels(shape.height))
+        .run(tx)
+        .await
+}
+
+/// Notes what the owner should know of the uploaded file. `announced`: how long it says that the film is,
+/// microseconds, where that is known.
+pub async fn set_note(
+    tx: &impl ConnectionTrait,
+    id: VideoId,
+    note: Code,
+    announced: Option<i64>,
+) -> Result<()> {
+    update(id)
+        .value(C::Note, note.as_str())
+        .value(C::Announced, announced)
         .run(tx)
         .await
 }

@@ -205,6 +205,7 @@ pub(crate) fn span(micros: i64) -> Duration {
 fn damaged() -> JobError {
     JobError::fail(
         Code::Damaged,
-        "The file is damaged, or it has no picture that this site can decode.",
+        "The file is damaged, or it has no picture that this site can decode. \
+         Upload another copy, or convert the video to MP4 and upload that.",
     )
 }

@@ -365,6 +365,10 @@ impl<'a> Growth<'a> {
     /// not grow; the files are as they are.
     pub(crate) async fn finish(mut self) -> Result<(Files, Option<GrownTracks>), JobError> {
         let grown = self.end().await?;
+        if let Some(sound) = &mut self.sound {
+            // It may have waited for a picture that was too short to begin.
+            while sound.next().await?.is_some() {}
+        }
         let files = Files {
             picture: whole(self.picture)?,
             sound: whole(self.sound)?,
@@ -372,8 +376,18 @@ impl<'a> Growth<'a> {
         Ok((files, grown))
     }
 
+    /// Whether it is known when the picture begins. So few frames that they may all still change places do not
+    /// say it, and the sound waits for it.
+    fn has_begun(&self) -> bool {
+        let begun = |part: &Part| {
+            let track = part.track.as_ref();
+            track.is_some_and(|track| track.first_shown().is_some())
+        };
+        self.picture.as_ref().is_none_or(begun)
+    }
+
     async fn end(&mut self) -> Result<Option<GrownTracks>, JobError> {
-        if self.given_up {
+        if self.given_up || !self.has_begun() {
             return Ok(None);
         }
         let picture_ends = self.picture.as_ref().map_or(0, Part::ends);

@@ -111,6 +111,8 @@ pub(crate) struct Outcome {
     /// Whether what grows is withdrawn: it will have no end.
     pub(crate) withdraws_growing: bool,
     pub(crate) shape: Option<videos::Shape>,
+    /// The file ends early: how long it says that it is, microseconds; 0 where it does not say it.
+    pub(crate) cut_from: Option<i64>,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
@@ -164,6 +166,10 @@ impl Outcome {
         }
         if let Some(shape) = self.shape {
             videos::set_shape(tx, video, shape).await?;
+        }
+        if let Some(said) = self.cut_from {
+            let said = Some(said).filter(|said| *said > 0);
+            videos::set_note(tx, video, Code::EndsEarly, said).await?;
         }
         if let Some(key) = &self.poster {
             videos::set_poster(tx, video, key).await?;

@@ -3,6 +3,7 @@
 mod allowance;
 mod copied;
 mod copy;
+mod cut_off;
 mod encoding;
 mod fallback;
 mod first_rung;

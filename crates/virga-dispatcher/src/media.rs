@@ -246,9 +246,8 @@ impl Source {
             // Beyond our own reader; ffmpeg may know it.
             Err(IndexError::Media(_)) => return Ok(source),
         };
-        if movie.truncated {
-            return Err(TranscodeReason::Truncated.into());
-        }
+        let mut movie = movie;
+        movie.cut_off(source.media.len)?;
         match source.judge(&movie).await? {
             // The encoder makes of everything else what can be made.
             Ok(()) => {}
@@ -433,6 +432,7 @@ async fn gather(media: &Media, head: &[u8], mut movie: Movie) -> Result<Movie, I
     }
     if walk.is_cut_off() {
         tracing::info!("the file ends within a fragment; what is before plays");
+        movie.cut_from = Some(movie.duration_micros);
     }
     let filled = spawn_blocking(move || walk.finish(&mut movie).map(|()| movie));
     filled.await?.map_err(IndexError::Media)

@@ -35,19 +35,21 @@ pub struct InstantTracks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum TranscodeReason {
     /// No picture, and where sound may be alone no sound either.
-    #[error("The file contains nothing to play.")]
+    #[error("The file contains nothing to play. Upload a file with video or sound.")]
     NoVideo,
     /// Its samples lie in fragments.
     #[error("The file is fragmented.")]
     Fragmented,
     /// Samples lie past the end of the file: it was cut off.
-    #[error("The file is incomplete: the end is missing.")]
+    #[error("The file is incomplete: the end is missing. Upload the whole file.")]
     Truncated,
     /// Samples lie in another file.
-    #[error("The file only refers to media stored elsewhere.")]
+    #[error(
+        "The file only refers to media stored elsewhere. Export it as one complete file and upload that."
+    )]
     External,
     /// Locked with a key.
-    #[error("The file is encrypted.")]
+    #[error("The file is encrypted. Upload a copy without protection.")]
     Encrypted,
     /// A video coding other than H.264.
     #[error("Its picture is not in H.264.")]

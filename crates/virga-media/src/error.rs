@@ -4,13 +4,16 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MediaError {
     /// The file ends before the box or sample it announces.
-    #[error("The file is incomplete: the end is missing.")]
+    #[error("The file is incomplete: the end is missing. Upload the whole file.")]
     Truncated,
     /// No `moov` box at the top level: a recording that was never finished, or not an MP4.
-    #[error("The file has no index (moov), as after a recording that was not finished.")]
+    #[error(
+        "The file has no index (moov), as after a recording that was not finished. \
+             Repair it with the program that recorded it, and upload that."
+    )]
     NoMoov,
     /// Bytes that contradict their own format.
-    #[error("The file is damaged: {what}.")]
+    #[error("The file is damaged: {what}. Upload another copy, or export it again.")]
     Malformed {
         /// What contradicts, in a few words.
         what: &'static str,
@@ -25,7 +28,10 @@ pub enum MediaError {
         what: &'static str,
     },
     /// Well-formed, but of a kind that is not handled here.
-    #[error("The file uses a feature that this site does not support: {what}.")]
+    #[error(
+        "The file uses a feature that this site does not support: {what}. Convert the video to MP4 \
+             and upload that."
+    )]
     Unsupported {
         /// Which feature, in a few words.
         what: &'static str,

@@ -95,6 +95,7 @@ impl MatroskaReader {
     pub fn finish(self) -> Result<Movie, MediaError> {
         const NO_SEGMENT: MediaError = MediaError::malformed("it has no tracks");
         let scale = self.walk.info.scale;
+        let cut_off = self.walk.is_cut_off();
         let found = self.walk.tracks.ok_or(NO_SEGMENT)?;
         let tracks = found
             .into_iter()
@@ -109,7 +110,11 @@ impl MatroskaReader {
             track
         };
         let tracks: Vec<Track> = tracks.into_iter().map(place).collect();
-        Ok(movie(tracks, said_micros(self.walk.info.duration, scale)))
+        let said = said_micros(self.walk.info.duration, scale);
+        Ok(Movie {
+            cut_from: cut_off.then_some(said),
+            ..movie(tracks, said)
+        })
     }
 }
 
@@ -125,6 +130,7 @@ fn movie(tracks: Vec<Track>, duration_micros: i64) -> Movie {
         tracks,
         fragmented: false,
         truncated: false,
+        cut_from: None,
         timescale: 1000,
         duration_micros,
         upright: true,

@@ -40,6 +40,9 @@ pub struct Movie {
     pub fragmented: bool,
     /// Some sample reaches past the end of the file.
     pub truncated: bool,
+    /// How long the index says that it is, in microseconds, where the file ends before that and the samples
+    /// that are missing were taken out; 0 where it does not say it.
+    pub cut_from: Option<i64>,
     /// Ticks a second of `mvhd`, in which edit lengths are written.
     pub timescale: u32,
     /// Length by `mvhd`, in microseconds.
@@ -162,6 +165,7 @@ impl Movie {
             tracks: Vec::new(),
             fragmented: false,
             truncated: false,
+            cut_from: None,
             timescale: 0,
             duration_micros: 0,
             upright: true,
@@ -219,6 +223,30 @@ impl Movie {
         if named > file_size && !truncated {
             return Err(MediaError::Repeated);
         }
+        Ok(())
+    }
+
+    /// Takes the samples out that the file ends before, so that it plays as far as it goes. Each track ends at
+    /// the first one that is missing.
+    ///
+    /// # Errors
+    /// `Truncated`: nothing is left of a track. `Repeated`: what is left names some bytes many times over.
+    pub fn cut_off(&mut self, file_size: u64) -> Result<(), MediaError> {
+        if !self.truncated {
+            return Ok(());
+        }
+        let ends = |track: &Track| time::to_micros(track.samples.extent().end, track.timescale);
+        let whole = self.tracks.iter().map(ends).max().unwrap_or(0);
+        for track in &mut self.tracks {
+            let had = track.samples.len();
+            track.samples.keep_within(file_size)?;
+            let shown = matches!(track.kind, TrackKind::Video | TrackKind::Audio);
+            if shown && had > 0 && track.samples.is_empty() {
+                return Err(MediaError::Truncated);
+            }
+        }
+        self.settle(file_size)?;
+        self.cut_from = Some(whole);
         Ok(())
     }
 

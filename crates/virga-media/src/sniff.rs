@@ -1,6 +1,7 @@
 //! Decides from the first bytes what a file is, so that ffmpeg gets exactly one demuxer and never
 //! guesses: a guess would let a playlist named `.mp4` read other people's files.
 
+mod raw;
 mod sound;
 
 pub use sound::tag_length;
@@ -35,6 +36,14 @@ pub enum Container {
     Mxf,
     /// GIF, which may be animated.
     Gif,
+    /// Animated PNG.
+    Apng,
+    /// H.264 without a container (Annex B).
+    H264,
+    /// HEVC without a container (Annex B).
+    Hevc,
+    /// YUV4MPEG2, as programs pass pictures to one another.
+    Y4m,
     /// IVF, a bare container of VP8, VP9 and AV1.
     Ivf,
     /// `RealMedia`.
@@ -70,6 +79,10 @@ impl Container {
             Self::Asf => "asf",
             Self::Mxf => "mxf",
             Self::Gif => "gif",
+            Self::Apng => "apng",
+            Self::H264 => "h264",
+            Self::Hevc => "hevc",
+            Self::Y4m => "yuv4mpegpipe",
             Self::Ivf => "ivf",
             Self::RealMedia => "rm",
             Self::Mp3 => "mp3",
@@ -99,13 +112,16 @@ pub enum Refusal {
     #[error("This file describes a network stream and contains no video.")]
     Sdp,
     /// Text of another kind.
-    #[error("This is a text file, not a video.")]
+    #[error("This is a text file, not a video. Upload the video itself.")]
     Text,
-    /// A still picture.
-    #[error("This is a picture, not a video.")]
+    /// A picture that does not move, or one of a kind whose moving ones are not read here.
+    #[error("This is a picture, not a video. Upload the video itself.")]
     Image,
     /// None of the formats known here.
-    #[error("This site does not recognise this format, or the file is damaged.")]
+    #[error(
+        "This site does not recognise this format, or the file is damaged. Convert the video to MP4 \
+             and upload that."
+    )]
     Unknown,
 }
 
@@ -114,6 +130,9 @@ pub fn sniff(head: &[u8]) -> Result<Container, Refusal> {
     let head = &head[..head.len().min(SNIFF_LEN)];
     if head.is_empty() {
         return Err(Refusal::Empty);
+    }
+    if let Some(raw) = raw::container(head) {
+        return Ok(raw);
     }
     if let Some(refusal) = refused_signature(head) {
         return Err(refusal);

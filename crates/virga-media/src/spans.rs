@@ -222,6 +222,7 @@ impl<'a> Joined<'a> {
             timescale: movie.timescale,
             fragmented: false,
             truncated: false,
+            cut_from: None,
             upright: movie.upright,
         })
     }

@@ -86,6 +86,7 @@ pub(crate) fn video(state: VideoState) -> Video {
             code: "gave_up".into(),
             text: NASTY.into(),
         }],
+        note: None,
         progress: Some(0.4),
         plays_at: Some(Timestamp(now().0 + 75_000_000)),
         owner: "云-ada".into(),

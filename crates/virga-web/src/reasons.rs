@@ -5,7 +5,7 @@ use virga_core::{
     wire::{Video, Warning},
 };
 
-use crate::locale::Lang;
+use crate::{format::length, locale::Lang};
 
 /// Every key, for pages whose scripts hear of failures.
 pub(crate) fn keys() -> impl Iterator<Item = String> {
@@ -30,14 +30,30 @@ pub(crate) fn failure(lang: Lang, video: &Video) -> Option<String> {
     english.map(|english| text(lang, code, english))
 }
 
-/// One sentence for each job that is on hold, or that failed although the video plays.
+/// What is to be known of the file, and one sentence for each job that is on hold, or that failed although the video plays.
 pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
     let line = |warning: &Warning| {
         let why = text(lang, &warning.code, &warning.text);
         let stem = if waits(warning) { "waits" } else { "warning" };
         lang.with_text(&format!("{stem}-{}", warning.job), "why", &why)
     };
-    video.warnings.iter().map(line).collect()
+    let note = note(lang, video);
+    note.into_iter()
+        .chain(video.warnings.iter().map(line))
+        .collect()
+}
+
+/// What the owner should know of the file.
+pub(crate) fn note(lang: Lang, video: &Video) -> Option<String> {
+    let note = video.note.as_ref().filter(|_| video.state.plays())?;
+    let read = video.duration.map(length);
+    match (Code::parse(&note.code), read, note.announced.map(length)) {
+        (Some(Code::EndsEarly), Some(read), Some(whole)) if read != whole => {
+            let lengths = [("read", read.into()), ("whole", whole.into())];
+            Some(lang.fill("note-ends_early", &lengths))
+        }
+        _ => Some(text(lang, &note.code, &note.text)),
+    }
 }
 
 /// Whether the job is only on hold: it did not fail, and continues by itself.
@@ -60,6 +76,30 @@ pub(crate) fn worth_a_retry(video: &Video) -> bool {
 mod tests {
     use super::*;
     use virga_core::video::VideoState;
+
+    #[test]
+    fn a_file_that_ends_early_is_named_with_its_lengths() {
+        let mut video = crate::fixtures::video(VideoState::Ready);
+        video.warnings.clear();
+        let mut says = |announced, code: &str| {
+            video.note = Some(virga_core::wire::Note {
+                code: code.to_owned(),
+                text: "Words of the site.".to_owned(),
+                announced,
+            });
+            [Lang::En, Lang::ZhCn].map(|lang| warnings(lang, &video).concat())
+        };
+        let [english, chinese] = says(Some(150.0), "ends_early");
+        assert!(english.starts_with("The file ends early: "), "{english}");
+        for text in [english, chinese] {
+            assert!(text.contains("1:01") && text.contains("2:30"), "{text}");
+        }
+        let [english, chinese] = says(None, "ends_early");
+        assert_eq!(english, "Words of the site.");
+        assert!(chinese.contains("重新上传"), "{chinese}");
+        // Of a later release.
+        assert_eq!(says(None, "smells_odd")[0], "Words of the site.");
+    }
 
     #[test]
     fn what_only_waits_is_not_said_to_have_failed() {

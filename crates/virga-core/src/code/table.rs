@@ -249,6 +249,8 @@ codes! {
         Damaged = "damaged", Invalid, Yes, "reason-damaged";
         /// The account has used its encoding time of the last 24 hours.
         EncoderTime = "encoder_time", TooMany, Automatic, "reason-encoder_time";
+        /// The file ends before the film does: what is there plays. A note about a video that plays.
+        EndsEarly = "ends_early", Invalid, No, "reason-ends_early";
         /// The file is encrypted.
         Encrypted = "encrypted", Invalid, Yes, "reason-encrypted";
         /// The file only points to media elsewhere.

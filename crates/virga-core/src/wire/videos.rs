@@ -64,6 +64,18 @@ pub struct Warning {
     pub text: String,
 }
 
+/// What the owner of a video that plays should know of the uploaded file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// The stable name of it: one of `ReasonCode`, or one of a later release.
+    pub code: String,
+    /// It in words.
+    pub text: String,
+    /// How long the file says that the film is, seconds, where that is known and more than could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<f64>,
+}
+
 /// A video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Video {
@@ -92,6 +104,9 @@ pub struct Video {
     /// Jobs that failed although the video plays, and jobs that are on hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// What those who may change the video should know of the uploaded file, as that it ends early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// Share of the open work that is done, 0 to 1; while the state is processing or playable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,

@@ -5,7 +5,7 @@
 const PICTURE: &str = "h264 hevc av1 vp8 vp9 mpeg1video mpeg2video mpeg4 msmpeg4v1 msmpeg4v2 \
     msmpeg4v3 h263 h263i h263p flv1 wmv1 wmv2 wmv3 vc1 mjpeg prores dnxhd theora rawvideo ffv1 \
     huffyuv ffvhuff utvideo cfhd dvvideo qtrle rv10 rv20 rv30 rv40 svq1 svq3 vp3 vp6 vp6f vp6a \
-    cinepak gif png v210 flashsv flashsv2 hap msvideo1";
+    cinepak gif png apng v210 flashsv flashsv2 hap msvideo1";
 /// Sound codings by ffmpeg's name of the coding.
 const SOUND: &str = "aac aac_latm mp1 mp2 mp3 ac3 eac3 dts truehd mlp opus vorbis flac alac wmav1 \
     wmav2 wmapro wmalossless amr_nb amr_wb speex nellymoser cook ra_144 ra_288 sipr atrac3 qdm2 \

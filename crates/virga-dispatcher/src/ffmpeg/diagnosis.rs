@@ -61,7 +61,7 @@ pub(super) fn explain(status: ExitStatus, complaints: &str) -> JobError {
     if says(&["not on whitelist"]) && says(&["Error while opening decoder"]) {
         return JobError::fail(
             Code::CodingUnsupported,
-            "It is in a coding that is not taken here.",
+            "It is in a coding that is not taken here. Convert the video to MP4 and upload that.",
         );
     }
     if says(&["Unknown encoder"]) {

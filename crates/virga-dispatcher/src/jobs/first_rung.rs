@@ -10,6 +10,7 @@ use virga_db::{TrackRow, VideoRow, tracks};
 use virga_media::{Movie, Rung, TrackTable};
 
 use super::{
+    cut_off::cut_from,
     encoding::{Ready, Written, name_of, no_frame},
     fallback::{self, Input},
     probe::{as_row, too_small},
@@ -190,11 +191,13 @@ async fn instead(
         })
     });
     let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
+    let made_micros = made.table.duration_micros();
     Ok(Outcome {
+        cut_from: cut_from(ready, made_micros),
         next: own.iter().map(|_| Job::Package).collect(),
         tracks: made.tracks.into_iter().chain(own).collect(),
         ends_growing: true,
-        shape: Some(as_row(&ready.shape()?, made.table.duration_micros())),
+        shape: Some(as_row(&ready.shape()?, made_micros)),
         fallback: Some(fallback),
         ..Outcome::set_aside(set_aside.iter())
     })

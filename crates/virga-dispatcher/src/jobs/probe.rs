@@ -52,6 +52,7 @@ async fn publish_sound(
     Ok(Outcome {
         tracks: vec![put_jit(work, key, name, plan).await?],
         shape: Some(as_row(&shape, shape.duration_micros)),
+        cut_from: movie.cut_from,
         next: vec![Job::Poster, Job::Package, Job::Fallback],
         pause: Duration::from_millis(work.config().head_start_ms),
         ..Outcome::default()
@@ -89,6 +90,7 @@ async fn publish(
     Ok(Outcome {
         tracks,
         shape: Some(as_row(&shape, duration)),
+        cut_from: movie.cut_from,
         next: vec![Job::Poster, Job::Package, beside(work, &shape)],
         pause,
         ..Outcome::default()
@@ -125,6 +127,7 @@ async fn hand_on(work: &Work<'_>, key: &MediaKey, source: Source) -> Result<Outc
     };
     Ok(Outcome {
         shape: Some(as_row(shape, shape.duration_micros)),
+        cut_from: ready.source.movie.as_ref().and_then(|it| it.cut_from),
         next: vec![first, Job::Poster],
         ..Outcome::default()
     })

@@ -8,6 +8,7 @@ use virga_db::TrackRow;
 use virga_media::{SourceShape, TrackTable, TranscodeReason, first_shown, plan_video};
 
 use super::{
+    cut_off::cut_from,
     encoding::{Ready, Written},
     probe::{as_row, beside},
 };
@@ -63,6 +64,7 @@ async fn alone(work: &Work<'_>, ready: &Ready) -> Result<JobResult, JobError> {
     Ok(Outcome {
         ends_growing: true,
         shape: Some(as_row(&SourceShape::of_sound(duration), duration)),
+        cut_from: cut_from(ready, duration),
         next: vec![Job::Fallback],
         tracks,
         ..Outcome::default()

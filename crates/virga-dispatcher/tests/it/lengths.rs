@@ -92,3 +92,18 @@ async fn a_film_is_as_long_as_what_is_seen_and_heard() {
     }
     site.stop().await;
 }
+
+/// So few frames that they all fit into the encoder's delay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_of_few_frames_keeps_its_length_and_its_sound() {
+    let mut site = Site::at_work().await;
+    let clip = site.clip(
+        "-f lavfi -i testsrc2=s=320x180:r=5:d=3 -f lavfi -i sine=440:d=3:r=48000 \
+         -c:v mpeg4 -c:a flac few.mkv",
+    );
+    let video = site.add(&clip).await;
+    lasts(&site, video, "few", 3).await;
+    let tracks = site.tracks(video).await;
+    assert!(tracks.iter().any(|it| it.kind == TrackRowKind::Audio));
+    site.stop().await;
+}

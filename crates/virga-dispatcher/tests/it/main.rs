@@ -11,6 +11,7 @@
 
 mod allowance;
 mod copied;
+mod cut_off;
 mod encoding;
 mod fragmented;
 mod fragments;

@@ -256,5 +256,5 @@ async fn refused(site: &Site, path: &Path) {
     let path = path.display();
     assert_eq!(row.failure_code.as_deref(), Some("no_video"), "{path}");
     let why = row.failure.unwrap();
-    assert_eq!(why, "The file contains nothing to play.", "{path}");
+    assert!(why.contains("nothing to play"), "{path}: {why}");
 }

@@ -104,6 +104,12 @@ impl Walk {
         }
     }
 
+    /// Whether the file ends before the segment that knows its size.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.segment
+            .is_some_and(|end| end != u64::MAX && end > self.file_size)
+    }
+
     /// Goes on by one element.
     pub(super) fn advance(&mut self) -> Result<Flow, MediaError> {
         self.leave();

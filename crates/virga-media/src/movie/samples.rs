@@ -148,6 +148,19 @@ impl SampleTable {
         table.measured()
     }
 
+    /// Ends the table before the first sample that reaches past the end of the file.
+    pub(super) fn keep_within(&mut self, file_size: u64) -> Result<(), MediaError> {
+        let within = |sample: &Sample| sample.offset + u64::from(sample.size) <= file_size;
+        let kept = self.iter().take_while(within).count();
+        self.count = u32::try_from(kept).unwrap_or(self.count);
+        if let Sizes::Each(sizes) = &mut self.sizes {
+            sizes.truncate(kept);
+        }
+        self.extent = Extent::default();
+        *self = std::mem::take(self).measured()?;
+        Ok(())
+    }
+
     /// The table with its extent.
     pub(super) fn measured(mut self) -> Result<Self, MediaError> {
         if self.count > 0 {

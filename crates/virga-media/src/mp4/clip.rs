@@ -28,6 +28,7 @@ pub fn clip_mp4(
         tracks: Vec::new(),
         fragmented: false,
         truncated: false,
+        cut_from: None,
         timescale: movie.timescale,
         duration_micros: length,
         upright: movie.upright,

@@ -125,9 +125,23 @@ fn a_trim_by_edit_list_is_not_given_out() {
 fn cut_off_files_are_called_cut_off() {
     let front = Clip::with_sound(3, &format!("{SAFE} -movflags +faststart"), "front.mp4");
     let half = &front.bytes[..front.bytes.len() / 2];
-    let movie = index(half).unwrap();
+    let mut movie = index(half).unwrap();
     assert!(movie.truncated);
     assert_eq!(instant(&movie), Err(TranscodeReason::Truncated));
+    // What is there plays, and no sample is named that is not.
+    let whole = movie.clone();
+    movie.cut_off(half.len() as u64).unwrap();
+    assert!(instant(&movie).is_ok());
+    let said = movie.cut_from.unwrap();
+    assert!((2_900_000..=3_100_000).contains(&said), "{said}");
+    for (track, whole) in movie.tracks.iter().zip(&whole.tracks) {
+        let extent = track.samples.extent();
+        assert!(extent.file_end <= half.len() as u64);
+        assert!((1..whole.samples.len()).contains(&track.samples.len()));
+        assert!(extent.end < whole.samples.extent().end);
+    }
+    let mut nothing = index(&front.bytes[..moov_end(&front.bytes) + 9]).unwrap();
+    assert_eq!(nothing.cut_off(9), Err(MediaError::Truncated));
     let end = Clip::with_sound(3, SAFE, "end.mp4");
     assert_eq!(
         index(&end.bytes[..end.bytes.len() / 2]).unwrap_err(),
@@ -137,6 +151,10 @@ fn cut_off_files_are_called_cut_off() {
     assert_eq!(index(without_index).unwrap_err(), MediaError::NoMoov);
     assert_eq!(index(&[]).unwrap_err(), MediaError::NoMoov);
     assert_eq!(sniff(&[]), Err(Refusal::Empty));
+}
+
+fn moov_end(file: &[u8]) -> usize {
+    file.windows(4).position(|name| name == b"mdat").unwrap() - 4
 }
 
 fn moov_len(file: &[u8]) -> usize {
