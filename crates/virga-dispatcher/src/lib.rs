@@ -35,7 +35,7 @@ pub async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
         tracing::error!(%error, folder = %dispatcher.scratch.display(), "no scratch folder");
     }
     let tasks = TaskTracker::new();
-    let sweep = sweeping::run(dispatcher.clone(), stop.clone());
+    let sweep = Box::pin(sweeping::run(dispatcher.clone(), stop.clone()));
     // Without the sweeper nothing heals: its end is the process's.
     let vital = stop.clone().drop_guard();
     tasks.spawn(async move {

@@ -13,7 +13,7 @@ use super::{
     deadline,
     probe::PROBE_MEMORY,
     process::{self, Bounds, ask},
-    span,
+    quietly, span,
 };
 use crate::job_result::JobError;
 
@@ -214,8 +214,7 @@ async fn extract(
     streams: &[&TextStream],
 ) -> Result<(), JobError> {
     let mut arguments = Arguments::default();
-    arguments.words("-nostdin -hide_banner -nostats -loglevel warning -y");
-    arguments.words("-progress pipe:1 -stats_period 1");
+    quietly(&mut arguments);
     session.guard(&mut arguments, &CODINGS.map(str::to_owned));
     // On the file's own timeline.
     arguments.words("-copyts");

@@ -9,6 +9,7 @@ use super::{
     Arguments, FfmpegRun, Probed, Stretch,
     encode::{most_bytes, picture_output, pixels_of},
     process::{self, Bounds},
+    quietly,
 };
 use crate::job_result::JobError;
 
@@ -148,7 +149,7 @@ struct Inputs {
 impl Default for Inputs {
     fn default() -> Self {
         let mut arguments = Arguments::default();
-        super::quietly(&mut arguments);
+        quietly(&mut arguments);
         let count = 0;
         Self { arguments, count }
     }
