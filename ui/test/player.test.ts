@@ -154,6 +154,7 @@ test("every key does what people are used to", () => {
     ["f", "full"],
     ["t", "theatre"],
     ["i", "pip"],
+    ["c", "texts"],
     ["0", "tenth0"],
     ["9", "tenth9"],
     [",", "frame-"],
@@ -172,7 +173,7 @@ test("every key does what people are used to", () => {
     assert.equal(command(stroke(key), "none", true), does, key);
     assert.equal(command(stroke(key), "none", false), null, `${key} scrolls the page`);
   }
-  for (const key of ["c", "d", "x", "Enter", "Escape", "Tab", "F5", "constructor", "Process"]) {
+  for (const key of ["b", "d", "x", "Enter", "Escape", "Tab", "F5", "constructor", "Process"]) {
     assert.equal(command(stroke(key), "none", true), null, key);
   }
 });
