@@ -8,8 +8,10 @@ use virga_core::Code;
 
 use crate::job_result::JobError;
 
-/// Bytes that stay for the site itself and the system.
+/// Bytes that stay for the site itself and the system; half of what a smaller machine has.
 const KEPT: u64 = 128 << 20;
+/// Bytes for the first rung of another film, which should not wait until all rungs of one are done.
+const FOR_A_FIRST_RUNG: u64 = 160 << 20;
 const MIB: u64 = 1 << 20;
 
 /// Bytes for encoders, in whole MiB. Clones share them.
@@ -23,7 +25,7 @@ impl EncoderMemory {
     /// What this machine or control group has beyond what the site needs.
     pub fn of_machine() -> Self {
         let whole = whole(Path::new("/")).unwrap_or(u64::MAX);
-        Self::of(whole.saturating_sub(KEPT))
+        Self::of(whole - KEPT.min(whole / 2))
     }
 
     /// So many bytes.
@@ -38,6 +40,11 @@ impl EncoderMemory {
     /// Whether so many bytes are there at all.
     pub(crate) fn holds(&self, need: u64) -> bool {
         need.div_ceil(MIB) <= self.total.into()
+    }
+
+    /// Whether they are there next to the first rung of another film.
+    pub(crate) fn holds_beside_another(&self, need: u64) -> bool {
+        self.holds(need.saturating_add(FOR_A_FIRST_RUNG))
     }
 
     /// Waits until so many bytes are free, first come, first served; they are free again when the answer is

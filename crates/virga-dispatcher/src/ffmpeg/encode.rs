@@ -104,7 +104,7 @@ pub(crate) async fn encode(
     let together = session
         .config
         .resident(probed.pixels(), pixels_of(what.rungs));
-    let most = if session.memory.holds(together) {
+    let most = if session.memory.holds_beside_another(together) {
         what.rungs.len()
     } else {
         1
