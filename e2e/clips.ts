@@ -131,8 +131,9 @@ export const phone = (name = "phone.mp4") =>
     ...["-tag:v", "hvc1", ...AAC, "-shortest"],
   ]);
 
-/** Plays at once and lasts 40 s: time enough to jump about in; a smaller rung is made of it. */
-export const stroll = (name = "A stroll.mp4") => make(name, [...picture("848x480", 40), ...H264, ...AAC, "-shortest"]);
+/** Plays at once and lasts 40 s: time enough to jump about in; fine enough for a smaller rung to be worth making. */
+export const stroll = (name = "A stroll.mp4") =>
+  make(name, [...picture("848x480", 40), ...H264, "-crf", "18", ...AAC, "-shortest"]);
 
 /** A tone that grows louder, with nothing to see. */
 const tone = ["-f", "lavfi", "-i", `aevalsrc=0.8*t/${SECONDS}*sin(2764*t):s=44100:d=${SECONDS}`];

@@ -267,6 +267,11 @@ impl MultipartSessions for BucketStore {
         match done.await {
             // Done before, and only its end was lost; or the parts are.
             Err(ObjectError::NoSession(_)) => self.check_exists(plan).await?,
+            // While another completes it, a service may still list the session and its parts no more.
+            Err(error @ ObjectError::PartsMissing(_)) => match self.check_exists(plan).await {
+                Err(ObjectError::LostParts) => return Err(error),
+                checked => checked?,
+            },
             Err(ObjectError::Bucket { code, .. }) if code == "InvalidPart" => {
                 // One was replaced in between.
                 return Err(ObjectError::Busy);

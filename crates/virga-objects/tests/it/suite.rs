@@ -81,6 +81,9 @@ fn hole(backend: Backend, about: &str, case: &str) -> Option<&'static str> {
         (Backend::Disk, _, "what_dead_writers_left_goes_and_live_sessions_stay") => {
             Some("writers are known by their lock (store.rs)")
         }
+        (Backend::Disk, _, "what_another_process_has_just_completed_is_complete") => {
+            Some("completing holds the session's lock")
+        }
         (Backend::Disk, "direct", _) => Some("the site signs and serves `/up/` itself"),
         (Backend::Disk, "broken", _) => Some("a disk is not at the end of a line"),
         (
@@ -119,6 +122,7 @@ fn lacking_in_s3s(case: &str) -> Option<&'static str> {
         "parts_in_any_order_become_the_file"
         | "a_session_goes_on_in_another_process"
         | "complete_may_be_said_again_and_says_when_parts_are_lost"
+        | "what_another_process_has_just_completed_is_complete"
         | "complete_names_the_parts_that_are_missing"
         | "a_part_sent_again_replaces_the_first"
         | "the_same_part_sent_twice_at_once_is_one_whole_part"

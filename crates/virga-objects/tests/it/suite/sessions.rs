@@ -147,6 +147,15 @@ pub(super) async fn complete_may_be_said_again_and_says_when_parts_are_lost(stan
     assert!(matches!(lost, ObjectError::LostParts), "{lost}");
 }
 
+pub(super) async fn what_another_process_has_just_completed_is_complete(stand: Stand) {
+    // As where a service still lists the session, and its parts no more.
+    let file = stand.opened().await;
+    let key = stand.source();
+    stand.store.put(&key, file.clone()).await.unwrap();
+    stand.complete().await.unwrap();
+    stand.holds(&file).await;
+}
+
 pub(super) async fn complete_names_the_parts_that_are_missing(stand: Stand) {
     let file = stand.opened().await;
     let none = stand.complete().await.unwrap_err();
