@@ -20,7 +20,7 @@ use crate::job_result::JobError;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Memory of a prober, bytes.
-pub(super) const PROBE_MEMORY: u64 = 48 << 20;
+const PROBE_MEMORY: u64 = 48 << 20;
 
 /// Decoders off the list that a file may name, all its streams together.
 const MOST_UNLISTED: usize = 8;
@@ -66,13 +66,25 @@ const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_ty
 
 /// Asks ffprobe about the session's input.
 pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
-    let mut more = Vec::new();
-    let answer = loop {
+    let answer = entries(session, ENTRIES, (Vec::new(), MOST_UNLISTED)).await?;
+    let answer: Answer = serde_json::from_slice(&answer)
+        .map_err(|error| JobError::Retry(format!("ffprobe's answer: {error}")))?;
+    read(&answer)
+}
+
+/// Asks ffprobe for these entries, in JSON. `decoders`: names of those it may open besides our list, and how
+/// many it may come to name.
+pub(super) async fn entries(
+    session: &FfmpegRun<'_>,
+    wanted: &str,
+    (mut decoders, most): (Vec<String>, usize),
+) -> Result<Vec<u8>, JobError> {
+    loop {
         let mut arguments = Arguments::default();
         arguments.words("-hide_banner -loglevel error");
-        session.guard(&mut arguments, &more);
+        session.guard(&mut arguments, &decoders);
         arguments.words("-print_format json=compact=1");
-        arguments.pair("-show_entries", ENTRIES);
+        arguments.pair("-show_entries", wanted);
         arguments.pair("-i", INPUT);
         let bounds = Bounds {
             deadline: DEADLINE,
@@ -83,15 +95,12 @@ pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
         match ask(session, arguments, bounds).await {
             // ffprobe opens a decoder for every stream, also for those that nobody will use. What is
             // decoded afterwards is chosen from our list alone.
-            Err(JobError::Unlisted(decoders)) if more.len() < MOST_UNLISTED => {
-                more.extend(decoders);
+            Err(JobError::Unlisted(unlisted)) if decoders.len() < most => {
+                decoders.extend(unlisted);
             }
-            answer => break answer?,
+            answer => return answer,
         }
-    };
-    let answer: Answer = serde_json::from_slice(&answer)
-        .map_err(|error| JobError::Retry(format!("ffprobe's answer: {error}")))?;
-    read(&answer)
+    }
 }
 
 fn read(answer: &Answer) -> Result<Probed, JobError> {

@@ -1,7 +1,7 @@
 //! Subtitles that ffmpeg decodes as text, and chapters. Every subtitle comes out as an ASS script, into which ffmpeg
 //! turns all of them; ours is to make of it what browsers show.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use virga_core::Code;
@@ -11,8 +11,8 @@ use super::{
     Arguments, FfmpegRun, INPUT, Probed,
     answer::micros,
     deadline,
-    probe::PROBE_MEMORY,
-    process::{self, Bounds, ask},
+    probe::entries,
+    process::{self, Bounds},
     quietly, span,
 };
 use crate::job_result::JobError;
@@ -23,7 +23,6 @@ const CODINGS: [&str; 7] = ["subrip", "srt", "ass", "ssa", "mov_text", "webvtt",
 const MOST_STREAMS: usize = 32;
 /// Bytes of one script; ffmpeg ends it there.
 const MOST_BYTES: u64 = 4 << 20;
-const DEADLINE: Duration = Duration::from_secs(120);
 /// Decoders of other streams that ffprobe opens on its way.
 const MOST_UNLISTED: usize = 16;
 
@@ -108,27 +107,8 @@ struct Chapter {
 
 /// Asks ffprobe what there is.
 pub(crate) async fn find_texts(session: &FfmpegRun<'_>) -> Result<FoundTexts, JobError> {
-    let mut more: Vec<String> = CODINGS.map(str::to_owned).into();
-    let answer = loop {
-        let mut arguments = Arguments::default();
-        arguments.words("-hide_banner -loglevel error");
-        session.guard(&mut arguments, &more);
-        arguments.words("-print_format json=compact=1");
-        arguments.pair("-show_entries", ENTRIES);
-        arguments.pair("-i", INPUT);
-        let bounds = Bounds {
-            deadline: DEADLINE,
-            file: 0,
-            pixels: 0,
-            memory: PROBE_MEMORY,
-        };
-        match ask(session, arguments, bounds).await {
-            Err(JobError::Unlisted(decoders)) if more.len() < MOST_UNLISTED => {
-                more.extend(decoders);
-            }
-            answer => break answer?,
-        }
-    };
+    let decoders = CODINGS.map(str::to_owned).into();
+    let answer = entries(session, ENTRIES, (decoders, MOST_UNLISTED)).await?;
     // One that is cut off had more chapters than any film.
     let answer: Answer = serde_json::from_slice(&answer)
         .map_err(|_| JobError::fail(Code::Damaged, "Its chapters cannot be read."))?;
