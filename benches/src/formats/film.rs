@@ -42,7 +42,7 @@ pub struct Film {
     pub corners: bool,
     /// Whether its last frame is torn, which a decoder complains of and shows.
     pub torn: bool,
-    /// Whether the owner is told that it is not the whole file.
+    /// Whether the owner reads that the file is incomplete.
     pub note: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Files that end early play as far as they go, and their owner is told so.
+//! Truncated files play up to where they end, and the owner is told.
 
 use std::path::PathBuf;
 

@@ -110,7 +110,7 @@ impl Writer {
         }
     }
 
-    /// What stands in braces; without a backslash it is a remark.
+    /// Text in braces: overrides begin with a backslash, anything else is a comment.
     fn overrides(&mut self, all: &str) {
         for one in all.split('\\').skip(1) {
             let number = |name: &str| one.trim().strip_prefix(name)?.parse::<u32>().ok();
