@@ -30,6 +30,7 @@ pub use virga_core::fail;
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, futures::Notified};
+use tokio_util::task::TaskTracker;
 use virga_core::{Reloadable, SharedClock, SharedEntropy};
 use virga_db::Db;
 use virga_objects::{ObjectError, SharedSessions, SharedStore};
@@ -123,6 +124,8 @@ pub struct App {
     pub wake: Arc<Notifiers>,
     /// Where changes are noted for readers that must miss none.
     pub outbox: Option<Arc<dyn Outbox>>,
+    /// Work that goes on when those who asked for it are gone. A process waits for it before it ends.
+    pub tasks: TaskTracker,
 }
 
 /// What is not in the store is `None`, not an error.

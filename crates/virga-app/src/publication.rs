@@ -27,19 +27,18 @@ impl App {
             if row.published_version >= row.presentation_version {
                 return Ok(());
             }
-            let now = self.clock.now();
-            if videos::lease_publish(self.db.write(), id, now, now.plus(LEASE)).await? {
-                let written = self.write_presentation(id).await;
-                if written.is_err() {
-                    videos::release_publish(self.db.write(), id).await?;
-                }
-                written?;
-            } else if now > deadline {
+            // Whoever asked may go away in the middle; the lease must end with the work.
+            let app = self.clone();
+            let attempt = async move { app.write_under_lease(id).await };
+            let written = self.tasks.spawn(attempt).await.map_err(Failure::internal)?;
+            if written? {
+                continue;
+            }
+            if self.clock.now() > deadline {
                 let detail = "This video is being published. Try again in a moment.";
                 return Err(Failure::new(Code::Publishing, detail).after(1));
-            } else {
-                tokio::time::sleep(PAUSE).await;
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -65,6 +64,19 @@ impl App {
     pub(crate) async fn published(&self, key: &MediaKey) -> Result<Option<Presentation>> {
         let bytes = found(self.store.read_all(key, LIMIT).await)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Writes the object once; `false`: somebody else is writing it.
+    async fn write_under_lease(&self, id: VideoId) -> Result<bool> {
+        let now = self.clock.now();
+        if !videos::lease_publish(self.db.write(), id, now, now.plus(LEASE)).await? {
+            return Ok(false);
+        }
+        let written = self.write_presentation(id).await;
+        if written.is_err() {
+            videos::release_publish(self.db.write(), id).await?;
+        }
+        written.map(|()| true)
     }
 
     async fn write_presentation(&self, id: VideoId) -> Result<()> {

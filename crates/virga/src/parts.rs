@@ -4,6 +4,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use http::Uri;
 use rustix::fs::Mode;
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+use tokio_util::task::TaskTracker;
 use virga_api::ApiConfig;
 use virga_app::{App, Notifiers, Policy};
 use virga_cache::Cache;
@@ -140,6 +141,7 @@ impl RoleParts {
             policy: self.live.policy.clone(),
             wake: Arc::new(Notifiers::default()),
             outbox: None,
+            tasks: TaskTracker::new(),
         }
     }
 

@@ -27,6 +27,7 @@ mod memory;
 mod outbox;
 mod own_picture;
 mod per_title;
+mod publishing;
 mod purging;
 mod refusals;
 mod site;

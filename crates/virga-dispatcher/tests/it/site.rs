@@ -62,6 +62,7 @@ impl Site {
             policy: Reloadable::new(Policy::default()),
             wake: Arc::new(Notifiers::default()),
             outbox: None,
+            tasks: TaskTracker::new(),
         };
         Self {
             folder,

@@ -35,7 +35,10 @@ pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Resul
     };
     let parts = RoleParts::open(config).await?;
     let life = parts.lifecycle();
-    let app = db.clone().map(|db| parts.app(db));
+    let app = db.clone().map(|db| App {
+        tasks: life.tracker.clone(),
+        ..parts.app(db)
+    });
     if let Some(app) = &app {
         redis::start(&parts.cache, &app.wake, &life);
     }
