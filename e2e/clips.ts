@@ -76,6 +76,10 @@ const AAC = ["-c:a", "aac", "-b:a", "96k", "-ac", "2"];
 export const instant = (name = "Rain on the roof.mp4") =>
   make(name, [...picture("640x360"), ...H264, ...AAC, "-shortest"]);
 
+/** Sound at full scale, 0 LUFS: far louder than films are. */
+export const shout = (name = "shout.m4a") =>
+  make(name, ["-f", "lavfi", "-i", `aevalsrc=sin(2*PI*997*t)|sin(2*PI*997*t):s=48000:d=${SECONDS}`, ...AAC]);
+
 /** Text as an input of ffmpeg. */
 const written = (format: string, text: string) => [
   "-f",

@@ -126,7 +126,6 @@ class Player extends HTMLElement {
     const length = Number(this.dataset.duration ?? 0) || 0;
     const acts = new Acts(video, source, screen, kept, t, () => source.playback?.duration || length);
     this.#total = () => acts.total;
-    video.volume = kept.choices.volume;
     video.muted = kept.choices.muted || "mute" in this.dataset;
     video.defaultPlaybackRate = video.playbackRate = kept.choices.speed;
     const controls = new Controls(new Kit(t, this.dataset.icons ?? ""), acts, this);

@@ -35,6 +35,8 @@ word_enum! {
         Storyboard = "storyboard",
         /// [`Job::Texts`].
         Texts = "texts",
+        /// [`Job::Loudness`].
+        Loudness = "loudness",
         /// [`Job::Purge`].
         Purge = "purge",
     }
@@ -94,6 +96,8 @@ pub enum Job {
     Storyboard,
     /// Make `WebVTT` of the file's subtitles and chapters.
     Texts,
+    /// Measure how loud the sound is.
+    Loudness,
     /// Remove every object of a deleted video.
     Purge {
         /// Whether they were removed once; the second time comes a lease later.
@@ -149,6 +153,7 @@ impl Job {
             Self::Fallback => JobKind::Fallback,
             Self::Storyboard => JobKind::Storyboard,
             Self::Texts => JobKind::Texts,
+            Self::Loudness => JobKind::Loudness,
             Self::Purge { .. } => JobKind::Purge,
         }
     }
@@ -190,6 +195,7 @@ impl JobKind {
             Self::Join => (Lane::Light, 35, 5),
             Self::Ladder | Self::Span => (Lane::Heavy, 20, 5),
             Self::Storyboard => (Lane::Light, 15, 3),
+            Self::Loudness => (Lane::Light, 14, 3),
             Self::Purge => (Lane::Light, 10, 1_000_000),
         }
     }

@@ -140,6 +140,8 @@ pub struct VideoRow {
     pub note: Option<String>,
     /// How long the file says that the film is, where it ends before that, microseconds.
     pub announced: Option<i64>,
+    /// How loud its sound is, hundredths of LUFS.
+    pub loudness: Option<i32>,
 }
 
 impl VideoRow {
@@ -196,6 +198,7 @@ impl TryFrom<entity::video::Model> for VideoRow {
             texts: texts(row.texts)?,
             note: row.note,
             announced: row.announced,
+            loudness: row.loudness,
         })
     }
 }

@@ -249,6 +249,11 @@ pub async fn set_note(
         .await
 }
 
+/// How loud its sound is, hundredths of LUFS.
+pub async fn set_loudness(tx: &impl ConnectionTrait, id: VideoId, loudness: i32) -> Result<()> {
+    update(id).value(C::Loudness, loudness).run(tx).await
+}
+
 /// Why nothing plays, in words; `None` takes it back.
 pub async fn set_failure(
     tx: &impl ConnectionTrait,

@@ -10,6 +10,7 @@ mod diagnosis;
 mod encode;
 mod filters;
 mod launcher;
+mod loudness;
 mod picture;
 mod probe;
 mod process;
@@ -29,6 +30,7 @@ pub(crate) use encode::{
     Encode, SOUND_RATE, SoundAlone, encode, fitting, most_bytes, rung_path, sound_alone, sound_path,
 };
 pub(crate) use filters::MOST_FRAMES;
+pub(crate) use loudness::loudness;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
 pub(crate) use storyboard::{TILES, storyboard};
@@ -80,7 +82,11 @@ impl<'a> FfmpegRun<'a> {
             container,
             nice: if matches!(
                 work.job.kind(),
-                JobKind::Ladder | JobKind::Span | JobKind::Storyboard | JobKind::Texts
+                JobKind::Ladder
+                    | JobKind::Span
+                    | JobKind::Storyboard
+                    | JobKind::Texts
+                    | JobKind::Loudness
             ) {
                 launcher::NICE_LADDER
             } else {

@@ -7,18 +7,19 @@ use virga_core::{
     Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
     digest::Digest,
     job::{Job, JobKind},
+    presentation::TrackBody,
     reason::Reason,
     wire::Effect,
     with_causes,
 };
-use virga_db::{DbError, TrackRow, jobs, tracks, usage, videos};
+use virga_db::{DbError, TrackRow, TrackRowKind, jobs, tracks, usage, videos};
 use virga_media::{MediaError, Refusal, TranscodeReason};
 use virga_objects::ObjectError;
 
 use crate::{digests, media_code};
 
-/// A shorter film is seen in less time than it takes to seek in it. Microseconds.
-const SHORTEST_WITH_TILES: i64 = 5_000_000;
+/// A shorter film is seen in less time than it takes to seek in it, or to turn its volume down. Microseconds.
+const SHORTEST: i64 = 5_000_000;
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +118,8 @@ pub(crate) struct Outcome {
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
     pub(crate) texts: Option<FilmTexts>,
+    /// Hundredths of LUFS.
+    pub(crate) loudness: Option<i32>,
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Objects that nobody needs once this is written.
@@ -183,6 +186,9 @@ impl Outcome {
         if let Some(texts) = &self.texts {
             videos::set_texts(tx, video, texts).await?;
         }
+        if let Some(loudness) = self.loudness {
+            videos::set_loudness(tx, video, loudness).await?;
+        }
         if !self.tracks.is_empty() {
             videos::set_failure(tx, video, None).await?;
         }
@@ -196,26 +202,32 @@ impl Outcome {
         for job in &self.next {
             change.enqueue(job, now.plus(self.pause)).await?;
         }
-        if self.tracks.iter().any(|track| track.height > 0) {
-            self.enqueue_storyboard(change).await?;
-        }
-        Ok(())
+        self.enqueue_extras(change).await
     }
 
-    /// The film plays: whoever seeks in it may see pictures of it, once for each time that it was probed.
-    async fn enqueue_storyboard(&self, change: &Change) -> Result<(), DbError> {
+    /// The film plays: whoever seeks in it may see pictures of it, and it may be louder than others. Once for each
+    /// time that it was probed.
+    async fn enqueue_extras(&self, change: &Change) -> Result<(), DbError> {
+        let pictures = self.tracks.iter().any(|track| track.height > 0);
+        let sound = self.tracks.iter().any(|track| {
+            track.kind == TrackRowKind::Audio && matches!(track.body, TrackBody::Object { .. })
+        });
+        if !pictures && !sound {
+            return Ok(());
+        }
         let row = videos::find(&change.tx, change.video).await?;
-        let length = row.and_then(|row| row.duration).unwrap_or(0);
-        if length < SHORTEST_WITH_TILES {
+        if row.and_then(|row| row.duration).unwrap_or(0) < SHORTEST {
             return Ok(());
         }
         let rows = jobs::of_video(&change.tx, change.video).await?;
         let last = |kind| rows.iter().rposition(|row| row.kind() == kind);
-        if last(JobKind::Storyboard) > last(JobKind::Probe) {
-            return Ok(());
-        }
         let run_at = change.now.plus(self.pause);
-        change.enqueue(&Job::Storyboard, run_at).await
+        for (due, job) in [(pictures, Job::Storyboard), (sound, Job::Loudness)] {
+            if due && last(job.kind()) <= last(JobKind::Probe) {
+                change.enqueue(&job, run_at).await?;
+            }
+        }
+        Ok(())
     }
 }
 

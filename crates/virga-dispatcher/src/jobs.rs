@@ -10,6 +10,7 @@ mod first_rung;
 mod join;
 mod ladder;
 mod limits;
+mod loudness;
 mod package;
 mod per_title;
 mod poster;
@@ -54,6 +55,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         Job::Fallback => fallback::run(&work).await,
         Job::Storyboard => Box::pin(storyboard::run(&work)).await,
         Job::Texts => Box::pin(texts::run(&work)).await,
+        Job::Loudness => Box::pin(loudness::run(&work)).await,
         Job::Purge { .. } => purge(&work).await,
     }
 }

@@ -239,6 +239,7 @@ fn text(kind: &str) -> PlaybackText {
 impl WatchPage {
     fn sample(f: Layout, state: VideoState, fallback: bool) -> Self {
         let playback = state.plays().then(|| Playback {
+            loudness: None,
             position: Some(12.5),
             hls: "/media/x/main.m3u8".into(),
             dash: None,

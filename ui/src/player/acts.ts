@@ -13,6 +13,8 @@ import { clamped, shown } from "./time";
 
 /** Seconds before the end of what is made at which a seek beyond it ends. */
 const EDGE = 2;
+/** What is louder is turned down, LUFS. */
+const LOUDEST = -14;
 
 export class Acts {
   readonly video: HTMLVideoElement;
@@ -44,6 +46,14 @@ export class Acts {
     this.#store = kept.store;
     this.#t = t;
     this.#length = length;
+    video.addEventListener("loadstart", () => this.#hear());
+    this.#hear();
+  }
+
+  /** The chosen volume, less of it where the film is louder than others. */
+  #hear(): void {
+    const over = (this.source.playback?.loudness ?? LOUDEST) - LOUDEST;
+    this.video.volume = this.choices.volume * Math.min(1, 10 ** (-over / 20));
   }
 
   /** Whole length in seconds; 0 while nobody knows it. Of a film that is still being made, the page knows. */
@@ -93,7 +103,7 @@ export class Acts {
     const { video, choices } = this;
     choices.volume = Math.round(Math.min(1, Math.max(0, to)) * 100) / 100;
     choices.muted = choices.volume === 0;
-    video.volume = choices.volume;
+    this.#hear();
     video.muted = choices.muted;
     this.#keep();
     if (aloud) this.#sayVolume();
@@ -102,7 +112,8 @@ export class Acts {
   mute(aloud = false): void {
     const { video, choices } = this;
     choices.muted = !video.muted;
-    if (!choices.muted && choices.volume === 0) choices.volume = video.volume = 0.5;
+    if (!choices.muted && !choices.volume) choices.volume = 0.5;
+    this.#hear();
     video.muted = choices.muted;
     this.#keep();
     if (aloud) this.#sayVolume();
@@ -172,8 +183,8 @@ export class Acts {
       ahead10: () => this.by(10),
       back5: () => this.by(-5),
       ahead5: () => this.by(5),
-      louder: () => this.volume((video.muted ? 0 : video.volume) + 0.05, true),
-      quieter: () => this.volume((video.muted ? 0 : video.volume) - 0.05, true),
+      louder: () => this.volume((video.muted ? 0 : this.choices.volume) + 0.05, true),
+      quieter: () => this.volume((video.muted ? 0 : this.choices.volume) - 0.05, true),
       mute: () => this.mute(true),
       full: () => screen.full(),
       theatre: () => screen.theatre(),

@@ -345,7 +345,7 @@ export class Controls {
   /** Updates everything to the video's current state. */
   draw(): void {
     const kit = this.#kit;
-    const { video, screen } = this.#acts;
+    const { video, screen, choices } = this.#acts;
     const [icon, text] = video.ended
       ? ["replay", "player-replay"]
       : video.paused
@@ -357,10 +357,11 @@ export class Controls {
     }
     this.#host.toggleAttribute("data-ended", video.ended);
     if (!video.paused) this.#host.setAttribute("data-started", "");
-    const silent = video.muted || video.volume === 0;
-    kit.picture(this.#mute, silent ? "volume-off" : video.volume < 0.5 ? "volume-low" : "volume");
+    const { volume } = choices;
+    const silent = video.muted || volume === 0;
+    kit.picture(this.#mute, silent ? "volume-off" : volume < 0.5 ? "volume-low" : "volume");
     kit.name(this.#mute, silent ? "player-unmute" : "player-mute");
-    const percent = silent ? 0 : Math.round(video.volume * 100);
+    const percent = silent ? 0 : Math.round(volume * 100);
     this.#volume.value = String(percent);
     this.#volume.style.setProperty("--at", `${percent}%`);
     this.#volume.setAttribute("aria-valuetext", `${percent}%`);

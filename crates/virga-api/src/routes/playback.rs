@@ -60,6 +60,7 @@ pub(crate) async fn playback(
         version: row.presentation_version,
         holds: state.delivery.holds_for().as_secs(),
         duration: to_wire::seconds(row.duration),
+        loudness: row.loudness.map(|hundredths| f64::from(hundredths) / 100.0),
         position: position(&state, &caller, id).await?,
     };
     let private = [(

@@ -198,6 +198,10 @@ pub struct Playback {
     /// Length of the film in seconds, once known. While the film is being made, its playlists end before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
+    /// How loud the film is as a whole, LUFS (EBU R 128), once it is measured; films of less than five seconds are
+    /// not. The site's player turns down what is louder than -14 LUFS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f64>,
     /// Seconds at which the signed-in viewer stopped last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,

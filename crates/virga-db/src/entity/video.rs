@@ -40,6 +40,7 @@ pub struct Model {
     pub texts: Option<String>,
     pub note: Option<String>,
     pub announced: Option<i64>,
+    pub loudness: Option<i32>,
 }
 
 super::plain!();

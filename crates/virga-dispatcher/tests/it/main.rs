@@ -23,6 +23,7 @@ mod integrity;
 mod launching;
 mod leases;
 mod lengths;
+mod loudness;
 mod memory;
 mod outbox;
 mod own_picture;

@@ -61,6 +61,7 @@ job-poster = Cover image
 job-fallback = Version for old browsers
 job-storyboard = Preview pictures
 job-texts = Subtitles and chapters
+job-loudness = Loudness
 job-purge = Permanent deletion
 
 # Disk

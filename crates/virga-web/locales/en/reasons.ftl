@@ -50,6 +50,7 @@ warning-poster = Creating the cover image failed: { $why }
 warning-fallback = Creating the version for old browsers failed: { $why }
 warning-storyboard = Creating the preview pictures for seeking failed: { $why }
 warning-texts = Reading the subtitles and chapters of the file failed: { $why }
+warning-loudness = Measuring the loudness failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }
