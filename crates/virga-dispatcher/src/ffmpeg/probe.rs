@@ -6,7 +6,7 @@ use virga_core::Code;
 use virga_media::{SourceShape, TranscodeReason};
 
 use super::{
-    Arguments, FfmpegRun, INPUT,
+    Arguments, FfmpegRun,
     answer::{Answer, Stream, micros},
     codecs,
     copyable::Copyable,
@@ -85,7 +85,7 @@ pub(super) async fn entries(
         session.guard(&mut arguments, &decoders);
         arguments.words("-print_format json=compact=1");
         arguments.pair("-show_entries", wanted);
-        arguments.pair("-i", INPUT);
+        session.open(&mut arguments);
         let bounds = Bounds {
             deadline: DEADLINE,
             file: 0,
