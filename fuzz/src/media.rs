@@ -17,4 +17,10 @@ pub(crate) fn sniff(bytes: &[u8]) {
     if let Ok(container) = found {
         assert!(!container.demuxer().is_empty());
     }
+    if let Ok((container, junk)) = virga_media::sniff_behind(bytes)
+        && junk > 0
+    {
+        let film = usize::try_from(junk).ok().and_then(|junk| head.get(junk..));
+        assert_eq!(virga_media::sniff(film.unwrap_or_default()), Ok(container));
+    }
 }

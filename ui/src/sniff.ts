@@ -36,7 +36,25 @@ export function refusedBytes(head: Uint8Array): string | null {
   if (begins("595556344d5045473220") || animated(head, begins) || rawVideo(head)) return null;
   if (IMAGES.some(begins)) return "file_is_image";
   if (isSound(head, begins)) return null;
-  return text(head) ?? container(head, begins);
+  const refused = text(head) ?? container(head, begins);
+  return (refused === "file_unknown" || refused === "file_is_text") && behindJunk(head) ? null : refused;
+}
+
+/** Boxes that follow a film's first one. */
+const NEXT = ["moov", "mdat", "free", "skip", "wide", "uuid", "moof", "sidx", "styp", "pdin", "meta"];
+
+/** An MP4 behind other bytes: its first box, and the head of the next one. */
+function behindJunk(head: Uint8Array): boolean {
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  const letters = (at: number) => String.fromCharCode(...head.subarray(at, at + 4));
+  for (let at = head.indexOf(0x66, 5); at > 0; at = head.indexOf(0x66, at + 1)) {
+    if (letters(at) !== "ftyp") continue;
+    const size = view.getUint32(at - 4);
+    const brand = letters(at + 4);
+    const film = /^[ -~]{4}$/.test(brand) && !PICTURE_BRANDS.includes(brand);
+    if (size >= 16 && size <= 512 && size % 4 === 0 && film && NEXT.includes(letters(at + size))) return true;
+  }
+  return false;
 }
 
 /** A PNG that says before its first picture that it has several. */

@@ -26,16 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Faults that are known and not mended yet.
-const KNOWN: [(&str, &str); 2] = [
-    (
-        "b-frames.avi",
-        "the sound is 40 ms early: the first frame is believed to be shown late",
-    ),
-    (
-        "channels-change.ts",
-        "the sound is silent again for as long as it was before the change",
-    ),
-];
+const KNOWN: [(&str, &str); 0] = [];
 
 /// What became of a file.
 #[derive(Default)]

@@ -89,14 +89,38 @@ fn others() -> Vec<Format> {
     vec![
         altered(
             "junk-in-front.mp4",
-            Expected::Refused("file_unknown"),
+            Expected::Plays(AtOnce, film().noted()),
             "@v @a @h264 -c:a aac",
             junk,
         ),
         altered(
             "junk-in-front-index-first.mp4",
-            Expected::Refused("file_unknown"),
+            Expected::Plays(AtOnce, film().noted()),
             "@v @a @h264 -c:a aac -movflags +faststart",
+            junk,
+        ),
+        altered(
+            "written-behind-junk.mp4",
+            Expected::Plays(AtOnce, film().noted()),
+            "@v @a @h264 -c:a aac",
+            |bytes| junk(counting(bytes)),
+        ),
+        altered(
+            "written-behind-junk-mpeg4.mp4",
+            Expected::Plays(Encoded, film().noted()),
+            "@v @a -c:v mpeg4 -c:a aac",
+            |bytes| junk(counting(bytes)),
+        ),
+        altered(
+            "junk-in-front-mpeg4.mp4",
+            Expected::Plays(Encoded, film().noted()),
+            "@v @a -c:v mpeg4 -c:a aac",
+            junk,
+        ),
+        altered(
+            "junk-in-front-fragments.mp4",
+            Expected::Plays(AtOnce, film().noted()),
+            "@v @a @h264 -c:a aac -movflags +frag_keyframe+empty_moov",
             junk,
         ),
         altered(
@@ -126,8 +150,34 @@ fn half(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// Bytes in front of a film.
+const JUNK: u16 = 4000;
+
 fn junk(bytes: Vec<u8>) -> Vec<u8> {
-    [noise(4000), bytes].concat()
+    [noise(JUNK.into()), bytes].concat()
+}
+
+/// With chunk offsets that count the junk.
+fn counting(mut bytes: Vec<u8>) -> Vec<u8> {
+    let tables: Vec<usize> = bytes
+        .windows(4)
+        .enumerate()
+        .filter(|(_, name)| name == b"stco")
+        .map(|(at, _)| at + 8)
+        .collect();
+    for at in tables {
+        let read = |bytes: &[u8], at: usize| {
+            bytes[at..]
+                .first_chunk()
+                .map_or(0, |it| u32::from_be_bytes(*it))
+        };
+        for chunk in 0..read(&bytes, at) as usize {
+            let place = at + 4 + 4 * chunk;
+            let moved = read(&bytes, place) + u32::from(JUNK);
+            bytes[place..place + 4].copy_from_slice(&moved.to_be_bytes());
+        }
+    }
+    bytes
 }
 
 fn junk_behind(bytes: Vec<u8>) -> Vec<u8> {

@@ -251,6 +251,10 @@ fn times() -> Vec<Format> {
     let six = &[0.6, 1.6, 2.6, 3.6, 4.6, 5.6];
     let resized = joined("@v @a @h264 -c:a aac", "@v:640x360 @a @h264 -c:a aac");
     let channels = joined("@v @a @h264 -c:a aac -ac 1", "@v @a @h264 -c:a aac -ac 2");
+    let late = joined(
+        "@v -itsoffset 1 @a:2 @h264 -c:a aac -ac 1",
+        "@v @a @h264 -c:a aac -ac 2",
+    );
     vec![
         plays(
             "size-changes.ts",
@@ -258,7 +262,18 @@ fn times() -> Vec<Format> {
             both.clone().tones(six),
             &resized,
         ),
-        plays("channels-change.ts", Copied, both.tones(six), &channels),
+        plays(
+            "channels-change.ts",
+            Encoded,
+            both.clone().tones(six),
+            &channels,
+        ),
+        plays(
+            "channels-change-late-sound.ts",
+            Copied,
+            both.tones(&six[1..]),
+            &late,
+        ),
         plays(
             "late-sound.mp4",
             AtOnce,

@@ -142,11 +142,15 @@ pub(crate) fn texts(
 const ENDS_EARLY: &str =
     "The file ends early. If the video is not the whole film, upload the file again.";
 
+const LEADING_DATA: &str = "There is other data in front of the film, which was skipped. \
+     If something is missing, save the video as a file of its own and upload that.";
+
 /// What the owner should know of the file.
 fn note(row: &VideoRow) -> Option<wire::Note> {
     let code = row.note.clone()?;
     let text = match Code::parse(&code) {
         Some(Code::EndsEarly) => ENDS_EARLY,
+        Some(Code::LeadingData) => LEADING_DATA,
         _ => "",
     };
     let announced = row.announced.filter(|it| *it > row.duration.unwrap_or(0));

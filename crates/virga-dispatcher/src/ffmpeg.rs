@@ -46,6 +46,7 @@ use virga_media::Container;
 use crate::{
     DispatcherConfig, EncoderMemory,
     job_result::JobError,
+    media::{Junk, Source},
     work::{Lease, Work},
 };
 
@@ -62,6 +63,8 @@ pub(crate) struct FfmpegRun<'a> {
     /// ffmpeg's working folder. [`INPUT`] is next to it; outputs are written to it.
     pub(crate) folder: &'a Path,
     pub(crate) container: Container,
+    /// What is in front of it in the input.
+    pub(crate) junk: Junk,
     /// What its encoders and those of other jobs take together.
     pub(crate) memory: &'a EncoderMemory,
     /// Which part of the job's progress it is.
@@ -71,15 +74,16 @@ pub(crate) struct FfmpegRun<'a> {
 }
 
 impl<'a> FfmpegRun<'a> {
-    pub(crate) fn new(work: &Work<'a>, folder: &'a Path, container: Container) -> Self {
+    pub(crate) fn new(work: &Work<'a>, folder: &'a Path, source: &Source) -> Self {
         Self {
+            junk: source.junk,
+            container: source.container,
             launcher: &work.dispatcher.launcher,
             config: work.config(),
             lease: work.lease,
             memory: &work.dispatcher.memory,
             share: Share::WHOLE,
             folder,
-            container,
             nice: if matches!(
                 work.job.kind(),
                 JobKind::Ladder
@@ -119,15 +123,35 @@ impl<'a> FfmpegRun<'a> {
             arguments.pair("-ss", format!("{:.3}", seek.as_secs_f64()));
         }
         arguments.pair("-threads", self.config.threads());
-        arguments.pair("-i", INPUT);
+        self.open(&mut arguments);
         arguments
+    }
+
+    /// Opens the input.
+    fn open(&self, arguments: &mut Arguments) {
+        match self.junk {
+            Junk { len: 0, .. } => arguments.pair("-i", INPUT),
+            Junk { len, counted: true } => {
+                arguments.pair("-skip_initial_bytes", len);
+                arguments.pair("-i", INPUT);
+            }
+            Junk { len, .. } => {
+                arguments.pair("-i", format!("subfile,,start,{len},end,0,,:{INPUT}"));
+            }
+        }
     }
 
     /// What keeps a hostile input within its own file and within bounds. `more`: names of decoders
     /// in addition to our list.
     fn guard(&self, arguments: &mut Arguments, more: &[String]) {
         let demuxer = self.container.demuxer();
-        arguments.pair("-protocol_whitelist", "file,pipe");
+        let behind_junk = self.junk.len > 0 && !self.junk.counted;
+        let protocols = if behind_junk {
+            "file,pipe,subfile"
+        } else {
+            "file,pipe"
+        };
+        arguments.pair("-protocol_whitelist", protocols);
         arguments.pair("-format_whitelist", demuxer);
         arguments.pair("-codec_whitelist", codecs::whitelist(more));
         arguments.pair("-max_pixels", self.config.limits.max_pixels);

@@ -41,6 +41,8 @@ pub(crate) const TOLERANCE: i64 = 20_000;
 const SILENCE: [u8; 6] = [0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
 /// Samples of sound in a packet of AAC.
 const PACKET: u32 = 1024;
+/// An encoded packet that lasts less, in samples, comes for a moment that has one: two recordings meet there.
+const DROWNED: u32 = PACKET / 8;
 
 /// What is encoded.
 #[derive(Clone, Copy, Debug)]
@@ -288,6 +290,10 @@ impl<'a> Growth<'a> {
             let row = sound_row(self.work);
             let near = late.is_some_and(|late| late.abs() <= TOLERANCE);
             self.given_up = !near || !sound.begin(self.work, Some(origin), announced, row).await?;
+        }
+        let mut samples = samples;
+        if !self.encoded.sound_copied {
+            samples.retain(|sample| sample.duration >= DROWNED);
         }
         sound.push(self.work, samples).await?;
         Ok(true)

@@ -114,6 +114,8 @@ pub(crate) struct Outcome {
     pub(crate) shape: Option<videos::Shape>,
     /// The file ends early: how long it says that it is, microseconds; 0 where it does not say it.
     pub(crate) cut_from: Option<i64>,
+    /// Other bytes are in front of the film.
+    pub(crate) behind_junk: bool,
     pub(crate) poster: Option<MediaKey>,
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
@@ -169,6 +171,9 @@ impl Outcome {
         }
         if let Some(shape) = self.shape {
             videos::set_shape(tx, video, shape).await?;
+        }
+        if self.behind_junk && self.cut_from.is_none() {
+            videos::set_note(tx, video, Code::LeadingData, None).await?;
         }
         if let Some(said) = self.cut_from {
             let said = Some(said).filter(|said| *said > 0);

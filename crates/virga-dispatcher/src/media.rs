@@ -1,6 +1,7 @@
 //! Media bytes in the store or on scratch, read the same way, and what they are.
 
 mod excerpt;
+mod junk;
 mod matroska;
 mod samples;
 
@@ -12,12 +13,13 @@ use futures_util::{StreamExt, future::try_join_all};
 use tokio::task::spawn_blocking;
 use virga_media::{
     Choice, Choices, Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator,
-    Movie, SNIFF_LEN, Step, TranscodeReason, choose, choose_sound, sniff, tag_length,
+    Movie, SNIFF_LEN, Step, TranscodeReason, choose, choose_sound, sniff_behind, tag_length,
 };
 use virga_objects::{ObjectWriter, Piece, SharedStore};
 
 use crate::{job_result::JobError, work::Work};
 pub(crate) use excerpt::Excerpt;
+pub(crate) use junk::Junk;
 use samples::Extent;
 
 /// Bytes in one read.
@@ -36,6 +38,8 @@ enum Place {
     Scratch(Arc<File>),
     /// Files as one, each with where it begins.
     Chain(Arc<[(u64, Media)]>),
+    /// What is behind so many bytes of another.
+    Behind(Arc<Media>, u64),
 }
 
 impl Media {
@@ -64,6 +68,17 @@ impl Media {
         Self { len, place }
     }
 
+    /// What is behind `junk` bytes.
+    fn behind(&self, junk: u64) -> Self {
+        if junk == 0 {
+            return self.clone();
+        }
+        Self {
+            len: self.len.saturating_sub(junk),
+            place: Place::Behind(Arc::new(self.clone()), junk),
+        }
+    }
+
     /// A range as it is; `len` is bounded by the caller.
     pub(crate) async fn read(&self, offset: u64, len: u64) -> Result<Bytes, JobError> {
         match &self.place {
@@ -83,6 +98,7 @@ impl Media {
                 let (part, offset) = of_chain(parts, offset);
                 Box::pin(part.read(offset, len)).await
             }
+            Place::Behind(media, junk) => Box::pin(media.read(junk + offset, len)).await,
         }
     }
 
@@ -116,6 +132,10 @@ impl Media {
                     Box::pin(part.copy(vec![(offset, len)], to)).await?;
                 }
             }
+            Place::Behind(media, junk) => {
+                let pieces = pieces.into_iter().map(|(at, len)| (junk + at, len));
+                Box::pin(media.copy(pieces.collect(), to)).await?;
+            }
         }
         Ok(())
     }
@@ -142,6 +162,7 @@ async fn read_at(file: &Arc<File>, offset: u64, len: u64) -> Result<Bytes, JobEr
 pub(crate) struct Source {
     pub(crate) media: Media,
     pub(crate) container: Container,
+    pub(crate) junk: Junk,
     /// Its index, where this program can read it.
     pub(crate) movie: Option<Arc<Movie>>,
     /// What browsers play of it as it is.
@@ -208,12 +229,13 @@ impl Source {
     pub(crate) async fn sniffed(store: &SharedStore, key: &MediaKey) -> Result<Self, JobError> {
         let media = Media::stored(store, key).await?;
         let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
-        let container = match tag_length(&head) {
+        let (container, len) = match tag_length(&head) {
             Some(tag) if tag >= head.len() as u64 => behind_tag(&media, tag).await?,
-            _ => sniff(&head)?,
+            _ => sniff_behind(&head)?,
         };
         Ok(Self {
             container,
+            junk: Junk::added(len),
             media,
             movie: None,
             own: None,
@@ -231,9 +253,9 @@ impl Source {
         if container != Container::Mp4 {
             return Ok(source);
         }
-        let media = &source.media;
+        let media = source.media.behind(source.junk.len);
         let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
-        let movie = match index(media, &head).await {
+        let movie = match index(&media, &head).await {
             Ok(movie) => movie,
             Err(IndexError::Job(error)) => return Err(error),
             // Cut off, or never finished: nothing reads that.
@@ -247,6 +269,9 @@ impl Source {
             Err(IndexError::Media(_)) => return Ok(source),
         };
         let mut movie = movie;
+        if source.junk.len > 0 {
+            (source.junk, movie) = source.junk.settle(&media, movie).await?;
+        }
         movie.cut_off(source.media.len)?;
         match source.judge(&movie).await? {
             // The encoder makes of everything else what can be made.
@@ -338,12 +363,13 @@ impl Source {
 }
 
 /// What follows a tag that is longer than the bytes that are looked at: its cover may be.
-async fn behind_tag(media: &Media, tag: u64) -> Result<Container, JobError> {
+async fn behind_tag(media: &Media, tag: u64) -> Result<(Container, u64), JobError> {
     let rest = media.len.saturating_sub(tag).min(SNIFF_LEN as u64);
     let behind = media.read(tag.min(media.len), rest).await?;
-    Ok(match sniff(&behind) {
-        Ok(sound @ (Container::Flac | Container::Adts)) => sound,
-        _ => Container::Mp3,
+    Ok(match sniff_behind(&behind) {
+        Ok((sound @ (Container::Flac | Container::Adts), _)) => (sound, 0),
+        Ok((Container::Mp4, 0)) => (Container::Mp4, tag),
+        _ => (Container::Mp3, 0),
     })
 }
 

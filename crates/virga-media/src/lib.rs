@@ -63,7 +63,7 @@ pub use movie::{
 pub use mp4::{FallbackInput, FallbackMp4, InputRange, clip_mp4, fallback_mp4};
 pub use packager::{SegmentLayout, segment};
 pub use plan::{PlannedTrack, SegmentPlan, ends, plan, plan_audio, plan_video};
-pub use sniff::{Container, Refusal, SNIFF_LEN, sniff, tag_length};
+pub use sniff::{Container, Refusal, SNIFF_LEN, sniff, sniff_behind, tag_length};
 pub use spans::{EncodedSpan, SpanFault, join_spans, key_times, span_starts, stretch_bytes};
 pub use table::TrackTable;
 pub use text_rendition::{TextRendition, text_playlist};

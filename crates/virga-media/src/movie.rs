@@ -8,6 +8,8 @@ mod stsd;
 mod trak;
 mod trex;
 
+use std::ops::Range;
+
 use crate::MediaError;
 use crate::bmff::{Cursor, boxes};
 use crate::codec::Codec;
@@ -224,6 +226,35 @@ impl Movie {
             return Err(MediaError::Repeated);
         }
         Ok(())
+    }
+
+    /// Moves all samples `by` bytes on in a file of `file_size` bytes, as their offsets do not count those in
+    /// front of the film.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn move_samples(&mut self, by: u64, file_size: u64) -> Result<(), MediaError> {
+        for track in &mut self.tracks {
+            track.samples.move_on(by)?;
+        }
+        self.settle(file_size)
+    }
+
+    /// Whether the offsets of the samples count the `junk` bytes in front of the film, as in a file that was
+    /// written so, or not, as where those were put there later: one way they lie in the boxes of media data,
+    /// whose contents `media` are, by their places in the file.
+    pub fn counts_junk(&self, junk: u64, media: &[Range<u64>]) -> bool {
+        let tables = self.tracks.iter().map(|track| &track.samples);
+        let lowest = tables.clone().filter_map(SampleTable::file_start).min();
+        let Some(first) = lowest else { return false };
+        let last = tables.map(|table| table.extent().file_end).max();
+        let last = last.unwrap_or(first).saturating_sub(1);
+        let fits = |by: u64| {
+            let inside = |at: u64| media.iter().any(|media| media.contains(&(at + by)));
+            let begins = media.iter().any(|media| media.start == first + by);
+            (inside(first), inside(last), begins)
+        };
+        fits(0) > fits(junk)
     }
 
     /// Takes the samples out that the file ends before, so that it plays as far as it goes. Each track ends at

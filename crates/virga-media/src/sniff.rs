@@ -1,6 +1,7 @@
 //! Decides from the first bytes what a file is, so that ffmpeg gets exactly one demuxer and never
 //! guesses: a guess would let a playlist named `.mp4` read other people's files.
 
+mod behind;
 mod raw;
 mod sound;
 
@@ -127,7 +128,28 @@ pub enum Refusal {
 
 /// Names the container that `head`, the file's first bytes (at most [`SNIFF_LEN`] count), begins.
 pub fn sniff(head: &[u8]) -> Result<Container, Refusal> {
+    sniff_behind(head).map(|(container, _)| container)
+}
+
+/// The same, and how many other bytes are before it: an MP4 may stand behind junk, whose length is below
+/// [`SNIFF_LEN`].
+pub fn sniff_behind(head: &[u8]) -> Result<(Container, u64), Refusal> {
     let head = &head[..head.len().min(SNIFF_LEN)];
+    match sniff_first(head) {
+        Ok(Container::Mp3) => {
+            let tag = tag_length(head).and_then(|tag| usize::try_from(tag).ok());
+            let tag = tag.filter(|tag| head.get(*tag..).is_some_and(behind::is_film));
+            Ok(tag.map_or((Container::Mp3, 0), |tag| (Container::Mp4, tag as u64)))
+        }
+        Err(refusal @ (Refusal::Unknown | Refusal::Text)) => match behind::mp4(head) {
+            Some(at) => Ok((Container::Mp4, at as u64)),
+            None => Err(refusal),
+        },
+        sniffed => sniffed.map(|container| (container, 0)),
+    }
+}
+
+fn sniff_first(head: &[u8]) -> Result<Container, Refusal> {
     if head.is_empty() {
         return Err(Refusal::Empty);
     }

@@ -277,6 +277,8 @@ codes! {
         GaveUp = "gave_up", Internal, Yes, "reason-gave_up";
         /// A fault of the site. Both a problem's code and a reason.
         Internal = "internal", Internal, Yes, "reason-internal";
+        /// Other data is in front of the film and was skipped. A note about a video that plays.
+        LeadingData = "leading_data", Invalid, No, "reason-leading_data";
         /// The file's structure is damaged.
         MediaMalformed = "media_malformed", Invalid, Yes, "reason-media_malformed";
         /// The file has no index.

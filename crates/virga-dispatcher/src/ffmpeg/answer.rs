@@ -38,6 +38,8 @@ pub(super) struct Stream {
     pub(super) duration: Option<String>,
     pub(super) bit_rate: Option<String>,
     pub(super) channels: u32,
+    /// Frames that the decoder holds back to bring them in order.
+    pub(super) has_b_frames: u32,
     pub(super) disposition: Disposition,
     pub(super) side_data_list: Vec<SideData>,
 }

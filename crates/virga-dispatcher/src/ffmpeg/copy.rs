@@ -48,7 +48,7 @@ pub(crate) async fn copy(
             sound.words("-map_metadata -1 -map_chapters -1 -f mp4");
             sound
         } else {
-            sound_output(probed.late_micros, probed, 0)
+            sound_output(probed.heard_from(probed.late_micros), probed, 0)
         };
         in_fragments(&mut sound);
         arguments.append(sound.last(SOUND_FILE));

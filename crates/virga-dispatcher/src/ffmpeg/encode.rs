@@ -147,7 +147,7 @@ async fn encode_pass(
         arguments.append(output.last(&name));
     }
     if what.sound && !probed.sound.is_empty() {
-        let late = probed.late_micros;
+        let late = probed.heard_from(probed.late_micros);
         // How long the picture is shows only when it is decoded.
         let mut output = sound_output(late, probed, 0);
         if what.read_along {
@@ -242,7 +242,7 @@ pub(super) fn picture_output(
 
 pub(super) fn sound_output(late: i64, probed: &Probed, picture: i64) -> Arguments {
     let mut arguments = Arguments::default();
-    let chain = filters::sound(late, picture);
+    let chain = filters::sound(late, picture, probed.sound_begins);
     if let [stream] = probed.sound[..] {
         arguments.pair("-map", format!("0:{stream}"));
         arguments.pair("-af", chain);

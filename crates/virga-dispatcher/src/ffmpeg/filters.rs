@@ -171,14 +171,28 @@ fn pad(width: u32, height: u32) -> String {
 
 /// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the
 /// file's earliest moment; holes become silence, single lost packets too; not shorter than
-/// `picture_micros`.
-pub(super) fn sound(late: i64, picture_micros: i64) -> String {
+/// `picture_micros`. `begins`: when it begins after the first frame, microseconds, where its form may change on
+/// the way. There ffmpeg begins anew with the same chain, which must not fill the time up to then once more.
+pub(super) fn sound(late: i64, picture_micros: i64, begins: Option<i64>) -> String {
+    /// Sound that begins no later than this need not be filled up.
+    const NEAR: i64 = 50_000;
     let mut chain = String::new();
+    let seconds = |micros: i64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
     if late > 0 {
-        let at = format!("{}.{:06}", late / 1_000_000, late % 1_000_000);
+        let at = seconds(late);
         let _ = write!(chain, "atrim=start={at},asetpts=PTS-{at}/TB,");
     }
-    chain.push_str("aresample=async=1:min_hard_comp=0.015:first_pts=0");
+    if let Some(begins) = begins.filter(|begins| *begins > NEAR) {
+        // Its first frame is made silence at 0, and the hole up to the second one is filled as all are.
+        let first = format!("eq(n,0)*lt(t,{})", seconds(begins + NEAR));
+        let _ = write!(chain, "volume=volume=0:enable='{first}',");
+        let first = first.replace("(n", "(N").replace("(t", "(T");
+        let _ = write!(chain, "asetpts='if({first},0,PTS)',");
+    }
+    chain.push_str("aresample=async=1:min_hard_comp=0.015");
+    if begins.is_none() {
+        chain.push_str(":first_pts=0");
+    }
     if picture_micros > 0 {
         let _ = write!(chain, ",apad=whole_dur={picture_micros}us");
     }
@@ -202,11 +216,11 @@ mod tests {
     #[test]
     fn a_late_picture_trims_the_sound() {
         assert_eq!(
-            sound(0, 0),
+            sound(0, 0, None),
             "aresample=async=1:min_hard_comp=0.015:first_pts=0"
         );
         assert_eq!(
-            sound(1_040_000, 2_000_000),
+            sound(1_040_000, 2_000_000, None),
             "atrim=start=1.040000,asetpts=PTS-1.040000/TB,aresample=async=1:\
              min_hard_comp=0.015:first_pts=0,\
              apad=whole_dur=2000000us"

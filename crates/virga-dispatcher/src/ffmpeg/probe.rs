@@ -3,10 +3,10 @@
 use std::time::Duration;
 use virga_core::Code;
 
-use virga_media::{SourceShape, TranscodeReason};
+use virga_media::{Container, SourceShape, TranscodeReason};
 
 use super::{
-    Arguments, FfmpegRun, INPUT,
+    Arguments, FfmpegRun,
     answer::{Answer, Stream, micros},
     codecs,
     copyable::Copyable,
@@ -37,13 +37,51 @@ pub(crate) struct Probed {
     pub(crate) sound: Vec<usize>,
     /// When the first frame is shown on the file's own timeline, microseconds, where ffprobe says it.
     pub(crate) first_micros: Option<i64>,
-    /// When the first frame is shown after the file's earliest moment, microseconds.
+    /// When the first frame is shown after the file's earliest moment, microseconds, on ffmpeg's clock.
     pub(crate) late_micros: i64,
+    /// By how much that clock shows every frame late, microseconds.
+    reordered_micros: i64,
+    /// When the sound begins after the first frame, microseconds, where its form may change on the way.
+    pub(super) sound_begins: Option<i64>,
     /// What may be copied, as far as ffprobe can tell; `None`: the picture must be encoded.
     pub(crate) copyable: Option<Copyable>,
 }
 
 impl Probed {
+    /// Which moment of the sound is the first frame's, microseconds after the file's earliest one. `first`: when the
+    /// first frame is shown on ffmpeg's clock. Negative: the frame comes before.
+    pub(crate) fn heard_from(&self, first: i64) -> i64 {
+        if first < self.reordered_micros {
+            first
+        } else {
+            first - self.reordered_micros
+        }
+    }
+
+    /// Takes into account what ffmpeg makes of times in such a container.
+    fn settle(&mut self, answer: &Answer, container: Container) {
+        let stream = |index: usize| answer.streams.iter().find(|stream| stream.index == index);
+        let Some(picture) = self.picture else { return };
+        match container {
+            // It lists frames in the order of decoding and says how many there are a second: ffmpeg takes the first
+            // one that comes out for as late as it comes.
+            Container::Avi if picture.frame_rate > 0.0 => {
+                let held = stream(picture.stream).map_or(0, |stream| stream.has_b_frames);
+                let micros = Duration::from_secs(1).mul_f64(f64::from(held) / picture.frame_rate);
+                self.reordered_micros = i64::try_from(micros.as_micros()).unwrap_or(0);
+                self.late_micros += self.reordered_micros;
+            }
+            Container::MpegTs | Container::MpegPs => {
+                let sound = self.sound.first().filter(|_| self.sound.len() == 1);
+                let begins = sound.and_then(|index| stream(*index)?.begins());
+                self.sound_begins = begins
+                    .zip(self.first_micros)
+                    .map(|(sound, first)| sound - first);
+            }
+            _ => {}
+        }
+    }
+
     /// Whether there is sound and nothing to show.
     pub(crate) fn is_sound_only(&self) -> bool {
         self.picture.is_none()
@@ -62,14 +100,16 @@ impl Probed {
 
 const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
     profile,pix_fmt,width,height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
-    duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_side_data=rotation";
+    duration,bit_rate,channels,has_b_frames:stream_disposition=default,attached_pic:stream_side_data=rotation";
 
 /// Asks ffprobe about the session's input.
 pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
     let answer = entries(session, ENTRIES, (Vec::new(), MOST_UNLISTED)).await?;
     let answer: Answer = serde_json::from_slice(&answer)
         .map_err(|error| JobError::Retry(format!("ffprobe's answer: {error}")))?;
-    read(&answer)
+    let mut probed = read(&answer)?;
+    probed.settle(&answer, session.container);
+    Ok(probed)
 }
 
 /// Asks ffprobe for these entries, in JSON. `decoders`: names of those it may open besides our list, and how
@@ -85,7 +125,7 @@ pub(super) async fn entries(
         session.guard(&mut arguments, &decoders);
         arguments.words("-print_format json=compact=1");
         arguments.pair("-show_entries", wanted);
-        arguments.pair("-i", INPUT);
+        session.open(&mut arguments);
         let bounds = Bounds {
             deadline: DEADLINE,
             file: 0,
@@ -151,6 +191,8 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         copyable,
         first_micros: first,
         late_micros: late.max(0),
+        reordered_micros: 0,
+        sound_begins: None,
     })
 }
 
@@ -186,6 +228,8 @@ fn sound_alone(
         copyable: None,
         first_micros: None,
         late_micros: 0,
+        reordered_micros: 0,
+        sound_begins: None,
     })
 }
 

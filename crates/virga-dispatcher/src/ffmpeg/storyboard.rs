@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    FfmpegRun, INPUT, Probed, deadline,
+    FfmpegRun, Probed, deadline,
     process::{self, Bounds},
 };
 use crate::job_result::JobError;
@@ -51,7 +51,7 @@ pub(crate) async fn storyboard(
         arguments.words("-discard:v nokey");
     }
     arguments.pair("-threads", session.config.threads());
-    arguments.pair("-i", INPUT);
+    session.open(&mut arguments);
     let apart = (length / MOST).max(CLOSEST);
     let graph = probed.shown()?.tiles(size, TILES, MOST, apart);
     arguments.pair("-filter_complex", graph);

@@ -8,7 +8,7 @@ use virga_core::Code;
 use virga_media::{ChapterMark, Container};
 
 use super::{
-    Arguments, FfmpegRun, INPUT, Probed,
+    Arguments, FfmpegRun, Probed,
     answer::micros,
     deadline,
     probe::entries,
@@ -198,7 +198,7 @@ async fn extract(
     session.guard(&mut arguments, &CODINGS.map(str::to_owned));
     // On the file's own timeline.
     arguments.words("-copyts");
-    arguments.pair("-i", INPUT);
+    session.open(&mut arguments);
     let moving = probed.picture.as_ref().map(|picture| picture.stream);
     if let (Container::Matroska, Some(picture)) = (session.container, moving) {
         // It is read anyway: its packets are the progress that is watched.

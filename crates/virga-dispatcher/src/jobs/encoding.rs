@@ -65,8 +65,10 @@ impl Ready {
     ) -> Result<Self, JobError> {
         let key = Work::source(row)?;
         let store = &work.app().store;
-        let source = Source::sniffed(store, &key).await?;
-        if store.free_space().await?.is_none()
+        let mut source = Source::sniffed(store, &key).await?;
+        if source.junk.len > 0 {
+            source = Source::inspect(store, &key).await?;
+        } else if store.free_space().await?.is_none()
             && let Some(part) = Excerpt::plan(&source.media, source.container, stretch).await?
         {
             scratch::prepare(&work.dispatcher.scratch)?;
@@ -95,7 +97,7 @@ impl Ready {
     }
 
     async fn probed(work: &Work<'_>, scratch: Scratch, source: Source) -> Result<Self, JobError> {
-        let session = FfmpegRun::new(work, scratch.folder(), source.container);
+        let session = FfmpegRun::new(work, scratch.folder(), &source);
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {
             scratch,
@@ -106,7 +108,7 @@ impl Ready {
     }
 
     pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> FfmpegRun<'a> {
-        FfmpegRun::new(work, self.scratch.folder(), self.source.container)
+        FfmpegRun::new(work, self.scratch.folder(), &self.source)
     }
 
     /// The shape that decides the ladder.

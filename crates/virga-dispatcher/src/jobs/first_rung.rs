@@ -316,9 +316,10 @@ async fn aligned(
     );
     let session = ready.session(work);
     let (late, origin) = if begins {
-        (ready.probed.late_micros, off)
+        (ready.probed.heard_from(ready.probed.late_micros), off)
     } else {
-        (first.max(0), first.min(0))
+        let heard = ready.probed.heard_from(first);
+        (heard.max(0), heard.min(0))
     };
     let what = SoundAlone {
         late,

@@ -23,13 +23,14 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     let row = work.row().await?;
     let key = Work::source(&row)?;
     let source = Source::inspect(&work.app().store, &key).await?;
-    let container = source.container;
+    let (container, junk) = (source.container, source.junk.len);
     let found = match (&source.movie, source.instant(), source.heard()) {
         (Some(movie), Some(tracks), _) => publish(work, &key, movie, tracks).await,
         (Some(movie), None, Some(sound)) => publish_sound(work, &key, movie, sound).await,
         _ => hand_on(work, &key, source).await,
     };
     let mut outcome = found?;
+    outcome.behind_junk = junk > 0;
     if texts::may_be_in(container) {
         outcome.next.push(Job::Texts);
     }

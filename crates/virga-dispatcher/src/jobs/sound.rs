@@ -135,7 +135,7 @@ async fn tracks(
         },
     );
     let what = SoundAlone {
-        late: probed.late_micros,
+        late: probed.heard_from(probed.late_micros),
         picture: shown,
         read_along: true,
     };

@@ -20,6 +20,7 @@ mod growing;
 mod inputs;
 mod instant;
 mod integrity;
+mod junk;
 mod launching;
 mod leases;
 mod lengths;

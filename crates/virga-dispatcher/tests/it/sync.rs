@@ -94,6 +94,54 @@ async fn a_plain_file_is_in_sync() {
     flash_and_beep(&format!("{FLASH} {BEEP} -t 3 {coding} plain.mp4")).await;
 }
 
+/// AVI does not say when a frame is shown, and frames come in another order than they are shown in.
+#[tokio::test(flavor = "multi_thread")]
+async fn reordered_frames_without_times_are_in_sync() {
+    for coding in [
+        "-c:v mpeg4 -bf 2 -c:a pcm_s16le mpeg4.avi",
+        "-c:v libx264 -preset veryfast -pix_fmt yuv420p -bf 3 -c:a pcm_s16le h264.avi",
+    ] {
+        flash_and_beep(&format!("{FLASH} {BEEP} -t 3 -q:v 4 {coding}")).await;
+    }
+}
+
+/// The encoder begins anew there, and does not fill the time up to then once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_whose_channels_change_stays_in_sync() {
+    let mut site = Site::at_work().await;
+    let coding = "-c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p -c:a aac";
+    let part = |late: &str, rest: &str| {
+        let beep = format!("{late} {BEEP}");
+        site.clip(&format!("{FLASH} {beep} -t 3 {coding} {rest}"));
+    };
+    for late in ["", "-itsoffset 1"] {
+        part(late, "-ac 1 one.ts");
+        part("", "-ac 2 -output_ts_offset 60 two.ts");
+        let clip = site.clip("-copyts -i concat:one.ts|two.ts -map 0 -c copy both.ts");
+        let video = site.add(&clip).await;
+        site.ready(video).await;
+        let mut tracks = site.tracks(video).await;
+        tracks.retain(|track| track.kind == TrackRowKind::Audio);
+        let path = site.track_path(&tracks[0]);
+        let words = [
+            "-i",
+            path.to_str().unwrap(),
+            "-af",
+            "silencedetect=d=0.1:n=-40dB",
+            "-f",
+            "null",
+            "-",
+        ];
+        let beeps = moments(&ffmpeg(Path::new("/"), &words), "silence_end: ");
+        let begins = if late.is_empty() { 1.5 } else { 2.5 };
+        for beep in [begins, 4.5] {
+            let near = beeps.iter().any(|heard| (heard - beep).abs() <= 0.03);
+            assert!(near, "{late}: {beeps:?}");
+        }
+    }
+    site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn late_sound_is_padded() {
     // The sound's first 0.8 s are cut off, so that the file says it begins late.

@@ -161,6 +161,20 @@ impl SampleTable {
         Ok(())
     }
 
+    /// Where in the file its first chunk begins; `None` where it has no samples.
+    pub(super) fn file_start(&self) -> Option<u64> {
+        self.chunks.iter().copied().filter(|_| self.count > 0).min()
+    }
+
+    /// Moves all samples on in the file.
+    pub(super) fn move_on(&mut self, by: u64) -> Result<(), MediaError> {
+        for chunk in &mut self.chunks {
+            *chunk = chunk.saturating_add(by);
+        }
+        *self = std::mem::take(self).measured()?;
+        Ok(())
+    }
+
     /// The table with its extent.
     pub(super) fn measured(mut self) -> Result<Self, MediaError> {
         if self.count > 0 {

@@ -1,6 +1,6 @@
 //! The container is decided from the first bytes, and what is no video is refused by name.
 
-use virga_media::{Container, Refusal, sniff, tag_length};
+use virga_media::{Container, Refusal, sniff, sniff_behind, tag_length};
 
 use crate::clips::{Clip, SAFE};
 
@@ -123,4 +123,27 @@ fn every_refusal_has_its_own_sentence() {
     let said: std::collections::HashSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), all.len());
     assert!(said.iter().all(|sentence| sentence.ends_with('.')));
+}
+
+#[test]
+fn a_film_behind_other_bytes_is_found_by_its_first_two_boxes() {
+    let film = Clip::silent(1, SAFE, "film.mp4").bytes;
+    let behind = |junk: &[u8]| sniff_behind(&[junk, &film].concat());
+    let tag = [b"ID3\x04\0\0\0\0\x01\0".as_slice(), &[0; 128]].concat();
+    for junk in [&b"Subject: film\n\n"[..], &[0; 3000], &[7; 16_000], &tag] {
+        let found = (Container::Mp4, junk.len() as u64);
+        assert_eq!(behind(junk), Ok(found));
+    }
+    assert_eq!(behind(&[7; 13_107].repeat(5)), Err(Refusal::Unknown));
+    assert_eq!(behind(b"#EXTM3U\n"), Err(Refusal::Playlist));
+    assert_eq!(behind(b"\xff\xd8\xff\xe0"), Err(Refusal::Image));
+    // Words alone, and pictures, are none.
+    let words = |at: usize, bytes: &[u8]| {
+        let mut film = film.clone();
+        film[at..at + bytes.len()].copy_from_slice(bytes);
+        sniff(&[b"A letter\n", &film[..]].concat())
+    };
+    assert_eq!(words(8, b"avif"), Err(Refusal::Unknown));
+    assert_eq!(words(0, &[0, 0, 0, 8]), Err(Refusal::Unknown));
+    assert_eq!(words(36, b"what"), Err(Refusal::Unknown));
 }

@@ -17,6 +17,7 @@ reason-file_unknown = This site does not recognise this format, or the file is d
 reason-frame_rate_too_high = Its frame rate is higher than this site accepts. Export it with fewer frames per second.
 reason-gave_up = Processing failed several times. Try again later.
 reason-internal = Something went wrong during processing. Try again; if it happens again, contact an administrator of this site.
+reason-leading_data = There is other data in front of the film, which was skipped. If something is missing, save the video as a file of its own and upload that.
 reason-media_malformed = The file is damaged. Upload another copy, or export it again.
 reason-media_no_index = The file has no index. The recording was probably not finished. Repair it with the program that recorded it, and upload that.
 reason-media_too_large = The file is larger than this site can process.

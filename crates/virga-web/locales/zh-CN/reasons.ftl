@@ -17,6 +17,7 @@ reason-file_unknown = 无法识别这种格式，或者文件已损坏。请转�
 reason-frame_rate_too_high = 帧率超过了本站的上限。请降低帧率重新导出。
 reason-gave_up = 处理多次失败，请稍后重试。
 reason-internal = 处理时出错。请重试；如果仍然失败，请联系本站管理员。
+reason-leading_data = 视频前面有其他数据，已跳过。如果内容不完整，请把视频另存为单独的文件再上传。
 reason-media_malformed = 文件已损坏。请换一份完好的文件，或重新导出。
 reason-media_no_index = 文件没有索引，可能是录制没有正常结束。请用录制它的软件修复后再上传。
 reason-media_too_large = 文件超过了本站能处理的大小。
