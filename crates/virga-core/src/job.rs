@@ -35,6 +35,8 @@ word_enum! {
         Storyboard = "storyboard",
         /// [`Job::Texts`].
         Texts = "texts",
+        /// [`Job::Sounds`].
+        Sounds = "sounds",
         /// [`Job::Purge`].
         Purge = "purge",
     }
@@ -94,6 +96,8 @@ pub enum Job {
     Storyboard,
     /// Make `WebVTT` of the file's subtitles and chapters.
     Texts,
+    /// Make tracks of the file's sounds but the first.
+    Sounds,
     /// Remove every object of a deleted video.
     Purge {
         /// Whether they were removed once; the second time comes a lease later.
@@ -149,6 +153,7 @@ impl Job {
             Self::Fallback => JobKind::Fallback,
             Self::Storyboard => JobKind::Storyboard,
             Self::Texts => JobKind::Texts,
+            Self::Sounds => JobKind::Sounds,
             Self::Purge { .. } => JobKind::Purge,
         }
     }
@@ -188,6 +193,7 @@ impl JobKind {
             Self::Texts => (Lane::Light, 45, 3),
             Self::Package => (Lane::Light, 40, 5),
             Self::Join => (Lane::Light, 35, 5),
+            Self::Sounds => (Lane::Heavy, 30, 3),
             Self::Ladder | Self::Span => (Lane::Heavy, 20, 5),
             Self::Storyboard => (Lane::Light, 15, 3),
             Self::Purge => (Lane::Light, 10, 1_000_000),

@@ -19,6 +19,7 @@ mod m20261130_300001_encoder_log;
 mod m20261130_300001_storyboard;
 mod m20261130_400001_note;
 mod m20261130_400001_texts;
+mod m20261201_100001_sounds;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -59,6 +60,7 @@ const ALL: &[Migration] = steps![
     m20261130_300001_storyboard,
     m20261130_400001_note,
     m20261130_400001_texts,
+    m20261201_100001_sounds,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,
 ];

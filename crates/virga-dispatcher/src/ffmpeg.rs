@@ -14,6 +14,7 @@ mod picture;
 mod probe;
 mod process;
 mod sandbox;
+mod sounds;
 mod storyboard;
 mod stretch;
 mod texts;
@@ -31,6 +32,7 @@ pub(crate) use encode::{
 pub(crate) use filters::MOST_FRAMES;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
+pub(crate) use sounds::{SoundStream, encode_sounds, find_sounds};
 pub(crate) use storyboard::{TILES, storyboard};
 pub(crate) use stretch::Stretch;
 pub(crate) use texts::{TextStream, extract_texts, find_texts};
@@ -80,7 +82,11 @@ impl<'a> FfmpegRun<'a> {
             container,
             nice: if matches!(
                 work.job.kind(),
-                JobKind::Ladder | JobKind::Span | JobKind::Storyboard | JobKind::Texts
+                JobKind::Ladder
+                    | JobKind::Span
+                    | JobKind::Storyboard
+                    | JobKind::Texts
+                    | JobKind::Sounds
             ) {
                 launcher::NICE_LADDER
             } else {

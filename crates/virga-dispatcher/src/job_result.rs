@@ -7,6 +7,7 @@ use virga_core::{
     Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
     digest::Digest,
     job::{Job, JobKind},
+    presentation::FilmSounds,
     reason::Reason,
     wire::Effect,
     with_causes,
@@ -117,6 +118,7 @@ pub(crate) struct Outcome {
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
     pub(crate) texts: Option<FilmTexts>,
+    pub(crate) sounds: Option<FilmSounds>,
     /// Digests of the objects, added by the lease loop.
     pub(crate) digests: Vec<(MediaKey, Digest)>,
     /// Objects that nobody needs once this is written.
@@ -150,6 +152,7 @@ impl Outcome {
             || self.fallback.is_some()
             || self.storyboard.is_some()
             || self.texts.is_some()
+            || self.sounds.is_some()
     }
 
     pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
@@ -182,6 +185,9 @@ impl Outcome {
         }
         if let Some(texts) = &self.texts {
             videos::set_texts(tx, video, texts).await?;
+        }
+        if let Some(sounds) = &self.sounds {
+            videos::set_sounds(tx, video, sounds).await?;
         }
         if !self.tracks.is_empty() {
             videos::set_failure(tx, video, None).await?;

@@ -8,6 +8,7 @@ mod encoding;
 mod fallback;
 mod first_rung;
 mod join;
+mod labels;
 mod ladder;
 mod limits;
 mod package;
@@ -15,6 +16,7 @@ mod per_title;
 mod poster;
 mod probe;
 mod sound;
+mod sounds;
 mod span;
 mod storyboard;
 mod texts;
@@ -54,6 +56,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         Job::Fallback => fallback::run(&work).await,
         Job::Storyboard => Box::pin(storyboard::run(&work)).await,
         Job::Texts => Box::pin(texts::run(&work)).await,
+        Job::Sounds => Box::pin(sounds::run(&work)).await,
         Job::Purge { .. } => purge(&work).await,
     }
 }

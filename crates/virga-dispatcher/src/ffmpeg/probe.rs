@@ -35,6 +35,8 @@ pub(crate) struct Probed {
     pub(super) cover: Option<usize>,
     /// The streams to hear: one, or several of one microphone each, which are mixed.
     pub(crate) sound: Vec<usize>,
+    /// How many streams there are to hear.
+    pub(crate) sounds: usize,
     /// When the first frame is shown on the file's own timeline, microseconds, where ffprobe says it.
     pub(crate) first_micros: Option<i64>,
     /// When the first frame is shown after the file's earliest moment, microseconds.
@@ -62,7 +64,7 @@ impl Probed {
 
 const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
     profile,pix_fmt,width,height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
-    duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_side_data=rotation";
+    duration,bit_rate,channels:stream_disposition=default,attached_pic:stream_tags=language:stream_side_data=rotation";
 
 /// Asks ffprobe about the session's input.
 pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
@@ -147,6 +149,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         shape,
         picture: Some(picture),
         cover: None,
+        sounds: audible.len(),
         sound,
         copyable,
         first_micros: first,
@@ -182,6 +185,7 @@ fn sound_alone(
         shape: SourceShape::of_sound(duration.unwrap_or(0).max(0)),
         picture: None,
         cover: covers.iter().find(seen).map(|cover| cover.index),
+        sounds: audible.len(),
         sound,
         copyable: None,
         first_micros: None,
@@ -207,10 +211,13 @@ fn coding(stream: &Stream) -> &str {
 const MOST_MICROPHONES: usize = 16;
 
 /// The default stream, else the first. Cameras write each microphone into a mono stream of its
-/// own: those are all heard.
+/// own: those are all heard. What is in several languages comes from no camera.
 fn audible_indices(audible: &[&Stream]) -> Vec<usize> {
+    let language = |stream: Option<&&Stream>| stream.and_then(|it| it.tags.language.clone());
     let alike = |stream: &&Stream| {
-        stream.channels == 1 && Some(stream.codec_name.as_str()) == name_of(audible.first())
+        stream.channels == 1
+            && Some(stream.codec_name.as_str()) == name_of(audible.first())
+            && language(Some(stream)) == language(audible.first())
     };
     if audible.len() > 1 && audible.iter().all(alike) {
         let streams = audible.iter().take(MOST_MICROPHONES);

@@ -32,6 +32,7 @@ mod refusals;
 mod site;
 mod sizes;
 mod sound_only;
+mod sounds;
 mod spans;
 mod stalling;
 mod standing;

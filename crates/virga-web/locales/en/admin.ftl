@@ -61,6 +61,7 @@ job-poster = Cover image
 job-fallback = Version for old browsers
 job-storyboard = Preview pictures
 job-texts = Subtitles and chapters
+job-sounds = Other sound tracks
 job-purge = Permanent deletion
 
 # Disk

@@ -50,6 +50,7 @@ warning-poster = Creating the cover image failed: { $why }
 warning-fallback = Creating the version for old browsers failed: { $why }
 warning-storyboard = Creating the preview pictures for seeking failed: { $why }
 warning-texts = Reading the subtitles and chapters of the file failed: { $why }
+warning-sounds = Preparing the other sound tracks failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }
@@ -57,3 +58,4 @@ waits-copy = This video is waiting to be processed: { $why }
 waits-first-rung = This video is waiting to be processed: { $why }
 waits-ladder = Other qualities are waiting: { $why }
 waits-span = Other qualities are waiting: { $why }
+waits-sounds = Other sound tracks are waiting: { $why }

@@ -60,6 +60,7 @@ job-poster = 封面图
 job-fallback = 旧浏览器版本
 job-storyboard = 预览图
 job-texts = 字幕和章节
+job-sounds = 其他音轨
 job-purge = 彻底删除
 
 # Disk

@@ -76,6 +76,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
         JobKind::Fallback => "job-fallback",
         JobKind::Storyboard => "job-storyboard",
         JobKind::Texts => "job-texts",
+        JobKind::Sounds => "job-sounds",
         JobKind::Purge => "job-purge",
     })
 }
