@@ -107,6 +107,19 @@ export const subtitled = (name = "subtitled.mp4") => {
   ]);
 };
 
+/** English and Chinese sound, of which the Chinese is silent in its second half. */
+export const bilingual = (name = "bilingual.mp4") => {
+  const moving = picture("640x360");
+  const inputs = moving.indexOf("-filter_complex");
+  return make(name, [
+    ...moving.slice(0, inputs),
+    ...["-f", "lavfi", "-i", `aevalsrc=sin(5529*t)*lt(t\\,${SECONDS / 2}):s=48000:d=${SECONDS}`],
+    ...moving.slice(inputs),
+    ...["-map", "3:a", ...H264, ...AAC],
+    ...["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=chi"],
+  ]);
+};
+
 /** The same for a small screen, quick to encode: for tests that only need some video. */
 export const tiny = (name = "tiny.mp4") => make(name, [...picture("160x90"), ...H264, ...AAC, "-shortest"]);
 

@@ -41,6 +41,8 @@ class Player extends HTMLElement {
   #source: Source | null = null;
   #controls: Controls | null = null;
   #leave: () => void = () => {};
+  /** Loads what stands in the menu of subtitles, chapters and sounds. */
+  #texts: () => void = () => {};
   #starting = false;
   /** Opened by a click on the video: it plays as soon as it can. */
   #wished = false;
@@ -73,7 +75,10 @@ class Player extends HTMLElement {
     const clicked = location.pathname.startsWith("/v/") && wished(kept.store, this.#id, Date.now());
     this.#wished = (clicked && kept.choices.autoplay) || "autoplay" in this.dataset;
     const source = new Source(this.#id, video, {
-      levels: () => this.#controls?.levels(),
+      levels: () => {
+        if (source.hls?.allAudioTracks[1]) this.#texts();
+        this.#controls?.levels();
+      },
       unplayable: () => this.#waitForAnother(),
       broken: (is) => this.#broken(is, [this.#brokenWords]),
       away: (seconds) => this.#away(seconds),
@@ -137,11 +142,13 @@ class Player extends HTMLElement {
       import("./player/clip").then(({ Clip }) => new Clip(acts, t, controls.root)).catch(() => {});
     }
     document.addEventListener("keydown", this.#key);
-    if (video.querySelector("track") || "unfinished" in this.dataset) {
+    this.#texts = () => {
+      this.#texts = () => {};
       import("./player/texts")
         .then(({ Subtitles }) => (acts.texts = new Subtitles(acts, t, controls.root, kept.store)))
         .catch(() => {});
-    }
+    };
+    if (video.querySelector("track") || "unfinished" in this.dataset) this.#texts();
 
     const places = new Places(this.#id, video, kept.store, "member" in this.dataset, () => acts.total);
     const { position } = this.dataset;

@@ -113,6 +113,7 @@ fn present(row: &VideoRow, tracks: Vec<TrackRow>) -> Presentation {
         fallback: row.fallback_key.clone(),
         storyboard: row.storyboard_key.clone(),
         texts: row.texts.clone(),
+        sounds: row.sounds.clone(),
     }
 }
 

@@ -37,6 +37,8 @@ word_enum! {
         Texts = "texts",
         /// [`Job::Loudness`].
         Loudness = "loudness",
+        /// [`Job::Sounds`].
+        Sounds = "sounds",
         /// [`Job::Purge`].
         Purge = "purge",
     }
@@ -98,6 +100,8 @@ pub enum Job {
     Texts,
     /// Measure how loud the sound is.
     Loudness,
+    /// Make tracks of the file's sounds but the first.
+    Sounds,
     /// Remove every object of a deleted video.
     Purge {
         /// Whether they were removed once; the second time comes a lease later.
@@ -154,6 +158,7 @@ impl Job {
             Self::Storyboard => JobKind::Storyboard,
             Self::Texts => JobKind::Texts,
             Self::Loudness => JobKind::Loudness,
+            Self::Sounds => JobKind::Sounds,
             Self::Purge { .. } => JobKind::Purge,
         }
     }
@@ -193,6 +198,7 @@ impl JobKind {
             Self::Texts => (Lane::Light, 45, 3),
             Self::Package => (Lane::Light, 40, 5),
             Self::Join => (Lane::Light, 35, 5),
+            Self::Sounds => (Lane::Heavy, 30, 3),
             Self::Ladder | Self::Span => (Lane::Heavy, 20, 5),
             Self::Storyboard => (Lane::Light, 15, 3),
             Self::Loudness => (Lane::Light, 14, 3),

@@ -38,7 +38,7 @@ pub struct Presentation {
     pub withdrawn: bool,
     /// Video tracks in the order a player should see them; none in a film of sound alone.
     pub videos: Vec<Presented>,
-    /// The one audio track that all renditions share.
+    /// The audio track that everybody hears who chooses no other.
     pub audio: Option<Presented>,
     /// Key of the poster picture.
     pub poster: Option<MediaKey>,
@@ -50,6 +50,10 @@ pub struct Presentation {
     /// Subtitles and chapters. Documents of releases before have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub texts: Option<FilmTexts>,
+    /// What the sounds of a film that has several are called, and all of them but the first, which is `audio`.
+    /// Documents of releases before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sounds: Option<FilmSounds>,
 }
 
 impl Presentation {
@@ -73,9 +77,17 @@ impl Presentation {
         self.known().any(PresentedTrack::grows)
     }
 
+    /// The sounds that can be chosen instead of the first; none where the first cannot be served.
+    pub fn further_sounds(&self) -> impl Iterator<Item = &FilmSound> {
+        let first = self.known_audio();
+        let sounds = self.sounds.iter().filter(move |_| first.is_some());
+        sounds.flat_map(|sounds| &sounds.more)
+    }
+
     /// All tracks that this release can serve.
     pub fn known(&self) -> impl Iterator<Item = &PresentedTrack> {
-        self.known_videos().chain(self.known_audio())
+        let further = self.further_sounds().map(|sound| &sound.track);
+        self.known_videos().chain(self.known_audio()).chain(further)
     }
 }
 
@@ -126,6 +138,64 @@ impl PresentedTrack {
     pub fn grows(&self) -> bool {
         matches!(self.body, TrackBody::Growing { .. })
     }
+}
+
+word_enum! {
+    /// What a sound is for that is not the first.
+    SoundKind {
+        /// The film in another language or mix.
+        Alternate = "alternate",
+        /// Somebody talks about the film.
+        Commentary = "commentary",
+        /// What is to be seen is told as well.
+        Description = "description",
+    }
+}
+
+/// The sounds of a film that has several (docs/adr/0034-sounds.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmSounds {
+    /// What the first one is called; the track itself is elsewhere.
+    #[serde(default)]
+    pub first: SoundName,
+    /// The others. What a release to come says of them is passed over.
+    #[serde(deserialize_with = "known_sounds")]
+    pub more: Vec<FilmSound>,
+}
+
+/// What a sound is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundName {
+    /// The language's tag (BCP 47), where the file names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// What a menu calls it; no two of a film are called the same. Without one: by its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A sound that can be chosen instead of the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmSound {
+    /// Its track.
+    #[serde(flatten)]
+    pub track: PresentedTrack,
+    /// What it is called.
+    #[serde(flatten)]
+    pub called: SoundName,
+    /// What it is for.
+    pub kind: SoundKind,
+}
+
+/// What this release knows must be right: it is an error otherwise.
+fn known_sounds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FilmSound>, D::Error> {
+    let all = Vec::<Value>::deserialize(deserializer)?;
+    let known = |sound: &Value| {
+        let kind = sound["kind"].as_str().and_then(SoundKind::parse);
+        kind.is_some() && TrackBody::is_known(&sound["body"])
+    };
+    let read = |sound| serde_json::from_value(sound).map_err(D::Error::custom);
+    all.into_iter().filter(known).map(read).collect()
 }
 
 /// Where a track's segments come from.
@@ -233,6 +303,30 @@ mod tests {
         let written = serde_json::to_value(&read).unwrap();
         assert_eq!(written["videos"], document()["videos"]);
         assert_eq!(written["fallback"], document()["fallback"]);
+    }
+
+    #[test]
+    fn sounds_of_a_later_release_are_passed_over_and_wrong_keys_are_errors() {
+        let key = "v/0000000abcd/a1-1/a";
+        let sound = |kind: &str, from: &str| json!({"name": kind, "table": key, "kind": kind, "label": "中文", "body": {"from": from, "object": key}});
+        let mut document = document();
+        document["sounds"] = json!({"first": {"language": "en"}, "more": [
+            sound("alternate", "object"), sound("karaoke", "object"), sound("commentary", "shards"),
+        ]});
+        let read: Presentation = serde_json::from_value(document.clone()).unwrap();
+        assert_eq!(read.further_sounds().count(), 0, "there is no first one");
+        document["audio"] =
+            json!({"name": "c", "table": key, "body": {"from": "object", "object": key}});
+        let read: Presentation = serde_json::from_value(document.clone()).unwrap();
+        let known: Vec<&str> = read.known().map(|it| it.name.as_str()).collect();
+        assert_eq!(known, ["a", "c", "alternate"]);
+        let again = serde_json::to_value(&read).unwrap();
+        assert_eq!(
+            again["sounds"]["more"],
+            json!([sound("alternate", "object")])
+        );
+        document["sounds"]["more"][0]["table"] = json!("v/../x");
+        assert!(serde_json::from_value::<Presentation>(document).is_err());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod m20261130_300001_storyboard;
 mod m20261130_400001_note;
 mod m20261130_400001_texts;
 mod m20261201_000001_loudness;
+mod m20261201_100001_sounds;
 #[cfg(feature = "failpoints")]
 mod m29990101_000001_planted;
 
@@ -61,6 +62,7 @@ const ALL: &[Migration] = steps![
     m20261130_400001_note,
     m20261130_400001_texts,
     m20261201_000001_loudness,
+    m20261201_100001_sounds,
     #[cfg(feature = "failpoints")]
     m29990101_000001_planted,
 ];

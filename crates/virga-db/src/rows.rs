@@ -1,8 +1,10 @@
 //! Rows as typed values.
 
+use serde::de::DeserializeOwned;
 use virga_core::{
     FilmTexts, MediaKey, Timestamp, UploadId, UserId, VideoId,
     permission::VideoFacts,
+    presentation::FilmSounds,
     upload::UploadState,
     video::{VideoState, Visibility},
 };
@@ -49,16 +51,20 @@ pub(crate) fn key(
     value.map(|value| id(table, column, value)).transpose()
 }
 
-/// What names no object is of a later release.
-fn texts(value: Option<String>) -> Result<Option<FilmTexts>> {
+/// A video's column of JSON. What lacks the field `mark` is of a later release.
+fn document<T: DeserializeOwned>(
+    column: &'static str,
+    mark: &str,
+    value: Option<String>,
+) -> Result<Option<T>> {
     let Some(value) = value else { return Ok(None) };
     let read: serde_json::Value = serde_json::from_str(&value).unwrap_or_default();
-    if read.get("object").is_none() {
+    if read.get(mark).is_none() {
         return Ok(None);
     }
     let corrupt = |_| DbError::Corrupt {
         table: "videos",
-        column: "texts",
+        column,
         value,
     };
     serde_json::from_value(read).map(Some).map_err(corrupt)
@@ -136,6 +142,8 @@ pub struct VideoRow {
     pub storyboard_key: Option<MediaKey>,
     /// Subtitles and chapters.
     pub texts: Option<FilmTexts>,
+    /// What its sounds are called, and all but the first, where it has several.
+    pub sounds: Option<FilmSounds>,
     /// What the owner should know of the uploaded file, by its code.
     pub note: Option<String>,
     /// How long the file says that the film is, where it ends before that, microseconds.
@@ -195,7 +203,8 @@ impl TryFrom<entity::video::Model> for VideoRow {
             poster_key: key(TABLE, "poster_key", row.poster_key.as_deref())?,
             fallback_key: key(TABLE, "fallback_key", row.fallback_key.as_deref())?,
             storyboard_key: key(TABLE, "storyboard_key", row.storyboard_key.as_deref())?,
-            texts: texts(row.texts)?,
+            texts: document("texts", "object", row.texts)?,
+            sounds: document("sounds", "more", row.sounds)?,
             note: row.note,
             announced: row.announced,
             loudness: row.loudness,

@@ -10,6 +10,7 @@ use sea_orm::{
 use virga_core::{
     Code, FilmTexts, MediaKey, Timestamp, UserId, VideoId,
     job::JobKind,
+    presentation::FilmSounds,
     reason::Reason,
     upload::UploadState,
     video::{StateFacts, VideoState, Visibility},
@@ -290,6 +291,16 @@ pub async fn set_texts(tx: &impl ConnectionTrait, id: VideoId, texts: &FilmTexts
         value: texts.object.to_string(),
     })?;
     update(id).value(C::Texts, text).run(tx).await
+}
+
+/// Records the sounds.
+pub async fn set_sounds(tx: &impl ConnectionTrait, id: VideoId, sounds: &FilmSounds) -> Result<()> {
+    let text = serde_json::to_string(sounds).map_err(|_| DbError::Corrupt {
+        table: "videos",
+        column: "sounds",
+        value: id.to_string(),
+    })?;
+    update(id).value(C::Sounds, text).run(tx).await
 }
 
 async fn set_key(tx: &impl ConnectionTrait, id: VideoId, column: C, key: &MediaKey) -> Result<()> {

@@ -15,6 +15,7 @@ mod picture;
 mod probe;
 mod process;
 mod sandbox;
+mod sounds;
 mod storyboard;
 mod stretch;
 mod texts;
@@ -33,6 +34,7 @@ pub(crate) use filters::MOST_FRAMES;
 pub(crate) use loudness::loudness;
 pub(crate) use picture::picture;
 pub(crate) use probe::{Probed, probe};
+pub(crate) use sounds::{SoundStream, encode_sounds, find_sounds};
 pub(crate) use storyboard::{TILES, storyboard};
 pub(crate) use stretch::Stretch;
 pub(crate) use texts::{TextStream, extract_texts, find_texts};
@@ -46,7 +48,7 @@ use virga_media::Container;
 use crate::{
     DispatcherConfig, EncoderMemory,
     job_result::JobError,
-    media::{Junk, Source},
+    media::Junk,
     work::{Lease, Work},
 };
 
@@ -74,10 +76,12 @@ pub(crate) struct FfmpegRun<'a> {
 }
 
 impl<'a> FfmpegRun<'a> {
-    pub(crate) fn new(work: &Work<'a>, folder: &'a Path, source: &Source) -> Self {
+    /// `input`: what it is, and what is in front of it.
+    pub(crate) fn new(work: &Work<'a>, folder: &'a Path, input: (Container, Junk)) -> Self {
+        let (container, junk) = input;
         Self {
-            junk: source.junk,
-            container: source.container,
+            junk,
+            container,
             launcher: &work.dispatcher.launcher,
             config: work.config(),
             lease: work.lease,
@@ -91,6 +95,7 @@ impl<'a> FfmpegRun<'a> {
                     | JobKind::Storyboard
                     | JobKind::Texts
                     | JobKind::Loudness
+                    | JobKind::Sounds
             ) {
                 launcher::NICE_LADDER
             } else {

@@ -7,7 +7,7 @@ use virga_core::{
     Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
     digest::Digest,
     job::{Job, JobKind},
-    presentation::TrackBody,
+    presentation::{FilmSounds, TrackBody},
     reason::Reason,
     wire::Effect,
     with_causes,
@@ -120,6 +120,7 @@ pub(crate) struct Outcome {
     pub(crate) fallback: Option<MediaKey>,
     pub(crate) storyboard: Option<MediaKey>,
     pub(crate) texts: Option<FilmTexts>,
+    pub(crate) sounds: Option<FilmSounds>,
     /// Hundredths of LUFS.
     pub(crate) loudness: Option<i32>,
     /// Digests of the objects, added by the lease loop.
@@ -155,6 +156,7 @@ impl Outcome {
             || self.fallback.is_some()
             || self.storyboard.is_some()
             || self.texts.is_some()
+            || self.sounds.is_some()
     }
 
     pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
@@ -193,6 +195,9 @@ impl Outcome {
         }
         if let Some(loudness) = self.loudness {
             videos::set_loudness(tx, video, loudness).await?;
+        }
+        if let Some(sounds) = &self.sounds {
+            videos::set_sounds(tx, video, sounds).await?;
         }
         if !self.tracks.is_empty() {
             videos::set_failure(tx, video, None).await?;

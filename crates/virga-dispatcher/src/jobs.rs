@@ -8,6 +8,7 @@ mod encoding;
 mod fallback;
 mod first_rung;
 mod join;
+mod labels;
 mod ladder;
 mod limits;
 mod loudness;
@@ -16,6 +17,7 @@ mod per_title;
 mod poster;
 mod probe;
 mod sound;
+mod sounds;
 mod span;
 mod storyboard;
 mod texts;
@@ -56,6 +58,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         Job::Storyboard => Box::pin(storyboard::run(&work)).await,
         Job::Texts => Box::pin(texts::run(&work)).await,
         Job::Loudness => Box::pin(loudness::run(&work)).await,
+        Job::Sounds => Box::pin(sounds::run(&work)).await,
         Job::Purge { .. } => purge(&work).await,
     }
 }

@@ -15,7 +15,7 @@ const HOUR: u64 = 120;
 pub(crate) async fn run(dispatcher: Dispatcher, stop: CancellationToken) {
     // What this process, killed and started again, left open is not left for a lease to end.
     stop.run_until_cancelled(round(&dispatcher)).await;
-    stop.run_until_cancelled(turns(&dispatcher)).await;
+    Box::pin(stop.run_until_cancelled(turns(&dispatcher))).await;
     // It ends by itself too.
     let left = dispatcher.app.leave_sweep(&dispatcher.worker).await;
     report(left, "the sweeper's lease was not given back");

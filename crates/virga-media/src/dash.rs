@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::hls::{channels, spans};
-use crate::language;
+use crate::audio_rendition::{SoundLabel, begin_set, channels};
+use crate::hls::spans;
 use crate::quoting::escaped;
 use crate::table::TrackTable;
 use crate::text_rendition::{TextRendition, write_sets};
@@ -48,14 +48,15 @@ pub struct DashTrack<'a> {
     pub addressing: DashAddressing<'a>,
 }
 
-/// The manifest of a film that is whole: the sizes of the picture, where there is one, and the sound, in the
-/// caller's order.
+/// The manifest of a film that is whole: the sizes of the picture, where there is one, and the sounds, in the
+/// caller's order: the first is what everybody hears who chooses no other.
 pub fn dash_manifest(
     videos: &[DashTrack<'_>],
-    audio: Option<&DashTrack<'_>>,
+    sounds: &[(DashTrack<'_>, SoundLabel<'_>)],
     texts: &[TextRendition<'_>],
 ) -> String {
-    let tracks = || videos.iter().chain(audio);
+    let heard = || sounds.iter().map(|(track, _)| track);
+    let tracks = || videos.iter().chain(heard());
     let longest = tracks().map(|track| track.table.duration_micros()).max();
     let buffer = tracks().map(|track| longest_segment(track.table)).max();
     let each = |track: &DashTrack<'_>| matches!(track.addressing, DashAddressing::Each { .. });
@@ -72,11 +73,11 @@ pub fn dash_manifest(
     if !videos.is_empty() {
         write_video_set(&mut text, videos);
     }
-    if let Some(audio) = audio {
-        write_audio_set(&mut text, audio);
+    for (place, sound) in sounds.iter().enumerate() {
+        write_audio_set(&mut text, sound, place);
     }
     let millis = u64::try_from(longest.unwrap_or(0) / 1000).unwrap_or(0);
-    write_sets(&mut text, texts, millis);
+    write_sets(&mut text, texts, (1 + sounds.len().max(1), millis));
     text.push_str("</Period>\n</MPD>\n");
     text
 }
@@ -117,14 +118,12 @@ fn write_video_set(text: &mut String, videos: &[DashTrack<'_>]) {
     text.push_str("</AdaptationSet>\n");
 }
 
-fn write_audio_set(text: &mut String, audio: &DashTrack<'_>) {
-    text.push_str("<AdaptationSet id=\"1\" contentType=\"audio\" mimeType=\"audio/mp4\"");
-    let language = audio.table.language.as_deref();
-    if let Some(tag) = language.and_then(language::tag) {
-        let _ = write!(text, " lang=\"{}\"", escaped(tag));
-    }
-    text.push_str(" segmentAlignment=\"true\" startWithSAP=\"1\">\n");
-    text.push_str(MAIN);
+fn write_audio_set(
+    text: &mut String,
+    (audio, label): &(DashTrack<'_>, SoundLabel<'_>),
+    place: usize,
+) {
+    begin_set(text, audio.table, *label, place);
     begin(text, audio);
     text.push_str(">\n");
     if let Some(channels) = channels(audio.table) {

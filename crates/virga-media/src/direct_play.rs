@@ -205,6 +205,17 @@ pub fn may_copy(track: &Track) -> Result<(), TranscodeReason> {
     }
 }
 
+/// Whether another sound than the first may be copied next to a picture, by their places in [`Movie::tracks`].
+///
+/// # Errors
+/// The first reason against.
+pub fn may_copy_sound(movie: &Movie, sound: usize, picture: usize) -> Result<(), TranscodeReason> {
+    let (Some(heard), Some(shown)) = (movie.tracks.get(sound), movie.tracks.get(picture)) else {
+        return Err(TranscodeReason::NoVideo);
+    };
+    check_sound(heard, shown, first_shown(movie, picture))
+}
+
 /// A reason against a track, unless it is one that no encoder mends.
 fn decidable(
     checked: Result<(), TranscodeReason>,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::audio_rendition::{AudioRendition, codings, write_sounds};
 use crate::bandwidth::Bandwidth;
-use crate::language;
 use crate::quoting::quoted;
 use crate::table::TrackTable;
 use crate::text_rendition::{TextRendition, group, write_media};
@@ -15,15 +15,6 @@ pub struct VideoVariant<'a> {
     pub uri: &'a str,
     /// Where its I-frame playlist is, where it has one ([`i_frame_playlist`]).
     pub i_frames: Option<&'a str>,
-    /// Its track.
-    pub table: &'a TrackTable,
-}
-
-/// The sound that all variants share.
-#[derive(Debug, Clone, Copy)]
-pub struct AudioRendition<'a> {
-    /// Where its media playlist is.
-    pub uri: &'a str,
     /// Its track.
     pub table: &'a TrackTable,
 }
@@ -61,38 +52,24 @@ impl std::fmt::Debug for Addressing<'_> {
 }
 
 /// The multivariant playlist. Variants keep the caller's order; players begin with the first. Without any the
-/// sound is the only variant.
+/// sound is the only variant. The first sound is what everybody hears who chooses no other.
 pub fn multivariant(
     videos: &[VideoVariant<'_>],
-    audio: Option<&AudioRendition<'_>>,
+    sounds: &[AudioRendition<'_>],
     texts: &[TextRendition<'_>],
 ) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n");
-    if let (true, Some(audio)) = (videos.is_empty(), audio) {
+    if let (true, Some(audio)) = (videos.is_empty(), sounds.first()) {
         write_sound(&mut text, audio, texts);
         return text;
     }
     if videos.iter().all(|video| video.table.independent) {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
-    if let Some(audio) = audio {
-        let tag = audio.table.language.as_deref().and_then(language::tag);
-        let _ = write!(
-            text,
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\",DEFAULT=YES,AUTOSELECT=YES",
-            tag.map_or("main", language::name),
-        );
-        if let Some(tag) = tag {
-            let _ = write!(text, ",LANGUAGE=\"{tag}\"");
-        }
-        if let Some(channels) = channels(audio.table) {
-            let _ = write!(text, ",CHANNELS=\"{channels}\"");
-        }
-        let _ = writeln!(text, ",URI=\"{}\"", quoted(audio.uri));
-    }
+    write_sounds(&mut text, sounds);
     write_media(&mut text, texts);
     for video in videos {
-        write_variant(&mut text, video, audio, group(texts));
+        write_variant(&mut text, video, sounds, group(texts));
     }
     for video in videos {
         write_i_frames(&mut text, video);
@@ -144,17 +121,6 @@ fn write_picture(text: &mut String, table: &TrackTable) {
     }
 }
 
-/// The channels that are heard, where the table knows.
-pub(crate) fn channels(table: &TrackTable) -> Option<u16> {
-    match (table.codec.as_str(), table.channels) {
-        // Its further substreams may add channels.
-        ("ec-3", _) | (_, 0) => None,
-        // One channel and how to make two of it.
-        ("mp4a.40.29", 1) => Some(2),
-        (_, channels) => Some(channels),
-    }
-}
-
 /// Bytes of the range that an I-frame playlist gives of each segment.
 fn i_frames(table: &TrackTable) -> Option<Vec<u32>> {
     let length = |n| u32::try_from(table.first_frame(n)?.1).ok();
@@ -164,22 +130,22 @@ fn i_frames(table: &TrackTable) -> Option<Vec<u32>> {
 fn write_variant(
     text: &mut String,
     video: &VideoVariant<'_>,
-    audio: Option<&AudioRendition<'_>>,
+    sounds: &[AudioRendition<'_>],
     texts: &str,
 ) {
     let table = video.table;
-    let sound = |of: fn(&TrackTable) -> u64| audio.map_or(0, |audio| of(audio.table));
+    // With the one that takes the most.
+    let sound = |of: fn(&TrackTable) -> u64| {
+        let rates = sounds.iter().map(|sound| of(sound.table));
+        rates.max().unwrap_or(0)
+    };
     let peak = table
         .bandwidth_peak
         .saturating_add(sound(|table| table.bandwidth_peak));
     let average = table
         .bandwidth_average
         .saturating_add(sound(|table| table.bandwidth_average));
-    let mut codecs = quoted(&table.codec);
-    if let Some(audio) = audio {
-        codecs.push(',');
-        codecs.push_str(&quoted(&audio.table.codec));
-    }
+    let codecs = codings(table, sounds);
     let _ = write!(
         text,
         "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{codecs}\"",
@@ -190,7 +156,7 @@ fn write_variant(
     if table.frame_rate > 0.0 {
         let _ = write!(text, ",FRAME-RATE={:.3}", table.frame_rate);
     }
-    if audio.is_some() {
+    if !sounds.is_empty() {
         text.push_str(",AUDIO=\"audio\"");
     }
     let _ = writeln!(text, "{texts}\n{}", line(video.uri));

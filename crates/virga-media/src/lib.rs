@@ -8,6 +8,7 @@
 //! just-in-time path both call it, so their bytes are equal.
 //! Nothing here reads, waits, or knows ids and URLs.
 
+mod audio_rendition;
 mod bandwidth;
 mod block;
 mod bmff;
@@ -36,18 +37,18 @@ mod video_range;
 mod walk;
 mod webvtt;
 
+pub use audio_rendition::{AudioRendition, SoundLabel};
 pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
 pub use direct_play::{
     Choice, Choices, InstantTracks, MAX_KEY_FRAME_GAP, TranscodeReason, choose, choose_sound,
-    instant, may_copy,
+    instant, may_copy, may_copy_sound,
 };
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};
 pub use growing::{Announced, GrowingTrack, GrownSegment};
 pub use hls::{
-    Addressing, AudioRendition, VideoVariant, event_playlist, i_frame_playlist, media_playlist,
-    multivariant,
+    Addressing, VideoVariant, event_playlist, i_frame_playlist, media_playlist, multivariant,
 };
 pub use ladder::{
     COARSEST, Likeness, Rung, RungTrial, SourceShape, TILE_GRID, choose_rungs, ladder, shape,

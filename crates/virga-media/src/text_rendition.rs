@@ -70,13 +70,17 @@ pub fn text_playlist(uri: &str, millis: u64, event: bool) -> String {
     )
 }
 
-/// The sets of a manifest, `millis`: length of the film.
-pub(crate) fn write_sets(text: &mut String, texts: &[TextRendition<'_>], millis: u64) {
+/// The sets of a manifest. `first`: the number of the first one; `millis`: length of the film.
+pub(crate) fn write_sets(
+    text: &mut String,
+    texts: &[TextRendition<'_>],
+    (first, millis): (usize, u64),
+) {
     for (n, one) in texts.iter().enumerate() {
         let _ = write!(
             text,
             "<AdaptationSet id=\"{}\" contentType=\"text\" mimeType=\"text/vtt\"",
-            n + 2
+            first + n
         );
         if let Some(tag) = one.language {
             let _ = write!(text, " lang=\"{}\"", escaped(tag));

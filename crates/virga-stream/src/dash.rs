@@ -13,6 +13,7 @@ use virga_media::{DashAddressing, DashTrack, dash_manifest};
 use crate::{
     error::StreamError,
     media::{MediaRequest, not_there},
+    named_sounds::named_sounds,
     named_texts::NamedTexts,
     offload::object_of,
     tables::Table,
@@ -58,19 +59,22 @@ impl MediaRequest<'_> {
         for track in presentation.known_videos().filter(|track| is_whole(track)) {
             videos.push(self.addressed_whole(track).await?);
         }
-        let sound = presentation.known_audio();
+        let heard = named_sounds(presentation);
         let missing = videos.is_empty() && !presentation.is_sound_only();
-        if missing || sound.is_some_and(|sound| !is_whole(sound)) {
+        if missing || !heard.iter().all(|sound| is_whole(sound.track)) {
             return Err(not_there().into());
         }
-        let audio = match sound {
-            Some(track) => Some(self.addressed_whole(track).await?),
-            None => None,
-        };
+        let mut sounds = Vec::new();
+        for sound in &heard {
+            sounds.push((self.addressed_whole(sound.track).await?, sound.label));
+        }
         let videos: Vec<DashTrack<'_>> = videos.iter().map(Addressed::as_track).collect();
-        let audio = audio.as_ref().map(Addressed::as_track);
+        let sounds: Vec<_> = sounds
+            .iter()
+            .map(|(sound, label)| (sound.as_track(), *label))
+            .collect();
         let texts = NamedTexts::of(presentation, MediaFile::Text);
-        let text = dash_manifest(&videos, audio.as_ref(), &texts.renditions());
+        let text = dash_manifest(&videos, &sounds, &texts.renditions());
         self.small(MANIFEST, CacheLifetime::Revalidate, text.into())
             .await
     }

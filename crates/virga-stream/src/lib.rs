@@ -13,6 +13,7 @@ mod follow;
 mod form_upload;
 mod growing;
 mod media;
+mod named_sounds;
 mod named_texts;
 mod offload;
 mod parts;

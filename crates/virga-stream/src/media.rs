@@ -21,7 +21,8 @@ use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 use virga_objects::ByteStream;
 
 use crate::{
-    StreamState, error::StreamError, named_texts::NamedTexts, segments::SegmentName, tables::find,
+    StreamState, error::StreamError, named_sounds::named_sounds, named_texts::NamedTexts,
+    segments::SegmentName, tables::find,
 };
 
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -221,10 +222,11 @@ impl MediaRequest<'_> {
         if videos.is_empty() && !presentation.is_sound_only() {
             return Err(not_there().into());
         }
-        let audio = match presentation.known_audio() {
-            Some(track) => Some((playlist_of(track), tables.get(self.video, track).await?)),
-            None => None,
-        };
+        let mut heard = Vec::new();
+        for sound in named_sounds(presentation) {
+            let table = tables.get(self.video, sound.track).await?;
+            heard.push((playlist_of(sound.track), table, sound.label));
+        }
         let variants: Vec<VideoVariant<'_>> = videos
             .iter()
             .map(|(uri, i_frames, table)| VideoVariant {
@@ -233,11 +235,16 @@ impl MediaRequest<'_> {
                 table,
             })
             .collect();
-        let audio = audio
-            .as_ref()
-            .map(|(uri, table)| AudioRendition { uri, table });
+        let sounds: Vec<AudioRendition<'_>> = heard
+            .iter()
+            .map(|(uri, table, label)| AudioRendition {
+                uri,
+                table,
+                label: *label,
+            })
+            .collect();
         let texts = NamedTexts::of(presentation, MediaFile::TextPlaylist);
-        let text = multivariant(&variants, audio.as_ref(), &texts.renditions());
+        let text = multivariant(&variants, &sounds, &texts.renditions());
         self.small(PLAYLIST, CacheLifetime::Revalidate, text.into())
             .await
     }

@@ -34,7 +34,7 @@ pub(crate) fn table(json: &[u8]) {
             i_frames: Some("b"),
             table: &table,
         }],
-        None,
+        &[],
         &[],
     );
     for n in 0..=table.segments() {

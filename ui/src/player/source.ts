@@ -351,7 +351,7 @@ export class Source {
 
   /**
    * Whether a newer presentation plays more than this one. A sharper one is offered; more
-   * renditions below the present top are taken in silence at the next pause or seek.
+   * sounds, and renditions below the present top are taken in silence at the next pause or seek.
    */
   async look(version: number): Promise<void> {
     if (version <= (this.playback?.version ?? 0)) return;
@@ -359,11 +359,11 @@ export class Source {
       const playback = await this.fetch();
       const answer = await fetch(playback.hls);
       if (!answer.ok || !this.playback) return;
-      const found = (await answer.text()).match(/^#EXT-X-STREAM-INF:.*$/gm) ?? [];
+      const found = (await answer.text()).match(/^#EXT-X-(STREAM-INF|MEDIA:TYPE=AUDIO).*$/gm) ?? [];
       const heights = found.map((line) => Number(/RESOLUTION=\d+x(\d+)/.exec(line)?.[1] ?? 0));
       const levels = this.hls?.levels ?? [];
       const sharper = Math.max(0, ...heights) > Math.max(0, ...levels.map((level) => level.height));
-      if (found.length <= levels.length && !sharper) {
+      if (found.length <= levels.length + (this.hls?.allAudioTracks.length ?? 0) && !sharper) {
         this.playback = { ...playback, hls: this.playback.hls, holds: this.playback.holds };
         this.#told.levels();
         return;

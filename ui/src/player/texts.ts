@@ -1,5 +1,5 @@
 // Subtitles and chapters: the video's own <track> elements, what of them is shown, and where they stand in the
-// menu and on the seek bar. What a viewer chose for one film holds for the next.
+// menu, below the sounds, and on the seek bar. What a viewer chose for one film holds for the next.
 
 import type { Wire } from "../api";
 import type { Texts } from "../dom";
@@ -7,6 +7,7 @@ import type { Acts } from "./acts";
 import { el, setText } from "./build";
 import { read, type Store, write } from "./keep";
 import type { Item } from "./menu";
+import { Sounds } from "./sounds";
 import { shown } from "./time";
 
 const CHOICE = "virga:texts";
@@ -27,6 +28,7 @@ export class Subtitles {
   readonly #acts: Acts;
   readonly #t: Texts;
   readonly #store: Store | null;
+  readonly #sounds: Sounds;
   readonly #host: HTMLElement | null;
   readonly #bar: HTMLElement | null;
   readonly #marks = el("div", { class: "pl-marks", "data-part": "chapters", "aria-hidden": "true" });
@@ -37,6 +39,7 @@ export class Subtitles {
     this.#acts = acts;
     this.#t = t;
     this.#store = store;
+    this.#sounds = new Sounds(acts, t, store);
     this.#host = root.closest<HTMLElement>("virga-player");
     this.#bar = root.querySelector<HTMLElement>('[data-part="seek"]');
     root.querySelector(".pl-track")?.after(this.#marks);
@@ -75,6 +78,7 @@ export class Subtitles {
 
   /** Takes over what the site has made of the file since the page came. */
   sync(): void {
+    this.#sounds.sync();
     const { source, video } = this.#acts;
     const there = new Set(this.#tracks.map(({ src }) => file(src)));
     for (const text of source.playback?.texts ?? []) {
@@ -171,7 +175,7 @@ export class Subtitles {
   /** Entries of the menu. */
   items(): Item[] {
     this.sync();
-    const items: Item[] = [];
+    const items = this.#sounds.items();
     if (this.#subtitles.length > 0) {
       items.push({
         part: "texts",

@@ -60,9 +60,12 @@ pub(crate) fn lasting(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> 
     if row.presentation_version > 0 {
         keys.insert(MediaKey::presentation(row.id));
     }
-    for track in tracks {
-        keys.insert(track.table_key.clone());
-        match &track.body {
+    let sounds = row.sounds.iter().flat_map(|sounds| &sounds.more);
+    let sounds = sounds.map(|sound| (&sound.track.table, &sound.track.body));
+    let tracks = tracks.iter().map(|track| (&track.table_key, &track.body));
+    for (table, body) in tracks.chain(sounds) {
+        keys.insert(table.clone());
+        match body {
             TrackBody::Object { object } => keys.extend([object.clone()]),
             TrackBody::Source { source, samples } => {
                 keys.extend([source.clone(), samples.clone()]);

@@ -38,6 +38,8 @@ pub struct Model {
     pub storyboard_key: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub texts: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub sounds: Option<String>,
     pub note: Option<String>,
     pub announced: Option<i64>,
     pub loudness: Option<i32>,

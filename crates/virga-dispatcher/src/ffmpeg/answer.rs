@@ -41,6 +41,7 @@ pub(super) struct Stream {
     /// Frames that the decoder holds back to bring them in order.
     pub(super) has_b_frames: u32,
     pub(super) disposition: Disposition,
+    pub(super) tags: Tags,
     pub(super) side_data_list: Vec<SideData>,
 }
 
@@ -49,6 +50,26 @@ pub(super) struct Stream {
 pub(super) struct Disposition {
     pub(super) default: u8,
     pub(super) attached_pic: u8,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Tags {
+    pub(super) language: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) handler_name: Option<String>,
+}
+
+impl Tags {
+    /// What the file calls the stream; may be empty.
+    pub(super) fn name(self) -> String {
+        // In MP4 a track's name may be its handler's, which else is the word of a program.
+        let handler = self.handler_name.filter(|name| {
+            let name = name.to_ascii_lowercase();
+            !name.contains("handler") && !name.contains("gpac") && !name.contains("core media")
+        });
+        self.title.or(handler).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -35,12 +35,14 @@ pub(crate) struct Probed {
     pub(super) cover: Option<usize>,
     /// The streams to hear: one, or several of one microphone each, which are mixed.
     pub(crate) sound: Vec<usize>,
+    /// How many streams there are to hear.
+    pub(crate) sounds: usize,
     /// When the first frame is shown on the file's own timeline, microseconds, where ffprobe says it.
     pub(crate) first_micros: Option<i64>,
     /// When the first frame is shown after the file's earliest moment, microseconds, on ffmpeg's clock.
     pub(crate) late_micros: i64,
     /// By how much that clock shows every frame late, microseconds.
-    reordered_micros: i64,
+    pub(super) reordered_micros: i64,
     /// When the sound begins after the first frame, microseconds, where its form may change on the way.
     pub(super) sound_begins: Option<i64>,
     /// What may be copied, as far as ffprobe can tell; `None`: the picture must be encoded.
@@ -100,7 +102,8 @@ impl Probed {
 
 const ENTRIES: &str = "format=start_time,duration,bit_rate:stream=index,codec_type,codec_name,\
     profile,pix_fmt,width,height,sample_aspect_ratio,field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,\
-    duration,bit_rate,channels,has_b_frames:stream_disposition=default,attached_pic:stream_side_data=rotation";
+    duration,bit_rate,channels,has_b_frames:stream_disposition=default,attached_pic:stream_tags=language:\
+    stream_side_data=rotation";
 
 /// Asks ffprobe about the session's input.
 pub(crate) async fn probe(session: &FfmpegRun<'_>) -> Result<Probed, JobError> {
@@ -187,6 +190,7 @@ fn read(answer: &Answer) -> Result<Probed, JobError> {
         shape,
         picture: Some(picture),
         cover: None,
+        sounds: audible.len(),
         sound,
         copyable,
         first_micros: first,
@@ -224,6 +228,7 @@ fn sound_alone(
         shape: SourceShape::of_sound(duration.unwrap_or(0).max(0)),
         picture: None,
         cover: covers.iter().find(seen).map(|cover| cover.index),
+        sounds: audible.len(),
         sound,
         copyable: None,
         first_micros: None,
@@ -251,10 +256,13 @@ fn coding(stream: &Stream) -> &str {
 const MOST_MICROPHONES: usize = 16;
 
 /// The default stream, else the first. Cameras write each microphone into a mono stream of its
-/// own: those are all heard.
+/// own: those are all heard. What is in several languages comes from no camera.
 fn audible_indices(audible: &[&Stream]) -> Vec<usize> {
+    let language = |stream: Option<&&Stream>| stream.and_then(|it| it.tags.language.clone());
     let alike = |stream: &&Stream| {
-        stream.channels == 1 && Some(stream.codec_name.as_str()) == name_of(audible.first())
+        stream.channels == 1
+            && Some(stream.codec_name.as_str()) == name_of(audible.first())
+            && language(Some(stream)) == language(audible.first())
     };
     if audible.len() > 1 && audible.iter().all(alike) {
         let streams = audible.iter().take(MOST_MICROPHONES);

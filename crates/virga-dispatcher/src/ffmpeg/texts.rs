@@ -9,7 +9,7 @@ use virga_media::{ChapterMark, Container};
 
 use super::{
     Arguments, FfmpegRun, Probed,
-    answer::micros,
+    answer::{Tags, micros},
     deadline,
     probe::entries,
     process::{self, Bounds},
@@ -92,14 +92,6 @@ struct Disposition {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Tags {
-    language: Option<String>,
-    title: Option<String>,
-    handler_name: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Chapter {
     start_time: Option<String>,
     tags: Tags,
@@ -137,15 +129,10 @@ fn read(answer: Answer, container: Container) -> FoundTexts {
 }
 
 fn stream(stream: Stream, container: Container) -> TextStream {
-    // In MP4 a track's name may be its handler's, which else is the word of a program.
-    let handler = stream.tags.handler_name.filter(|name| {
-        let name = name.to_ascii_lowercase();
-        !name.contains("handler") && !name.contains("gpac") && !name.contains("core media")
-    });
     TextStream {
         index: stream.index,
-        language: stream.tags.language,
-        title: stream.tags.title.or(handler).unwrap_or_default(),
+        language: stream.tags.language.clone(),
+        title: stream.tags.name(),
         // What ffmpeg calls so in MP4 is the flag of a track that is not switched off; one always is.
         default: stream.disposition.default != 0 && container != Container::Mp4,
         forced: stream.disposition.forced != 0,

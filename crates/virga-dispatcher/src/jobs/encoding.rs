@@ -42,7 +42,7 @@ impl Ready {
     /// The same for rungs next to the source's own picture or instead of it: the source is looked at whole.
     pub(super) async fn for_rungs(work: &Work<'_>, row: &VideoRow) -> Result<Self, JobError> {
         let mut ready = Self::open(work, row).await?;
-        let media = Media::scratch(&ready.scratch.input())?;
+        let media = ready.media()?;
         ready.source.walk(work, &media).await?;
         let tracks = tracks::of_video(work.app().db.read(), work.video()).await?;
         let published =
@@ -97,7 +97,7 @@ impl Ready {
     }
 
     async fn probed(work: &Work<'_>, scratch: Scratch, source: Source) -> Result<Self, JobError> {
-        let session = FfmpegRun::new(work, scratch.folder(), &source);
+        let session = FfmpegRun::new(work, scratch.folder(), (source.container, source.junk));
         let probed = ffmpeg::probe(&session).await?;
         Ok(Self {
             scratch,
@@ -108,7 +108,16 @@ impl Ready {
     }
 
     pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> FfmpegRun<'a> {
-        FfmpegRun::new(work, self.scratch.folder(), &self.source)
+        FfmpegRun::new(
+            work,
+            self.scratch.folder(),
+            (self.source.container, self.source.junk),
+        )
+    }
+
+    /// The source's bytes in scratch.
+    pub(super) fn media(&self) -> Result<Media, JobError> {
+        Media::scratch(&self.scratch.input())
     }
 
     /// The shape that decides the ladder.
@@ -244,16 +253,18 @@ impl Written {
         let Some(track) = self.audible() else {
             return Ok(None);
         };
-        let starts = |picture: &TrackTable| {
-            let starts = (1..picture.segments()).map(|n| picture.start_micros(n));
-            starts.collect::<Vec<_>>()
-        };
         let starts = picture.map(starts).unwrap_or_default();
         let movie = Arc::clone(&self.movie);
         let planned = spawn_blocking(move || plan_audio(&movie, track, origin, &starts)).await??;
         let packed = Packed::encoded(name, None, planned);
         Ok(Some(packed.put(work, &self.media).await?))
     }
+}
+
+/// When the segments of a picture begin, without the first, microseconds.
+pub(super) fn starts(picture: &TrackTable) -> Vec<i64> {
+    let starts = (1..picture.segments()).map(|n| picture.start_micros(n));
+    starts.collect()
 }
 
 /// The encoder ended well without a picture.

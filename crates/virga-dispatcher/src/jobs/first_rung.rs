@@ -15,6 +15,7 @@ use super::{
     fallback::{self, Input},
     probe::{as_row, too_small},
     sound::own_picture,
+    sounds::further,
 };
 use crate::{
     ffmpeg::{self, Encode, SoundAlone, encode, sound_alone},
@@ -194,7 +195,11 @@ async fn instead(
     let made_micros = made.table.duration_micros();
     Ok(Outcome {
         cut_from: cut_from(ready, made_micros),
-        next: own.iter().map(|_| Job::Package).collect(),
+        next: own
+            .iter()
+            .map(|_| Job::Package)
+            .chain(further(&ready.probed))
+            .collect(),
         tracks: made.tracks.into_iter().chain(own).collect(),
         ends_growing: true,
         shape: Some(as_row(&ready.shape()?, made_micros)),

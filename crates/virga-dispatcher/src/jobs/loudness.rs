@@ -7,7 +7,7 @@ use virga_media::Container;
 use crate::{
     ffmpeg::{self, FfmpegRun},
     job_result::{JobError, JobResult, Outcome},
-    media::Media,
+    media::{Junk, Media},
     scratch::{self, Scratch},
     work::Work,
 };
@@ -25,7 +25,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     scratch::prepare(&work.dispatcher.scratch)?;
     let scratch = Scratch::open(work, media.len)?;
     store.link_to(object, &scratch.input()).await?;
-    let session = FfmpegRun::new(work, scratch.folder(), Container::Mp4);
+    let session = FfmpegRun::new(work, scratch.folder(), (Container::Mp4, Junk::default()));
     let measured = ffmpeg::loudness(&session, row.duration.unwrap_or(0)).await;
     let loudness = match measured {
         // The film plays all the same.

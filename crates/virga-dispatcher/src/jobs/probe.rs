@@ -11,7 +11,7 @@ use virga_media::{
     shape,
 };
 
-use super::{copied::copyable, encoding::Ready, limits, texts};
+use super::{copied::copyable, encoding::Ready, limits, sounds, texts};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::Source,
@@ -88,11 +88,13 @@ async fn publish(
     } else {
         Duration::ZERO
     };
+    let more = (sounds::tracks(movie).count() > 1).then_some(Job::Sounds);
+    let next = [Job::Poster, Job::Package, beside(work, &shape)];
     Ok(Outcome {
         tracks,
         shape: Some(as_row(&shape, duration)),
         cut_from: movie.cut_from,
-        next: vec![Job::Poster, Job::Package, beside(work, &shape)],
+        next: next.into_iter().chain(more).collect(),
         pause,
         ..Outcome::default()
     })

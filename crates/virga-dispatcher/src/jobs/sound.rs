@@ -11,6 +11,7 @@ use super::{
     cut_off::cut_from,
     encoding::{Ready, Written},
     probe::{as_row, beside},
+    sounds::further,
 };
 use crate::{
     ffmpeg::{self, SoundAlone, sound_alone},
@@ -43,7 +44,10 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
     Ok(Outcome {
         ends_growing: true,
         shape: Some(as_row(&shape, picture.table.duration_micros())),
-        next: vec![Job::Package, beside(work, &shape)],
+        next: [Job::Package, beside(work, &shape)]
+            .into_iter()
+            .chain(further(&ready.probed))
+            .collect(),
         tracks: std::iter::once(picture.row).chain(tracks).collect(),
         ..Outcome::default()
     }

@@ -1,22 +1,16 @@
 //! Subtitles and chapters of the file as `WebVTT` files, in one object.
 
-use std::collections::HashSet;
-
 use virga_core::{FilmText, FilmTexts, MediaKey, TextKind};
-use virga_media::{
-    Container, FilmSpan, chapters_webvtt, language_label, language_tag, subtitles_webvtt,
-};
+use virga_media::{Container, FilmSpan, chapters_webvtt, language_tag, subtitles_webvtt};
 use virga_objects::ObjectWriter;
 
-use super::encoding::Ready;
+use super::{encoding::Ready, labels::Labels};
 use crate::{
     ffmpeg::{self, Stretch, TextStream},
     job_result::{JobError, JobResult, Outcome},
     work::Work,
 };
 
-/// Characters of a subtitle's name at most.
-const MOST_LABEL: usize = 80;
 /// A stretch that is in the beginning of every file.
 const HEAD: Stretch = Stretch {
     from: 0,
@@ -79,8 +73,7 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
 struct TextsWriter {
     object: Box<dyn ObjectWriter>,
     texts: FilmTexts,
-    /// Labels that are taken.
-    labels: HashSet<String>,
+    labels: Labels,
     at: u64,
 }
 
@@ -93,14 +86,14 @@ impl TextsWriter {
                 duration: film.length,
                 tracks: Vec::new(),
             },
-            labels: HashSet::new(),
+            labels: Labels::default(),
             at: 0,
         })
     }
 
     async fn add_subtitles(&mut self, stream: &TextStream, text: String) -> Result<(), JobError> {
         let language = stream.language.as_deref().and_then(language_tag);
-        let label = self.label(&stream.title, language.as_deref());
+        let label = self.labels.name(&stream.title, language.as_deref());
         let kind = if stream.captions {
             TextKind::Captions
         } else {
@@ -142,27 +135,6 @@ impl TextsWriter {
         self.object.write(text.into()).await?;
         self.texts.tracks.push(added);
         Ok(())
-    }
-
-    /// The title, or the name of the language, and a number where that is taken.
-    fn label(&mut self, title: &str, language: Option<&str>) -> Option<String> {
-        let words: Vec<&str> = title.split_whitespace().collect();
-        let title: String = words.join(" ").chars().take(MOST_LABEL).collect();
-        let title = title.replace(|letter: char| letter.is_control(), "");
-        let named = || language.map(|tag| language_label(tag).unwrap_or_else(|| tag.to_owned()));
-        let label = Some(title).filter(|it| !it.is_empty()).or_else(named)?;
-        let numbered = |n: usize| {
-            if n < 2 {
-                label.clone()
-            } else {
-                format!("{label} {n}")
-            }
-        };
-        let free = (1..=self.labels.len() + 1)
-            .map(numbered)
-            .find(|it| !self.labels.contains(it))?;
-        self.labels.insert(free.clone());
-        Some(free)
     }
 
     /// `None`, and no object, if there was nothing to read.

@@ -35,6 +35,7 @@ mod refusals;
 mod site;
 mod sizes;
 mod sound_only;
+mod sounds;
 mod spans;
 mod stalling;
 mod standing;

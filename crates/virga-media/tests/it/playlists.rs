@@ -2,8 +2,8 @@
 
 use m3u8_rs::{MasterPlaylist, MediaPlaylist};
 use virga_media::{
-    Addressing, AudioRendition, SegmentPlan, TrackTable, VideoVariant, i_frame_playlist, instant,
-    media_playlist, multivariant, plan,
+    Addressing, AudioRendition, SegmentPlan, SoundLabel, TrackTable, VideoVariant,
+    i_frame_playlist, instant, media_playlist, multivariant, plan,
 };
 
 use crate::clips::{Clip, OPEN, SAFE};
@@ -85,16 +85,18 @@ fn byte_ranges_tile_the_track_object() {
 }
 
 fn master_text(plan: &SegmentPlan) -> String {
-    let audio = plan.audio.as_ref().map(|audio| AudioRendition {
+    let audio = plan.audio.iter().map(|audio| AudioRendition {
         uri: "audio.m3u8",
         table: &audio.table,
+        label: SoundLabel::default(),
     });
+    let audio: Vec<AudioRendition<'_>> = audio.collect();
     let video = VideoVariant {
         uri: "video.m3u8",
         i_frames: Some("iframes.m3u8"),
         table: &plan.video.table,
     };
-    multivariant(&[video], audio.as_ref(), &[])
+    multivariant(&[video], &audio, &[])
 }
 
 fn master(plan: &SegmentPlan) -> MasterPlaylist {

@@ -164,6 +164,7 @@ pub(crate) fn presentation(
         poster: None,
         storyboard: None,
         texts: None,
+        sounds: None,
         fallback: Some(MediaKey::fallback(site.video, 3, 1)),
     }
 }

@@ -14,6 +14,7 @@ mod parts;
 mod playback;
 mod players;
 mod site;
+mod sounds;
 mod storyboard;
 mod texts;
 mod visibility;

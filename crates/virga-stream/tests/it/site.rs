@@ -183,6 +183,7 @@ impl Site {
             poster: Some(poster.clone()),
             storyboard: None,
             texts: None,
+            sounds: None,
             fallback: None,
         })
         .await;

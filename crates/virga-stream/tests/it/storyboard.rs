@@ -39,6 +39,7 @@ async fn publish(site: &Site, visibility: Visibility, storyboard: bool) {
         fallback: None,
         storyboard: storyboard.then_some(key),
         texts: None,
+        sounds: None,
     })
     .await;
 }

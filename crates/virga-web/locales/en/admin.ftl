@@ -62,6 +62,7 @@ job-fallback = Version for old browsers
 job-storyboard = Preview pictures
 job-texts = Subtitles and chapters
 job-loudness = Loudness
+job-sounds = Other sound tracks
 job-purge = Permanent deletion
 
 # Disk

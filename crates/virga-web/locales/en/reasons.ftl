@@ -52,6 +52,7 @@ warning-fallback = Creating the version for old browsers failed: { $why }
 warning-storyboard = Creating the preview pictures for seeking failed: { $why }
 warning-texts = Reading the subtitles and chapters of the file failed: { $why }
 warning-loudness = Measuring the loudness failed: { $why }
+warning-sounds = Preparing the other sound tracks failed: { $why }
 
 # What waits, by the kind of job
 waits-sound = This video is waiting to be processed: { $why }
@@ -59,3 +60,4 @@ waits-copy = This video is waiting to be processed: { $why }
 waits-first-rung = This video is waiting to be processed: { $why }
 waits-ladder = Other qualities are waiting: { $why }
 waits-span = Other qualities are waiting: { $why }
+waits-sounds = Other sound tracks are waiting: { $why }

@@ -61,6 +61,7 @@ job-fallback = 旧浏览器版本
 job-storyboard = 预览图
 job-texts = 字幕和章节
 job-loudness = 响度测量
+job-sounds = 其他音轨
 job-purge = 彻底删除
 
 # Disk

@@ -52,6 +52,7 @@ warning-fallback = 生成旧浏览器版本失败：{ $why }
 warning-storyboard = 生成进度条预览图失败：{ $why }
 warning-texts = 读取文件中的字幕和章节失败：{ $why }
 warning-loudness = 测量响度失败：{ $why }
+warning-sounds = 处理其他音轨失败：{ $why }
 
 # 等待处理的任务，按任务类型
 waits-sound = 视频正在排队等待处理：{ $why }
@@ -59,3 +60,4 @@ waits-copy = 视频正在排队等待处理：{ $why }
 waits-first-rung = 视频正在排队等待处理：{ $why }
 waits-ladder = 其他清晰度正在等待生成：{ $why }
 waits-span = 其他清晰度正在等待生成：{ $why }
+waits-sounds = 其他音轨正在等待处理：{ $why }

@@ -77,6 +77,7 @@ fn kind_text(lang: Lang, kind: JobKind) -> String {
         JobKind::Storyboard => "job-storyboard",
         JobKind::Texts => "job-texts",
         JobKind::Loudness => "job-loudness",
+        JobKind::Sounds => "job-sounds",
         JobKind::Purge => "job-purge",
     })
 }

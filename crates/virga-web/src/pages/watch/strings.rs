@@ -34,6 +34,8 @@ pub(super) const PLAYER_STRINGS: &[&str] = &[
     "player-texts-now",
     "player-texts-none",
     "player-texts-missing",
+    "player-sounds",
+    "player-sounds-now",
     "player-chapters",
     "player-loop",
     "player-autoplay",
