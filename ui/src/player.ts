@@ -96,7 +96,7 @@ class Player extends HTMLElement {
       video.controls = true;
       console.warn("player", error);
     }
-    const { hls, version, holds, storyboard } = this.dataset;
+    const { hls, version, holds, storyboard, loudness } = this.dataset;
     if (hls) {
       const playback = {
         hls,
@@ -105,6 +105,7 @@ class Player extends HTMLElement {
         fallback,
         poster: video.poster || null,
         ...(storyboard && { storyboard }),
+        ...(loudness && { loudness: Number(loudness) }),
       };
       void source.play(playback, { at: this.#startsAt.at, go: this.#wished });
     }

@@ -239,7 +239,7 @@ fn text(kind: &str) -> PlaybackText {
 impl WatchPage {
     fn sample(f: Layout, state: VideoState, fallback: bool) -> Self {
         let playback = state.plays().then(|| Playback {
-            loudness: None,
+            loudness: Some(-11.5),
             position: Some(12.5),
             hls: "/media/x/main.m3u8".into(),
             dash: None,

@@ -62,6 +62,8 @@ pub(crate) struct WatchPage {
     pub(crate) version: i64,
     /// As in `Playback`.
     pub(crate) holds: u64,
+    /// As in `Playback`.
+    pub(crate) loudness: Option<f64>,
     pub(crate) fallback: Option<String>,
     /// The stretch that the address asks for.
     pub(crate) clip: Option<Clip>,
@@ -135,6 +137,7 @@ impl WatchPage {
             (Some(found.hls.clone()), found.version, found.holds)
         });
         let position = playback.as_ref().and_then(|found| found.position);
+        let loudness = playback.as_ref().and_then(|found| found.loudness);
         let share = Share::of(&f, &video, clip);
         let listed = video.visibility == Visibility::Public && plays;
         // It is about the whole video.
@@ -166,6 +169,7 @@ impl WatchPage {
             hls,
             version,
             holds,
+            loudness,
             fallback,
             clip,
             fragment: clip.map_or_else(String::new, Clip::fragment),
