@@ -13,7 +13,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use virga_core::{
-    Failure, Result, Timestamp, VideoId, job::Job, presentation::own_picture, wire::Effect,
+    Failure, Result, Timestamp, VideoId,
+    job::Job,
+    presentation::{own_picture, own_sound},
+    wire::Effect,
 };
 use virga_db::{DbError, Stored, Tx, Undone, VideoRow, growing, jobs, retried, tracks, videos};
 
@@ -61,8 +64,8 @@ impl Change {
         jobs::hurry_purge(&self.tx, self.video, self.now).await
     }
 
-    /// Withdraws the tracks that this job let grow and has not ended, and the source's own picture where it was
-    /// published with them: nobody makes the rest of them, and a film without an end must not play.
+    /// Withdraws the tracks that this job let grow and has not ended, and the source's own picture or sound where it
+    /// was published with them: nobody makes the rest of them, and a film without an end must not play.
     ///
     /// # Errors
     /// Where the database fails.
@@ -75,7 +78,7 @@ impl Change {
             }
         }
         if presented {
-            let own = [own_picture(job)];
+            let own = [own_picture(job), own_sound(job)];
             tracks::remove_named(&self.tx, self.video, &own).await?;
             videos::raise_version(&self.tx, self.video, Effect::Restrict, self.now).await?;
         }

@@ -268,6 +268,11 @@ pub fn own_picture(job: i64) -> String {
     format!("src-{job}")
 }
 
+/// The name of the source's own sound, as this job publishes it.
+pub fn own_sound(job: i64) -> String {
+    format!("audio-{job}")
+}
+
 word_enum! {
     /// What a track is for, as in DASH's role scheme.
     TrackRole {

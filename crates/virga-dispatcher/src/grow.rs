@@ -50,7 +50,7 @@ pub(crate) struct Encoded<'a> {
     /// `None`: the sound alone, whose 0 is the first frame of the source.
     pub(crate) picture: Option<Picture<'a>>,
     pub(crate) sound: Option<&'a Path>,
-    /// The source's own picture, which is published with what grows.
+    /// The source's own picture or sound, which is published with what grows.
     pub(crate) own: Option<&'a TrackRow>,
     /// Frames a second of the picture.
     pub(crate) frame_rate: f64,
@@ -335,6 +335,11 @@ impl<'a> Growth<'a> {
     async fn publish_in_time(&mut self) -> Result<(), JobError> {
         let made = self.least(Part::made);
         self.pace.found(self.least(Part::found));
+        // The source's own sound is published with it, which keeps its place from there.
+        let heard = |row: &TrackRow| row.kind == TrackRowKind::Audio;
+        if !self.published && self.encoded.own.is_some_and(heard) {
+            self.given_up |= self.lateness().is_some_and(|late| late.abs() > TOLERANCE);
+        }
         if self.given_up || self.published || made == 0 || made == self.pace.standing() {
             return Ok(());
         }

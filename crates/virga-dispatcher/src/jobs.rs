@@ -8,6 +8,7 @@ mod encoding;
 mod fallback;
 mod first_rung;
 mod join;
+mod kept_sound;
 mod labels;
 mod ladder;
 mod limits;

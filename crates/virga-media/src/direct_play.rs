@@ -133,7 +133,7 @@ pub fn choose(movie: &Movie) -> Result<Choices, TranscodeReason> {
     let mut shown = decidable(check_picture(movie, picture))?;
     let mut heard = None;
     if let Some(audio) = movie.audio() {
-        let against = decidable(check_sound(&movie.tracks[audio], picture, origin))?;
+        let against = decidable(check_sound(&movie.tracks[audio], lasts(picture), origin))?;
         // Sound from before the first frame would be lost.
         let late = against == Some(TranscodeReason::LateVideo);
         shown = shown.or(against.filter(|_| late));
@@ -175,6 +175,26 @@ pub fn choose_sound(movie: &Movie) -> Result<Choice, TranscodeReason> {
     })
 }
 
+/// The sound of a file whose picture must be encoded, where it may be copied next to that. `first`: when the first
+/// frame is shown on the file's timeline; `length`: how long the picture is, both as a decoder of it says,
+/// microseconds.
+pub fn sound_to_keep(movie: &Movie, first: i64, length: i64) -> Option<usize> {
+    let choices = choose(movie).ok()?;
+    let coding = matches!(
+        choices.video.against?,
+        TranscodeReason::VideoCodec
+            | TranscodeReason::VideoProfile
+            | TranscodeReason::VideoDepth
+            | TranscodeReason::ChangingParameters
+            | TranscodeReason::Interlaced
+            | TranscodeReason::Matrix
+            | TranscodeReason::SparseKeyFrames
+    );
+    let sound = movie.audio().filter(|_| coding && length > 0)?;
+    let kept = check_sound(&movie.tracks[sound], length, first);
+    kept.is_ok().then_some(sound)
+}
+
 /// Names the tracks to package as they are, or the first reason against.
 pub fn instant(movie: &Movie) -> Result<InstantTracks, TranscodeReason> {
     let Choices { video, audio } = choose(movie)?;
@@ -213,7 +233,7 @@ pub fn may_copy_sound(movie: &Movie, sound: usize, picture: usize) -> Result<(),
     let (Some(heard), Some(shown)) = (movie.tracks.get(sound), movie.tracks.get(picture)) else {
         return Err(TranscodeReason::NoVideo);
     };
-    check_sound(heard, shown, first_shown(movie, picture))
+    check_sound(heard, lasts(shown), first_shown(movie, picture))
 }
 
 /// A reason against a track, unless it is one that no encoder mends.
@@ -320,7 +340,14 @@ fn check_heard(track: &Track) -> Result<(), TranscodeReason> {
     Ok(())
 }
 
-fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), TranscodeReason> {
+/// How long a picture is shown, microseconds.
+fn lasts(picture: &Track) -> i64 {
+    let extent = picture.samples.extent();
+    to_micros(extent.end - extent.first, picture.timescale)
+}
+
+/// `picture_ends`: when the picture that begins at `origin` ends after that.
+fn check_sound(track: &Track, picture_ends: i64, origin: i64) -> Result<(), TranscodeReason> {
     check_heard(track)?;
     let extent = track.samples.extent();
     let micros = |ticks| to_micros(ticks, track.timescale);
@@ -332,8 +359,6 @@ fn check_sound(track: &Track, video: &Track, origin: i64) -> Result<(), Transcod
     if starts < -MAX_PRIMING {
         return Err(TranscodeReason::LateVideo);
     }
-    let picture = video.samples.extent();
-    let picture_ends = to_micros(picture.end - picture.first, video.timescale);
     if picture_ends - (shown + micros(extent.end)) > MAX_EARLY_END {
         return Err(TranscodeReason::AudioGaps);
     }

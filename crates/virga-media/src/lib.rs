@@ -42,7 +42,7 @@ pub use codec::{Aac, Avc, Codec};
 pub use dash::{DashAddressing, DashTrack, dash_manifest};
 pub use direct_play::{
     Choice, Choices, InstantTracks, MAX_KEY_FRAME_GAP, TranscodeReason, choose, choose_sound,
-    instant, may_copy, may_copy_sound,
+    instant, may_copy, may_copy_sound, sound_to_keep,
 };
 pub use error::MediaError;
 pub use fragment::{FragmentIndex, FragmentSamples, FragmentStep, FragmentWalk, Fragments};

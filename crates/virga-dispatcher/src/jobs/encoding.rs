@@ -107,17 +107,17 @@ impl Ready {
         })
     }
 
+    /// The source's bytes in scratch.
+    pub(super) fn media(&self) -> Result<Media, JobError> {
+        Media::scratch(&self.scratch.input())
+    }
+
     pub(super) fn session<'a>(&'a self, work: &Work<'a>) -> FfmpegRun<'a> {
         FfmpegRun::new(
             work,
             self.scratch.folder(),
             (self.source.container, self.source.junk),
         )
-    }
-
-    /// The source's bytes in scratch.
-    pub(super) fn media(&self) -> Result<Media, JobError> {
-        Media::scratch(&self.scratch.input())
     }
 
     /// The shape that decides the ladder.

@@ -13,6 +13,7 @@ use super::{
     cut_off::cut_from,
     encoding::{Ready, Written, name_of, no_frame},
     fallback::{self, Input},
+    kept_sound::KeptSound,
     probe::{as_row, too_small},
     sound::own_picture,
     sounds::further,
@@ -153,14 +154,19 @@ async fn instead(
     // What was published before the source was looked at whole.
     let mut set_aside = tracks::of_video(work.app().db.read(), work.video()).await?;
     set_aside.retain(|track| own.as_ref().is_none_or(|own| own.name != track.name));
+    let kept = match own {
+        Some(_) => None,
+        None => KeptSound::of(work, ready).await?,
+    };
     let session = ready.session(work);
     let picture_path = ffmpeg::rung_path(&session);
-    let sound_path = ffmpeg::sound_path(&session, &ready.probed);
+    let sound_path = ffmpeg::sound_path(&session, &ready.probed).filter(|_| kept.is_none());
+    let until = kept.as_ref().map_or(0, KeptSound::ends);
     let along = Along {
         picture: &picture_path,
         sound: sound_path.as_deref(),
-        own: own.as_ref(),
-        until: 0,
+        own: own.as_ref().or(kept.as_ref().map(|kept| &kept.row)),
+        until,
     };
     let (files, grown) = Box::pin(encode_along(work, ready, rung, along)).await?;
     let movie = files.picture.ok_or_else(no_frame)?;
@@ -169,7 +175,7 @@ async fn instead(
         (Some(path), Some(movie)) => Some(Written::read(path, movie)?),
         _ => None,
     };
-    let made = match grown {
+    let mut made = match grown {
         Some(GrownTracks {
             rows,
             picture: Some(table),
@@ -181,9 +187,9 @@ async fn instead(
                 sound: sound.map(|sound| (sound, origin)),
             }
         }
-        _ => put_whole(work, ready, rung, &picture, sound).await?,
+        _ => put_whole(work, ready, rung, &picture, (sound, until)).await?,
     };
-    let sound = made.sound.and_then(|(written, origin)| {
+    let mut sound = made.sound.and_then(|(written, origin)| {
         written.audible().map(|track| Input {
             media: written.media,
             movie: written.movie,
@@ -191,6 +197,14 @@ async fn instead(
             origin,
         })
     });
+    if let Some(kept) = kept {
+        let off = picture.first_shown() - ready.probed.late_micros;
+        let off = if off.abs() > TOLERANCE { off } else { 0 };
+        let (row, input) = kept.put(work, ready, off).await?;
+        set_aside.retain(|track| track.name != row.name);
+        made.tracks.push(row);
+        sound = Some(input);
+    }
     let fallback = fallback::write(work, Input::picture(&picture)?, sound).await?;
     let made_micros = made.table.duration_micros();
     Ok(Outcome {
@@ -212,7 +226,7 @@ async fn instead(
 struct Along<'a> {
     picture: &'a Path,
     sound: Option<&'a Path>,
-    /// The source's own picture, which is published with it.
+    /// The source's own picture or sound, which is published with it.
     own: Option<&'a TrackRow>,
     /// The picture is shown at least until then, microseconds.
     until: i64,
@@ -272,7 +286,7 @@ async fn put_whole(
     ready: &Ready,
     rung: &Rung,
     picture: &Written,
-    sound: Option<Written>,
+    (sound, until): (Option<Written>, i64),
 ) -> Result<Made, JobError> {
     let heard = match sound {
         Some(sound) => Some(aligned(work, ready, picture, sound).await?),
@@ -280,7 +294,7 @@ async fn put_whole(
     };
     let until = heard
         .as_ref()
-        .map_or(0, |(sound, origin)| sound.ends(*origin));
+        .map_or(until, |(sound, origin)| sound.ends(*origin));
     let name = name_of(work, rung);
     let (track, table) = picture.put_picture(work, name, rung, until).await?;
     let mut tracks = vec![track];

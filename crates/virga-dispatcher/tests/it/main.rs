@@ -21,6 +21,7 @@ mod inputs;
 mod instant;
 mod integrity;
 mod junk;
+mod kept_sound;
 mod launching;
 mod leases;
 mod lengths;
