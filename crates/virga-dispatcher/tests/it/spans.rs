@@ -96,8 +96,16 @@ const SOURCES: [[&str; 4]; 4] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_have_the_frames_of_one_pass_and_look_like_it() {
-    for source in SOURCES {
-        compare(source).await;
+    for source in &SOURCES[..2] {
+        compare(*source).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "encodes four more films: make test-full"]
+async fn spans_of_odder_films_have_them_too() {
+    for source in &SOURCES[2..] {
+        compare(*source).await;
     }
 }
 
