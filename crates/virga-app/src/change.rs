@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use virga_core::{
     Failure, Result, Timestamp, VideoId,
     job::Job,
-    presentation::{own_picture, own_sound},
+    presentation::{own_picture, sound_name},
     wire::Effect,
 };
 use virga_db::{DbError, Stored, Tx, Undone, VideoRow, growing, jobs, retried, tracks, videos};
@@ -78,7 +78,7 @@ impl Change {
             }
         }
         if presented {
-            let own = [own_picture(job), own_sound(job)];
+            let own = [own_picture(job), sound_name(job)];
             tracks::remove_named(&self.tx, self.video, &own).await?;
             videos::raise_version(&self.tx, self.video, Effect::Restrict, self.now).await?;
         }

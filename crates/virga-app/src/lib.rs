@@ -124,7 +124,7 @@ pub struct App {
     pub wake: Arc<Notifiers>,
     /// Where changes are noted for readers that must miss none.
     pub outbox: Option<Arc<dyn Outbox>>,
-    /// Work that goes on when those who asked for it are gone. A process waits for it before it ends.
+    /// Work that continues after its caller has gone. A process waits for it before it exits.
     pub tasks: TaskTracker,
 }
 

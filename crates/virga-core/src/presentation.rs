@@ -147,7 +147,7 @@ word_enum! {
         Alternate = "alternate",
         /// Somebody talks about the film.
         Commentary = "commentary",
-        /// What is to be seen is told as well.
+        /// Audio description: a voice describes what is on the screen.
         Description = "description",
     }
 }
@@ -268,8 +268,8 @@ pub fn own_picture(job: i64) -> String {
     format!("src-{job}")
 }
 
-/// The name of the source's own sound, as this job publishes it.
-pub fn own_sound(job: i64) -> String {
+/// The name of the film's sound, as this job makes it of the source's own or encodes it.
+pub fn sound_name(job: i64) -> String {
     format!("audio-{job}")
 }
 

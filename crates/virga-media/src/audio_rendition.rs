@@ -27,7 +27,7 @@ pub struct SoundLabel<'a> {
     pub language: Option<&'a str>,
     /// Somebody talks about the film.
     pub commentary: bool,
-    /// What is to be seen is told as well.
+    /// Audio description: a voice describes what is on the screen.
     pub description: bool,
 }
 

@@ -50,6 +50,10 @@ pub(super) struct Stream {
 pub(super) struct Disposition {
     pub(super) default: u8,
     pub(super) attached_pic: u8,
+    pub(super) comment: u8,
+    pub(super) forced: u8,
+    pub(super) hearing_impaired: u8,
+    pub(super) visual_impaired: u8,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -172,7 +172,7 @@ fn pad(width: u32, height: u32) -> String {
 /// The chain of the sound: begins with the first frame, which is shown `late` microseconds after the
 /// file's earliest moment; holes become silence, single lost packets too; not shorter than
 /// `picture_micros`. `begins`: when it begins after the first frame, microseconds, where its form may change on
-/// the way. There ffmpeg begins anew with the same chain, which must not fill the time up to then once more.
+/// the way. ffmpeg then restarts the chain, which must not add the silence of the beginning again.
 pub(super) fn sound(late: i64, picture_micros: i64, begins: Option<i64>) -> String {
     /// Sound that begins no later than this need not be filled up.
     const NEAR: i64 = 50_000;

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
 use virga_core::{Code, presentation::SoundKind};
 
 use super::{
     FfmpegRun, Probed, SoundAlone,
-    answer::Tags,
+    answer::{Answer, Stream},
     codecs, deadline,
     encode::{most_bytes, sound_output},
     probe::entries,
@@ -33,30 +32,6 @@ pub(crate) struct SoundStream {
     /// As the file has it; may be empty.
     pub(crate) title: String,
     pub(crate) kind: SoundKind,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    streams: Vec<Stream>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Stream {
-    index: usize,
-    codec_type: String,
-    codec_name: String,
-    channels: u32,
-    disposition: Disposition,
-    tags: Tags,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Disposition {
-    comment: u8,
-    visual_impaired: u8,
 }
 
 /// Asks ffprobe for all sounds, in the order of the file.

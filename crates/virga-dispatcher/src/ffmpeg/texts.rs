@@ -9,7 +9,7 @@ use virga_media::{ChapterMark, Container};
 
 use super::{
     Arguments, FfmpegRun, Probed,
-    answer::{Tags, micros},
+    answer::{Stream, Tags, micros},
     deadline,
     probe::entries,
     process::{self, Bounds},
@@ -70,24 +70,6 @@ struct Answer {
 #[derive(Debug, Default, Deserialize)]
 struct Head {
     start_time: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Stream {
-    index: usize,
-    codec_type: String,
-    codec_name: String,
-    disposition: Disposition,
-    tags: Tags,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Disposition {
-    default: u8,
-    forced: u8,
-    hearing_impaired: u8,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,7 +5,7 @@
 use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
-use virga_core::job::Job;
+use virga_core::{job::Job, presentation::sound_name};
 use virga_db::{TrackRow, VideoRow, tracks};
 use virga_media::{Movie, Rung, TrackTable};
 
@@ -299,7 +299,7 @@ async fn put_whole(
     let (track, table) = picture.put_picture(work, name, rung, until).await?;
     let mut tracks = vec![track];
     if let Some((written, origin)) = &heard {
-        let name = format!("audio-{}", work.job.id);
+        let name = sound_name(work.job.id);
         tracks.extend(written.put_sound(work, name, *origin, Some(&table)).await?);
     }
     Ok(Made {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use virga_core::presentation::own_sound;
+use virga_core::presentation::sound_name;
 use virga_db::TrackRow;
 use virga_media::{Container, Movie, TrackTable, plan_audio, sound_to_keep};
 
@@ -49,7 +49,7 @@ impl KeptSound {
         let planned = planned(&movie, track, first).await?;
         let table = planned.table.clone();
         let key = Work::source(&work.row().await?)?;
-        let row = put_jit(work, &key, own_sound(work.job.id), planned).await?;
+        let row = put_jit(work, &key, sound_name(work.job.id), planned).await?;
         Ok(Some(Self {
             movie,
             track,
@@ -75,7 +75,7 @@ impl KeptSound {
         let origin = self.first + off;
         let planned = planned(&self.movie, self.track, origin).await?;
         let media = ready.media()?;
-        let row = Packed::encoded(own_sound(work.job.id), None, planned)
+        let row = Packed::encoded(sound_name(work.job.id), None, planned)
             .put(work, &media)
             .await?;
         let input = Input {

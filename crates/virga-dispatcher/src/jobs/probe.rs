@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
-use virga_core::{Code, MediaKey, job::Job, presentation::own_picture};
+use virga_core::{
+    Code, MediaKey,
+    job::Job,
+    presentation::{own_picture, sound_name},
+};
 use virga_db::videos::Shape;
 use virga_media::{
     InstantTracks, Movie, SourceShape, TranscodeReason, first_heard, ladder, plan, plan_audio,
@@ -49,7 +53,7 @@ async fn publish_sound(
     let plan = spawn_blocking(plan).await??;
     let shape = SourceShape::of_sound(plan.table.duration_micros());
     limits::check(work.config(), &shape)?;
-    let name = format!("audio-{}", work.job.id);
+    let name = sound_name(work.job.id);
     Ok(Outcome {
         tracks: vec![put_jit(work, key, name, plan).await?],
         shape: Some(as_row(&shape, shape.duration_micros)),
@@ -76,7 +80,7 @@ async fn publish(
     let video = put_jit(work, key, own_picture(job), plan.video);
     let tracks = match plan.audio {
         Some(audio) => {
-            let audio = put_jit(work, key, format!("audio-{job}"), audio);
+            let audio = put_jit(work, key, sound_name(job), audio);
             let (video, audio) = tokio::try_join!(video, audio)?;
             vec![video, audio]
         }

@@ -156,7 +156,7 @@ async fn tracks(
     let Some(movie) = files.sound else {
         return Ok(Vec::new());
     };
-    let name = format!("audio-{}", work.job.id);
+    let name = presentation::sound_name(work.job.id);
     let written = Written::read(&path, movie)?;
     let put = written
         .put_sound(work, name, 0, picture.map(|picture| &picture.table))

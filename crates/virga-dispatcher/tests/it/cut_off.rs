@@ -1,4 +1,4 @@
-//! Truncated files play up to where they end, and the owner is told.
+//! Truncated files play up to where they end, with a note for the owner.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! An MP4 behind other bytes plays, and the owner is told.
+//! An MP4 behind other bytes plays, with a note for the owner.
 
 use std::path::Path;
 

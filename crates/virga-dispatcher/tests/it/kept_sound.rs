@@ -1,5 +1,5 @@
-//! Sound that browsers play is not encoded because of the picture beside it: it is published from the source while
-//! the picture grows, and becomes an object of its own.
+//! Sound that browsers play is not re-encoded when only the picture has to be: it is published from the source while
+//! the picture grows, and then copied into an object.
 
 use std::path::Path;
 
@@ -80,7 +80,7 @@ async fn copied_sound_is_in_sync() {
     }
 }
 
-/// The sound plays from the source until the picture is whole, also where another worker goes on.
+/// The sound plays from the source until the picture is whole, even if another worker takes over.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_plays_while_the_picture_is_encoded_and_another_worker_goes_on() {
     let mut site = Site::new().await;

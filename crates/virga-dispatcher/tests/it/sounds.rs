@@ -130,7 +130,7 @@ async fn every_sound_of_a_film_can_be_chosen() {
     let own = site.table(&two.more[0].track.table).await;
     assert!(own.bandwidth_average < 100_000, "{}", own.bandwidth_average);
 
-    // The default of the file is the first, and Opus stays Opus beside Opus.
+    // The file's default comes first, and Opus is copied where the first sound is Opus too.
     let opus = sounds(&site, videos[3], &[1.0, 0.5]).await;
     assert_eq!(opus.first.language.as_deref(), Some("zh"));
     assert_eq!(codec(&site, &opus.more[0]).await, "opus");

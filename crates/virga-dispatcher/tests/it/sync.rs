@@ -105,7 +105,7 @@ async fn reordered_frames_without_times_are_in_sync() {
     }
 }
 
-/// The encoder begins anew there, and does not fill the time up to then once more.
+/// ffmpeg restarts its filters there; they must not add the silence of the beginning again.
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_whose_channels_change_stays_in_sync() {
     let mut site = Site::at_work().await;
