@@ -8,8 +8,10 @@ use virga_dispatcher::DispatcherConfig;
 
 use crate::site::{Site, decodes};
 
-/// A flat picture that moves slowly: it looks the same in every size.
-const SOFT: &str = "-f lavfi -i gradients=s=608x456:r=10:speed=0.02:seed=1";
+/// A flat picture that moves slowly: it looks the same in every size. Colours that are not given would be others
+/// each time.
+const SOFT: &str = "-f lavfi -i gradients=s=608x456:r=10:speed=0.02:seed=1:nb_colors=2:\
+    x0=0:y0=0:x1=600:y1=450:c0=0x204060:c1=0xd0b090";
 /// Thin lines, which are worth every pixel and easy to encode.
 const LINES: &str = "-f lavfi -i color=white:s=608x456:r=10,drawgrid=w=9:h=7:t=1:c=gray,\
     drawbox=x=100:y=200:w=40:h=40:t=fill,scroll=h=0.002";
