@@ -152,6 +152,14 @@ export const phone = (name = "phone.mp4") =>
 export const stroll = (name = "A stroll.mp4") =>
   make(name, [...picture("848x480", 40), ...H264, "-crf", "18", ...AAC, "-shortest"]);
 
+/** Plays while it is uploaded: an index at its end, and many parts. */
+export const heavy = (name = "heavy.mp4") =>
+  make(name, [
+    ...["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=40,noise=alls=20:allf=t,format=yuv420p"],
+    ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=40"],
+    ...[...H264, "-preset", "ultrafast", "-b:v", "3M", ...AAC, "-shortest"],
+  ]);
+
 /** A tone that grows louder, with nothing to see. */
 const tone = ["-f", "lavfi", "-i", `aevalsrc=0.8*t/${SECONDS}*sin(2764*t):s=44100:d=${SECONDS}`];
 

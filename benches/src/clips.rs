@@ -62,6 +62,20 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Forty seconds of 720p at 8 Mbit/s, index last: to be watched while it is uploaded.
+///
+/// # Errors
+/// Where ffmpeg fails.
+pub fn steady_footage() -> anyhow::Result<PathBuf> {
+    made("steady.mp4", |draft| {
+        let mut ffmpeg = picture("1280x720", 25, "40");
+        ffmpeg.args(["-c:v", "libx264", "-preset", "veryfast", "-g", "50"]);
+        ffmpeg.args(["-pix_fmt", "yuv420p", "-b:v", "8M", "-maxrate", "8M"]);
+        ffmpeg.args(["-bufsize", "4M", "-c:a", "aac"]);
+        output(ffmpeg.arg(draft)).map(drop)
+    })
+}
+
 /// Ten minutes of 480p that browsers do not play, with a key frame every five seconds.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod transfer;
 
 pub use clips::{
     KINDS, Kind, footage, kind, ladder_source, long_footage, plain_file, short_source, span_source,
+    steady_footage,
 };
 pub use figure::{Figure, Round, Series, Target, median};
 pub use first_frame::first_frame;

@@ -26,7 +26,7 @@ test("a film plays while it is encoded, shows what is missing, and ends as one",
 
   // Nobody is sent to what is not there.
   await page.keyboard.press("9");
-  await expect(page.getByText("This part is still being prepared")).toBeVisible();
+  await expect(page.getByText("This part is not ready yet")).toBeVisible();
   expect(await place()).toBeLessThan(await edge());
   await page.keyboard.press("0");
   await expect.poll(place).toBeLessThan(10);

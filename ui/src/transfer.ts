@@ -3,7 +3,7 @@
 // passed in, so that tests can be the server, the network and the clock.
 
 import { ApiError } from "./api";
-import { fingerprint, readable, wantedPart } from "./transfer/file";
+import { FEWEST, fingerprint, inOrder, readable, wantedPart } from "./transfer/file";
 import { Progress } from "./transfer/progress";
 import type { Slots } from "./transfer/slots";
 import { Tickets } from "./transfer/tickets";
@@ -25,6 +25,9 @@ class Stop extends Error {}
 /** Whether a refusal, or no answer at all, may be another one the next time. A full disk stays full. */
 const passes = (status: number) => status === 0 || status === 429 || (status >= 500 && status !== 507);
 
+/** The first parts go by twos: the more share the line, the later the film's beginning is there. */
+const FIRST = 8;
+const PAIR = 2;
 const TRIES = 9;
 const PARALLEL = 4;
 
@@ -213,26 +216,38 @@ export class Transfer {
 
   async #sendAll(stop: AbortController): Promise<void> {
     const { signal } = stop;
-    const count = this.#count();
-    const missing: number[] = [];
-    for (let number = 1; number <= count; number += 1) if (!this.#progress.has(number)) missing.push(number);
-    const worker = async () => {
+    const size = this.upload?.part_size ?? this.file.size;
+    const missing = inOrder(this.file.size, size).filter((number) => !this.#progress.has(number));
+    let landed = 0;
+    let warm: () => void = () => {};
+    const begun = new Promise<void>((resolve) => {
+      warm = resolve;
+    });
+    if (this.#count() < FEWEST) warm();
+    const worker = async (n: number) => {
+      if (n >= PAIR) await begun;
       for (;;) {
         const give = await this.#slots.take();
         try {
           if (signal.aborted) throw new Stop("");
           const number = missing.shift();
-          if (number === undefined) return;
+          if (number === undefined) {
+            warm();
+            return;
+          }
           await this.#sendPart(number, missing, signal);
+          landed += 1;
+          if (landed >= FIRST) warm();
         } finally {
           give();
         }
       }
     };
-    const workers = Array.from({ length: Math.min(PARALLEL, missing.length) }, worker);
+    const workers = Array.from({ length: Math.min(PARALLEL, missing.length) }, (_, n) => worker(n));
     try {
       await Promise.all(workers);
     } catch (error) {
+      warm();
       if (!signal.aborted) this.#halt(stop, error);
       await Promise.allSettled(workers);
       throw error;

@@ -47,6 +47,7 @@ export class Card {
   #tick = 0;
   #saving: Promise<void> = Promise.resolve();
   #state = "";
+  #following = false;
 
   constructor(
     root: HTMLElement,
@@ -149,7 +150,7 @@ export class Card {
 
   /** The button that publishes, and what it did. */
   #announcePublication(): void {
-    const plays = this.#state === "playable" || this.#state === "ready";
+    const plays = this.#plays;
     const hidden = this.#visibility === "private";
     const button = slot(this.#root, "publish");
     if (button) button.textContent = this.#t(hidden ? "publish-private" : plays ? "publish" : "publish-when-ready");
@@ -206,7 +207,7 @@ export class Card {
 
   #turn(phase: Phase): void {
     this.#phase = phase;
-    if (phase === "done") this.#follow();
+    if (phase === "sending" || phase === "done") this.#follow();
     const failed = phase === "failed";
     const error = slot(this.#root, "error");
     if (error) error.textContent = failed ? this.#why() : "";
@@ -222,6 +223,18 @@ export class Card {
       show(watch, true);
     }
     this.#badge(this.#t(BADGE[phase]), failed ? "failed" : phase === "done" ? "processing" : "uploading");
+    if (phase === "done" && this.#plays) this.#badge(this.#t(`state-${this.#state}`), this.#state);
+    this.#announceEarly();
+  }
+
+  get #plays(): boolean {
+    return this.#state === "playable" || this.#state === "ready";
+  }
+
+  /** That it can be watched while it is uploaded. */
+  #announceEarly(): void {
+    const { phase } = this.transfer;
+    show(slot(this.#root, "early"), this.#plays && phase !== "done" && phase !== "cancelled");
   }
 
   #why(): string {
@@ -236,15 +249,18 @@ export class Card {
     badge.dataset.state = state;
   }
 
-  /** After the last byte: what becomes of it. */
+  /** What becomes of it: some films play before their last byte is here. */
   #follow(): void {
     const id = this.transfer.videoId;
-    if (!id) return;
+    if (!id || this.#following) return;
+    this.#following = true;
     const stop = live().subscribe([id], (event) => {
       if (event.event !== "state" || event.state === this.#state) return;
       this.#state = event.state;
-      this.#badge(this.#t(`state-${event.state}`), event.state);
+      this.#announceEarly();
       this.#announcePublication();
+      if (this.transfer.phase !== "done") return;
+      this.#badge(this.#t(`state-${event.state}`), event.state);
       const error = slot(this.#root, "error");
       if (event.state === "failed") this.#paint();
       if (event.failure && error) {

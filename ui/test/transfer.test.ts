@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApiError } from "../src/api";
 import { Transfer } from "../src/transfer";
-import { cut, fingerprint } from "../src/transfer/file";
+import { cut, fingerprint, inOrder } from "../src/transfer/file";
 import { Slots } from "../src/transfer/slots";
 import type { Deps, FileLike, SignedPart, Upload } from "../src/transfer/world";
 
@@ -123,11 +123,11 @@ async function whole(world: World, file: FileLike): Promise<void> {
 
 test("a file arrives whole, three parts at once at most, and is completed once", async () => {
   const world = new World();
-  const file = new TestFile(95);
+  const file = new TestFile(195);
   const transfer = world.transfer(file);
   await transfer.run();
   assert.equal(transfer.phase, "done");
-  assert.equal(transfer.sent, 95);
+  assert.equal(transfer.sent, 195);
   assert.equal(world.most, 3);
   assert.equal(world.completed, 1);
   await whole(world, file);
@@ -483,5 +483,23 @@ test("no character is cut in two, however many units it has", () => {
   for (let pad = 0; pad < 4; pad += 1) {
     const text = fingerprint({ ...file, name: "x".repeat(pad) + file.name });
     assert.ok([...text].length <= 128 && !/[\uD800-\uDBFF]$/.test(text), text);
+  }
+});
+
+test("the beginning and the end of a file go first, and each part goes once", () => {
+  const MIB = 1024 * 1024;
+  // The same cases as the server's.
+  const early = (size: number, part: number, count: number) => inOrder(size, part).slice(0, count);
+  assert.deepEqual(early(40 * MIB, 8 * MIB, 3), [1, 5, 2]);
+  assert.deepEqual(early(40 * MIB + 1, 8 * MIB, 4), [1, 5, 6, 2]);
+  assert.deepEqual(inOrder(32 * MIB, 8 * MIB), [1, 2, 3, 4]);
+  assert.deepEqual(early(32 * MIB, MIB, 3), [1, 32, 2]);
+  assert.deepEqual(early(100 * MIB, MIB, 4), [1, 99, 100, 2]);
+  for (const size of [1, 9, 10, 49, 50, 51, 1234]) {
+    const sorted = inOrder(size, 10).sort((a, b) => a - b);
+    assert.deepEqual(
+      sorted,
+      Array.from({ length: Math.ceil(size / 10) }, (_, index) => index + 1),
+    );
   }
 });

@@ -94,6 +94,10 @@ pub fn router(state: ApiState) -> Router {
             post(hooks::receive).layer(DefaultBodyLimit::max(hooks::BODY_LIMIT)),
         )
         .route("/internal/v1/changes", get(internal::changes))
+        .route(
+            "/internal/v1/uploads/{id}/early",
+            post(internal::look_early),
+        )
         .route("/internal/v1/forms", post(internal::claim_form))
         .route(
             "/internal/v1/forms/{id}/stored",

@@ -102,6 +102,7 @@ fn video(
         },
         note,
         progress: progress(jobs).filter(|_| row.state.is_unfinished()),
+        arriving: row.state.plays() && row.source_key.is_none(),
         plays_at: None,
         owner: names.get(&row.owner).cloned().unwrap_or_default(),
         editable,

@@ -9,15 +9,16 @@ use virga_core::{
     permission::{Action, Viewer, sign_in},
     text,
     upload::{UploadState, part_size_near},
+    wire::Effect,
 };
 use virga_db::{
-    Tx, UploadRow, VideoRow, accounts,
+    DbError, Tx, UploadRow, VideoRow, accounts,
     digests::{self, DigestRow},
-    uploads, usage, videos,
+    tracks, uploads, usage, videos,
 };
 use virga_objects::{ObjectError, UploadPlan};
 
-use crate::{App, UPLOAD_LIFE, access, fail, found};
+use crate::{App, Change, UPLOAD_LIFE, access, fail, found};
 
 const COMPLETION_LEASE: Duration = fail::patience(20);
 const COMPLETION_HEARTBEAT: Duration = Duration::from_secs(5);
@@ -145,6 +146,23 @@ impl App {
         let row = uploads::find(self.db.read(), id).await?;
         row.filter(|row| row.user == user || viewer.is_admin())
             .ok_or_else(|| Failure::not_found("upload"))
+    }
+
+    /// The beginning and the end of an upload are here: looks whether it can be watched while the rest comes.
+    /// Idempotent.
+    pub async fn look_early(&self, id: UploadId) -> Result<()> {
+        let row = self.upload_row(id).await?;
+        self.change(row.video, |change| async move {
+            let open = uploads::open_of_video(&change.tx, row.video).await?;
+            let comes = open.is_some_and(|it| it.id == id && it.state == UploadState::Uploading);
+            let deleted = change.row()?.deleted_at.is_some();
+            if !comes || deleted || tracks::any(&change.tx, row.video).await? {
+                return Ok(change.leave(()));
+            }
+            change.enqueue(&Job::Arriving, change.now).await?;
+            Ok(change.store(()).await?)
+        })
+        .await
     }
 
     /// Parts were asked for: moves it to `uploading` and its end away.
@@ -298,6 +316,9 @@ impl App {
             let (from, to) = (UploadState::Completing, UploadState::Stored);
             if uploads::advance(&change.tx, row.id, from, to, None).await? {
                 videos::set_source(&change.tx, row.video, &row.object_key, row.size).await?;
+                if tracks::arrived(&change.tx, row.video).await? {
+                    videos::raise_version(&change.tx, row.video, Effect::Add, change.now).await?;
+                }
                 change.enqueue(&Job::Probe, change.now).await?;
             }
             Ok(change.store(()).await?)
@@ -315,7 +336,10 @@ impl App {
     async fn leave_completing(&self, row: &UploadRow, to: UploadState, why: &str) -> Result<()> {
         self.change(row.video, |change| async move {
             let from = UploadState::Completing;
-            uploads::advance(&change.tx, row.id, from, to, Some(why)).await?;
+            let moved = uploads::advance(&change.tx, row.id, from, to, Some(why)).await?;
+            if moved && to == UploadState::Failed {
+                stop_watching(&change).await?;
+            }
             Ok(change.store(()).await?)
         })
         .await
@@ -341,6 +365,9 @@ impl App {
                 let tx = &change.tx;
                 moved |= uploads::advance(tx, row.id, from, UploadState::Expired, None).await?;
             }
+            if moved {
+                stop_watching(&change).await?;
+            }
             Ok(change.store(moved).await?)
         });
         let moved = moved.await?;
@@ -355,6 +382,14 @@ impl App {
             .await?
             .ok_or_else(|| Failure::not_found("upload"))
     }
+}
+
+/// What was served of an upload that ended without a file is served no more.
+async fn stop_watching(change: &Change) -> Result<(), DbError> {
+    if tracks::remove_arriving(&change.tx, change.video).await? {
+        videos::raise_version(&change.tx, change.video, Effect::Restrict, change.now).await?;
+    }
+    Ok(())
 }
 
 fn plan(row: &UploadRow) -> UploadPlan {

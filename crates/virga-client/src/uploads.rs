@@ -46,6 +46,12 @@ impl ApiCaller {
         self.exchange(Method::POST, "/uploads/form", ask).await
     }
 
+    /// `POST /internal/v1/uploads/{id}/early`: the parts are held by which it can be known before the others come.
+    pub async fn look_early(&self, id: UploadId) -> Result<()> {
+        let path = format!("/internal/v1/uploads/{id}/early");
+        self.post_internal(&path, &()).await
+    }
+
     /// `POST /internal/v1/forms`: a form's file is written and about to be named.
     pub async fn claim_form(&self, file: &FormFile) -> Result<()> {
         self.post_internal("/internal/v1/forms", file).await

@@ -11,6 +11,8 @@ use crate::{VideoId, fail, video::word_enum};
 word_enum! {
     /// The kinds of jobs. Every kind is idempotent and takes one video.
     JobKind {
+        /// [`Job::Arriving`].
+        Arriving = "arriving",
         /// [`Job::Probe`].
         Probe = "probe",
         /// [`Job::Sound`].
@@ -64,6 +66,9 @@ word_enum! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Job {
+    /// Look at the first parts of an upload that still arrives; publish it as far as it is here where browsers
+    /// can play it.
+    Arriving,
     /// Look at the source by ranged reads; publish it at once where browsers can play it.
     Probe,
     /// Encode the sound next to a picture that browsers play; publish both while it is encoded.
@@ -145,6 +150,7 @@ impl Job {
     /// Its kind.
     pub fn kind(&self) -> JobKind {
         match self {
+            Self::Arriving => JobKind::Arriving,
             Self::Probe => JobKind::Probe,
             Self::Sound => JobKind::Sound,
             Self::Copy => JobKind::Copy,
@@ -176,6 +182,8 @@ impl Job {
 /// A kind's weight: which places of a dispatcher it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
+    /// Waits for an upload to arrive, and does next to nothing.
+    Waiting,
     /// Seconds, and somebody waits for it.
     Quick,
     /// Reads and writes, or one picture.
@@ -191,6 +199,7 @@ impl JobKind {
     fn terms(self) -> (Lane, i32, i32) {
         match self {
             Self::Probe => (Lane::Quick, 90, 5),
+            Self::Arriving => (Lane::Waiting, 80, 3),
             Self::Poster => (Lane::Light, 70, 5),
             Self::Sound | Self::Copy => (Lane::First, 65, 5),
             Self::FirstRung => (Lane::First, 60, 5),

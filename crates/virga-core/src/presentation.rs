@@ -6,7 +6,7 @@ use serde_json::Value;
 use virga_media::TrackTable;
 
 use crate::{
-    FilmTexts, MediaKey, VideoId,
+    FilmTexts, MediaKey, UploadId, VideoId,
     video::{Visibility, word_enum},
 };
 
@@ -134,9 +134,17 @@ pub struct PresentedTrack {
 }
 
 impl PresentedTrack {
-    /// Whether a job still makes it.
+    /// Whether more of it comes: a job still makes it, or the upload that it is of still arrives.
     pub fn grows(&self) -> bool {
-        matches!(self.body, TrackBody::Growing { .. })
+        matches!(
+            self.body,
+            TrackBody::Growing { .. } | TrackBody::Arriving { .. }
+        )
+    }
+
+    /// Whether the upload that it is of still arrives.
+    pub fn arrives(&self) -> bool {
+        matches!(self.body, TrackBody::Arriving { .. })
     }
 }
 
@@ -209,6 +217,16 @@ pub enum TrackBody {
         /// Key of the sample blocks.
         samples: MediaKey,
     },
+    /// The same while the source is an upload that still arrives: from its parts, as far as they stand in order.
+    /// The table says how much of the source each segment needs (`TrackTable::source_ends`).
+    Arriving {
+        /// The upload.
+        upload: UploadId,
+        /// Key of the source, once it is one.
+        source: MediaKey,
+        /// Key of the sample blocks.
+        samples: MediaKey,
+    },
     /// Ranges of one CMAF object.
     Object {
         /// Key of the track object.
@@ -259,7 +277,10 @@ pub struct PieceRef {
 impl TrackBody {
     /// Whether this release has a variant for it; its keys may still be wrong.
     pub fn is_known(body: &Value) -> bool {
-        matches!(body["from"].as_str(), Some("source" | "object" | "growing"))
+        matches!(
+            body["from"].as_str(),
+            Some("source" | "arriving" | "object" | "growing")
+        )
     }
 }
 

@@ -79,6 +79,26 @@ pub fn part_count(size: u64, part_size: u64) -> u32 {
     u32::try_from(size.div_ceil(part_size.max(1))).unwrap_or(u32::MAX)
 }
 
+/// How much of a file's end holds its index, as cameras and encoders write it: of two hours less than this, and
+/// less than one part in [`INDEX_SHARE`] of the file.
+const INDEX: u64 = 8 * MIB;
+const INDEX_SHARE: u64 = 64;
+/// A file of fewer parts is here before anybody could watch it arrive.
+const FEWEST: u32 = 5;
+
+/// The parts by which a file can be known before the others are there: the first, and those of its end.
+/// Clients send them first. None where the file has few parts.
+pub fn early_parts(size: u64, part_size: u64) -> Vec<u32> {
+    let count = part_count(size, part_size);
+    if count < FEWEST {
+        return Vec::new();
+    }
+    let index = INDEX.min(size / INDEX_SHARE);
+    let end = (size - index) / part_size.max(1) + 1;
+    let end = u32::try_from(end).unwrap_or(count).clamp(2, count);
+    std::iter::once(1).chain(end..=count).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +117,18 @@ mod tests {
             assert_eq!(part_span(count + 1, size, part), None);
             assert_eq!(part_span(0, size, part), None);
         }
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_sent_early() {
+        assert_eq!(early_parts(40 * MIB, 8 * MIB), [1, 5]);
+        assert_eq!(early_parts(40 * MIB + 1, 8 * MIB), [1, 5, 6]);
+        assert_eq!(early_parts(32 * MIB, 8 * MIB), [0; 0]);
+        assert_eq!(early_parts(32 * MIB, MIB), [1, 32]);
+        assert_eq!(early_parts(5 * MIB, MIB), [1, 5]);
+        assert_eq!(early_parts(100 * MIB, MIB), [1, 99, 100]);
+        assert_eq!(early_parts(100 * 1024 * MIB, 64 * MIB).len(), 2);
+        assert_eq!(early_parts(0, 0), [0; 0]);
     }
 
     #[test]

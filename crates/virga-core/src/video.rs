@@ -112,7 +112,7 @@ impl VideoState {
         if facts.deleted {
             Self::Deleted
         } else if facts.plays {
-            if facts.open_jobs {
+            if facts.open_jobs || facts.receiving {
                 Self::Playable
             } else {
                 Self::Ready

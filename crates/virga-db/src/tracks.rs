@@ -75,6 +75,8 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
         TrackBody::Source { source, samples } => {
             (None, Some(source.to_string()), Some(samples.to_string()))
         }
+        // The release before has no such body: it passes over the row.
+        TrackBody::Arriving { samples, .. } => (None, None, Some(samples.to_string())),
         // It has rows of its own: `growing`.
         TrackBody::Growing { .. } => (None, None, None),
     };
@@ -112,6 +114,38 @@ pub async fn put(c: &impl ConnectionTrait, row: &TrackRow) -> Result<()> {
         .exec_without_returning(c)
         .await?;
     Ok(())
+}
+
+/// An upload is whole: what was served of its parts is served from the source from now on.
+pub async fn arrived(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
+    let mut any = false;
+    for mut row in of_video(c, video).await? {
+        if let TrackBody::Arriving {
+            source, samples, ..
+        } = row.body
+        {
+            row.body = TrackBody::Source { source, samples };
+            put(c, &row).await?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
+/// An upload ended otherwise: removes what was served of its parts, and says whether there was anything.
+pub async fn remove_arriving(c: &impl ConnectionTrait, video: VideoId) -> Result<bool> {
+    let rows = of_video(c, video).await?;
+    let arriving = |row: &TrackRow| matches!(row.body, TrackBody::Arriving { .. });
+    let names: Vec<String> = rows
+        .into_iter()
+        .filter(arriving)
+        .map(|row| row.name)
+        .collect();
+    if names.is_empty() {
+        return Ok(false);
+    }
+    remove_named(c, video, &names).await?;
+    Ok(true)
 }
 
 /// Removes all tracks of a video.

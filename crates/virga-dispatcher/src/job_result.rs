@@ -4,7 +4,7 @@
 use std::{io::ErrorKind, time::Duration};
 use virga_app::Change;
 use virga_core::{
-    Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass,
+    Code, Failure, FilmTexts, InvalidKey, KeyPrefix, Kind, MediaKey, ObjectClass, UploadId,
     digest::Digest,
     job::{Job, JobKind},
     presentation::{FilmSounds, TrackBody},
@@ -12,7 +12,7 @@ use virga_core::{
     wire::Effect,
     with_causes,
 };
-use virga_db::{DbError, TrackRow, TrackRowKind, jobs, tracks, usage, videos};
+use virga_db::{DbError, TrackRow, TrackRowKind, jobs, tracks, uploads, usage, videos};
 use virga_media::{MediaError, Refusal, TranscodeReason};
 use virga_objects::ObjectError;
 
@@ -60,6 +60,9 @@ pub(crate) enum JobError {
     /// This machine cannot confine the encoder, and the configuration asks for that.
     #[error("{0}")]
     NotConfined(String),
+    /// The upload has not brought what is asked for, or is over.
+    #[error("it is not here yet")]
+    NotHere,
     /// The video has no row any more: nothing is left to do.
     #[error("the video is gone")]
     VideoGone,
@@ -107,6 +110,10 @@ pub(crate) struct Outcome {
     pub(crate) tracks: Vec<TrackRow>,
     /// Names of tracks to remove: the source's own, which turned out to be damaged.
     pub(crate) set_aside: Vec<String>,
+    /// Names of tracks that played while their file arrived and that `next` makes others for.
+    pub(crate) replaced: Vec<String>,
+    /// The upload that the tracks are of, while it arrives: nothing of this counts once it is over.
+    pub(crate) arriving: Option<UploadId>,
     /// Whether tracks that this job let grow have come to their end.
     pub(crate) ends_growing: bool,
     /// Whether what grows is withdrawn: it will have no end.
@@ -152,6 +159,7 @@ impl Outcome {
     pub(crate) fn presents(&self) -> bool {
         !self.tracks.is_empty()
             || !self.set_aside.is_empty()
+            || !self.replaced.is_empty()
             || self.poster.is_some()
             || self.fallback.is_some()
             || self.storyboard.is_some()
@@ -161,6 +169,15 @@ impl Outcome {
 
     pub(crate) async fn write(&self, change: &Change) -> Result<(), DbError> {
         let (tx, video, now) = (&change.tx, change.video, change.now);
+        if let Some(upload) = self.arriving {
+            let open = uploads::open_of_video(tx, video).await?;
+            if open.is_none_or(|open| open.id != upload) {
+                return Ok(());
+            }
+        }
+        if !self.replaced.is_empty() {
+            tracks::remove_named(tx, video, &self.replaced).await?;
+        }
         for track in &self.tracks {
             tracks::put(tx, track).await?;
         }
@@ -222,7 +239,7 @@ impl Outcome {
         let sound = self.tracks.iter().any(|track| {
             track.kind == TrackRowKind::Audio && matches!(track.body, TrackBody::Object { .. })
         });
-        if !pictures && !sound {
+        if !pictures && !sound || self.arriving.is_some() {
             return Ok(());
         }
         let row = videos::find(&change.tx, change.video).await?;

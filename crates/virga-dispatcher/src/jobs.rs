@@ -1,6 +1,7 @@
 //! What each kind of job does.
 
 mod allowance;
+mod arriving;
 mod copied;
 mod copy;
 mod cut_off;
@@ -46,6 +47,7 @@ async fn run(work: Work<'_>) -> Result<JobResult, JobError> {
         allowance::check_time(&work).await?;
     }
     match &work.job.job {
+        Job::Arriving => Box::pin(arriving::run(&work)).await,
         Job::Probe => probe::run(&work).await,
         Job::Sound => Box::pin(sound::run(&work)).await,
         Job::Copy => Box::pin(copy::run(&work)).await,

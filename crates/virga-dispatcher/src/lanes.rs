@@ -9,12 +9,15 @@ use virga_core::job::{JobKind, Lane};
 
 use crate::DispatcherConfig;
 
+/// Uploads that are waited for at once; more take turns.
+const WAITING: usize = 8;
 /// Probes and publications at once.
 const QUICK: usize = 2;
 
 /// Room for jobs.
 #[derive(Debug)]
 pub(crate) struct Lanes {
+    waiting: Arc<Semaphore>,
     quick: Arc<Semaphore>,
     light: Arc<Semaphore>,
     first: Arc<Semaphore>,
@@ -24,6 +27,7 @@ pub(crate) struct Lanes {
 impl Lanes {
     pub(crate) fn new(config: &DispatcherConfig) -> Self {
         Self {
+            waiting: Arc::new(Semaphore::new(WAITING)),
             quick: Arc::new(Semaphore::new(QUICK)),
             light: Arc::new(Semaphore::new(config.light_jobs)),
             first: Arc::new(Semaphore::new(config.heavy_jobs)),
@@ -33,6 +37,7 @@ impl Lanes {
 
     fn of(&self, lane: Lane) -> &Arc<Semaphore> {
         match lane {
+            Lane::Waiting => &self.waiting,
             Lane::Quick => &self.quick,
             Lane::Light => &self.light,
             Lane::First => &self.first,

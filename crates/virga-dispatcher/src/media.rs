@@ -6,7 +6,7 @@ mod matroska;
 mod samples;
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
-use virga_core::MediaKey;
+use virga_core::{MediaKey, UploadId};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future::try_join_all};
@@ -15,7 +15,7 @@ use virga_media::{
     Choice, Choices, Container, FragmentStep, FragmentWalk, InstantTracks, MediaError, MoovLocator,
     Movie, SNIFF_LEN, Step, TranscodeReason, choose, choose_sound, sniff_behind, tag_length,
 };
-use virga_objects::{ObjectWriter, Piece, SharedStore};
+use virga_objects::{ObjectError, ObjectWriter, Piece, SharedSessions, SharedStore};
 
 use crate::{job_result::JobError, work::Work};
 pub(crate) use excerpt::Excerpt;
@@ -36,6 +36,8 @@ pub(crate) struct Media {
 enum Place {
     Store(SharedStore, MediaKey),
     Scratch(Arc<File>),
+    /// An upload that still arrives.
+    Arriving(SharedSessions, UploadId),
     /// Files as one, each with where it begins.
     Chain(Arc<[(u64, Media)]>),
     /// What is behind so many bytes of another.
@@ -47,6 +49,12 @@ impl Media {
         let len = store.stat(key).await?.size;
         let place = Place::Store(Arc::clone(store), key.clone());
         Ok(Self { len, place })
+    }
+
+    /// What is here of an upload of `len` bytes.
+    pub(crate) fn arriving(sessions: &SharedSessions, upload: UploadId, len: u64) -> Self {
+        let place = Place::Arriving(Arc::clone(sessions), upload);
+        Self { len, place }
     }
 
     pub(crate) fn scratch(path: &Path) -> Result<Self, JobError> {
@@ -94,6 +102,16 @@ impl Media {
                 Ok(all.into())
             }
             Place::Scratch(file) => read_at(file, offset, len).await,
+            Place::Arriving(sessions, upload) => {
+                let piece = (offset, u32::try_from(len).map_err(|_| JobError::NotHere)?);
+                let read = sessions.read_parts(*upload, vec![piece]).await;
+                let mut stream = read.map_err(not_here)?;
+                let mut all = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+                while let Some(bytes) = stream.next().await {
+                    all.extend_from_slice(&bytes?);
+                }
+                Ok(all.into())
+            }
             Place::Chain(parts) => {
                 let (part, offset) = of_chain(parts, offset);
                 Box::pin(part.read(offset, len)).await
@@ -115,6 +133,8 @@ impl Media {
                     to.write(bytes?).await?;
                 }
             }
+            // Nothing is made of an upload before it is whole.
+            Place::Arriving(..) => return Err(JobError::NotHere),
             Place::Scratch(file) => {
                 for (offset, len) in pieces {
                     let end = offset + u64::from(len);
@@ -138,6 +158,13 @@ impl Media {
             }
         }
         Ok(())
+    }
+}
+
+fn not_here(error: ObjectError) -> JobError {
+    match error {
+        ObjectError::PartsMissing(_) | ObjectError::NoSession(_) => JobError::NotHere,
+        error => error.into(),
     }
 }
 
@@ -380,6 +407,33 @@ async fn own(media: &Media, movie: &Movie, choices: &Choices) -> Result<Option<O
     };
     let right = samples::are_right(media, movie, own.picture, Extent::Some).await?;
     Ok(right.then_some(own))
+}
+
+/// The index of an upload that still arrives, and what browsers play of it as it is. `None`: all of it is needed to
+/// know, or to play.
+pub(crate) async fn index_arriving(
+    media: &Media,
+) -> Result<Option<(Movie, InstantTracks)>, JobError> {
+    let head = media.read(0, media.len.min(SNIFF_LEN as u64)).await?;
+    if !matches!(sniff_behind(&head), Ok((Container::Mp4, 0))) {
+        return Ok(None);
+    }
+    let place = match locate(media, &head).await {
+        Err(IndexError::Job(error)) => return Err(error),
+        Err(IndexError::Media(_)) => return Ok(None),
+        Ok(place) => place,
+    };
+    let movie = match parse(media, &head, place).await {
+        Err(IndexError::Job(error)) => return Err(error),
+        Err(IndexError::Media(_)) => return Ok(None),
+        Ok(movie) => movie,
+    };
+    if movie.fragmented {
+        return Ok(None);
+    }
+    let own = choose(&movie).ok().as_ref().and_then(Own::of);
+    let tracks = own.filter(|own| own.everywhere).and_then(Own::instant);
+    Ok(tracks.map(|tracks| (movie, tracks)))
 }
 
 /// The index of a file that our own encoder wrote.

@@ -6,7 +6,7 @@ use virga_core::{
     Code, MediaKey,
     presentation::{TrackBody, TrackRole},
 };
-use virga_db::{TrackRow, TrackRowKind};
+use virga_db::{TrackRow, TrackRowKind, UploadRow};
 use virga_media::{PlannedTrack, TrackTable, segment};
 use virga_objects::{ObjectWriter, Piece};
 
@@ -37,6 +37,24 @@ pub(crate) async fn put_jit(
         work.put(&samples_key, planned.samples.into()),
         work.put(&table_key, table),
     )?;
+    Ok(row)
+}
+
+/// The same of a source whose upload still arrives; its table knows the `source_ends`.
+pub(crate) async fn put_arriving(
+    work: &Work<'_>,
+    upload: &UploadRow,
+    name: String,
+    planned: PlannedTrack,
+) -> Result<TrackRow, JobError> {
+    let mut row = put_jit(work, &upload.object_key, name, planned).await?;
+    if let TrackBody::Source { source, samples } = row.body {
+        row.body = TrackBody::Arriving {
+            upload: upload.id,
+            source,
+            samples,
+        };
+    }
     Ok(row)
 }
 

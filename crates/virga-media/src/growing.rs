@@ -125,6 +125,7 @@ impl GrowingTrack {
             independent: true,
             sample_blocks: None,
             first_frames: None,
+            source_ends: None,
         }
     }
 

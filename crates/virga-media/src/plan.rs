@@ -33,6 +33,30 @@ pub struct PlannedTrack {
     pub samples: Vec<u8>,
 }
 
+impl PlannedTrack {
+    /// The same track, whose table says how much of the source each segment needs.
+    ///
+    /// # Errors
+    /// Where the samples object is not of this table.
+    pub fn with_source_ends(mut self) -> Result<Self, MediaError> {
+        const STRANGE: MediaError =
+            MediaError::malformed("a samples object does not fit its table");
+        let mut ends = Vec::with_capacity(self.table.segments());
+        let mut rest = self.samples.as_slice();
+        let mut end = 0;
+        for length in self.table.sample_blocks.as_deref().ok_or(STRANGE)? {
+            let (block, after) = rest.split_at_checked(*length as usize).ok_or(STRANGE)?;
+            for (offset, length) in Block::decode(block)?.ranges {
+                end = end.max(offset.saturating_add(length.into()));
+            }
+            ends.push(end);
+            rest = after;
+        }
+        self.table.source_ends = Some(ends);
+        Ok(self)
+    }
+}
+
 /// Plans a file whose own tracks are served as they are.
 pub fn plan(movie: &Movie, tracks: &InstantTracks) -> Result<SegmentPlan, MediaError> {
     let origin = first_shown(movie, tracks.video);
@@ -225,6 +249,7 @@ impl Built {
             independent: self.independent,
             sample_blocks: Some(self.blocks),
             first_frames: self.first_frames,
+            source_ends: None,
         };
         Ok(PlannedTrack {
             table,

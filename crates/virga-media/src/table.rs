@@ -55,6 +55,10 @@ pub struct TrackTable {
     /// each segment begins with a key frame; tables of earlier releases and of tracks that grow lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_frames: Option<Vec<u32>>,
+    /// How many bytes of the source, from its first on, hold each segment and all before it. Only of a track
+    /// that is played while its source still arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ends: Option<Vec<u64>>,
 }
 
 impl TrackTable {
@@ -106,6 +110,12 @@ impl TrackTable {
         Some((MOOF_AT, end.checked_sub(MOOF_AT)?))
     }
 
+    /// How many segments can be made of the first `held` bytes of the source.
+    pub fn segments_within(&self, held: u64) -> usize {
+        let ends = self.source_ends.as_deref().unwrap_or_default();
+        ends.partition_point(|end| *end <= held)
+    }
+
     /// The same table once its CMAF object is stored: without the samples object's blocks.
     #[must_use]
     pub fn stored(self) -> Self {
@@ -153,6 +163,11 @@ impl TrackTable {
             if frames.len() != self.lengths.len() || !frames.iter().zip(&self.lengths).all(within) {
                 return bad("a track table's first frames do not fit its segments");
             }
+        }
+        if let Some(ends) = &self.source_ends
+            && (ends.len() != self.lengths.len() || !ends.is_sorted())
+        {
+            return bad("a track table's places in the source do not fit its segments");
         }
         if self.timescale == 0 || self.kind == TrackKind::Other || self.init.is_empty() {
             return bad("a track table has no timescale, kind or init segment");

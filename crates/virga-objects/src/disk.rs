@@ -4,6 +4,7 @@
 //! `v/…` objects, `.tmp/` what is being written, `.multipart/{upload}/` open sessions; all on one
 //! file system, so that every last step is a rename.
 
+mod arriving;
 mod complete;
 mod durable;
 mod layout;
@@ -233,6 +234,35 @@ impl MultipartSessions for DiskStore {
         let root = Arc::clone(&self.root);
         let held = blocking(move || session::held(&root, id, &layout::plan(&root, id)?));
         self.mounted(held).await
+    }
+
+    async fn freeze(&self, id: UploadId) -> Result<bool> {
+        let root = Arc::clone(&self.root);
+        self.mounted(blocking(move || arriving::freeze(&root, id)))
+            .await?;
+        Ok(true)
+    }
+
+    async fn completes_early(&self, id: UploadId, number: u32) -> Result<bool> {
+        let root = Arc::clone(&self.root);
+        self.mounted(blocking(move || {
+            arriving::completes_early(&root, id, number)
+        }))
+        .await
+    }
+
+    async fn in_order(&self, id: UploadId, known: u64) -> Result<u64> {
+        let root = Arc::clone(&self.root);
+        self.mounted(blocking(move || arriving::in_order(&root, id, known)))
+            .await
+    }
+
+    async fn read_parts(&self, id: UploadId, pieces: Vec<Piece>) -> Result<ByteStream> {
+        let root = Arc::clone(&self.root);
+        let wanted = pieces.clone();
+        let file = blocking(move || arriving::open(&root, id, &wanted));
+        let file = self.mounted(file).await?;
+        Ok(read::pieces_of(file, pieces))
     }
 
     async fn complete(&self, id: UploadId, plan: &UploadPlan) -> Result<()> {

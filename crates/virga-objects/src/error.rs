@@ -43,6 +43,9 @@ pub enum ObjectError {
     /// This is not a part of the file as the session was made.
     #[error("the file has no such part")]
     WrongPart,
+    /// The part is being watched, and the bytes that came are others.
+    #[error("the part is read already and stays as it is")]
+    Frozen,
     /// Parts that the file needs are not held.
     #[error("{} parts are missing, the first is {:?}", .0.len(), .0.first())]
     PartsMissing(Vec<u32>),
@@ -163,6 +166,7 @@ impl ObjectError {
             | Self::TooLarge { .. }
             | Self::NoSession(_)
             | Self::WrongPart
+            | Self::Frozen
             | Self::PartsMissing(_)
             | Self::LostParts
             | Self::BodyLong { .. }
@@ -212,6 +216,11 @@ impl From<ObjectError> for Failure {
             ObjectError::WrongPart => (
                 Code::UploadWrongPart,
                 "The file of this upload has no such part.",
+            ),
+            ObjectError::Frozen => (
+                Code::UploadPartWatched,
+                "This part arrived before with other bytes, and is being watched. Cancel this upload and \
+                 upload the file again.",
             ),
             ObjectError::PartsMissing(_) => (
                 Code::UploadPartMissing,

@@ -1,7 +1,12 @@
 //! What every kind of multipart session must do: parts in any order, each acknowledged only when it
 //! is safe, one step that makes them an object.
 
-use std::{collections::HashSet, error::Error as StdError, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    error::Error as StdError,
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,11 +14,11 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use virga_core::{
     MediaKey, Timestamp, UploadId,
-    upload::{PartSpan, part_count, part_span},
+    upload::{PartSpan, early_parts, part_count, part_span},
     wire::HeldPart,
 };
 
-use crate::{ObjectError, Result};
+use crate::{ByteStream, ObjectError, Piece, Result};
 
 /// The sessions as every state holds them.
 pub type SharedSessions = Arc<dyn MultipartSessions>;
@@ -45,6 +50,25 @@ impl UploadPlan {
     /// The byte range of a part; `None` if the file has no such part.
     pub fn span(&self, number: u32) -> Option<PartSpan> {
         part_span(number, self.total, self.part_size)
+    }
+
+    /// The parts by which the file can be known before the others are held.
+    pub fn early_parts(&self) -> Vec<u32> {
+        early_parts(self.total, self.part_size)
+    }
+
+    /// The parts that hold these stretches; `None` if one reaches beyond the file.
+    pub fn parts_of(&self, pieces: &[(u64, u32)]) -> Option<BTreeSet<u32>> {
+        let mut parts = BTreeSet::new();
+        for &(offset, length) in pieces {
+            let end = offset.checked_add(length.into())?;
+            if end > self.total {
+                return None;
+            }
+            let number = |byte: u64| u32::try_from(byte / self.part_size.max(1) + 1).ok();
+            parts.extend(number(offset)?..=number(end.saturating_sub(1).max(offset))?);
+        }
+        Some(parts)
     }
 
     /// Whether the file has a part of this number and size.
@@ -137,6 +161,33 @@ pub trait MultipartSessions: fmt::Debug + Send + Sync + 'static {
 
     /// What is held.
     async fn list_parts(&self, id: UploadId) -> Result<HeldParts>;
+
+    /// From now on the parts that are held stay as they are: one that is sent again must be the same. `false`:
+    /// this store cannot read parts before they are an object.
+    async fn freeze(&self, id: UploadId) -> Result<bool> {
+        let _ = id;
+        Ok(false)
+    }
+
+    /// Whether part `number`, which was just taken in, completes the [`early_parts`] of a file of which more is to
+    /// come, and this store can read them.
+    async fn completes_early(&self, id: UploadId, number: u32) -> Result<bool> {
+        let _ = (id, number);
+        Ok(false)
+    }
+
+    /// How many bytes of the file stand in order, from its first on. `known`: so many did before.
+    async fn in_order(&self, id: UploadId, known: u64) -> Result<u64> {
+        let _ = known;
+        Err(ObjectError::NoSession(id.to_string()))
+    }
+
+    /// Stretches of the file, one after another; `PartsMissing` unless all of them are held. They stay what they
+    /// are only after [`Self::freeze`].
+    async fn read_parts(&self, id: UploadId, pieces: Vec<Piece>) -> Result<ByteStream> {
+        let _ = pieces;
+        Err(ObjectError::NoSession(id.to_string()))
+    }
 
     /// Makes the parts the object. Idempotent: if the session is gone and the object has all its
     /// bytes, that is success.

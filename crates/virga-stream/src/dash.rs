@@ -5,7 +5,7 @@ use axum::response::Response;
 use virga_core::{
     CacheLifetime,
     paths::{MediaFile, TrackFile},
-    presentation::{Presentation, PresentedTrack, TrackBody},
+    presentation::{Presentation, PresentedTrack},
 };
 use virga_delivery::DeliveryMethod;
 use virga_media::{DashAddressing, DashTrack, dash_manifest};
@@ -97,5 +97,5 @@ impl MediaRequest<'_> {
 }
 
 fn is_whole(track: &PresentedTrack) -> bool {
-    !matches!(track.body, TrackBody::Growing { .. })
+    !track.grows()
 }

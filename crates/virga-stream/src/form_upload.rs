@@ -11,19 +11,18 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, header};
-use virga_client::{ApiCaller, Caller, ClientError};
+use virga_client::{ApiCaller, ClientError};
 use virga_core::{
     Code, Failure, Kind, MediaKey, OsEntropy, UploadId, VideoId,
-    keys::Voucher,
     paths::FormTicket,
     wire::{FormFile, Problem},
     with_causes,
 };
-use virga_http::{layers::RequestId, viewer::ClientIp};
 use virga_objects::ObjectError;
 
 use crate::{
     StreamState,
+    caller::as_caller,
     parts::{check_room, permitted},
 };
 
@@ -101,17 +100,6 @@ async fn take(state: &StreamState, request: Request) -> Result<VideoId, Refused>
             Err(malformed(detail).into())
         }
     }
-}
-
-fn as_caller(state: &StreamState, request: &Request) -> ApiCaller {
-    let id = request.extensions().get::<RequestId>();
-    state.api.as_caller(Caller {
-        token: None,
-        voucher: Voucher {
-            address: ClientIp::of(request).0,
-            request_id: id.map_or_else(String::new, |id| id.0.clone()),
-        },
-    })
 }
 
 async fn store(

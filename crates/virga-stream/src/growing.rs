@@ -16,7 +16,7 @@ const HELD: u64 = 1024;
 /// A table of a day of film with its pieces.
 const LIMIT: u64 = 16 * 1024 * 1024;
 /// A player asks for no segment further ahead of what it was told than this.
-const AHEAD: usize = 8;
+pub(crate) const AHEAD: usize = 8;
 
 /// The newest table that was found.
 #[derive(Clone, Debug)]

@@ -3,7 +3,9 @@
 //! What may be seen is decided from the published presentation of a video and the grant in the
 //! path; how fresh a presentation must be follows from the feed of changes (`Presentations`).
 
+mod arrivals;
 mod body;
+mod caller;
 mod clips;
 mod config;
 mod cors;

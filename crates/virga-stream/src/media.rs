@@ -252,19 +252,19 @@ impl MediaRequest<'_> {
     async fn init(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
         let table = self.state.tables.get(self.video, track).await?;
         let bytes = Bytes::copy_from_slice(&table.init);
-        self.small(media_type(&table), CacheLifetime::Immutable, bytes)
-            .await
+        self.small(media_type(&table), lifetime(track), bytes).await
     }
 
     async fn segment(&self, track: &PresentedTrack, n: usize) -> Result<Response, StreamError> {
         let tables = &self.state.tables;
         let table = tables.with_segment(self.video, track, n).await?;
-        let (offset, length) = table.byte_range(n).ok_or_else(not_there)?;
+        let range = table.byte_range(n).filter(|_| n < table.standing());
+        let (offset, length) = range.ok_or_else(not_there)?;
         // What decides the bytes whether they come from the source or the track object: both
         // tables agree in all of this.
         let place = [n as u64, offset, length].map(u64::to_be_bytes);
         let tag = etag(&[&table.init, place.as_flattened()]);
-        let answer = self.representation(media_type(&table), CacheLifetime::Immutable, tag, length);
+        let answer = self.representation(media_type(&table), lifetime(track), tag, length);
         let name = SegmentName {
             video: self.video,
             track: track.name.clone(),
@@ -306,9 +306,19 @@ impl MediaRequest<'_> {
     }
 }
 
+/// How long a track's bytes may be kept elsewhere. They never change; but those of an upload that is not
+/// stored are gone when it is cancelled.
+fn lifetime(track: &PresentedTrack) -> CacheLifetime {
+    if track.arrives() {
+        CacheLifetime::NoStore
+    } else {
+        CacheLifetime::Immutable
+    }
+}
+
 /// Where the playlist of its key frames is, if there is one: the frames of a track that grows are not counted.
 fn i_frames_of(track: &PresentedTrack, table: &TrackTable) -> Option<String> {
-    table.first_frames.as_ref()?;
+    table.first_frames.as_ref().filter(|_| !track.grows())?;
     Some(MediaFile::Track(track.name.clone(), TrackFile::IFrames).to_string())
 }
 

@@ -100,18 +100,19 @@ impl MediaRequest<'_> {
         track: &PresentedTrack,
     ) -> Result<Response, StreamError> {
         let table = self.state.tables.get(self.video, track).await?;
-        let edge = match track.body {
-            TrackBody::Growing { .. } => None,
-            _ => self.edge(presentation, &table).await?,
+        let edge = if track.grows() {
+            None
+        } else {
+            self.edge(presentation, &table).await?
         };
         let ends = |n: &usize| table.start_micros(n + 1);
         let shown = match edge {
             Some(edge) => (0..table.segments())
                 .take_while(|n| ends(n) <= edge)
                 .count(),
-            None => table.segments(),
+            None => table.standing(),
         };
-        let whole = !track.grows() && edge.is_none();
+        let whole = edge.is_none() && table.is_whole();
         let init = TrackFile::Init.to_string();
         let segment = |n| TrackFile::Segment(n).to_string();
         let text = event_playlist(&table, shown, whole, &init, &segment);
@@ -137,7 +138,7 @@ impl MediaRequest<'_> {
         let mut edge = 0;
         for other in others {
             let other = self.state.tables.get(self.video, other).await?;
-            edge = edge.max(other.duration_micros());
+            edge = edge.max(other.start_micros(other.standing()));
         }
         Ok(Some(edge))
     }
@@ -201,6 +202,6 @@ impl MediaRequest<'_> {
 pub(crate) fn object_of(track: &PresentedTrack) -> Option<&MediaKey> {
     match &track.body {
         TrackBody::Object { object } => Some(object),
-        TrackBody::Source { .. } | TrackBody::Growing { .. } => None,
+        TrackBody::Source { .. } | TrackBody::Arriving { .. } | TrackBody::Growing { .. } => None,
     }
 }

@@ -7,22 +7,29 @@ use axum::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::time::Duration;
+use virga_client::ApiCaller;
 use virga_core::{
     Code, Failure,
     paths::{PartTicket, Ticket},
     upload::PartSpan,
+    with_causes,
 };
 
-use crate::{StreamState, body::drain};
+use crate::{StreamState, body::drain, caller::as_caller};
+
+/// So long the answer to a part waits for api.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes a part in.
 pub(crate) async fn put(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
+    let api = as_caller(&state, &request);
     let (head, body) = request.into_parts();
     let mut body = body.into_data_stream();
-    let taken = take(&state, &head, &mut body).await;
+    let taken = take(&state, &api, &head, &mut body).await;
     // A client that waits for "100 Continue" has sent no body, so the refusal reaches it.
     let waits = head.headers.contains_key(header::EXPECT);
     if let Err(failure) = &taken
@@ -41,6 +48,7 @@ pub(crate) async fn put(
 
 async fn take(
     state: &StreamState,
+    api: &ApiCaller,
     head: &http::request::Parts,
     body: &mut BodyDataStream,
 ) -> Result<String, Failure> {
@@ -59,7 +67,30 @@ async fn take(
     let put = state
         .sessions
         .put_part(ticket.upload, ticket.number, span, incoming);
-    Ok(put.await?)
+    let sha256 = put.await?;
+    tell_early(state, api, &ticket).await;
+    Ok(sha256)
+}
+
+/// Lets api know when the parts are here by which a file can be watched while the others arrive. If that fails,
+/// it is watched later: the part is held all the same.
+async fn tell_early(state: &StreamState, api: &ApiCaller, ticket: &PartTicket) {
+    let upload = ticket.upload;
+    match state.sessions.completes_early(upload, ticket.number).await {
+        Ok(false) => return,
+        Ok(true) => {}
+        Err(error) => {
+            tracing::debug!(%error, upload.id = %upload, "looking for early parts failed");
+            return;
+        }
+    }
+    match tokio::time::timeout(PATIENCE, api.look_early(upload)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::info!(error = %with_causes(&error), upload.id = %upload, "api takes no early look");
+        }
+        Err(_) => tracing::info!(upload.id = %upload, "api does not answer about an early look"),
+    }
 }
 
 /// What the address of a part or form permits.

@@ -8,12 +8,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use moka::future::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use virga_core::{
-    Failure, MediaKey, VideoId,
+    Failure, MediaKey, UploadId, VideoId,
     counts::{SEGMENT_HITS, SEGMENT_MISSES},
     presentation::{PresentedTrack, TrackBody},
 };
 use virga_media::segment;
-use virga_objects::{ByteStream, Piece, SharedStore};
+use virga_objects::{ByteStream, ObjectError, Piece, SharedSessions, SharedStore};
 
 use crate::{error::StreamError, tables::Table};
 
@@ -40,6 +40,8 @@ enum Layout {
     },
     Source {
         key: MediaKey,
+        // Whose parts it still is, where it arrives.
+        upload: Option<UploadId>,
         head: Bytes,
         body: Vec<Piece>,
     },
@@ -49,6 +51,7 @@ enum Layout {
 #[derive(Clone, Debug)]
 pub(crate) struct Segments {
     store: SharedStore,
+    sessions: SharedSessions,
     hot: Cache<SegmentName, Bytes>,
     // Whole segments on their way in or out. Slow viewers hold what the cache has long dropped, so
     // the cache's own limit does not bound memory; who finds no room here is served piece by piece.
@@ -56,11 +59,12 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    pub(crate) fn new(store: SharedStore, room: u64) -> Self {
+    pub(crate) fn new(store: SharedStore, sessions: SharedSessions, room: u64) -> Self {
         let weight =
             |_: &SegmentName, bytes: &Bytes| u32::try_from(bytes.len() + 128).unwrap_or(u32::MAX);
         Self {
             store,
+            sessions,
             hot: Cache::builder().max_capacity(room).weigher(weight).build(),
             room: Arc::new(Semaphore::new(
                 usize::try_from(room / UNIT).unwrap_or(Semaphore::MAX_PERMITS),
@@ -139,7 +143,10 @@ impl Segments {
                 let key = key.clone();
                 Ok(Layout::Object { key, offset })
             }
-            TrackBody::Source { source, samples } => {
+            TrackBody::Source { source, samples }
+            | TrackBody::Arriving {
+                source, samples, ..
+            } => {
                 let (at, length) = table.sample_block_range(n).ok_or_else(|| {
                     Failure::internal("a track without sample blocks is said to be in the source")
                 })?;
@@ -148,8 +155,13 @@ impl Segments {
                     .read(samples, at..at.saturating_add(length))
                     .await?;
                 let layout = segment(table, n, &block)?;
+                let upload = match track.body {
+                    TrackBody::Arriving { upload, .. } => Some(upload),
+                    _ => None,
+                };
                 Ok(Layout::Source {
                     key: source.clone(),
+                    upload,
                     head: layout.head.into(),
                     body: layout.body,
                 })
@@ -169,12 +181,36 @@ impl Segments {
                 let range = start..start.saturating_add(count);
                 Ok(self.store.stream(&key, range).await?)
             }
-            Layout::Source { key, head, body } => {
+            Layout::Source {
+                key,
+                upload,
+                head,
+                body,
+            } => {
                 let (head, body) = cut(head, body, first, count);
-                let body = self.store.read_pieces(&key, body).await?;
+                let body = match upload {
+                    Some(upload) => self.arriving(upload, &key, body).await?,
+                    None => self.store.read_pieces(&key, body).await?,
+                };
                 let head = (!head.is_empty()).then_some(Ok(head));
                 Ok(stream::iter(head).chain(body).boxed())
             }
+        }
+    }
+}
+
+impl Segments {
+    /// Stretches of a file that arrives, or that has arrived since its presentation was read.
+    async fn arriving(
+        &self,
+        upload: UploadId,
+        key: &MediaKey,
+        pieces: Vec<Piece>,
+    ) -> Result<ByteStream, StreamError> {
+        match self.sessions.read_parts(upload, pieces.clone()).await {
+            Err(ObjectError::NoSession(_)) => Ok(self.store.read_pieces(key, pieces).await?),
+            Err(ObjectError::PartsMissing(_)) => Err(Failure::not_found("segment").into()),
+            read => Ok(read?),
         }
     }
 }

@@ -8,8 +8,8 @@ use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
 use crate::{
-    MediaOrigins, Presentations, StreamConfig, clips::Clips, growing::Growing, segments::Segments,
-    tables::Tables,
+    MediaOrigins, Presentations, StreamConfig, arrivals::Arrivals, clips::Clips, growing::Growing,
+    segments::Segments, tables::Tables,
 };
 
 /// The data plane's parts. Cheap to clone.
@@ -60,9 +60,14 @@ impl StreamState {
             tables: Tables::new(
                 Arc::clone(store),
                 Growing::new(Arc::clone(store)),
+                Arrivals::new(Arc::clone(&parts.sessions)),
                 config.table_bytes,
             ),
-            segments: Segments::new(Arc::clone(store), config.cache_bytes),
+            segments: Segments::new(
+                Arc::clone(store),
+                Arc::clone(&parts.sessions),
+                config.cache_bytes,
+            ),
             clips: Clips::new(Arc::clone(store)),
             store: parts.store,
             sessions: parts.sessions,

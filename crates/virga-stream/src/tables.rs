@@ -10,7 +10,11 @@ use virga_core::{
 use virga_media::TrackTable;
 use virga_objects::SharedStore;
 
-use crate::{error::StreamError, growing::Growing};
+use crate::{
+    arrivals::Arrivals,
+    error::StreamError,
+    growing::{AHEAD, Growing},
+};
 
 /// A table of a day of film has 22,000 segments and 0.5 MiB of JSON.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -22,6 +26,27 @@ pub(crate) enum Table {
     Whole(Arc<TrackTable>),
     /// Of one that grows, as far as it was when it was asked for.
     Growing(Arc<GrowingTable>),
+    /// Of one whose source still arrives, and how many of its segments can be made of what is here.
+    Arriving(Arc<TrackTable>, usize),
+}
+
+impl Table {
+    /// Whether all of the track stands.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Growing(_) => false,
+            Self::Arriving(table, standing) => *standing == table.segments(),
+        }
+    }
+
+    /// How many segments stand.
+    pub(crate) fn standing(&self) -> usize {
+        match self {
+            Self::Arriving(_, standing) => *standing,
+            Self::Whole(_) | Self::Growing(_) => self.segments(),
+        }
+    }
 }
 
 impl Deref for Table {
@@ -29,7 +54,7 @@ impl Deref for Table {
 
     fn deref(&self) -> &TrackTable {
         match self {
-            Self::Whole(table) => table,
+            Self::Whole(table) | Self::Arriving(table, _) => table,
             Self::Growing(growing) => &growing.table,
         }
     }
@@ -40,11 +65,12 @@ impl Deref for Table {
 pub(crate) struct Tables {
     store: SharedStore,
     growing: Growing,
+    arrivals: Arrivals,
     held: Cache<MediaKey, Arc<TrackTable>>,
 }
 
 impl Tables {
-    pub(crate) fn new(store: SharedStore, growing: Growing, room: u64) -> Self {
+    pub(crate) fn new(store: SharedStore, growing: Growing, arrivals: Arrivals, room: u64) -> Self {
         let weight = |_: &MediaKey, table: &Arc<TrackTable>| {
             let bytes = 512 + table.init.len() + table.lengths.len() * 16;
             u32::try_from(bytes).unwrap_or(u32::MAX)
@@ -52,6 +78,7 @@ impl Tables {
         Self {
             store,
             growing,
+            arrivals,
             held: Cache::builder().max_capacity(room).weigher(weight).build(),
         }
     }
@@ -66,6 +93,11 @@ impl Tables {
             TrackBody::Growing { job } => {
                 let prefix = MediaKey::growing(video, job, &track.name);
                 Ok(Table::Growing(self.growing.get(&prefix).await?))
+            }
+            TrackBody::Arriving { upload, .. } => {
+                let table = self.whole(&track.table).await?;
+                let standing = table.segments_within(self.arrivals.held(upload).await?);
+                Ok(Table::Arriving(table, standing))
             }
             _ => Ok(Table::Whole(self.whole(&track.table).await?)),
         }
@@ -83,6 +115,16 @@ impl Tables {
                 let prefix = MediaKey::growing(video, job, &track.name);
                 let table = self.growing.with_segment(&prefix, n).await?;
                 Ok(Table::Growing(table))
+            }
+            TrackBody::Arriving { upload, .. } => {
+                let found = self.get(video, track).await?;
+                let known = found.standing();
+                if n < known || n >= known + AHEAD {
+                    return Ok(found);
+                }
+                let table = self.whole(&track.table).await?;
+                let standing = table.segments_within(self.arrivals.held_now(upload).await?);
+                Ok(Table::Arriving(table, standing))
             }
             _ => Ok(Table::Whole(self.whole(&track.table).await?)),
         }

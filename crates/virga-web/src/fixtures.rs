@@ -88,6 +88,7 @@ pub(crate) fn video(state: VideoState) -> Video {
         }],
         note: None,
         progress: Some(0.4),
+        arriving: false,
         plays_at: Some(Timestamp(now().0 + 75_000_000)),
         owner: "云-ada".into(),
         editable: true,

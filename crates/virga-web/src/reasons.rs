@@ -37,8 +37,12 @@ pub(crate) fn warnings(lang: Lang, video: &Video) -> Vec<String> {
         let stem = if waits(warning) { "waits" } else { "warning" };
         lang.with_text(&format!("{stem}-{}", warning.job), "why", &why)
     };
+    let arriving = video.arriving && video.editable;
+    let arriving = arriving.then(|| lang.text("note-arriving"));
     let note = note(lang, video);
-    note.into_iter()
+    arriving
+        .into_iter()
+        .chain(note)
         .chain(video.warnings.iter().map(line))
         .collect()
 }

@@ -34,6 +34,16 @@ pub(crate) async fn changes(
     Ok(Json(answer.ok_or_else(stopping)??))
 }
 
+/// The beginning and the end of an upload are held.
+pub(crate) async fn look_early(
+    State(state): State<ApiState>,
+    _: Vouched,
+    Path(id): Path<UploadId>,
+) -> Result<StatusCode> {
+    state.app.look_early(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A form's file is written and about to be named.
 pub(crate) async fn claim_form(
     State(state): State<ApiState>,

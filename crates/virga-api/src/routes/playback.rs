@@ -46,8 +46,9 @@ pub(crate) async fn playback(
         return Err(failed.into());
     }
     let (path, expires_at) = to_wire::media_paths(&state, &row);
-    // Tracks that grow have rows of their own.
-    let whole = row.state == VideoState::Ready || tracks::any(state.app.db.read(), id).await?;
+    // Tracks that grow have rows of their own, and those of an upload that arrives are not whole.
+    let whole = row.state == VideoState::Ready
+        || row.source_key.is_some() && tracks::any(state.app.db.read(), id).await?;
     let path_of = |key: Option<&MediaKey>, file| key.map(|_| path(file));
     let playback = Playback {
         hls: path(MediaFile::Multivariant),

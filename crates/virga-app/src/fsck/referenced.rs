@@ -70,6 +70,8 @@ pub(crate) fn lasting(row: &VideoRow, tracks: &[TrackRow]) -> HashSet<MediaKey> 
             TrackBody::Source { source, samples } => {
                 keys.extend([source.clone(), samples.clone()]);
             }
+            // Its source is no object yet.
+            TrackBody::Arriving { samples, .. } => keys.extend([samples.clone()]),
             TrackBody::Growing { .. } => {}
         }
     }

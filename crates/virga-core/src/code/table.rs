@@ -199,6 +199,8 @@ codes! {
         UploadPartTooLarge = "upload.part-too-large", TooLarge, No, by_kind;
         /// The part has fewer bytes than it should.
         UploadPartTooSmall = "upload.part-too-small", Invalid, No, by_kind;
+        /// The part arrived before with other bytes, and is being watched.
+        UploadPartWatched = "upload.part-watched", Conflict, No, by_kind;
         /// The account's storage quota is used up.
         UploadQuota = "upload.quota", NoRoom, No, "problem-upload-quota";
         /// The file is larger than the site accepts.

@@ -110,6 +110,9 @@ pub struct Video {
     /// Share of the open work that is done, 0 to 1; while the state is processing or playable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,
+    /// Whether its upload goes on: it plays as far as it is here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub arriving: bool,
     /// When it is expected to play, while it is encoded and does not play yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plays_at: Option<Timestamp>,

@@ -18,7 +18,9 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         .iter()
         .filter_map(|row| match &row.body {
             TrackBody::Source { source, samples } => Some((row, source, samples)),
-            TrackBody::Object { .. } | TrackBody::Growing { .. } => None,
+            TrackBody::Object { .. } | TrackBody::Arriving { .. } | TrackBody::Growing { .. } => {
+                None
+            }
         })
         .collect();
     // Existing rungs may have been made to play with the source's sound.

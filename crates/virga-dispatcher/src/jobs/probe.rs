@@ -7,19 +7,19 @@ use tokio::task::spawn_blocking;
 use virga_core::{
     Code, MediaKey,
     job::Job,
-    presentation::{own_picture, sound_name},
+    presentation::{TrackBody, own_picture, sound_name},
 };
-use virga_db::videos::Shape;
+use virga_db::{TrackRow, tracks, videos::Shape};
 use virga_media::{
-    InstantTracks, Movie, SourceShape, TranscodeReason, first_heard, ladder, plan, plan_audio,
-    shape,
+    InstantTracks, Movie, SourceShape, TrackTable, TranscodeReason, first_heard, ladder, plan,
+    plan_audio, shape,
 };
 
 use super::{copied::copyable, encoding::Ready, limits, sounds, texts};
 use crate::{
     job_result::{JobError, JobResult, Outcome},
     media::Source,
-    pack::put_jit,
+    pack::{put_jit, table_of},
     work::Work,
 };
 
@@ -34,6 +34,9 @@ pub(crate) async fn run(work: &Work<'_>) -> Result<JobResult, JobError> {
         _ => hand_on(work, &key, source).await,
     };
     let mut outcome = found?;
+    // What played while the file arrived gives way, unless it plays on under the same names.
+    let standing = Standing::of(work, &key).await?;
+    outcome.replaced = standing.but(&outcome.tracks);
     outcome.behind_junk = junk > 0;
     if texts::may_be_in(container) {
         outcome.next.push(Job::Texts);
@@ -76,11 +79,15 @@ async fn publish(
     let planned = Arc::clone(movie);
     let plan = spawn_blocking(move || plan(&planned, &tracks)).await??;
     let duration = plan.video.table.duration_micros();
+    let standing = Standing::of(work, key).await?;
     let job = work.job.id;
-    let video = put_jit(work, key, own_picture(job), plan.video);
+    let table = &plan.video.table;
+    let name = standing.name(work, table, own_picture(job)).await?;
+    let video = put_jit(work, key, name, plan.video);
     let tracks = match plan.audio {
         Some(audio) => {
-            let audio = put_jit(work, key, sound_name(job), audio);
+            let name = standing.name(work, &audio.table, sound_name(job)).await?;
+            let audio = put_jit(work, key, name, audio);
             let (video, audio) = tokio::try_join!(video, audio)?;
             vec![video, audio]
         }
@@ -102,6 +109,44 @@ async fn publish(
         pause,
         ..Outcome::default()
     })
+}
+
+/// The source's own tracks that play already: it was watched while it arrived. Players go on with them, so what is
+/// the same keeps its name.
+struct Standing(Vec<TrackRow>);
+
+impl Standing {
+    async fn of(work: &Work<'_>, key: &MediaKey) -> Result<Self, JobError> {
+        let mut rows = tracks::of_video(work.app().db.read(), work.video()).await?;
+        rows.retain(|row| matches!(&row.body, TrackBody::Source { source, .. } if source == key));
+        Ok(Self(rows))
+    }
+
+    /// The name of the track whose segments these are; `fresh` where none of them is: an address never changes its
+    /// bytes, and an earlier release may have cut the film otherwise.
+    async fn name(
+        &self,
+        work: &Work<'_>,
+        planned: &TrackTable,
+        fresh: String,
+    ) -> Result<String, JobError> {
+        for row in &self.0 {
+            let table = table_of(work, row).await?;
+            if (&table.init, &table.lengths) == (&planned.init, &planned.lengths)
+                && table.durations == planned.durations
+            {
+                return Ok(row.name.clone());
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// The names of those that are not among `kept`.
+    fn but(&self, kept: &[TrackRow]) -> Vec<String> {
+        let gone = |row: &&TrackRow| kept.iter().all(|kept| kept.name != row.name);
+        let gone = self.0.iter().filter(gone);
+        gone.map(|row| row.name.clone()).collect()
+    }
 }
 
 /// What makes `fallback.mp4` next to the source's own picture, with a rung where one is worth making.

@@ -47,7 +47,7 @@ pub(super) async fn index(media: &Media) -> Result<Option<Movie>, JobError> {
 async fn is_near(media: &Media) -> Result<bool, JobError> {
     Ok(match &media.place {
         Place::Store(store, _) => store.free_space().await?.is_some(),
-        Place::Scratch(_) | Place::Chain(_) | Place::Behind(..) => true,
+        Place::Scratch(_) | Place::Chain(_) | Place::Behind(..) | Place::Arriving(..) => true,
     })
 }
 

@@ -21,6 +21,8 @@ pub(super) const GONE: &str = ".gone-";
 pub(super) const DATA: &str = "data";
 /// The session's plan.
 pub(super) const PLAN: &str = "session.json";
+/// Is there once parts are read: what is held stays as it is.
+pub(super) const FROZEN: &str = "frozen";
 /// How markers end.
 pub(super) const MARKER: &str = ".part";
 /// How often a lock that another holds is tried again.
@@ -47,6 +49,11 @@ pub(super) fn in_session<T>(id: UploadId, done: io::Result<T>) -> Result<T> {
 pub(super) fn plan(root: &Path, id: UploadId) -> Result<UploadPlan> {
     let text = in_session(id, fs::read(folder(root, id).join(PLAN)))?;
     serde_json::from_slice(&text).map_err(|error| failed(io::Error::other(error)))
+}
+
+/// The marker of a part in a session's folder.
+pub(super) fn marker(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number}{MARKER}"))
 }
 
 /// Whether an open file still is the session's data: complete and abort take the name away.

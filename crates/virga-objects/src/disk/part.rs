@@ -23,8 +23,9 @@ use virga_core::{UploadId, fail, keys::hex, upload::PartSpan};
 
 use super::{
     DiskOptions,
+    arriving::is_frozen,
     durable::{blocking, sync_dir, try_lock},
-    layout::{self, DATA, MARKER, RETRY, failed, folder, in_session},
+    layout::{self, DATA, RETRY, failed, folder, in_session, read_marker},
 };
 use crate::{Incoming, ObjectError, Result};
 
@@ -43,6 +44,8 @@ struct OpenPart {
     _lock: File,
     hash: Sha256,
     written: u64,
+    /// The digest of what is held, where that stays: the bytes that come are compared with it, not written.
+    stays: Option<String>,
 }
 
 /// Opens a part for writing and takes away its old marker; `None` while another writes it.
@@ -70,11 +73,7 @@ fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option
     if !try_lock(&lock, true)? {
         return Ok(None);
     }
-    match fs::remove_file(folder.join(format!("{number}{MARKER}"))) {
-        Ok(()) => sync_dir(&folder).map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
+    let stays = give_up(&folder, id, number)?;
     Ok(Some(OpenPart {
         folder,
         id,
@@ -84,7 +83,42 @@ fn open(root: &Path, id: UploadId, number: u32, span: PartSpan) -> Result<Option
         _lock: lock,
         hash: Sha256::new(),
         written: 0,
+        stays,
     }))
+}
+
+/// Takes a part's marker away, unless the session is frozen: then what is held stays, and its digest is
+/// answered.
+fn give_up(folder: &Path, id: UploadId, number: u32) -> Result<Option<String>> {
+    let path = layout::marker(folder, number);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // One that cannot be read counts as none.
+        read => read.unwrap_or_default(),
+    };
+    let held = read_marker(&text).and_then(|part| part.sha256);
+    if held.is_some() && is_frozen(folder)? {
+        return Ok(held);
+    }
+    fs::remove_file(&path).map_err(failed)?;
+    sync_dir(folder).map_err(failed)?;
+    // Whoever froze the session before it was gone may have seen it, and reads the part.
+    if held.is_some() && is_frozen(folder)? {
+        mark(folder, id, number, &text)?;
+        return Ok(held);
+    }
+    Ok(None)
+}
+
+/// Says that a part is held.
+fn mark(folder: &Path, id: UploadId, number: u32, text: &str) -> Result<()> {
+    let fresh = folder.join(format!("{number}.new"));
+    let mut file = in_session(id, File::create(&fresh))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| ObjectError::io("mark a part", error))?;
+    in_session(id, fs::rename(&fresh, layout::marker(folder, number)))?;
+    in_session(id, sync_dir(folder))
 }
 
 impl OpenPart {
@@ -92,6 +126,9 @@ impl OpenPart {
         let size: usize = batch.iter().map(Bytes::len).sum();
         for bytes in batch {
             self.hash.update(bytes);
+        }
+        if self.stays.is_some() {
+            return Ok(self);
         }
         let at = self.span.offset + self.written;
         if let Err(error) = write_all(&self.data, batch, at) {
@@ -130,21 +167,21 @@ impl OpenPart {
 
     /// Syncs the bytes, then says that they are held.
     fn finish(self) -> Result<String> {
+        let sha256 = hex(&self.hash.clone().finalize());
+        if let Some(held) = &self.stays {
+            return if *held == sha256 {
+                Ok(sha256)
+            } else {
+                Err(ObjectError::Frozen)
+            };
+        }
         if let Err(error) = fail::full("part.sync").and_then(|()| self.data.sync_data()) {
             self.give_back();
             return Err(ObjectError::io("sync a part", error));
         }
         fail::point("part.before-marker");
-        let sha256 = hex(&self.hash.clone().finalize());
         let text = format!("{} {} {sha256}\n", self.number, self.span.size);
-        let fresh = self.folder.join(format!("{}.new", self.number));
-        let mut file = in_session(self.id, File::create(&fresh))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| ObjectError::io("mark a part", error))?;
-        let marker = self.folder.join(format!("{}{MARKER}", self.number));
-        in_session(self.id, fs::rename(&fresh, marker))?;
-        in_session(self.id, sync_dir(&self.folder))?;
+        mark(&self.folder, self.id, self.number, &text)?;
         Ok(sha256)
     }
 }

@@ -171,16 +171,22 @@ impl Span {
 }
 
 pub(super) async fn pieces(path: PathBuf, key: MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
-    let (file, rest) = blocking(move || {
+    let (file, pieces) = blocking(move || {
         let (file, size) = open(&path, &key)?;
         for &(offset, length) in &pieces {
             let end = offset.saturating_add(u64::from(length));
             check(&(offset..end), size)?;
         }
-        Ok((Arc::new(file), VecDeque::from(pieces)))
+        Ok((file, pieces))
     })
     .await?;
-    Ok(hops(rest, move |rest| {
+    Ok(pieces_of(file, pieces))
+}
+
+/// The same of an open file that has them all.
+pub(super) fn pieces_of(file: File, pieces: Vec<Piece>) -> ByteStream {
+    let file = Arc::new(file);
+    hops(VecDeque::from(pieces), move |rest| {
         let mut spans: Vec<Span> = Vec::new();
         let mut bytes = 0;
         while bytes < HOP && spans.len() < READS {
@@ -198,7 +204,7 @@ pub(super) async fn pieces(path: PathBuf, key: MediaKey, pieces: Vec<Piece>) -> 
                 Ok(read)
             })
         })
-    }))
+    })
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ admin-tries = { $n ->
     [one] { $shown } attempt
    *[other] { $shown } attempts
   }
+job-arriving = Early look
 job-probe = Checking the file
 job-sound = Audio
 job-copy = Copying

@@ -39,6 +39,8 @@ reason-too_slow = Encoding takes far longer than it should.
 
 # What failed beside what plays, by the kind of job
 note-ends_early = The file ends early: { $read } of { $whole } could be read. If that is not the whole film, upload the file again.
+note-arriving = This video is still being uploaded. What has arrived can be watched already.
+warning-arriving = Making it watchable during the upload failed: { $why }
 warning-probe = Checking the file failed: { $why }
 warning-sound = Converting the audio failed: { $why }
 warning-package = Preparing it for faster playback failed: { $why }

@@ -36,6 +36,7 @@ upload-progress = Upload progress
 upload-pause = Pause
 upload-resume = Resume
 upload-watch = Open video
+upload-early = What has arrived can be watched already.
 upload-waiting = Waiting
 upload-checking = Checking the file
 upload-paused = Paused

@@ -48,6 +48,7 @@ admin-encoder-log = 编码器的输出
 admin-tries = { $n ->
    *[other] 尝试了 { $shown } 次
   }
+job-arriving = 上传中预检
 job-probe = 检查文件
 job-sound = 音频
 job-copy = 复制画面

@@ -39,6 +39,8 @@ reason-too_slow = 转码耗时远超预期。
 
 # 能播放、但有一步没有成功，按任务种类
 note-ends_early = 文件提前结束：全长 { $whole }，只读到 { $read }。如果视频不完整，请重新上传该文件。
+note-arriving = 视频还在上传，已经传好的部分现在就能看。
+warning-arriving = 未能在上传过程中开放观看：{ $why }
 warning-probe = 检查文件失败：{ $why }
 warning-sound = 音频转码失败：{ $why }
 warning-package = 封装失败：{ $why }

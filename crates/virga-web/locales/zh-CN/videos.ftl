@@ -36,6 +36,7 @@ upload-progress = 上传进度
 upload-pause = 暂停
 upload-resume = 继续
 upload-watch = 打开视频页
+upload-early = 已经传好的部分现在就能看。
 upload-waiting = 等待中
 upload-checking = 正在核对文件
 upload-paused = 已暂停

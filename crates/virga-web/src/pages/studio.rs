@@ -37,6 +37,12 @@ pub(crate) fn state_text(lang: Lang, state: VideoState) -> String {
     })
 }
 
+/// The words for where a video stands for its owner, whose upload goes on where the video plays meanwhile.
+pub(crate) fn shown_state(lang: Lang, video: &Video) -> String {
+    let arriving = video.arriving.then_some(VideoState::Uploading);
+    state_text(lang, arriving.unwrap_or(video.state))
+}
+
 /// The words for who may see a video.
 pub(crate) fn visibility_text(lang: Lang, visibility: Visibility) -> String {
     lang.text(match visibility {
@@ -128,7 +134,7 @@ impl Row {
         Self {
             card: Card::new(lang, now, video),
             state: state.as_str(),
-            state_text: state_text(lang, state),
+            state_text: shown_state(lang, video),
             visibility: visibility_text(lang, video.visibility),
             progress: format!("{:.3}", video.progress.unwrap_or(0.0).clamp(0.0, 1.0)),
             failure: reasons::failure(lang, video),
@@ -140,7 +146,7 @@ impl Row {
             unfinished: state.is_unfinished(),
             busy: matches!(state, VideoState::Processing | VideoState::Playable)
                 && video.progress.is_some(),
-            waiting: matches!(state, VideoState::Draft | VideoState::Uploading),
+            waiting: matches!(state, VideoState::Draft | VideoState::Uploading) || video.arriving,
             draft: state == VideoState::Draft,
             retry: (state == VideoState::Failed && reasons::worth_a_retry(video))
                 || reasons::any_failed(video),

@@ -31,7 +31,7 @@ use crate::{
         clip::{Clip, Pairs},
         related,
         share::{Share, absolute},
-        studio::{Publish, state_text, visibility_text},
+        studio::{Publish, shown_state, visibility_text},
     },
     reasons,
 };
@@ -157,7 +157,7 @@ impl WatchPage {
             .map(|plain| clip.map_or_else(|| plain.to_owned(), |clip| clip.file(plain, duration)));
         Self {
             state: state.as_str(),
-            state_text: state_text(lang, state),
+            state_text: shown_state(lang, &video),
             strings: f.strings_with_states(&[WATCH_STRINGS, PLAYER_STRINGS].concat()),
             comment_strings: f.strings(COMMENT_STRINGS),
             share_strings: f.strings(SHARE_STRINGS),

@@ -21,7 +21,7 @@ use virga_client::{ApiCaller, ApiClient, Caller, ClientError};
 use virga_core::{
     Code, OsEntropy, Retry, UploadId, VideoId,
     keys::{Voucher, hex},
-    upload::part_span,
+    upload::{early_parts, part_span},
     wire::{HeldPart, NewUpload, NewVideo, Problem, Upload},
     with_causes,
 };
@@ -284,7 +284,11 @@ impl<'a> Work<'a> {
             .sum();
         bar.set_position(there);
         let sender = Sender::new(self.api, self.http, self.site, self.path, bar);
-        let missing = (1..=count).filter(|number| !held.contains(number));
+        // The beginning and the end first: by them the site shows the film while the rest comes.
+        let early = early_parts(upload.size, upload.part_size);
+        let rest = (1..=count).filter(|number| !early.contains(number));
+        let missing = early.iter().copied().chain(rest);
+        let missing = missing.filter(|number| !held.contains(number));
         let missing = missing.filter_map(|number| Some((number, span(number)?)));
         stream::iter(missing)
             .map(|(number, span)| sender.send(upload.id, number, span))

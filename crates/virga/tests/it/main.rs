@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod arriving;
 mod bad_input;
 mod bucket_faults;
 mod buckets;

@@ -223,6 +223,7 @@ async fn internal_addresses_are_for_roles_only(role: Role) {
         (Method::GET, "/internal/v1/changes".to_owned()),
         (Method::POST, "/internal/v1/forms".to_owned()),
         (Method::POST, format!("/internal/v1/forms/{upload}/stored")),
+        (Method::POST, format!("/internal/v1/uploads/{upload}/early")),
     ] {
         for who in [&ann, &stranger] {
             // Not even what the address would take is told.

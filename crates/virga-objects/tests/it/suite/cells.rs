@@ -46,6 +46,7 @@ cells! {
             a_part_that_the_file_does_not_have_is_refused,
             two_that_open_a_session_at_once_have_one,
             a_session_is_listed_and_dropped,
+            what_is_held_can_be_read_and_stays,
         }
     }
     seaweed = Seaweed {
@@ -73,6 +74,7 @@ cells! {
             a_part_that_the_file_does_not_have_is_refused,
             two_that_open_a_session_at_once_have_one,
             a_session_is_listed_and_dropped,
+            what_is_held_can_be_read_and_stays,
             a_half_made_session_is_found_and_dropped,
             what_dead_writers_left_goes_and_live_sessions_stay,
         }
@@ -100,6 +102,7 @@ cells! {
         }
         sessions {
             a_part_that_the_file_does_not_have_is_refused,
+            what_is_held_can_be_read_and_stays,
         }
         direct {
             a_signed_address_reads_one_object_for_a_while,
@@ -137,6 +140,7 @@ cells! {
             a_part_that_the_file_does_not_have_is_refused,
             two_that_open_a_session_at_once_have_one,
             a_session_is_listed_and_dropped,
+            what_is_held_can_be_read_and_stays,
             a_half_made_session_is_found_and_dropped,
             what_dead_writers_left_goes_and_live_sessions_stay,
         }
@@ -170,6 +174,7 @@ cells! {
             a_part_that_the_file_does_not_have_is_refused,
             two_that_open_a_session_at_once_have_one,
             a_session_is_listed_and_dropped,
+            what_is_held_can_be_read_and_stays,
             a_half_made_session_is_found_and_dropped,
             what_dead_writers_left_goes_and_live_sessions_stay,
         }

@@ -421,3 +421,55 @@ pub(super) async fn what_dead_writers_left_goes_and_live_sessions_stay(stand: St
     assert_eq!(stand.store.delete_prefix(&prefix).await.unwrap(), 0);
     assert_eq!(stand.store.remove_leftovers(later).await.unwrap(), 0);
 }
+
+pub(super) async fn what_is_held_can_be_read_and_stays(stand: Stand) {
+    let file = stand.opened().await;
+    let (sessions, id, part) = (&stand.sessions, stand.upload, stand.part);
+    let first = stand.send(&file, 1).await.unwrap();
+    stand.send(&file, 3).await.unwrap();
+    let read = async |pieces: Vec<(u64, u32)>| {
+        let read = sessions.read_parts(id, pieces).await?;
+        let read: Vec<Bytes> = read.try_collect().await?;
+        Ok::<_, ObjectError>(read.concat())
+    };
+    if !sessions.freeze(id).await.unwrap() {
+        // A bucket's multipart upload cannot be read before it is an object.
+        assert!(stand.options.is_some());
+        assert!(!sessions.completes_early(id, 1).await.unwrap());
+        assert!(matches!(
+            read(vec![(0, 1)]).await,
+            Err(ObjectError::NoSession(_))
+        ));
+        return;
+    }
+    assert!(stand.options.is_none());
+    assert_eq!(sessions.in_order(id, 0).await.unwrap(), part);
+    let third = usize::try_from(2 * part).unwrap();
+    let wanted = [&file[10..30], &file[third + 5..third + 12]].concat();
+    assert_eq!(
+        read(vec![(10, 20), (2 * part + 5, 7)]).await.unwrap(),
+        wanted
+    );
+    let missing = read(vec![(part - 1, 2)]).await.unwrap_err();
+    assert!(matches!(&missing, ObjectError::PartsMissing(parts) if *parts == [2]));
+    let beyond = read(vec![(stand.total() - 1, 2)]).await.unwrap_err();
+    assert!(matches!(beyond, ObjectError::OutOfRange { .. }));
+
+    // The same bytes are fine, and others are refused; what is not held may still come.
+    let again = stand.send_to(&*stand.elsewhere, &file, 1).await;
+    assert_eq!(again.unwrap(), first);
+    let other = noise(file.len(), 6);
+    let refused = stand.send_to(&*stand.elsewhere, &other, 1).await;
+    assert!(matches!(refused, Err(ObjectError::Frozen)));
+    assert_eq!(stand.held().await, [1, 3]);
+    stand.send(&file, 2).await.unwrap();
+    assert!(matches!(
+        stand.send(&other, 2).await,
+        Err(ObjectError::Frozen)
+    ));
+    assert_eq!(sessions.in_order(id, part).await.unwrap(), stand.total());
+    stand.complete().await.unwrap();
+    stand.holds(&file).await;
+    let over = sessions.in_order(id, 0).await;
+    assert!(matches!(over, Err(ObjectError::NoSession(_))));
+}

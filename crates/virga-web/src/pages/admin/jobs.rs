@@ -64,6 +64,7 @@ struct JobLine {
 /// The words for a kind of job.
 fn kind_text(lang: Lang, kind: JobKind) -> String {
     lang.text(match kind {
+        JobKind::Arriving => "job-arriving",
         JobKind::Probe => "job-probe",
         JobKind::Sound => "job-sound",
         JobKind::Copy => "job-copy",

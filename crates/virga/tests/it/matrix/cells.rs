@@ -30,6 +30,10 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
         "vouched callers only: a_forged_identity_header_is_nobody",
     ),
     (
+        "POST /internal/v1/uploads/{id}/early",
+        "vouched callers only: flaws_internal_addresses_are_for_roles_only",
+    ),
+    (
         "POST /internal/v1/forms",
         "vouched callers only: flaws_internal_addresses_are_for_roles_only",
     ),
