@@ -54,6 +54,9 @@ impl MediaRequest<'_> {
 
     /// The playlist of a track's key frames, for players that show pictures while someone seeks.
     pub(crate) async fn i_frames(&self, track: &PresentedTrack) -> Result<Response, StreamError> {
+        if track.grows() {
+            return Err(not_there().into());
+        }
         let table = self.state.tables.get(self.video, track).await?;
         let text = self
             .addressed(track, |addressing| i_frame_playlist(&table, addressing))

@@ -12,6 +12,8 @@ pub(crate) struct Kind {
     pub(crate) bytes: Vec<u8>,
     /// Whether it must fail, with a reason.
     pub(crate) refused: bool,
+    /// Whether it is watched while it is uploaded, in parts of which the first and the last go early.
+    pub(crate) arrives: bool,
     /// Whether bytes may follow it, in a box that readers pass over.
     boxes: bool,
 }
@@ -22,6 +24,7 @@ impl Kind {
             name,
             bytes: clip.bytes(),
             refused: false,
+            arrives: false,
             boxes,
         }
     }
@@ -89,12 +92,23 @@ pub(crate) fn all() -> Vec<Kind> {
             true,
         ),
     ];
+    let steady = [
+        &copied[..2],
+        &["-preset", "ultrafast", "-b:v", "2M"],
+        &copied[4..],
+    ]
+    .concat();
+    kinds.push(Kind {
+        arrives: true,
+        ..Kind::of("mp4 in parts", &h264(30.0).encoder(&steady), true)
+    });
     let half = whole[..whole.len() / 2].to_vec();
     for (name, bytes) in [("cut off", half), ("no film", vec![0x5a; 20_000])] {
         kinds.push(Kind {
             name,
             bytes,
             refused: true,
+            arrives: false,
             boxes: false,
         });
     }

@@ -119,7 +119,8 @@ impl Uploader {
         let extra = usize::try_from(self.choices.below(4)).ok()? * self.extra;
         let fill = u8::try_from(n % 256).ok()?;
         let file = self.kinds[kind].longer_by(extra, fill);
-        if !self.send(&id, &file, fate == Fate::GiveUp).await? {
+        let arrives = self.kinds[kind].arrives;
+        if !self.send(&id, &file, arrives, fate == Fate::GiveUp).await? {
             return self.delete(&id).await;
         }
         let digest = sha256(&file);
@@ -131,7 +132,7 @@ impl Uploader {
     }
 
     /// Sends a file in parts and completes it; `false`: given up in the middle.
-    async fn send(&mut self, id: &str, file: &[u8], gives_up: bool) -> Option<bool> {
+    async fn send(&mut self, id: &str, file: &[u8], arrives: bool, gives_up: bool) -> Option<bool> {
         let ask = json!({"video_id": id, "file_name": "clip", "size": file.len(),
             "content_type": "video/mp4", "part_size": PART,
             "fingerprint": format!("{id}/{}/1", file.len())});
@@ -140,7 +141,11 @@ impl Uploader {
         let size = usize::try_from(upload["part_size"].as_u64()?).ok()?;
         let parts: Vec<&[u8]> = file.chunks(size).collect();
         let mut order: Vec<usize> = (0..parts.len()).collect();
-        if self.choices.percent(30) {
+        if arrives {
+            // The last one early.
+            order.rotate_right(1);
+            order.swap(0, 1);
+        } else if self.choices.percent(30) {
             order.reverse();
         }
         let middle = parts.len() / 2;
@@ -149,6 +154,9 @@ impl Uploader {
                 return Some(false);
             }
             self.part(&upload_id, at + 1, parts[*at]).await?;
+            if arrives {
+                self.pause(1000).await;
+            }
             // Somebody who comes back later, in another browser, asks what is there.
             if self.choices.percent(20) {
                 self.are_held(&upload_id, &order[..=sent], &parts).await?;

@@ -31,7 +31,8 @@ impl Viewer {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             };
-            if film.digest.is_some() && !film.deleted {
+            // Some play before their last byte is there.
+            if !film.deleted {
                 self.watch(&id, &film).await;
             }
             tokio::time::sleep(Duration::from_millis(60)).await;

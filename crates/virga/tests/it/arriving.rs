@@ -133,6 +133,9 @@ async fn its_owner_watches_at_once_and_others_once_it_is_public() {
     let mut heard = BTreeMap::new();
     for (url, text) in &first {
         assert!(text.contains("#EXT-X-PLAYLIST-TYPE:EVENT") && !text.contains("ENDLIST"));
+        // Nor is there a playlist that must have an end.
+        let i_frames = url.replace("event.m3u8", "iframes.m3u8");
+        let _ = ann.get(&i_frames).await.expect(404);
         let segments = addressed(url, text);
         assert!(segments.len() > 3, "{text}");
         for segment in &segments {
