@@ -62,6 +62,28 @@ pub fn long_footage() -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Twenty seconds of 480p at 2 Mbit/s with sound of 128 kbit/s: segments of about 1 MiB and of 64 KiB.
+///
+/// # Errors
+/// Where ffmpeg fails.
+pub fn light_footage() -> anyhow::Result<PathBuf> {
+    made("light.mp4", |draft| {
+        let mut ffmpeg = picture("854x480", 25, "20.48");
+        ffmpeg.args(["-c:v", "libx264", "-preset", "veryfast", "-g", "100"]);
+        ffmpeg.args([
+            "-keyint_min",
+            "100",
+            "-sc_threshold",
+            "0",
+            "-pix_fmt",
+            "yuv420p",
+        ]);
+        ffmpeg.args(["-b:v", "2100k", "-maxrate", "2100k", "-bufsize", "1M"]);
+        ffmpeg.args(["-c:a", "aac", "-b:a", "128k"]);
+        output(ffmpeg.arg(draft)).map(drop)
+    })
+}
+
 /// Forty seconds of 720p at 8 Mbit/s, index last: to be watched while it is uploaded.
 ///
 /// # Errors

@@ -4,17 +4,19 @@ mod clips;
 mod figure;
 mod first_frame;
 pub mod formats;
+mod load;
 mod machine;
 mod transfer;
 
 pub use clips::{
-    KINDS, Kind, footage, kind, ladder_source, long_footage, plain_file, short_source, span_source,
-    steady_footage,
+    KINDS, Kind, footage, kind, ladder_source, light_footage, long_footage, plain_file,
+    short_source, span_source, steady_footage,
 };
 pub use figure::{Figure, Round, Series, Target, median};
 pub use first_frame::first_frame;
+pub use load::{Asked, Server, compare, measure};
 pub use machine::{
-    cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, process_of,
+    cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, pin, process_of,
     settle_disk, tool,
 };
 pub use transfer::{IN_FLIGHT, upload};

@@ -99,6 +99,15 @@ pub fn process_of(role: &str, data: &Path) -> anyhow::Result<u32> {
     bail!("no {role} runs on {}", data.display())
 }
 
+/// Keeps all threads of a process on one core.
+///
+/// # Errors
+/// Where there is no such process, or no such core.
+pub fn pin(process: u32, core: usize) -> anyhow::Result<()> {
+    let (core, process) = (core.to_string(), process.to_string());
+    output(tool("taskset").args(["-apc", &core, &process])).map(drop)
+}
+
 /// Writes back what other runs left in memory, so that no run pays for another.
 pub fn settle_disk() -> anyhow::Result<()> {
     output(&mut tool("sync"))?;

@@ -1,6 +1,6 @@
 //! The control plane's parts.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use virga_app::App;
 use virga_cache::Cache;
@@ -33,9 +33,13 @@ pub struct ApiParts {
     pub stop: CancellationToken,
 }
 
-/// The state of every handler. Cheap to clone.
+/// The state of every handler. Cheap to clone: every request does it several times.
 #[derive(Clone, Debug)]
-pub struct ApiState {
+pub struct ApiState(Arc<ApiShared>);
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct ApiShared {
     /// Use cases.
     pub(crate) app: App,
     pub(crate) keys: Arc<KeyRing>,
@@ -50,6 +54,14 @@ pub struct ApiState {
     /// Places of event streams; see [`Self::event_places`].
     streams: FairPool,
     pub(crate) stop: CancellationToken,
+}
+
+impl Deref for ApiState {
+    type Target = ApiShared;
+
+    fn deref(&self) -> &ApiShared {
+        &self.0
+    }
 }
 
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
@@ -111,7 +123,7 @@ impl ApiState {
             keys: Arc::clone(&keys),
             feed: Arc::clone(&feed),
         };
-        Ok(Self {
+        Ok(Self(Arc::new(ApiShared {
             app,
             keys,
             delivery,
@@ -124,7 +136,7 @@ impl ApiState {
             views,
             streams,
             stop,
-        })
+        })))
     }
 }
 

@@ -53,8 +53,8 @@ use crate::{
     write::BucketWriter,
 };
 use virga_objects::{
-    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
-    Result,
+    ByteStream, FreeSpace, LocalObject, MediaStore, ObjectError, ObjectListing, ObjectStat,
+    ObjectWriter, Piece, Result,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -244,6 +244,10 @@ impl MediaStore for BucketStore {
 
     async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
         read::pieces(Arc::clone(&self.client), key.clone(), pieces).await
+    }
+
+    async fn local(&self, _: &MediaKey) -> Result<Option<LocalObject>> {
+        Ok(None)
     }
 
     async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {

@@ -12,10 +12,12 @@ use std::{
 
 /// Requests that the bucket did not answer as it should.
 pub static BUCKET_ERRORS: Count = Count::new();
-/// Segments that were in memory.
+/// Blocks of segments that were in memory.
 pub static SEGMENT_HITS: Count = Count::new();
-/// Segments that had to be read.
+/// Blocks of segments that had to be read.
 pub static SEGMENT_MISSES: Count = Count::new();
+/// Segments that went from a file of this machine to the viewer, through no memory of ours.
+pub static SEGMENT_FILES: Count = Count::new();
 /// Event streams that are open.
 pub static EVENT_STREAMS: Count = Count::new();
 

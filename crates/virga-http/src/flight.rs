@@ -4,7 +4,6 @@
 use axum::{
     body::Body,
     extract::Request,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{Method, header};
@@ -57,8 +56,8 @@ impl Vouching {
     }
 }
 
-/// The places of one listener. Cheap to clone.
-#[derive(Clone, Debug)]
+/// The places of one listener.
+#[derive(Debug)]
 pub(crate) struct Places {
     in_flight: FairPool,
     bodies: FairPool,
@@ -87,10 +86,17 @@ impl Places {
 }
 
 /// Answers a request when it has its place, and 503 when there is none or it was given up.
-pub(crate) async fn limit(places: Places, request: Request, next: Next) -> Response {
+pub(crate) async fn limit<F>(
+    places: &Places,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let holder = places.holder(&request);
     if is_probe(request.uri().path()) {
-        let answer = run(places.probes.take(holder), next.run(request)).await;
+        let answer = run(places.probes.take(holder), answer(request)).await;
         return answer.unwrap_or_else(busy);
     }
     let request = if is_buffered(&request) {
@@ -102,7 +108,7 @@ pub(crate) async fn limit(places: Places, request: Request, next: Next) -> Respo
     } else {
         request
     };
-    let answer = run(places.in_flight.take(holder), next.run(request)).await;
+    let answer = run(places.in_flight.take(holder), answer(request)).await;
     answer.unwrap_or_else(busy)
 }
 

@@ -1,26 +1,19 @@
 //! `Host` as RFC 9112 §3.2 wants it: one line with a valid host and port. A target in absolute form
 //! names the host itself, and then the header is set to it, so that everything behind reads the same.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use std::net::Ipv6Addr;
 use virga_core::{Code, Failure};
 
 use crate::Error;
 
-/// Answers 400 to a request whose host is missing, doubled or malformed.
-pub(crate) async fn check(mut request: Request, next: Next) -> Response {
-    match settle(&mut request) {
-        Ok(()) => next.run(request).await,
-        Err(detail) => Error(Failure::new(Code::HostInvalid, detail)).into_response(),
-    }
+/// Refuses a request whose host is missing, doubled or malformed: 400.
+pub(crate) fn settle(request: &mut Request) -> Result<(), Error> {
+    checked(request).map_err(|detail| Error(Failure::new(Code::HostInvalid, detail)))
 }
 
-fn settle(request: &mut Request) -> Result<(), &'static str> {
+fn checked(request: &mut Request) -> Result<(), &'static str> {
     // HTTP/1.0 knows no Host.
     let required = request.version() >= Version::HTTP_11;
     check_header(request.headers(), required)?;

@@ -4,20 +4,18 @@
 
 use axum::{
     Router,
-    body::Body,
-    extract::Request,
+    body::{Body, HttpBody},
+    extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
-use std::sync::Arc;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer,
-        predicate::{Predicate, SizeAbove},
-    },
+use std::{panic::AssertUnwindSafe, sync::Arc};
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{Predicate, SizeAbove},
 };
 use virga_core::{Code, Failure};
 
@@ -64,41 +62,89 @@ pub struct ListenerConfig {
     pub vouching: Option<Vouching>,
 }
 
-/// Puts the listener's layers around a role's (or the merged) router.
+/// What all requests of a listener share.
+#[derive(Debug)]
+struct Listener {
+    site: SiteOrigin,
+    proxies: Vec<IpNet>,
+    log: AccessLog,
+    places: Places,
+    vouching: Option<Vouching>,
+}
+
+/// Puts the listener's layers around a role's (or the merged) router. They are one function and not a stack
+/// of services: each service of a stack is cloned with all that is in it, for every request.
 pub fn wrap(router: Router, config: ListenerConfig) -> Router {
-    let site = config.origin;
-    let proxies: Arc<[IpNet]> = config.trusted_proxies.into();
-    let log = Arc::new(AccessLog::new(config.access));
-    let vouching = config.vouching.clone();
-    let places = Places::new(config.max_in_flight, config.vouching);
+    let listener = Listener {
+        site: config.origin,
+        proxies: config.trusted_proxies,
+        log: AccessLog::new(config.access),
+        places: Places::new(config.max_in_flight, config.vouching.clone()),
+        vouching: config.vouching,
+    };
     router
-        .layer(middleware::from_fn(move |request, next| {
-            origin::check(site.clone(), request, next)
-        }))
         .layer(CompressionLayer::new().compress_when(compressible.and(SizeAbove::new(WORTH))))
-        .layer(middleware::map_response(truthful))
-        .layer(middleware::from_fn(move |request, next| {
-            flight::limit(places.clone(), request, next)
-        }))
-        .layer(middleware::map_request(|request: Request<_>| async {
-            request.map(|body| Body::new(MinRateBody::new(body)))
-        }))
-        .layer(middleware::from_fn(measured))
-        .layer(middleware::from_fn(host::check))
-        .layer(CatchPanicLayer::custom(|_| {
-            Error(Failure::internal("a handler panicked")).into_response()
-        }))
-        .layer(middleware::from_fn(move |request, next| {
-            let id = id_of(&request, vouching.as_ref());
-            let answered = identify(
-                Arc::clone(&proxies),
-                Arc::clone(&log),
-                id.clone(),
-                request,
-                next,
-            );
-            CURRENT.scope(id, answered)
-        }))
+        .layer(middleware::from_fn_with_state(Arc::new(listener), answer))
+}
+
+/// Answers a request under its id, with its line in the log.
+async fn answer(
+    State(listener): State<Arc<Listener>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = id_of(&request, listener.vouching.as_ref());
+    if let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>().copied() {
+        let address = viewer::resolve(peer, request.headers(), &listener.proxies);
+        request.extensions_mut().insert(address);
+    }
+    let address = ClientIp::of(&request).0;
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let (method, path) = (request.method().clone(), loggable(request.uri().path()));
+    let started = std::time::Instant::now();
+    let checked = AssertUnwindSafe(check(&listener, request, next)).catch_unwind();
+    let mut response = CURRENT
+        .scope(id.clone(), checked)
+        .await
+        .unwrap_or_else(|_| {
+            CURRENT.sync_scope(id.clone(), || {
+                Error(Failure::internal("a handler panicked")).into_response()
+            })
+        });
+    listener.log.write(&Answered {
+        method: &method,
+        path: &path,
+        status: response.status(),
+        took: started.elapsed(),
+        request_id: &id,
+        address,
+    });
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Answers a request whose head and origin are in order, in its place.
+async fn check(listener: &Listener, mut request: Request, next: Next) -> Response {
+    if let Err(refused) = host::settle(&mut request) {
+        return refused.into_response();
+    }
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return unmeasured();
+    }
+    if !request.body().is_end_stream() {
+        request = request.map(|body| Body::new(MinRateBody::new(body)));
+    }
+    let answered = flight::limit(&listener.places, request, async |request| {
+        if origin::is_permitted(&listener.site, &request) {
+            next.run(request).await
+        } else {
+            let detail = "This request did not come from this site's own pages.";
+            Error(Failure::new(Code::OtherOrigin, detail)).into_response()
+        }
+    });
+    truthful(answered.await)
 }
 
 /// Less than this gzip does not make smaller, bytes.
@@ -107,7 +153,7 @@ const WORTH: u64 = 1024;
 /// What a cache may believe of any answer. Compressed bytes are not those that a strong tag names,
 /// so theirs is weak. Where nothing is said of caching, a cache would guess: such an answer may
 /// be for one viewer only and is kept nowhere.
-async fn truthful(mut response: Response) -> Response {
+fn truthful(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if headers.contains_key(header::CONTENT_ENCODING)
         && let Some(tag) = headers.get(header::ETAG)
@@ -150,10 +196,7 @@ fn compressible(
 }
 
 /// A body says how long it is. No browser sends another, and nobody can read its end in two ways.
-async fn measured(request: Request, next: Next) -> Response {
-    if !request.headers().contains_key(header::TRANSFER_ENCODING) {
-        return next.run(request).await;
-    }
+fn unmeasured() -> Response {
     let detail = "Say how long the body is: Content-Length.";
     let refused = Failure::new(Code::BodyLengthRequired, detail);
     let mut response = Error(refused).into_response();
@@ -177,36 +220,6 @@ fn id_of(request: &Request, vouching: Option<&Vouching>) -> String {
 fn is_id(text: &str) -> bool {
     let sign = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (8..=64).contains(&text.len()) && text.bytes().all(sign)
-}
-
-async fn identify(
-    proxies: Arc<[IpNet]>,
-    log: Arc<AccessLog>,
-    id: String,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    if let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>().copied() {
-        let address = viewer::resolve(peer, request.headers(), &proxies);
-        request.extensions_mut().insert(address);
-    }
-    let address = ClientIp::of(&request).0;
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let (method, path) = (request.method().clone(), loggable(request.uri().path()));
-    let started = std::time::Instant::now();
-    let mut response = next.run(request).await;
-    log.write(&Answered {
-        method: &method,
-        path: &path,
-        status: response.status(),
-        took: started.elapsed(),
-        request_id: &id,
-        address,
-    });
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
 }
 
 /// The longest component that is written to the log: an upload's id fits, no grant and no token.

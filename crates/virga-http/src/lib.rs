@@ -4,9 +4,11 @@
 mod body_timeout;
 mod error;
 mod extract;
+mod file_body;
 mod flight;
 mod head_guard;
 mod host;
+mod sendfile;
 
 pub mod access_log;
 pub mod cookie;
@@ -21,4 +23,6 @@ pub mod viewer;
 
 pub use error::{Error, ProblemCode, Result, answer, method_not_allowed, problem, redirect};
 pub use extract::{Bytes, Form, Json, Path, Query};
+pub use file_body::{BodyPart, FileBody};
 pub use flight::Vouching;
+pub use sendfile::FileQueue;

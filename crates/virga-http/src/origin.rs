@@ -1,14 +1,9 @@
 //! Same-origin check for unsafe methods: what keeps another site's page from using the cookie.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
 use http::{HeaderMap, Method, Uri, header, uri::Authority};
-use virga_core::{Code, Failure};
 
-use crate::{Error, viewer::PresentedToken};
+use crate::viewer::PresentedToken;
 
 /// The site's origin as configured; `None`: the request's own `Host` decides.
 #[derive(Clone, Debug, Default)]
@@ -63,27 +58,21 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// On an unsafe method, `Sec-Fetch-Site: cross-site` and `same-site` are refused whatever else is
 /// there; an `Origin`, where present, must be the site's; it (or `Sec-Fetch-Site: same-origin`) is
 /// required where the request carries the cookie.
-pub async fn check(site: SiteOrigin, request: Request, next: Next) -> Response {
+pub(crate) fn is_permitted(site: &SiteOrigin, request: &Request) -> bool {
     if matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     ) {
-        return next.run(request).await;
+        return true;
     }
     let headers = request.headers();
     let fetched = text(headers, "sec-fetch-site");
-    let fine = match text(headers, "origin") {
+    match text(headers, "origin") {
         _ if matches!(fetched, Some("cross-site" | "same-site")) => false,
-        Some(origin) => site.matches(origin, &request),
+        Some(origin) => site.matches(origin, request),
         None => match PresentedToken::read(headers, site.is_https()) {
             PresentedToken::Cookie(_) => fetched == Some("same-origin"),
             PresentedToken::Bearer(_) | PresentedToken::Nothing => true,
         },
-    };
-    if fine {
-        next.run(request).await
-    } else {
-        let detail = "This request did not come from this site's own pages.";
-        Error(Failure::new(Code::OtherOrigin, detail)).into_response()
     }
 }

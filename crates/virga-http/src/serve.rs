@@ -19,6 +19,7 @@ use crate::{
     flight::{busy, is_probe},
     head_guard::GuardedIo,
     layers::ListenerConfig,
+    sendfile::FileSocket,
     viewer::{ClientIp, PeerAddress},
 };
 
@@ -138,14 +139,16 @@ async fn connection(
     let _ = socket.set_nodelay(true);
     let stalled = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&socket, stalled);
+    let (socket, files) = FileSocket::new(socket);
     let probes_only = matches!(place, Place::Probe(_));
     let service = service_fn(move |mut request: http::Request<Incoming>| {
-        let router = router.clone();
+        let (router, files) = (router.clone(), files.clone());
         async move {
             if probes_only && !is_probe(request.uri().path()) {
                 return Ok(busy());
             }
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(files);
             router.oneshot(request.map(axum::body::Body::new)).await
         }
     });

@@ -31,8 +31,9 @@ use virga_core::{KeyPrefix, MediaKey, Timestamp, UploadId, upload::PartSpan};
 
 use self::durable::blocking;
 use crate::{
-    ByteStream, FreeSpace, HeldParts, Incoming, MediaStore, MultipartSessions, ObjectError,
-    ObjectListing, ObjectStat, ObjectWriter, Piece, READ_LIMIT, Result, UploadPlan, UploadSession,
+    ByteStream, FreeSpace, HeldParts, Incoming, LocalObject, MediaStore, MultipartSessions,
+    ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece, READ_LIMIT, Result, UploadPlan,
+    UploadSession,
 };
 
 /// Time limits of a disk store.
@@ -152,6 +153,13 @@ impl MediaStore for DiskStore {
 
     async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
         read::pieces(self.path(key), key.clone(), pieces).await
+    }
+
+    async fn local(&self, key: &MediaKey) -> Result<Option<LocalObject>> {
+        let (path, key) = (self.path(key), key.clone());
+        let (file, size) = blocking(move || read::open(&path, &key)).await?;
+        let file = Arc::new(file);
+        Ok(Some(LocalObject { file, size }))
     }
 
     async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {

@@ -18,8 +18,8 @@ use tokio::{
 use virga_core::{KeyPrefix, MediaKey, Timestamp};
 
 use crate::{
-    ByteStream, FreeSpace, MediaStore, ObjectError, ObjectListing, ObjectStat, ObjectWriter, Piece,
-    Result, SharedStore,
+    ByteStream, FreeSpace, LocalObject, MediaStore, ObjectError, ObjectListing, ObjectStat,
+    ObjectWriter, Piece, Result, SharedStore,
 };
 
 /// A call that takes this long makes us ask whether the bucket answers at all.
@@ -159,6 +159,10 @@ impl MediaStore for GuardedStore {
     async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
         self.read_by("read an object", self.inner.read_pieces(key, pieces))
             .await
+    }
+
+    async fn local(&self, key: &MediaKey) -> Result<Option<LocalObject>> {
+        self.read_by("open an object", self.inner.local(key)).await
     }
 
     async fn stat(&self, key: &MediaKey) -> Result<ObjectStat> {

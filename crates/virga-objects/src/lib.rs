@@ -22,6 +22,6 @@ pub use multipart::{
     HeldParts, Incoming, MultipartSessions, SharedSessions, UploadPlan, UploadSession,
 };
 pub use store::{
-    ByteStream, FreeSpace, Listed, MediaStore, ObjectListing, ObjectStat, ObjectWriter, Piece,
-    READ_LIMIT, SharedStore,
+    ByteStream, FreeSpace, Listed, LocalObject, MediaStore, ObjectListing, ObjectStat,
+    ObjectWriter, Piece, READ_LIMIT, SharedStore,
 };

@@ -1,6 +1,6 @@
 //! What every store of objects must do.
 
-use std::{fmt, ops::Range, path::Path, sync::Arc};
+use std::{fmt, fs::File, ops::Range, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +31,15 @@ pub struct ObjectStat {
     pub size: u64,
     /// When it was written.
     pub modified: Timestamp,
+}
+
+/// An object that is a file of this machine, open for reading.
+#[derive(Clone, Debug)]
+pub struct LocalObject {
+    /// All of it, and nothing else.
+    pub file: Arc<File>,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// One line of a listing.
@@ -77,6 +86,10 @@ pub trait MediaStore: fmt::Debug + Send + Sync + 'static {
     /// Streams many stretches one after another as if they were one, joining near ones into few
     /// reads.
     async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream>;
+
+    /// The object as an open file, so that its bytes reach a socket without passing through this process;
+    /// `None` in a store whose objects are no files of this machine.
+    async fn local(&self, key: &MediaKey) -> Result<Option<LocalObject>>;
 
     /// Size and age.
     async fn stat(&self, key: &MediaKey) -> Result<ObjectStat>;

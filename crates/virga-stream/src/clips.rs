@@ -11,10 +11,11 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use virga_core::{CacheLifetime, Code, Failure, MediaKey, paths::CLIP_MAX_MILLIS};
 use virga_http::representation::etag;
 use virga_media::{MediaError, MoovLocator, Movie, Step, clip_mp4};
-use virga_objects::{ByteStream, Piece, SharedStore};
+use virga_objects::{Piece, SharedStore};
 
 use crate::{
     error::StreamError,
+    files::streamed,
     media::{MediaRequest, not_there},
     segments::cut,
 };
@@ -137,13 +138,12 @@ impl MediaRequest<'_> {
         let tag = etag(&[LAYOUT, key.as_str().as_bytes(), place.as_flattened()]);
         let cache = CacheLifetime::Revalidate;
         let answer = self.representation("video/mp4", cache, tag, layout.length);
-        self.large(answer, |first, count| async move {
+        let read = async |first, count| {
             let (head, body) = cut(layout.head.clone(), layout.body.clone(), first, count);
             let body = self.state.store.read_pieces(key, body).await?;
             let head = (!head.is_empty()).then_some(Ok(head));
-            let all: ByteStream = stream::iter(head).chain(body).boxed();
-            Ok(all)
-        })
-        .await
+            Ok(streamed(stream::iter(head).chain(body).boxed()))
+        };
+        answer.answer(self.headers, read).await
     }
 }

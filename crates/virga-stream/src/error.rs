@@ -11,6 +11,9 @@ pub(crate) enum StreamError {
     /// An object that the presentation names is not there.
     #[error("there is no object {0}")]
     Gone(String),
+    /// There is no memory for the bytes now: they are passed on piece by piece.
+    #[error("there is no room in memory")]
+    NoRoom,
     /// Anything else, already in its final words.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -36,6 +39,7 @@ impl StreamError {
     pub(crate) fn shared(fault: &Self) -> Self {
         match fault {
             Self::Gone(key) => Self::Gone(key.clone()),
+            Self::NoRoom => Self::NoRoom,
             Self::Failed(failure) => {
                 let mut again = Failure::new(failure.code, failure.detail.clone());
                 again.retry_after = failure.retry_after;
@@ -49,7 +53,7 @@ impl From<StreamError> for Failure {
     fn from(fault: StreamError) -> Self {
         match fault {
             StreamError::Failed(failure) => failure,
-            gone @ StreamError::Gone(_) => Self::internal(gone),
+            other => Self::internal(other),
         }
     }
 }

@@ -11,6 +11,7 @@ mod config;
 mod cors;
 mod dash;
 mod error;
+mod files;
 mod follow;
 mod form_upload;
 mod growing;

@@ -8,21 +8,27 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use futures_util::StreamExt;
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 use virga_core::{
     CacheLifetime, Code, Failure, MediaKey, VideoId, keys,
     paths::{GRANTED, MediaFile, MediaPath, TrackFile},
     presentation::{Presentation, PresentedTrack},
     video::Visibility,
 };
-use virga_http::representation::{Representation, etag};
+use virga_http::{
+    BodyPart, FileQueue,
+    representation::{Representation, etag},
+};
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
-use virga_objects::ByteStream;
 
 use crate::{
-    StreamState, error::StreamError, named_sounds::named_sounds, named_texts::NamedTexts,
-    segments::SegmentName, tables::find,
+    StreamState,
+    error::StreamError,
+    files::{file_body, streamed},
+    named_sounds::named_sounds,
+    named_texts::NamedTexts,
+    segments::SegmentName,
+    tables::find,
 };
 
 pub(crate) const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -33,16 +39,17 @@ pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
-    let (path, query) = (request.uri().path(), request.uri().query());
+    let (request, _) = request.into_parts();
+    let (path, query) = (request.uri.path(), request.uri.query());
     let address = MediaPath::parse(path, query);
     let address = address.ok_or_else(|| refused(path.starts_with(GRANTED)))?;
     let found = state.presentations.get(address.video).await?;
-    match answer(&state, &address, found, request.headers()).await {
+    match answer(&state, &address, found, &request).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
         Err(StreamError::Gone(key)) => {
             tracing::debug!(key, "an object is gone, reading the presentation again");
             let found = state.presentations.get_anew(address.video).await?;
-            let again = answer(&state, &address, found, request.headers()).await;
+            let again = answer(&state, &address, found, &request).await;
             Ok(again?)
         }
         answered => Ok(answered?),
@@ -68,15 +75,17 @@ async fn answer(
     state: &StreamState,
     address: &MediaPath,
     presentation: Option<Arc<Presentation>>,
-    headers: &HeaderMap,
+    request: &Parts,
 ) -> Result<Response, StreamError> {
     let permitted = presentation.filter(|it| is_permitted(state, address, it));
     let presentation = permitted.ok_or_else(|| refused(address.grant.is_some()))?;
+    let headers = &request.headers;
     let request = MediaRequest {
         state,
         video: address.video,
         private: presentation.visibility != Visibility::Public,
         headers,
+        queue: request.extensions.get(),
     };
     let mut answer = match &address.file {
         MediaFile::Multivariant => request.multivariant(&presentation).await,
@@ -125,6 +134,8 @@ pub(crate) struct MediaRequest<'a> {
     pub(crate) video: VideoId,
     pub(crate) private: bool,
     pub(crate) headers: &'a HeaderMap,
+    /// Where its connection takes bytes of files.
+    pub(crate) queue: Option<&'a FileQueue>,
 }
 
 impl MediaRequest<'_> {
@@ -170,26 +181,6 @@ impl MediaRequest<'_> {
         answer.answer(self.headers, part).await
     }
 
-    /// Bytes that are read as they go out.
-    pub(crate) async fn large<F>(
-        &self,
-        answer: Representation,
-        read: impl FnOnce(u64, u64) -> F,
-    ) -> Result<Response, StreamError>
-    where
-        F: Future<Output = Result<ByteStream, StreamError>>,
-    {
-        let begin = async |first, count| {
-            let logged = read(first, count).await?.inspect(|item| {
-                if let Err(error) = item {
-                    tracing::warn!(%error, "a response was interrupted");
-                }
-            });
-            Ok(Body::from_stream(logged))
-        };
-        answer.answer(self.headers, begin).await
-    }
-
     /// Bytes of an object, from this place in it on.
     pub(crate) async fn stored(
         &self,
@@ -197,11 +188,25 @@ impl MediaRequest<'_> {
         key: &MediaKey,
         begins: u64,
     ) -> Result<Response, StreamError> {
-        self.large(answer, |first, count| async move {
-            let range = begins + first..begins + first + count;
-            Ok(self.state.store.stream(key, range).await?)
-        })
-        .await
+        let read = async |first, count| {
+            let offset = begins + first;
+            let Some(file) = self.state.files.get(key).await? else {
+                let range = offset..offset + count;
+                return Ok(streamed(self.state.store.stream(key, range).await?));
+            };
+            let length = count;
+            let part = BodyPart::File { offset, length };
+            Ok(file_body(&file, vec![part], self.queue)?)
+        };
+        answer.answer(self.headers, read).await
+    }
+
+    /// How many bytes an object has.
+    pub(crate) async fn size(&self, key: &MediaKey) -> Result<u64, StreamError> {
+        match self.state.files.get(key).await? {
+            Some(file) => Ok(file.size),
+            None => Ok(self.state.store.stat(key).await?.size),
+        }
     }
 
     async fn multivariant(&self, presentation: &Presentation) -> Result<Response, StreamError> {
@@ -270,12 +275,9 @@ impl MediaRequest<'_> {
             track: track.name.clone(),
             n,
         };
-        self.large(answer, |first, count| {
-            self.state
-                .segments
-                .read(name, track, &table, (first, count))
-        })
-        .await
+        let segments = &self.state.segments;
+        let read = |first, count| segments.read(name, track, &table, (first, count), self.queue);
+        answer.answer(self.headers, read).await
     }
 
     /// The poster as wide as asked, or the JPEG where there is none of that width.
@@ -299,9 +301,9 @@ impl MediaRequest<'_> {
         key: &MediaKey,
         cache: CacheLifetime,
     ) -> Result<Response, StreamError> {
-        let stat = self.state.store.stat(key).await?;
-        let tag = etag(&[key.as_str().as_bytes(), &stat.size.to_be_bytes()]);
-        let answer = self.representation(key.content_type(), cache, tag, stat.size);
+        let size = self.size(key).await?;
+        let tag = etag(&[key.as_str().as_bytes(), &size.to_be_bytes()]);
+        let answer = self.representation(key.content_type(), cache, tag, size);
         self.stored(answer, key, 0).await
     }
 }

@@ -171,10 +171,10 @@ impl MediaRequest<'_> {
         match self.method().await {
             DeliveryMethod::Proxy => {
                 let table = self.state.tables.get(self.video, track).await?;
-                let stat = self.state.store.stat(key).await?;
-                let tag = etag(&[&table.init, &stat.size.to_be_bytes()]);
+                let size = self.size(key).await?;
+                let tag = etag(&[&table.init, &size.to_be_bytes()]);
                 let (kind, life) = (media_type(&table), CacheLifetime::Immutable);
-                let answer = self.representation(kind, life, tag, stat.size);
+                let answer = self.representation(kind, life, tag, size);
                 self.stored(answer, key, 0).await
             }
             method => self.send_to(method, key).await,

@@ -38,7 +38,8 @@ pub(crate) async fn get(
     State(state): State<StreamState>,
     request: Request,
 ) -> virga_http::Result<Response> {
-    let target = (request.uri().path(), request.uri().query());
+    let (request, _) = request.into_parts();
+    let target = (request.uri.path(), request.uri.query());
     let ticket = SourceTicket::verify(&state.keys, target, state.clock.now());
     let ticket = ticket.map_err(|_| refused(true))?;
     if state.presentations.is_withdrawn(ticket.video).await? {
@@ -53,7 +54,8 @@ pub(crate) async fn get(
         state: &state,
         video: ticket.video,
         private: true,
-        headers: request.headers(),
+        headers: &request.headers,
+        queue: request.extensions.get(),
     };
     let mut answer = match request.object(&key, key.cache()).await {
         Err(StreamError::Gone(_)) => return Err(not_there().into()),

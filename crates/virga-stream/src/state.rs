@@ -1,20 +1,25 @@
 //! The parts that every request of the data plane shares.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
 use virga_client::ApiClient;
 use virga_core::{Reloadable, SharedClock, keys::KeyRing};
 use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
 use crate::{
-    MediaOrigins, Presentations, StreamConfig, arrivals::Arrivals, clips::Clips, growing::Growing,
-    segments::Segments, tables::Tables,
+    MediaOrigins, Presentations, StreamConfig, arrivals::Arrivals, clips::Clips, files::Files,
+    growing::Growing, segments::Segments, tables::Tables,
 };
 
-/// The data plane's parts. Cheap to clone.
+/// The data plane's parts. Cheap to clone: every request does it several times.
 #[derive(Clone, Debug)]
-pub struct StreamState {
+pub struct StreamState(Arc<StreamShared>);
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct StreamShared {
     pub(crate) store: SharedStore,
     pub(crate) sessions: SharedSessions,
     pub(crate) keys: Arc<KeyRing>,
@@ -22,12 +27,21 @@ pub struct StreamState {
     pub(crate) presentations: Presentations,
     pub(crate) tables: Tables,
     pub(crate) segments: Segments,
+    pub(crate) files: Files,
     pub(crate) clips: Clips,
     pub(crate) keep_free: Reloadable<u64>,
     pub(crate) cdn_max_age: u32,
     pub(crate) delivery: Delivery,
     pub(crate) origins: MediaOrigins,
     pub(crate) api: ApiClient,
+}
+
+impl Deref for StreamState {
+    type Target = StreamShared;
+
+    fn deref(&self) -> &StreamShared {
+        &self.0
+    }
 }
 
 /// What it is put together from.
@@ -55,7 +69,8 @@ impl StreamState {
     /// Puts the parts together.
     pub fn new(config: &StreamConfig, parts: StreamParts) -> Self {
         let (store, clock) = (&parts.store, &parts.clock);
-        Self {
+        let files = Files::new(Arc::clone(store));
+        Self(Arc::new(StreamShared {
             presentations: Presentations::new(Arc::clone(store), Arc::clone(clock)),
             tables: Tables::new(
                 Arc::clone(store),
@@ -66,8 +81,10 @@ impl StreamState {
             segments: Segments::new(
                 Arc::clone(store),
                 Arc::clone(&parts.sessions),
+                files.clone(),
                 config.cache_bytes,
             ),
+            files,
             clips: Clips::new(Arc::clone(store)),
             store: parts.store,
             sessions: parts.sessions,
@@ -78,7 +95,12 @@ impl StreamState {
             delivery: parts.delivery,
             origins: parts.origins,
             api: parts.api,
-        }
+        }))
+    }
+
+    /// Closes files of objects that may be gone, until `stop`; run it on a task of its own.
+    pub async fn close_files(self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.files.close_old()).await;
     }
 
     /// What is published; `follow` it to hear of changes.

@@ -62,6 +62,11 @@ pub(crate) fn stream(parts: &RoleParts, api: ApiClient, life: &Lifecycle) -> Rou
         follow.await;
         Ok(())
     });
+    let close = state.clone().close_files(life.stop.clone());
+    life.vital("files", async move {
+        close.await;
+        Ok(())
+    });
     virga_stream::router(state)
 }
 

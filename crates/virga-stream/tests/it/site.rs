@@ -17,7 +17,7 @@ use virga_core::{
     wire::{Changes, Effect, VideoChange},
 };
 use virga_delivery::Delivery;
-use virga_objects::{DiskOptions, DiskStore, MediaStore};
+use virga_objects::{DiskOptions, DiskStore, MediaStore, SharedStore};
 use virga_stream::{
     MediaCors, MediaOrigins, Presentations, StreamConfig, StreamParts, StreamState, router,
 };
@@ -66,6 +66,15 @@ impl Site {
     }
 
     pub(crate) async fn with(config: StreamConfig, keep_free: u64) -> Self {
+        Self::over(config, keep_free, |disk| disk).await
+    }
+
+    /// Over a store that reads what is put into `store`.
+    pub(crate) async fn over(
+        config: StreamConfig,
+        keep_free: u64,
+        read_by: impl FnOnce(Arc<DiskStore>) -> SharedStore,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = DiskStore::open(folder.path(), DiskOptions::default()).await;
         let store = Arc::new(store.unwrap());
@@ -73,7 +82,7 @@ impl Site {
         let clock = Arc::new(FakeClock::new());
         let parts = StreamParts {
             keep_free: Reloadable::new(keep_free),
-            store: Arc::clone(&store) as _,
+            store: read_by(Arc::clone(&store)),
             sessions: Arc::clone(&store) as _,
             keys: Arc::clone(&keys),
             clock: Arc::clone(&clock) as SharedClock,

@@ -238,7 +238,10 @@ pub(crate) async fn rows(ledger: &Ledger, rows: &Rows) -> anyhow::Result<()> {
         (
             "the presentation is behind its row",
             "id",
-            "FROM videos WHERE published_version < presentation_version".to_owned(),
+            // One whose purge has begun is published no more.
+            "FROM videos WHERE published_version < presentation_version \
+             AND (purge_at IS NULL OR purge_at <> 0)"
+                .to_owned(),
         ),
         (
             "an open job",

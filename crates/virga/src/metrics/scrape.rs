@@ -66,9 +66,11 @@ fn parts(site: &mut Registry) {
     let one = |count: &counts::Count| vec![(Labels::new(), as_float(count.get()))];
     let help = "Failed requests to the bucket";
     counters(site, "bucket_errors", help, one(&counts::BUCKET_ERRORS));
-    let help = "Requested segments that were in memory";
+    let help = "Requested segments that were sent from a file by the kernel";
+    counters(site, "segment_files", help, one(&counts::SEGMENT_FILES));
+    let help = "Requested blocks of segments that were in memory";
     counters(site, "segment_cache_hits", help, one(&counts::SEGMENT_HITS));
-    let help = "Requested segments that had to be read";
+    let help = "Requested blocks of segments that had to be read";
     counters(
         site,
         "segment_cache_misses",

@@ -1,6 +1,6 @@
 //! Cases of objects.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, os::unix::fs::FileExt};
 use virga_core::{KeyPrefix, MediaKey};
 
 use bytes::Bytes;
@@ -34,6 +34,11 @@ pub(super) async fn an_object_is_read_as_it_was_put(stand: Stand) {
     assert_eq!(collect(some).await, bytes.slice(600_000..600_001));
     let end = store.stream(&key, 1_499_999..1_500_000).await.unwrap();
     assert_eq!(collect(end).await, bytes.slice(1_499_999..));
+    if let Some(local) = store.local(&key).await.unwrap() {
+        let mut all = vec![0; bytes.len()];
+        local.file.read_exact_at(&mut all, 0).unwrap();
+        assert!(local.size == 1_500_000 && all == bytes);
+    }
     store.put(&key, Bytes::from_static(b"new")).await.unwrap();
     assert_eq!(store.read_all(&key, 3).await.unwrap(), "new");
     let empty = stand.key("b.cmaf");
@@ -45,6 +50,10 @@ pub(super) async fn an_object_is_read_as_it_was_put(stand: Stand) {
 pub(super) async fn what_is_not_there_is_said_before_the_first_byte(stand: Stand) {
     let (store, key) = (&stand.store, stand.key("a.cmaf"));
     assert!(store.stat(&key).await.unwrap_err().is_not_found());
+    match store.local(&key).await {
+        Ok(found) => assert!(found.is_none(), "no store has it"),
+        Err(error) => assert!(error.is_not_found()),
+    }
     assert!(store.read(&key, 0..1).await.unwrap_err().is_not_found());
     assert!(store.read_all(&key, 9).await.unwrap_err().is_not_found());
     assert!(store.stream(&key, 0..1).await.err().unwrap().is_not_found());
