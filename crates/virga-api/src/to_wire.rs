@@ -43,9 +43,11 @@ pub(crate) async fn videos(
 ) -> Result<Vec<wire::Video>> {
     let db = state.app.db.read();
     let names = accounts::names(db, rows.iter().map(|row| row.owner)).await?;
+    // Who may not change a finished video sees nothing of its jobs.
+    let seen = |row: &VideoRow| is_editable(viewer, row) || row.state.is_unfinished();
     let worked_on = rows
         .iter()
-        .filter(|row| work && row.source_key.is_some())
+        .filter(|row| work && row.source_key.is_some() && seen(row))
         .map(|row| row.id);
     let jobs = jobs::of_videos(db, &worked_on.collect::<Vec<_>>()).await?;
     let waiting = rows
@@ -60,6 +62,10 @@ pub(crate) async fn videos(
         wire::Video { plays_at, ..shown }
     };
     Ok(rows.into_iter().map(show).collect())
+}
+
+fn is_editable(viewer: &Viewer, row: &VideoRow) -> bool {
+    viewer.is_admin() || viewer.user_id() == Some(row.owner)
 }
 
 /// One video for a viewer.
@@ -77,7 +83,7 @@ fn video(
     names: &HashMap<UserId, String>,
     jobs: &[JobRow],
 ) -> wire::Video {
-    let editable = viewer.is_admin() || viewer.user_id() == Some(row.owner);
+    let editable = is_editable(viewer, &row);
     let publish_as = row.planned().filter(|_| editable);
     let poster_widths = poster_widths(row.poster_key.as_ref());
     let poster = row.poster_key.as_ref();
