@@ -182,17 +182,21 @@ const TEXTS: [&str; 11] = [
     "image/svg+xml",
 ];
 
-/// Text only: media is compressed already and streamed as it is.
+/// Whether answers of this media type may be compressed on their way out, and so have to pass through memory.
+/// Text only: media is compressed already and sent as it is.
+pub fn is_compressible(content_type: &str) -> bool {
+    TEXTS.iter().any(|known| content_type.starts_with(known))
+}
+
 fn compressible(
     _: http::StatusCode,
     _: http::Version,
     headers: &http::HeaderMap,
     _: &http::Extensions,
 ) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| TEXTS.iter().any(|known| kind.starts_with(known)))
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.and_then(|value| value.to_str().ok())
+        .is_some_and(is_compressible)
 }
 
 /// A body says how long it is. No browser sends another, and nobody can read its end in two ways.

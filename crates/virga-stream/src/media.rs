@@ -17,6 +17,7 @@ use virga_core::{
 };
 use virga_http::{
     BodyPart, FileQueue,
+    layers::is_compressible,
     representation::{Representation, etag},
 };
 use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
@@ -196,7 +197,8 @@ impl MediaRequest<'_> {
             };
             let length = count;
             let part = BodyPart::File { offset, length };
-            Ok(file_body(&file, vec![part], self.queue)?)
+            let queue = self.queue.filter(|_| !is_compressible(answer.content_type));
+            Ok(file_body(&file, vec![part], queue)?)
         };
         answer.answer(self.headers, read).await
     }
