@@ -4,12 +4,7 @@ use std::fmt::Display;
 
 use virga_core::{permission::Role, text::percent_encoded, wire::Me};
 
-use crate::{
-    assets,
-    locale::{Lang, STATE_STRINGS},
-    reasons,
-    theme::Theme,
-};
+use crate::{assets, locale::Lang, script_texts, theme::Theme};
 
 /// The page's frame: language, site, viewer, nonce, search words.
 #[derive(Clone, Debug)]
@@ -28,11 +23,6 @@ pub(crate) struct Layout {
     /// Words in the search box.
     pub(crate) q: String,
 }
-
-/// Variables that scripts fill in themselves: each stays in the text as `{name}`.
-const SCRIPT_VARIABLES: [&str; 9] = [
-    "percent", "done", "total", "speed", "time", "seconds", "from", "to", "name",
-];
 
 impl Layout {
     pub(crate) fn lang(&self) -> &'static str {
@@ -87,28 +77,13 @@ impl Layout {
     }
 
     /// The texts that an island needs, as JSON for its `data-strings`.
-    pub(crate) fn strings(&self, keys: &[&str]) -> String {
-        self.map_of(keys.iter().map(|key| (*key).to_owned()))
+    pub(crate) fn strings(&self, keys: &[&'static str]) -> String {
+        script_texts::json(self.lang, keys, false)
     }
 
     /// The same, with the words for the states of a video and for why work on one failed.
-    pub(crate) fn strings_with_states(&self, keys: &[&str]) -> String {
-        let keys = STATE_STRINGS.iter().chain(keys);
-        let keys = keys.map(|key| (*key).to_owned());
-        // On English pages the API's own words are shown: they hold the figures.
-        let reasons = reasons::keys().filter(|_| self.lang != Lang::En);
-        self.map_of(keys.chain(reasons))
-    }
-
-    fn map_of(&self, keys: impl Iterator<Item = String>) -> String {
-        let values = SCRIPT_VARIABLES.map(|name| (name, format!("{{{name}}}").into()));
-        let map: serde_json::Map<String, serde_json::Value> = keys
-            .map(|key| {
-                let text = self.lang.fill(&key, &values);
-                (key, text.into())
-            })
-            .collect();
-        serde_json::Value::Object(map).to_string()
+    pub(crate) fn strings_with_states(&self, keys: &[&'static str]) -> String {
+        script_texts::json(self.lang, keys, true)
     }
 }
 

@@ -15,6 +15,7 @@ mod locale;
 mod pages;
 mod reasons;
 mod router;
+mod script_texts;
 mod state;
 mod theme;
 

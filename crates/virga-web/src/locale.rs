@@ -22,7 +22,7 @@ static ZH_CN: LanguageIdentifier = langid!("zh-CN");
 pub(crate) const COOKIE: &str = "lang";
 
 /// A language of the pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Lang {
     #[default]
     En,
