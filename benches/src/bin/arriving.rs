@@ -25,7 +25,11 @@ fn main() -> anyhow::Result<()> {
         println!("note arriving {seen}");
         firsts.push(seen["first_frame"].as_f64().context("a time")?);
         let stood = seen["stalls"].as_array().context("stalls")?;
-        let millis: f64 = stood.iter().filter_map(Value::as_f64).sum();
+        // From 0 and not from -0, which is printed with its sign.
+        let millis = stood
+            .iter()
+            .filter_map(Value::as_f64)
+            .fold(0.0, |sum, it| sum + it);
         stalls.push(millis / 1000.0);
     }
     let figure = |name, values, most| Figure {
