@@ -51,7 +51,7 @@ test("an upload goes on after a reload and from another browser, and sends nothi
   expect(part, "a broken line costs little").toBeLessThanOrEqual(1024 * 1024);
   const all = Math.ceil(size / part);
   // What the card shows is what a reload finds.
-  // The last part, which is shorter, goes early: before the second one or beside it.
+  // The last part is shorter and sent early, so the held parts do not all have one size.
   const there = (await parts(page, id)).reduce((sum, one) => sum + one.size, 0);
   await expect(page.locator("article.file progress")).toHaveJSProperty("value", there / size);
   await page.reload();

@@ -1,13 +1,14 @@
 //! What pages and answers of the API cost one process on SQLite: answers for each second of its processor.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
+use anyhow::Context;
 use serde_json::json;
 use virga_benches::{Asked, Figure, ROUNDS, Server, Target, cpu_seconds, measure, pin, program};
 use virga_testkit::{Clip, Role, Site};
 
 /// Comments under the film.
 const COMMENTS: usize = 20;
-/// Videos beside it.
+/// Videos on the site, the measured one among them.
 const VIDEOS: usize = 30;
 
 #[tokio::main]
@@ -21,16 +22,21 @@ async fn main() -> anyhow::Result<()> {
     site.start(Role::Serve);
     let person = site.register("ann").await;
     let clip = Clip::default().bytes();
-    let mut video = String::new();
+    let mut videos = Vec::new();
     for _ in 0..VIDEOS {
-        video = person.upload("Measured", "public", &clip).await;
+        videos.push(person.upload("Measured", "public", &clip).await);
     }
-    person.wait_for(&video, &["ready"]).await;
+    // Nothing is encoded any more while it is measured.
+    for video in &videos {
+        person.wait_for(video, &["ready"]).await;
+    }
+    let video = videos.pop().context("a video")?;
     for n in 0..COMMENTS {
         let path = format!("/api/v1/videos/{video}/comments");
-        person
+        let _ = person
             .post(&path, json!({"text": format!("comment {n}")}))
-            .await;
+            .await
+            .expect(201);
     }
     let process = site.id(Role::Serve);
     if std::thread::available_parallelism()?.get() > 1 {

@@ -3,7 +3,7 @@
 //! not all.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use std::{
     fs,
     net::TcpStream,
@@ -41,14 +41,16 @@ impl Nginx {
         fs::create_dir(folder.path().join("files"))?;
         let file = folder.path().join("nginx.conf");
         fs::write(&file, config)?;
-        // Its own folder stands in the path of the ordinary user's shell rarely.
+        // `/usr/sbin` is seldom in an ordinary user's PATH.
         let mut command = tool("/usr/sbin/nginx");
         command.arg("-p").arg(folder.path()).arg("-c").arg(&file);
-        let child = command
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = child.try_wait()?;
+            ensure!(ended.is_none(), "nginx does not start");
             thread::sleep(Duration::from_millis(20));
         }
         Ok(Self {
@@ -93,13 +95,14 @@ struct Film {
 }
 
 impl Film {
-    /// The address whose answer is nearest to so many bytes.
-    fn nearest(&self, bytes: usize) -> anyhow::Result<&(String, usize)> {
-        let near = |size: usize| size.abs_diff(bytes);
+    /// The segment that is nearest to so many bytes.
+    fn segment(&self, bytes: usize) -> anyhow::Result<Asked> {
         let segments = self.urls.iter().filter(|(url, _)| !url.contains(".m3u8"));
-        segments
-            .min_by_key(|(_, size)| near(*size))
-            .context("no segment")
+        let nearest = segments.min_by_key(|(_, size)| size.abs_diff(bytes));
+        Ok(Asked {
+            path: nearest.context("no segment")?.0.clone(),
+            by_answers: false,
+        })
     }
 }
 
@@ -126,10 +129,10 @@ impl Bench {
         })
     }
 
-    async fn film(&self, clip: &Path, state: &str) -> anyhow::Result<Film> {
+    async fn film(&self, clip: &Path) -> anyhow::Result<Film> {
         let stream = format!("http://127.0.0.1:{}", self.site.port(Role::Stream));
         let video = upload(&self.person, &stream, clip).await?;
-        self.person.wait_for(&video, &[state, "ready"]).await;
+        self.person.wait_for(&video, &["ready"]).await;
         let hls = self.person.playback(&video).await;
         let hls = hls["hls"].as_str().context("an address")?.to_owned();
         let mut urls = Vec::new();
@@ -173,27 +176,21 @@ impl Bench {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let bench = Bench::start(&program()?).await?;
-    let heavy = bench.film(&footage()?, "ready").await?;
-    let light = bench.film(&light_footage()?, "ready").await?;
+    let heavy = bench.film(&footage()?).await?;
+    let light = bench.film(&light_footage()?).await?;
     if thread::available_parallelism()?.get() > 1 {
         pin(bench.site.id(Role::Stream), 0)?;
         pin(bench.nginx.child.id(), 0)?;
         pin(std::process::id(), 1)?;
     }
-    let segment = |film: &Film, bytes| {
-        anyhow::Ok(Asked {
-            path: film.nearest(bytes)?.0.clone(),
-            by_answers: false,
-        })
-    };
     let small = |path: &str| Asked {
         path: path.to_owned(),
         by_answers: true,
     };
     let stored = [
-        ("delivery-64k", segment(&light, 64 << 10)?, 1.0),
-        ("delivery-1m", segment(&light, 1 << 20)?, 1.0),
-        ("delivery-8m", segment(&heavy, 8 << 20)?, 0.9),
+        ("delivery-64k", light.segment(64 << 10)?, 1.0),
+        ("delivery-1m", light.segment(1 << 20)?, 1.0),
+        ("delivery-8m", heavy.segment(8 << 20)?, 0.9),
     ];
     for (name, asked, target) in stored {
         bench.against_nginx(name, asked, target).await?;

@@ -69,7 +69,7 @@ impl FileBody {
         }
     }
 
-    /// The next bytes of the first part, or what stands in for them; `None`: they are read now.
+    /// The next bytes, or their stand-in; `None` if a read was started that will deliver them.
     fn next(&mut self) -> Option<Bytes> {
         match self.parts.pop_front()? {
             BodyPart::Bytes(bytes) => Some(bytes),

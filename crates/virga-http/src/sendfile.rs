@@ -25,7 +25,7 @@ use tokio::{
 /// The longest stretch that is announced at once, bytes.
 pub(crate) const LONGEST: usize = 1024 * 1024;
 
-/// What stands in for files. Its pages are never touched, so they take no memory.
+/// The region that stand-ins are slices of. Its pages are never written, so it takes up no memory.
 static STAND_IN: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![0; LONGEST]));
 
 /// Whether these bytes stand in for those of a file.

@@ -29,8 +29,6 @@ use crate::{
 
 /// Bytes of a block, the most that is read at once to be held: most segments are one.
 const BLOCK: u64 = 4 * 1024 * 1024;
-/// Blocks of one answer on their way: one goes out while the next is read.
-const AHEAD: usize = 2;
 /// Memory is counted in units of this many bytes.
 const UNIT: u64 = 64 * 1024;
 /// The part of the memory for segments that their layouts have besides.
@@ -133,10 +131,7 @@ impl Segments {
             return Ok(body);
         }
         let end = first.saturating_add(count).min(length);
-        let Some(last) = end.checked_sub(1).filter(|last| *last >= first) else {
-            return Ok(Body::empty());
-        };
-        let blocks = (first / BLOCK..=last / BLOCK).map(|n| {
+        let blocks = (first / BLOCK..end.div_ceil(BLOCK)).map(|n| {
             let at = n * BLOCK;
             (n, at.max(first)..(at + BLOCK).min(end))
         });
@@ -151,12 +146,14 @@ impl Segments {
             Block::Held(bytes) if blocks.len() == 0 => return Ok(Body::from(bytes)),
             _ => {}
         }
+        // One after the other: others wait for a block that is being read, so none may be begun that a slow
+        // viewer leaves lying.
         let (this, segment) = (self.clone(), Arc::new(segment));
-        let rest = stream::iter(blocks).map(move |block| {
+        let rest = stream::iter(blocks).then(move |block| {
             let (this, segment) = (this.clone(), Arc::clone(&segment));
             async move { this.block(&segment, block).await }
         });
-        let all = stream::iter([Ok(begin)]).chain(rest.buffered(AHEAD));
+        let all = stream::iter([Ok(begin)]).chain(rest);
         Ok(streamed(all.map_ok(Block::into_stream).try_flatten()))
     }
 
@@ -198,8 +195,8 @@ impl Segments {
         }
     }
 
-    /// The stretch straight from a file of this machine, where the segment lies in one and not in too many
-    /// pieces.
+    /// A body that the kernel sends from a file of this machine; `None` where the segment does not lie in one, or in
+    /// many small pieces of it.
     async fn sent_from_file(
         &self,
         layout: &Layout,

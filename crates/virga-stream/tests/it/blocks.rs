@@ -7,12 +7,15 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::StatusCode;
+use http_body_util::BodyExt;
+use tokio::{sync::watch, time::timeout};
 use virga_core::{KeyPrefix, MediaKey, Timestamp, presentation::TrackBody};
 use virga_objects::{
     ByteStream, DiskStore, FreeSpace, LocalObject, MediaStore, ObjectListing, ObjectStat,
@@ -30,11 +33,13 @@ const MIB: usize = 1024 * 1024;
 const LONG: usize = 9 * MIB + 5;
 const SHORT: usize = 70_000;
 
-/// A store elsewhere; counts the bytes that are streamed out of it.
+/// A store elsewhere; counts the bytes that are streamed out of it, and can be made to wait with the last block
+/// of the long segment.
 #[derive(Debug)]
 struct Far {
     disk: Arc<DiskStore>,
     read: Arc<AtomicU64>,
+    waits: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -57,6 +62,10 @@ impl MediaStore for Far {
     async fn stream(&self, key: &MediaKey, range: Range<u64>) -> Result<ByteStream> {
         self.read
             .fetch_add(range.end - range.start, Ordering::SeqCst);
+        if range.start > 8 * MIB as u64 {
+            let mut waits = self.waits.clone();
+            let _ = waits.wait_for(|waits| !waits).await;
+        }
         self.disk.stream(key, range).await
     }
     async fn read_pieces(&self, key: &MediaKey, pieces: Vec<Piece>) -> Result<ByteStream> {
@@ -99,12 +108,14 @@ struct Film {
     site: Site,
     bytes: Bytes,
     read: Arc<AtomicU64>,
+    waits: watch::Sender<bool>,
 }
 
 impl Film {
     async fn with_memory(cache_bytes: u64) -> Self {
         let read = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&read);
+        let (waits, waiting) = watch::channel(false);
         let config = StreamConfig {
             cache_bytes,
             ..StreamConfig::default()
@@ -113,6 +124,7 @@ impl Film {
             Arc::new(Far {
                 disk,
                 read: counted,
+                waits: waiting,
             }) as _
         };
         let site = Site::over(config, 0, far).await;
@@ -132,7 +144,12 @@ impl Film {
         site.store.put(&object, whole.into()).await.unwrap();
         let track = presented("video", &key, TrackBody::Object { object });
         site.publish(&presentation(&site, 1, vec![track])).await;
-        Self { site, bytes, read }
+        Self {
+            site,
+            bytes,
+            read,
+            waits,
+        }
     }
 
     async fn asks(&self, n: usize, range: Option<Range<usize>>) {
@@ -194,4 +211,19 @@ async fn where_there_is_no_memory_bytes_are_passed_on() {
     film.asks(1, None).await;
     film.asks(0, Some(3 * MIB..5 * MIB)).await;
     assert_eq!(film.read(), LONG + SHORT + 2 * MIB);
+}
+
+#[tokio::test]
+async fn a_viewer_who_stops_in_the_middle_holds_up_nobody() {
+    let film = Film::with_memory(32 * 1024 * 1024).await;
+    film.waits.send_replace(true);
+    let slow = film.site.answer(&film.site.path("video/0.m4s")).await;
+    let mut slow = slow.into_body();
+    for _ in 0..2 {
+        slow.frame().await.unwrap().unwrap();
+    }
+    film.waits.send_replace(false);
+    let others = timeout(Duration::from_secs(10), film.asks(0, None));
+    others.await.expect("who asks for all of it gets it");
+    drop(slow);
 }

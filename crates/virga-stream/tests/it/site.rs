@@ -113,6 +113,12 @@ impl Site {
         }
     }
 
+    /// An answer whose body is still to be taken.
+    pub(crate) async fn answer(&self, path: &str) -> axum::response::Response {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.get_with(path, &[]).await
     }
