@@ -127,27 +127,37 @@ setting() {
     printf '%s\n' "$settings" | sed -n "s/^$1 *= \"\\([^\"]*\\)\".*/\\1/p"
 }
 
-# host:port where a role answers on this host.
-role_address() {
-    case $1 in
-    web | serve) port=8080 ;;
-    api) port=9000 ;;
-    stream) port=9001 ;;
-    dispatcher) port=9002 ;;
+# http://host:port or https://host:port where a role answers on this host.
+role_url() {
+    settings=$(as_site config show) || fail "the settings are not right: see /etc/virga/virga.toml"
+    scheme=http
+    case $1:$(setting 'http\.tls') in
+    serve:files | serve:auto) scheme=https port=443 ;;
+    web:* | serve:*) port=8080 ;;
+    api:*) port=9000 ;;
+    stream:*) port=9001 ;;
+    dispatcher:*) port=9002 ;;
     *) fail "there is no role $1" ;;
     esac
-    settings=$(as_site config show) || fail "the settings are not right: see /etc/virga/virga.toml"
     set_to=$(setting 'http\.listen')
     case $set_to in
-    '' | 0.0.0.0 | :: | '[::]') echo "127.0.0.1:$port" ;;
-    0.0.0.0:* | '[::]:'*) echo "127.0.0.1:${set_to##*:}" ;;
+    '' | 0.0.0.0 | :: | '[::]') at=127.0.0.1:$port ;;
+    0.0.0.0:* | '[::]:'*) at=127.0.0.1:${set_to##*:} ;;
     # An address alone: each role has its own port there.
-    '['*']') echo "$set_to:$port" ;;
-    '['*) echo "$set_to" ;;
-    *:*:*) echo "[$set_to]:$port" ;;
-    *:*) echo "$set_to" ;;
-    *) echo "$set_to:$port" ;;
+    '['*']') at=$set_to:$port ;;
+    '['*) at=$set_to ;;
+    *:*:*) at=[$set_to]:$port ;;
+    *:*) at=$set_to ;;
+    *) at=$set_to:$port ;;
     esac
+    echo "$scheme://$at"
+}
+
+# ask URL [OPTION]...: this host's own site, for whose address no certificate is
+ask() {
+    url=$1
+    shift
+    curl --silent --insecure --noproxy '*' --max-time 3 "$@" "$url"
 }
 
 # Of a role; 0 where none runs.
@@ -157,7 +167,7 @@ process() {
 
 restart() {
     check "$1"
-    at=$(role_address "$1")
+    at=$(role_url "$1")
     systemctl enable --quiet "virga@$1"
     before=$(process "$1")
     # Counts its restarts from here.
@@ -167,7 +177,7 @@ restart() {
     waited=0
     # The process that goes away still answers for some seconds: another one has to be ready.
     until [ "$(process "$1")" != "$before" ] &&
-        [ "$(curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "http://$at/readyz")" = 200 ]; do
+        [ "$(ask "$at/readyz" --output /dev/null --write-out '%{http_code}')" = 200 ]; do
         waited=$((waited + 1))
         why=''
         [ "$waited" -lt "$ready_within" ] || why="is not ready after $ready_within s"
@@ -175,7 +185,7 @@ restart() {
         ends=$(systemctl show --property NRestarts --value "virga@$1")
         [ "${ends:-0}" -lt "$ends_at_most" ] || why="ended $ends_at_most times"
         if [ -n "$why" ]; then
-            curl --silent --max-time 3 "http://$at/readyz" >&2 || true
+            ask "$at/readyz" >&2 || true
             journalctl --no-pager --lines 30 --unit "virga@$1" >&2 || true
             fail "virga@$1 $why"
         fi
@@ -188,19 +198,19 @@ restart() {
 address() {
     host=${1##*@}
     shift
-    at=$(role_address "${1:?which role}")
+    at=$(role_url "${1:?which role}")
     settings=$(as_site config show 2>/dev/null)
     url=$(setting 'http\.public_url')
     # One that listens everywhere is asked by the host's name, from anywhere.
     case $(setting 'http\.listen') in
-    '' | 0.0.0.0 | 0.0.0.0:* | :: | '[::]'*) at=$host:${at##*:} ;;
+    '' | 0.0.0.0 | 0.0.0.0:* | :: | '[::]'*) at=${at%%://*}://$host:${at##*:} ;;
     esac
     case " $* " in
-    *" serve "* | *" web "*) say "The site: ${url:-http://$at}" ;;
+    *" serve "* | *" web "*) say "The site: ${url:-$at}" ;;
     *) [ -z "$url" ] || say "The site: $url" ;;
     esac
     [ -n "$url" ] ||
-        say "On the internet put https in front and set http.public_url in /etc/virga/virga.toml before people use it."
+        say "On the internet set http.public_url and http.tls in /etc/virga/virga.toml before people use it."
     # Nobody signs up before there is an administrator.
     if [ -z "$(as_site user list 2>/dev/null)" ]; then
         for role in serve api; do

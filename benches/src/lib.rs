@@ -2,10 +2,12 @@
 
 mod clips;
 mod figure;
+mod film;
 mod first_frame;
 pub mod formats;
 mod load;
 mod machine;
+mod nginx;
 mod transfer;
 
 pub use clips::{
@@ -13,12 +15,14 @@ pub use clips::{
     short_source, span_source, steady_footage,
 };
 pub use figure::{Figure, Round, Series, Target, median};
+pub use film::Film;
 pub use first_frame::first_frame;
 pub use load::{Asked, Server, compare, measure};
 pub use machine::{
     cpu_seconds, family_cpu_seconds, memory_kib, output, own_children_cpu_seconds, pin, process_of,
     settle_disk, tool,
 };
+pub use nginx::Nginx;
 pub use transfer::{IN_FLIGHT, upload};
 
 use anyhow::{Context, ensure};
@@ -40,6 +44,12 @@ pub fn program() -> anyhow::Result<PathBuf> {
     let path = named.unwrap_or_else(|| root().join("target/release/virga"));
     ensure!(path.is_file(), "no program at {}", path.display());
     path.canonicalize().context("its path")
+}
+
+/// Whether a figure is named after the program's path, or none is.
+pub fn is_wanted(name: &str) -> bool {
+    let mut named = std::env::args_os().skip(2).peekable();
+    named.peek().is_none() || named.any(|it| it == name)
 }
 
 /// Where clips are kept from run to run. On the disk that is measured.

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
 use anyhow::{Context, ensure};
+use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -31,6 +32,8 @@ pub struct Server<'a> {
     pub address: String,
     /// Seconds of processor that it took so far.
     pub cpu: &'a dyn Fn() -> anyhow::Result<f64>,
+    /// Over TLS, whom to trust.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// What is asked of one.
@@ -53,8 +56,19 @@ pub fn measure(server: &Server<'_>, asked: &Asked) -> anyhow::Result<f64> {
         .map(|_| {
             let (address, path) = (server.address.clone(), asked.path.clone());
             let (answers, bytes) = (Arc::clone(&answers), Arc::clone(&bytes));
-            let over = Arc::clone(&over);
-            thread::spawn(move || view(&address, &path, &over, &answers, &bytes))
+            let (over, tls) = (Arc::clone(&over), server.tls.clone());
+            thread::spawn(move || {
+                let wire = TcpStream::connect(&address)?;
+                wire.set_nodelay(true)?;
+                match tls {
+                    None => view(wire, &address, &path, &over, &answers, &bytes),
+                    Some(tls) => {
+                        let host = ServerName::from(wire.peer_addr()?.ip());
+                        let wire = StreamOwned::new(ClientConnection::new(tls, host)?, wire);
+                        view(wire, &address, &path, &over, &answers, &bytes)
+                    }
+                }
+            })
         })
         .collect();
     thread::sleep(LASTS / 4);
@@ -82,19 +96,19 @@ pub fn measure(server: &Server<'_>, asked: &Asked) -> anyhow::Result<f64> {
 
 /// Asks again and again on one connection.
 fn view(
+    wire: impl Read + Write,
     address: &str,
     path: &str,
     over: &AtomicBool,
     answers: &AtomicU64,
     bytes: &AtomicU64,
 ) -> anyhow::Result<()> {
-    let mut wire = TcpStream::connect(address)?;
-    wire.set_nodelay(true)?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    let mut from = BufReader::new(wire.try_clone()?);
+    let mut from = BufReader::new(wire);
     let mut taken = vec![0; TAKEN];
     while !over.load(Ordering::Relaxed) {
-        wire.write_all(head.as_bytes())?;
+        from.get_mut().write_all(head.as_bytes())?;
+        from.get_mut().flush()?;
         let mut left = length(&mut from)?;
         while left > 0 {
             let most = usize::try_from(left).unwrap_or(TAKEN).min(TAKEN);

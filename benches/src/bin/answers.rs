@@ -46,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     let server = Server {
         address: format!("127.0.0.1:{}", site.port(Role::Serve)),
         cpu: &|| cpu_seconds(process),
+        tls: None,
     };
     for (name, path, target) in [
         ("answers-watch-page", format!("/v/{video}"), 2000.0),

@@ -46,8 +46,9 @@ impl BodyPart {
     }
 }
 
-/// A body that the kernel sends from the file itself as far as the file is in memory. The rest is read by
-/// threads that may wait for a disk. At most one read of 256 KiB is in memory at a time.
+/// A body that the kernel sends from the file itself as far as the file is in memory; where it cannot, that is
+/// read at once. The rest is read by threads that may wait for a disk. At most one read of 256 KiB is in memory
+/// at a time.
 #[derive(Debug)]
 pub struct FileBody {
     queue: Option<FileQueue>,
@@ -90,6 +91,11 @@ impl FileBody {
                 if let Some(queue) = resident {
                     return Some(queue.announce(file, offset, taken));
                 }
+                if self.queue.is_none()
+                    && let Some(bytes) = read_resident(&file, offset, taken)
+                {
+                    return Some(bytes);
+                }
                 self.reading = Some(spawn_blocking(move || read(&file, offset, taken)));
                 None
             }
@@ -101,6 +107,17 @@ fn read(file: &File, offset: u64, length: usize) -> io::Result<Bytes> {
     let mut buffer = vec![0; length];
     file.read_exact_at(&mut buffer, offset)?;
     Ok(buffer.into())
+}
+
+/// The bytes of a stretch if all of it can be read without waiting for a disk.
+fn read_resident(file: &File, offset: u64, length: usize) -> Option<Bytes> {
+    if !is_resident(file, offset, length) {
+        return None;
+    }
+    let mut buffer = vec![0; length];
+    let buffers = &mut [IoSliceMut::new(&mut buffer)];
+    let read = rustix::io::preadv2(file, buffers, offset, ReadWriteFlags::NOWAIT);
+    (read == Ok(length)).then(|| buffer.into())
 }
 
 /// Whether a stretch of a file can be read without waiting for a disk. No where the file system cannot tell.

@@ -43,6 +43,8 @@ pub(crate) fn request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// For a year, as `virga lb` has balancers say it.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the listener needs to know.
@@ -60,6 +62,8 @@ pub struct ListenerConfig {
     pub access: Access,
     /// Roles that may name the viewer.
     pub vouching: Option<Vouching>,
+    /// Whether browsers are told to use https only for this host from now on (RFC 6797).
+    pub https_only: bool,
 }
 
 /// What all requests of a listener share.
@@ -70,6 +74,7 @@ struct Listener {
     log: AccessLog,
     places: Places,
     vouching: Option<Vouching>,
+    https_only: bool,
 }
 
 /// Puts the listener's layers around a role's (or the merged) router. They are one function and not a stack
@@ -81,6 +86,7 @@ pub fn wrap(router: Router, config: ListenerConfig) -> Router {
         log: AccessLog::new(config.access),
         places: Places::new(config.max_in_flight, config.vouching.clone()),
         vouching: config.vouching,
+        https_only: config.https_only,
     };
     router
         .layer(CompressionLayer::new().compress_when(compressible.and(SizeAbove::new(WORTH))))
@@ -121,6 +127,10 @@ async fn answer(
     });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if listener.https_only {
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     response
 }

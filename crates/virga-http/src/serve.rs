@@ -1,16 +1,20 @@
-//! A listener: HTTP/1.1 (a balancer in front speaks the rest) with limits on connections, on slow
-//! or large heads, idle connections and readers that stall, and a graceful stop.
+//! A listener: HTTP/1.1 (a balancer in front speaks the rest), plain or in TLS, with limits on connections,
+//! on slow or large heads, idle connections and readers that stall, and a graceful stop.
 
 use axum::Router;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt, service_fn};
 
@@ -19,7 +23,7 @@ use crate::{
     flight::{busy, is_probe},
     head_guard::GuardedIo,
     layers::ListenerConfig,
-    sendfile::FileSocket,
+    sendfile::{FileQueue, FileSocket},
     viewer::{ClientIp, PeerAddress},
 };
 
@@ -28,7 +32,7 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// Connections beyond the limit that may only ask for liveness and readiness.
 const PROBES: usize = 64;
-/// A request's head is here within this, a connection's first byte too.
+/// A request's head is here within this, a connection's first byte and its TLS handshake too.
 const HEAD: Duration = Duration::from_secs(10);
 /// A connection waits this long for its next request: longer than a balancer in front does, so that
 /// a request never meets a connection that is just being closed.
@@ -77,9 +81,18 @@ impl Place {
     }
 }
 
-/// Serves until `stop`, then lets running requests end within [`DRAIN`].
+/// What all connections of a listener share.
+struct Server {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    stop: CancellationToken,
+}
+
+/// Serves until `stop`, then lets running requests end within [`DRAIN`]. With TLS settings, connections speak
+/// nothing else.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
     config: &ListenerConfig,
     stop: CancellationToken,
@@ -91,6 +104,11 @@ pub async fn serve(
         probes: FairPool::new(PROBES),
         trusted: config.trusted_proxies.clone(),
     };
+    let server = Arc::new(Server {
+        router,
+        tls: tls.map(TlsAcceptor::from),
+        stop: stop.clone(),
+    });
     let mut closing = pin!(stop.cancelled());
     loop {
         let (socket, peer) = tokio::select! {
@@ -106,14 +124,13 @@ pub async fn serve(
         };
         // Without a place the socket is closed at once.
         if let Some(place) = places.take(peer) {
-            let watcher = graceful.watcher();
-            tasks.spawn(connection(
-                socket,
-                PeerAddress(peer),
-                router.clone(),
-                watcher,
+            let connection = Connection {
+                server: Arc::clone(&server),
+                peer: PeerAddress(peer),
+                watcher: graceful.watcher(),
                 place,
-            ));
+            };
+            tasks.spawn(connection.run(socket));
         }
     }
     drop(listener);
@@ -129,47 +146,82 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(
-    socket: TcpStream,
+/// One connection, from its first byte.
+struct Connection {
+    server: Arc<Server>,
     peer: PeerAddress,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
     place: Place,
-) {
-    let _ = socket.set_nodelay(true);
-    let stalled = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(&socket, stalled);
-    let (socket, files) = FileSocket::new(socket);
-    let probes_only = matches!(place, Place::Probe(_));
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
-        let (router, files) = (router.clone(), files.clone());
-        async move {
-            if probes_only && !is_probe(request.uri().path()) {
-                return Ok(busy());
+}
+
+impl Connection {
+    async fn run(self, socket: TcpStream) {
+        let _ = socket.set_nodelay(true);
+        let stalled = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&socket, stalled);
+        let (peer, permit) = (self.peer.0, self.place.permit().cloned());
+        let given_up = async {
+            match permit {
+                Some(permit) => permit.revoked().await,
+                None => std::future::pending().await,
             }
-            request.extensions_mut().insert(peer);
-            request.extensions_mut().insert(files);
-            router.oneshot(request.map(axum::body::Body::new)).await
+        };
+        tokio::select! {
+            () = self.begin(socket) => {}
+            () = given_up => tracing::debug!(%peer, "connection gave its place to another"),
         }
-    });
-    let io = TokioIo::new(GuardedIo::new(socket, HEAD, place.permit().cloned()));
-    // Not the builder that detects the version: a preface of HTTP/2 must never be understood here.
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .keep_alive(!probes_only)
-        .max_buf_size(64 * 1024)
-        .serve_connection(io, TowerToHyperService::new(service));
-    let given_up = async {
-        match place.permit() {
-            Some(permit) => permit.revoked().await,
-            None => std::future::pending().await,
+    }
+
+    /// Over TLS nothing is sent by the kernel: bytes are encrypted on the way.
+    async fn begin(self, socket: TcpStream) {
+        let Some(tls) = self.server.tls.clone() else {
+            let (socket, files) = FileSocket::new(socket);
+            return self.speak(socket, Some(files)).await;
+        };
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HEAD, tls.accept(socket)) => shaken,
+            () = self.server.stop.cancelled() => return,
+        };
+        match shaken.map_err(io::Error::from).flatten() {
+            Ok(stream) => self.speak(stream, None).await,
+            Err(error) => tracing::debug!(%error, peer = %self.peer.0, "no TLS"),
         }
-    };
-    tokio::select! {
-        ended = watcher.watch(serving) => if let Err(error) = ended {
+    }
+
+    async fn speak<S>(self, socket: S, files: Option<FileQueue>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self {
+            server,
+            peer,
+            watcher,
+            place,
+        } = self;
+        let probes_only = matches!(place, Place::Probe(_));
+        let service = service_fn(move |mut request: http::Request<Incoming>| {
+            let (router, files) = (server.router.clone(), files.clone());
+            async move {
+                if probes_only && !is_probe(request.uri().path()) {
+                    return Ok(busy());
+                }
+                request.extensions_mut().insert(peer);
+                if let Some(files) = files {
+                    request.extensions_mut().insert(files);
+                }
+                router.oneshot(request.map(axum::body::Body::new)).await
+            }
+        });
+        let io = TokioIo::new(GuardedIo::new(socket, HEAD, place.permit().cloned()));
+        // Not the builder that detects the version: a preface of HTTP/2 must never be understood here.
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .keep_alive(!probes_only)
+            .max_buf_size(64 * 1024)
+            .serve_connection(io, TowerToHyperService::new(service));
+        if let Err(error) = watcher.watch(serving).await {
             tracing::debug!(%error, peer = %peer.0, "connection ended");
-        },
-        () = given_up => tracing::debug!(peer = %peer.0, "connection gave its place to another"),
+        }
     }
 }

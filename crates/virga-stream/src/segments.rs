@@ -196,13 +196,16 @@ impl Segments {
     }
 
     /// A body that the kernel sends from a file of this machine; `None` where the segment does not lie in one, or in
-    /// many small pieces of it.
+    /// many small pieces of it, or where the kernel cannot send it (TLS): then it is better held than read again.
     async fn sent_from_file(
         &self,
         layout: &Layout,
         (first, count): (u64, u64),
         queue: Option<&FileQueue>,
     ) -> Result<Option<Body>, StreamError> {
+        if queue.is_none() {
+            return Ok(None);
+        }
         let (key, parts) = match layout {
             Layout::Object { key, offset } => {
                 let offset = offset.saturating_add(first);

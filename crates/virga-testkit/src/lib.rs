@@ -2,6 +2,7 @@
 //! folder), people who use it over HTTP, real database and bucket servers, and
 //! generated clips.
 
+mod authority;
 mod balancer;
 mod buckets;
 mod clips;
@@ -16,6 +17,7 @@ mod s3s;
 mod servers;
 mod site;
 
+pub use authority::Authority;
 pub use balancer::{Balancer, Fronts};
 pub use buckets::{BucketDouble, BucketServer};
 pub use clips::Clip;

@@ -105,6 +105,23 @@ impl Person {
         Self::by("", |client| client.proxy(proxy))
     }
 
+    /// The same over https, at this port of the machine, trusting this root alone.
+    ///
+    /// # Panics
+    /// Where no client can be made.
+    pub fn over_https(
+        host: &str,
+        port: u16,
+        root: reqwest::Certificate,
+        from: Option<IpAddr>,
+    ) -> Self {
+        let address = ([127, 0, 0, 1], port).into();
+        Self::by(format!("https://{host}:{port}"), |client| {
+            let client = client.tls_certs_only([root]).resolve(host, address);
+            client.tls_info(true).local_address(from)
+        })
+    }
+
     fn by(
         base: impl Into<String>,
         way: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,

@@ -172,6 +172,14 @@ impl Site {
     pub fn launch(&mut self, role: Role) {
         let running = self.running.get(&role);
         let port = running.map_or_else(free_port, |running| running.port);
+        self.launch_on(role, port);
+    }
+
+    /// The same on this port.
+    ///
+    /// # Panics
+    /// As [`Site::launch`].
+    pub fn launch_on(&mut self, role: Role, port: u16) {
         if let Err(error) = self.try_launch(role, port) {
             panic!("{error:#}");
         }

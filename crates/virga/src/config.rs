@@ -14,6 +14,7 @@ use virga_bucket::BucketAddressing;
 use virga_dispatcher::DispatcherConfig;
 use virga_http::access_log::Access;
 use virga_stream::{MediaCors, StreamConfig};
+use virga_tls::AcmeConfig;
 use virga_web::WebConfig;
 
 pub(crate) use delivery::DeliveryConfig;
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) objects: ObjectsConfig,
     pub(crate) delivery: DeliveryConfig,
     pub(crate) http: HttpConfig,
+    pub(crate) acme: AcmeConfig,
     pub(crate) accounts: AccountsConfig,
     pub(crate) limits: LimitsConfig,
     pub(crate) storage: StorageConfig,
@@ -177,6 +179,17 @@ pub(crate) struct HttpConfig {
     pub(crate) listen: Option<String>,
     /// The site's origin, `https://videos.example`; default: what the browser's `Host` says.
     pub(crate) public_url: Option<String>,
+    /// Whether `virga serve` speaks https itself, on port 443 unless `http.listen` says another: `off`,
+    /// `files` (a certificate that you renew), `auto` (one from Let's Encrypt for the host of
+    /// `http.public_url`; see `acme.*`).
+    pub(crate) tls: TlsMode,
+    /// The certificate and its chain, PEM, for `files`; a changed file is read again.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key, PEM; default: in the same file.
+    pub(crate) certificate_key: Option<PathBuf>,
+    /// With https: where plain http leads to it and an authority's challenges are answered; default:
+    /// port 80 of the same address, where https is on port 443. Empty: nowhere.
+    pub(crate) redirect_listen: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests at once; more are answered 503.
@@ -196,6 +209,10 @@ impl Default for HttpConfig {
         Self {
             listen: None,
             public_url: None,
+            tls: TlsMode::Off,
+            certificate: None,
+            certificate_key: None,
+            redirect_listen: None,
             trusted_proxies: Vec::new(),
             max_in_flight: 2000,
             max_connections: 10_000,
@@ -203,6 +220,18 @@ impl Default for HttpConfig {
             media_cors: MediaCors::default(),
         }
     }
+}
+
+/// Who holds the site's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TlsMode {
+    /// Nobody here: plain HTTP, behind a proxy or at home.
+    Off,
+    /// The operator.
+    Files,
+    /// The program, from an authority.
+    Auto,
 }
 
 /// `storage.*`

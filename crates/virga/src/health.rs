@@ -23,6 +23,7 @@ use virga_cache::Cache;
 use virga_core::{Clock, SystemClock};
 use virga_db::{DAMAGE_REMEDY, Db, DbError};
 use virga_objects::{ObjectError, SharedStore};
+use virga_tls::ServedCertificate;
 
 use crate::{lifecycle::notify_systemd, metrics::Metrics};
 
@@ -37,6 +38,8 @@ pub(crate) struct Health {
     /// Whether the role can answer nothing without objects.
     needs_objects: bool,
     peers: Vec<Dependency>,
+    /// Where this process speaks https: browsers need it to come in.
+    pub(crate) certificate: Option<Arc<ServedCertificate>>,
     pub(crate) metrics: Metrics,
     /// The last try to write, and when it was.
     written: Arc<tokio::sync::Mutex<Option<(Instant, Writable)>>>,
@@ -93,6 +96,7 @@ impl Health {
             stop,
             needs_objects: false,
             peers: Vec::new(),
+            certificate: None,
             metrics: Metrics::new(),
             written: Arc::default(),
         }
@@ -107,6 +111,12 @@ impl Health {
     /// For a role that can answer nothing without objects: it is not ready while they are away.
     pub(crate) fn needing_objects(mut self) -> Self {
         self.needs_objects = true;
+        self
+    }
+
+    /// For a process that speaks https: it is not ready without a certificate.
+    pub(crate) fn with_certificate(mut self, certificate: Arc<ServedCertificate>) -> Self {
+        self.certificate = Some(certificate);
         self
     }
 
@@ -180,6 +190,10 @@ impl Health {
         let missing = &mut seen.missing;
         if self.stop.is_cancelled() {
             missing.push("stopping".to_owned());
+        }
+        let certificate = self.certificate.as_ref();
+        if let Some(why) = certificate.and_then(|it| it.why_not(SystemClock.now())) {
+            missing.push(format!("certificate: {why}"));
         }
         if let Some(damage) = virga_db::damage() {
             missing.push(format!(

@@ -17,19 +17,25 @@ use std::{
 };
 use tokio::net::TcpListener;
 use virga_core::paths::RoleName;
-use virga_http::{layers, serve};
+use virga_http::{
+    layers::{self, ListenerConfig},
+    serve,
+};
 
 use crate::{
-    config::{Config, MetricsConfig},
+    config::{Config, HttpConfig, MetricsConfig, TlsMode},
     health::Health,
     lifecycle::Lifecycle,
     metrics::{self, Metrics, Readers, Sources},
     parts::RoleParts,
 };
 
+/// The port of https.
+pub(crate) const HTTPS: u16 = 443;
+
 /// Binds a role's port.
 pub(crate) async fn bind(parts: &RoleParts, role: RoleName) -> anyhow::Result<TcpListener> {
-    let address = address(parts.config.http.listen.as_deref(), role);
+    let address = address(&parts.config.http, role);
     TcpListener::bind(&address).await.with_context(|| {
         format!("cannot listen on {address}; choose another with http.listen or --listen")
     })
@@ -37,7 +43,15 @@ pub(crate) async fn bind(parts: &RoleParts, role: RoleName) -> anyhow::Result<Tc
 
 /// Where a role listens. A setting without a port is for all roles of a machine, which share the
 /// settings: each takes its own port there.
-pub(crate) fn address(listen: Option<&str>, role: RoleName) -> String {
+pub(crate) fn address(http: &HttpConfig, role: RoleName) -> String {
+    let port = match http.tls {
+        TlsMode::Files | TlsMode::Auto if role == RoleName::Web => HTTPS,
+        _ => role.default_port(),
+    };
+    address_with(http.listen.as_deref(), role, port)
+}
+
+fn address_with(listen: Option<&str>, role: RoleName, port: u16) -> String {
     let host = match listen {
         Some(listen) => match without_port(listen) {
             Some(host) => host,
@@ -47,7 +61,7 @@ pub(crate) fn address(listen: Option<&str>, role: RoleName) -> String {
         None if role == RoleName::Web => Ipv4Addr::UNSPECIFIED.into(),
         None => Ipv4Addr::LOCALHOST.into(),
     };
-    SocketAddr::new(host, role.default_port()).to_string()
+    SocketAddr::new(host, port).to_string()
 }
 
 /// An IP address alone, with or without the brackets of IPv6.
@@ -106,6 +120,7 @@ fn sources(config: &Config, parts: &RoleParts, health: &Health) -> Sources {
             ("data", config.data.dir.clone()),
             ("scratch", parts.scratch()),
         ],
+        certificate: health.certificate.clone(),
     }
 }
 
@@ -130,16 +145,24 @@ async fn numbers_alone(State(numbers): State<Numbers>, request: Request) -> Resp
         .await
 }
 
+/// Where a role answers: the socket, and what it is encrypted with.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+}
+
 /// Serves a router on a listener as a vital part, with health routes, numbers and the listener's
 /// layers.
 pub(crate) async fn listen(
     parts: &RoleParts,
     role: RoleName,
-    listener: TcpListener,
+    port: Port,
     router: Router,
     health: Health,
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
+    let Port { listener, tls } = port;
     let settings = &parts.config.metrics;
     let token = token(settings)?;
     let numbers_of = Numbers {
@@ -167,17 +190,22 @@ pub(crate) async fn listen(
         .route("/metrics", get(numbers))
         .with_state(numbers_of);
     let router = health.around(router).merge(own);
-    let router = layers::wrap(router, parts.listener());
+    let config = ListenerConfig {
+        https_only: tls.is_some(),
+        ..parts.listener()
+    };
+    let router = layers::wrap(router, config.clone());
     // Outside of everything, so that refusals of the layers are counted too.
     let router = router.layer(middleware::from_fn_with_state(counted, metrics::count));
-    let (config, stop) = (parts.listener(), life.stop.clone());
+    let stop = life.stop.clone();
     life.vital("listener", async move {
-        Ok(serve::serve(listener, router, &config, stop).await?)
+        Ok(serve::serve(listener, tls, router, &config, stop).await?)
     });
     Ok(())
 }
 
-fn serve_on(
+/// Serves a router without TLS, as a vital part.
+pub(crate) fn serve_on(
     parts: &RoleParts,
     name: &'static str,
     listener: TcpListener,
@@ -187,7 +215,7 @@ fn serve_on(
     let (config, stop) = (parts.listener(), life.stop.clone());
     let router = layers::wrap(router, config.clone());
     life.vital(name, async move {
-        Ok(serve::serve(listener, router, &config, stop).await?)
+        Ok(serve::serve(listener, None, router, &config, stop).await?)
     });
 }
 
@@ -210,7 +238,14 @@ mod tests {
             (Some("10.0.0.2:81"), RoleName::Api, "10.0.0.2:81"),
             (Some("localhost:81"), RoleName::Api, "localhost:81"),
         ] {
-            assert_eq!(address(listen, role), expected, "{listen:?} {role:?}");
+            let mut http = HttpConfig {
+                listen: listen.map(str::to_owned),
+                ..HttpConfig::default()
+            };
+            assert_eq!(address(&http, role), expected, "{listen:?} {role:?}");
+            http.tls = TlsMode::Auto;
+            let https = expected.replace(":8080", ":443");
+            assert_eq!(address(&http, role), https, "{listen:?} {role:?}");
         }
     }
 }

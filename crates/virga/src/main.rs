@@ -17,6 +17,7 @@ mod reload;
 mod roles;
 mod start;
 mod telemetry;
+mod tls;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    // One TLS library for all outgoing connections, chosen before the first of them.
+    // One TLS library for all connections, chosen before the first of them.
     let _ = rustls::crypto::ring::default_provider().install_default();
     raise_open_files();
     arm_failpoints();

@@ -158,6 +158,7 @@ impl RoleParts {
             max_in_flight: self.config.http.max_in_flight,
             max_connections: self.config.http.max_connections,
             access: self.config.log.access,
+            https_only: false,
             vouching: Some(Vouching {
                 keys: self.keys.clone(),
                 clock: Arc::clone(&self.clock),

@@ -181,7 +181,7 @@ fn listening() -> Listening {
     };
     let router = crate::layers::wrap(site(Arc::clone(&file)), config.clone());
     let stopped = stop.clone();
-    runtime.spawn(async move { serve(listener, router, &config, stopped).await });
+    runtime.spawn(async move { serve(listener, None, router, &config, stopped).await });
     Listening {
         runtime,
         port,

@@ -8,7 +8,10 @@ use virga_db::{DAMAGE_REMEDY, accounts};
 use virga_objects::ObjectError;
 
 use super::say;
-use crate::{config::Config, keys, listeners, objects, parts, roles};
+use crate::{
+    config::{Config, TlsMode},
+    keys, listeners, objects, parts, roles, tls,
+};
 
 /// What a running site gets to answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -43,6 +46,11 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     line("data folder", data_folder(config));
     line("clock", clock());
     line("port", port(config).await);
+    match tls::check(config) {
+        Ok(None) => {}
+        Ok(Some(fine)) => line("certificate", Ok(fine)),
+        Err(error) => line("certificate", Err(format!("{error:#}"))),
+    }
     for (name, finding) in connectivity::check(config).await {
         line(&name, finding);
     }
@@ -206,11 +214,11 @@ fn clock() -> Finding {
 }
 
 async fn port(config: &Config) -> Finding {
-    let address = listeners::address(config.http.listen.as_deref(), RoleName::Web);
+    let address = listeners::address(&config.http, RoleName::Web);
     match tokio::net::TcpListener::bind(&address).await {
         Ok(_) => Ok(format!("{address} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            if is_running(&address).await {
+            if is_running(&address, config.http.tls).await {
                 return Ok(format!("{address}: Virga runs there"));
             }
             Err(format!(
@@ -222,13 +230,20 @@ async fn port(config: &Config) -> Finding {
 }
 
 /// Whether it is Virga that has the port.
-async fn is_running(address: &str) -> bool {
+async fn is_running(address: &str, tls: TlsMode) -> bool {
+    let scheme = match tls {
+        TlsMode::Off => "http",
+        TlsMode::Files | TlsMode::Auto => "https",
+    };
     let ask = async {
+        // It is asked by its address, for which no certificate is: nothing is told to it.
         let client = reqwest::Client::builder()
             .timeout(ANSWER)
             .no_proxy()
+            .tls_danger_accept_invalid_certs(true)
             .build()?;
-        let answer = client.get(format!("http://{address}/livez")).send().await?;
+        let livez = format!("{scheme}://{address}/livez");
+        let answer = client.get(livez).send().await?;
         answer.error_for_status()?.text().await
     };
     ask.await.is_ok_and(|text| text.trim() == "alive")

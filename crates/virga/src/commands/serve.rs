@@ -13,13 +13,14 @@ use crate::{
     config::Loaded,
     health::Health,
     lifecycle::Lifecycle,
-    listeners,
+    listeners::{self, Port},
     parts::{Ask, RoleParts, open_database},
     redis,
     reload::Reload,
     roles,
     start::{Later, once_answered},
     telemetry,
+    tls::Https,
 };
 
 /// What the database gets to close its connections.
@@ -43,6 +44,7 @@ pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Resul
         redis::start(&parts.cache, &app.wake, &life);
     }
     let role = only.unwrap_or(RoleName::Web);
+    let https = Https::open(&parts, only)?;
     let listener = listeners::bind(&parts, role).await?;
     let address = listener.local_addr()?;
     let api = Later::default();
@@ -69,7 +71,16 @@ pub(crate) async fn run(loaded: Loaded, only: Option<RoleName>) -> anyhow::Resul
     if only.is_some() {
         say(format!("virga {} listens on {address}", role.as_str()));
     }
-    listeners::listen(&parts, role, listener, router, health.clone(), &life).await?;
+    let health = match &https {
+        Some(https) => health.with_certificate(https.certificate()),
+        None => health,
+    };
+    let tls = https.as_ref().map(Https::settings);
+    let port = Port { listener, tls };
+    listeners::listen(&parts, role, port, router, health.clone(), &life).await?;
+    if let Some(https) = https {
+        https.start(&parts, health.clone(), &life).await?;
+    }
     Reload::follow(flags, log, &parts, &health, &life);
     let Some((db, app)) = db.zip(app) else {
         health.set_started();
@@ -187,9 +198,7 @@ fn greet(parts: &RoleParts, link: Option<&str>, address: SocketAddr) {
         say("  (from another computer: this machine's name or address in place of localhost)");
     }
     if !parts.origin.is_https() {
-        say(
-            "  (plain http: fine at home; on the internet put https in front and set http.public_url)",
-        );
+        say("  (plain http: fine at home; on the internet set http.public_url and http.tls)");
     }
     if let Some(link) = link {
         say(format!(

@@ -5,11 +5,16 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::Registry,
 };
-use std::{path::PathBuf, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 use tokio::time::timeout;
 use virga_core::{Clock, SystemClock, counts};
 use virga_db::{Db, numbers};
 use virga_objects::SharedStore;
+use virga_tls::ServedCertificate;
 
 use super::process::{self, as_float};
 
@@ -23,6 +28,8 @@ pub(crate) struct Sources {
     pub(crate) store: Option<SharedStore>,
     /// Folders of this machine by what they hold.
     pub(crate) folders: Vec<(&'static str, PathBuf)>,
+    /// Where this process speaks https.
+    pub(crate) certificate: Option<Arc<ServedCertificate>>,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -38,6 +45,11 @@ pub(super) async fn collect(sources: &Sources) -> Registry {
     let build = Info::new(vec![("version", version)]);
     site.register("build", "The program", build);
     parts(site);
+    if let Some(certificate) = sources.certificate.as_ref().and_then(|it| it.get()) {
+        let help = "When the certificate that is shown expires, Unix time";
+        let at = as_float(u64::try_from(certificate.expires().seconds()).unwrap_or_default());
+        gauges(site, "certificate_expires", help, vec![(Labels::new(), at)]);
+    }
     if let Some(db) = &sources.db {
         rows(site, db).await;
     }

@@ -45,6 +45,7 @@ mod sessions;
 mod share;
 mod signatures;
 mod sockets;
+mod tls;
 mod upload_command;
 mod without_objects;
 

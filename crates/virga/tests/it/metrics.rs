@@ -94,8 +94,9 @@ fn what_we_ship_asks_for_these(text: &str) {
     for file in [rules, folder.join("virga-dashboard.json")] {
         let text = fs::read_to_string(&file).unwrap();
         let wanted = names(&text);
-        // Of what a site with a queue, or with Redis, has.
+        // Of what a site with a queue, with Redis or with https has.
         let more = [
+            "virga_certificate_expires",
             "virga_jobs",
             "virga_job_oldest_seconds",
             "virga_redis_errors_total",

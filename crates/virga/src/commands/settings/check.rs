@@ -11,7 +11,7 @@ use virga_http::origin::SiteOrigin;
 
 use crate::{
     config::{Config, RedisConfig, StoreKind},
-    delivery, keys, listeners, objects, parts, redis, telemetry,
+    delivery, keys, listeners, objects, parts, redis, telemetry, tls,
 };
 
 /// A line for each.
@@ -38,6 +38,7 @@ pub(super) fn findings(config: &Config) -> Vec<String> {
         ),
         Err(error) => found.say("http.public_url", &error),
     }
+    found.take("http.tls", tls::check(config));
     found.data_folder(config);
     found.0.sort();
     found.0.dedup();
@@ -92,9 +93,13 @@ impl Findings {
     }
 
     fn addresses(&mut self, config: &Config) {
-        if let Some(listen) = &config.http.listen {
-            let address = listeners::address(Some(listen), RoleName::Web);
+        if config.http.listen.is_some() {
+            let address = listeners::address(&config.http, RoleName::Web);
             self.listen("http.listen", &address);
+        }
+        let redirect = config.http.redirect_listen.as_deref();
+        if let Some(redirect) = redirect.filter(|it| !it.is_empty()) {
+            self.listen("http.redirect_listen", redirect);
         }
         if let Some(listen) = &config.metrics.listen {
             match listeners::metrics_address(listen, RoleName::Dispatcher) {

@@ -124,3 +124,15 @@ address 0.0.0.0 far.example:8080
 address 0.0.0.0:81 far.example:81
 address 10.0.0.2 10.0.0.2:8080
 address ::1 '[::1]:8080'
+
+# A site with a certificate of its own is ready once it answers over https.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj / \
+    -addext subjectAltName=DNS:videos.example -keyout "$work/key" -out "$work/certificate" 2>/dev/null
+cat "$work/certificate" "$work/key" >/etc/virga/site.pem
+chown root:virga /etc/virga/site.pem
+chmod 640 /etc/virga/site.pem
+printf '[http]\nlisten = "127.0.0.1:%s"\npublic_url = "https://videos.example"\ntls = "files"\ncertificate = "/etc/virga/site.pem"\n' \
+    "$port" >/etc/virga/virga.toml
+said=$(sh "$deploy/on-host.sh" restart serve 2>&1) || { echo "$said"; exit 1; }
+case $said in *"ready on https://127.0.0.1:$port"*) ;; *) echo "$said"; exit 1 ;; esac
+kill "$(cat "$work/pids/serve")"

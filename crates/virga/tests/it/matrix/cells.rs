@@ -46,6 +46,10 @@ pub(super) const NO_VIDEO: &[(&str, &str)] = &[
         "signed reports only: oss_tells_of_a_form_and_nobody_else_can",
     ),
     ("GET /livez", "whether the process lives"),
+    (
+        "GET /.well-known/acme-challenge/{token}",
+        "plain listener only: an answer that the authority holds already",
+    ),
     ("GET /readyz", "whether the process is ready"),
     ("GET /sign-in", "a form"),
     ("POST /sign-in", "signs in"),
