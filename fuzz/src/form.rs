@@ -54,6 +54,7 @@ fn plane() -> &'static Plane {
             Ok::<_, Infallible>(answer)
         });
         let parts = StreamParts {
+            egress: Reloadable::default(),
             keep_free: Reloadable::new(0),
             store: Arc::clone(&store) as _,
             sessions: store,

@@ -60,6 +60,13 @@ pub struct LimitsConfig {
     pub comments_per_hour: u32,
     /// Bytes of titles, descriptions and comments that one account may write an hour.
     pub text_bytes_per_hour: u32,
+    /// Bytes of media a second that leave one process; viewers take turns, and players come before
+    /// downloads. 0: without limit.
+    pub egress: u64,
+    /// The same to one address.
+    pub egress_per_viewer: u64,
+    /// The same of one video.
+    pub egress_per_film: u64,
     /// Largest file, bytes.
     pub upload_max: u64,
     /// Bytes that one account may keep.
@@ -84,6 +91,9 @@ impl Default for LimitsConfig {
             drafts_per_user: 100,
             comments_per_hour: 600,
             text_bytes_per_hour: 1 << 20,
+            egress: 0,
+            egress_per_viewer: 0,
+            egress_per_film: 0,
             upload_max: 100 << 30,
             quota_per_user: 1 << 40,
             encoder_minutes_per_day: 24 * 60,

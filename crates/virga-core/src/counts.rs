@@ -18,6 +18,8 @@ pub static SEGMENT_HITS: Count = Count::new();
 pub static SEGMENT_MISSES: Count = Count::new();
 /// Segments that went from a file of this machine to the viewer, through no memory of ours.
 pub static SEGMENT_FILES: Count = Count::new();
+/// Pieces of media that waited for their turn (`limits.egress`).
+pub static EGRESS_WAITS: Count = Count::new();
 /// Event streams that are open.
 pub static EVENT_STREAMS: Count = Count::new();
 

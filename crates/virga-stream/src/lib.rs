@@ -10,6 +10,7 @@ mod clips;
 mod config;
 mod cors;
 mod dash;
+mod egress;
 mod error;
 mod files;
 mod follow;
@@ -32,6 +33,7 @@ mod texts;
 
 pub use config::StreamConfig;
 pub use cors::{MediaCors, MediaOrigins};
+pub use egress::EgressLimits;
 pub use presentations::Presentations;
 pub use router::router;
 pub use state::{StreamParts, StreamState};

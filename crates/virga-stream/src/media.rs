@@ -24,6 +24,7 @@ use virga_media::{AudioRendition, TrackTable, VideoVariant, multivariant};
 
 use crate::{
     StreamState,
+    egress::Lane,
     error::StreamError,
     files::{file_body, streamed},
     named_sounds::named_sounds,
@@ -44,17 +45,20 @@ pub(crate) async fn get(
     let (path, query) = (request.uri.path(), request.uri.query());
     let address = MediaPath::parse(path, query);
     let address = address.ok_or_else(|| refused(path.starts_with(GRANTED)))?;
+    let download = matches!(address.file, MediaFile::Clip(..));
+    let lane = Lane::of(&request.extensions, address.video, download);
+    state.egress.admit(lane)?;
     let found = state.presentations.get(address.video).await?;
-    match answer(&state, &address, found, &request).await {
+    let answered = match answer(&state, &address, found, &request).await {
         // The presentation that is held names an object that is gone: there must be a newer one.
         Err(StreamError::Gone(key)) => {
             tracing::debug!(key, "an object is gone, reading the presentation again");
             let found = state.presentations.get_anew(address.video).await?;
-            let again = answer(&state, &address, found, &request).await;
-            Ok(again?)
+            answer(&state, &address, found, &request).await
         }
-        answered => Ok(answered?),
-    }
+        answered => answered,
+    };
+    Ok(state.egress.pace(lane, answered?))
 }
 
 /// One refusal for requests without a grant and one for requests with a grant; neither reveals

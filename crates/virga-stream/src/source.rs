@@ -14,6 +14,7 @@ use virga_core::{
 
 use crate::{
     StreamState,
+    egress::Lane,
     error::StreamError,
     media::{MediaRequest, not_there, refused},
 };
@@ -45,11 +46,13 @@ pub(crate) async fn get(
     if state.presentations.is_withdrawn(ticket.video).await? {
         return Err(not_there().into());
     }
+    let lane = Lane::of(&request.extensions, ticket.video, true);
     let key = MediaKey::source(ticket.video, ticket.upload);
     let saved_as = disposition(&ticket.name);
     if let Some(url) = state.delivery.download_url(&key, &saved_as).await? {
         return Ok(virga_http::redirect(&url)?);
     }
+    state.egress.admit(lane)?;
     let request = MediaRequest {
         state: &state,
         video: ticket.video,
@@ -64,7 +67,7 @@ pub(crate) async fn get(
     let saved_as = HeaderValue::try_from(saved_as).map_err(Failure::internal)?;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_DISPOSITION, saved_as);
-    Ok(answer)
+    Ok(state.egress.pace(lane, answer))
 }
 
 /// Saves a file under its name, whatever signs it has; programs that know no RFC 8187 read them as `_`.

@@ -9,8 +9,8 @@ use virga_delivery::Delivery;
 use virga_objects::{SharedSessions, SharedStore};
 
 use crate::{
-    MediaOrigins, Presentations, StreamConfig, arrivals::Arrivals, clips::Clips, files::Files,
-    growing::Growing, segments::Segments, tables::Tables,
+    EgressLimits, MediaOrigins, Presentations, StreamConfig, arrivals::Arrivals, clips::Clips,
+    egress::Egress, files::Files, growing::Growing, segments::Segments, tables::Tables,
 };
 
 /// The data plane's parts. Cheap to clone: every request does it several times.
@@ -29,6 +29,7 @@ pub struct StreamShared {
     pub(crate) segments: Segments,
     pub(crate) files: Files,
     pub(crate) clips: Clips,
+    pub(crate) egress: Egress,
     pub(crate) keep_free: Reloadable<u64>,
     pub(crate) cdn_max_age: u32,
     pub(crate) delivery: Delivery,
@@ -49,6 +50,8 @@ impl Deref for StreamState {
 pub struct StreamParts {
     /// Bytes of the store (`storage.keep_free`) that parts leave free.
     pub keep_free: Reloadable<u64>,
+    /// How fast media may leave.
+    pub egress: Reloadable<EgressLimits>,
     /// Objects.
     pub store: SharedStore,
     /// Upload sessions.
@@ -90,6 +93,7 @@ impl StreamState {
             sessions: parts.sessions,
             keys: parts.keys,
             clock: parts.clock,
+            egress: Egress::new(parts.egress),
             keep_free: parts.keep_free,
             cdn_max_age: config.cdn_max_age,
             delivery: parts.delivery,
@@ -101,6 +105,11 @@ impl StreamState {
     /// Closes files of objects that may be gone, until `stop`; run it on a task of its own.
     pub async fn close_files(self, stop: CancellationToken) {
         stop.run_until_cancelled(self.files.close_old()).await;
+    }
+
+    /// Gives those who wait for `limits.egress` their turns, until `stop`; run it on a task of its own.
+    pub async fn give_turns(self, stop: CancellationToken) {
+        self.egress.run(stop).await;
     }
 
     /// What is published; `follow` it to hear of changes.

@@ -12,6 +12,7 @@ use virga_core::{OsEntropy, Reloadable, SharedClock, SharedEntropy, SystemClock,
 use virga_db::Db;
 use virga_delivery::Delivery;
 use virga_http::{Vouching, layers::ListenerConfig, origin::SiteOrigin};
+use virga_stream::EgressLimits;
 
 use crate::{
     config::{Config, StoreKind},
@@ -41,6 +42,7 @@ pub(crate) struct LiveParts {
     pub(crate) policy: Reloadable<Policy>,
     pub(crate) api: Reloadable<ApiConfig>,
     pub(crate) keep_free: Reloadable<u64>,
+    pub(crate) egress: Reloadable<EgressLimits>,
 }
 
 impl LiveParts {
@@ -49,6 +51,7 @@ impl LiveParts {
             policy: Reloadable::new(policy(config)),
             api: Reloadable::new(api_config(config, origin)),
             keep_free: Reloadable::new(config.storage.keep_free),
+            egress: Reloadable::new(egress(config)),
         }
     }
 
@@ -57,6 +60,36 @@ impl LiveParts {
         self.policy.set(policy(config));
         self.api.set(api_config(config, origin));
         self.keep_free.set(config.storage.keep_free);
+        self.egress.set(egress(config));
+    }
+}
+
+/// Less than this a second nobody means: who writes 100 thinks of megabits.
+const LEAST_EGRESS: u64 = 10_000;
+
+/// What is wrong with `limits.egress` and its like.
+pub(crate) fn check_egress(config: &Config) -> anyhow::Result<()> {
+    let limits = &config.limits;
+    for (name, set) in [
+        ("egress", limits.egress),
+        ("egress_per_viewer", limits.egress_per_viewer),
+        ("egress_per_film", limits.egress_per_film),
+    ] {
+        if (1..LEAST_EGRESS).contains(&set) {
+            return Err(anyhow!(
+                "limits.{name} = {set} is too little: it is bytes a second, and 100 Mbit/s are 12_500_000"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn egress(config: &Config) -> EgressLimits {
+    let limits = &config.limits;
+    EgressLimits {
+        total: limits.egress,
+        per_viewer: limits.egress_per_viewer,
+        per_film: limits.egress_per_film,
     }
 }
 
@@ -114,6 +147,7 @@ impl RoleParts {
         let keys = keys::load(&keys::file(&config), &*entropy)?;
         let objects = objects::open(&config).await?;
         let origin = SiteOrigin(public_url(&config)?);
+        check_egress(&config)?;
         let clock: SharedClock = Arc::new(SystemClock);
         let delivery = delivery::open(&config.delivery, &objects, &origin, Arc::clone(&clock))?;
         let cache = redis::open(&config.redis)?;

@@ -11,7 +11,7 @@ use crate::{
     delivery,
     health::Health,
     lifecycle::Lifecycle,
-    parts::RoleParts,
+    parts::{RoleParts, check_egress},
     telemetry::{self, LogLevel},
 };
 
@@ -79,6 +79,7 @@ impl Reload {
     /// Reads everything, then takes all of it or nothing.
     fn take(&mut self) -> anyhow::Result<()> {
         let after = config::load(&self.flags)?.config;
+        check_egress(&after)?;
         let keys = changed(&self.now, &after)?;
         let level = telemetry::level(&after.log.level)?;
         let options = delivery::options(&after.delivery, &self.parts.origin)?;

@@ -50,6 +50,7 @@ pub(crate) fn stream(parts: &RoleParts, api: ApiClient, life: &Lifecycle) -> Rou
             keys: Arc::new(parts.keys.clone()),
             clock: Arc::clone(&parts.clock),
             delivery: parts.delivery.clone(),
+            egress: parts.live.egress.clone(),
             origins: MediaOrigins::new(
                 parts.config.http.media_cors,
                 &parts.config.web.embed_ancestors,
@@ -60,6 +61,11 @@ pub(crate) fn stream(parts: &RoleParts, api: ApiClient, life: &Lifecycle) -> Rou
     let follow = state.presentations().clone().follow(api, life.stop.clone());
     life.vital("changes", async move {
         follow.await;
+        Ok(())
+    });
+    let turns = state.clone().give_turns(life.stop.clone());
+    life.vital("turns", async move {
+        turns.await;
         Ok(())
     });
     let close = state.clone().close_files(life.stop.clone());

@@ -157,7 +157,8 @@ fn front(config: &Config) -> anyhow::Result<Option<Front>> {
     }
     Ok(Some(Front {
         site: format!("https://{}", url.authority().map_or(host, |it| it.as_str())),
-        host: host.to_owned(),
+        // As certificates and authorities write it.
+        host: host.trim_end_matches('.').to_ascii_lowercase(),
         redirect,
     }))
 }

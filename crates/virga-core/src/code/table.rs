@@ -129,6 +129,8 @@ codes! {
         QueryInvalid = "query.invalid", Malformed, No, by_kind;
         /// Too many comments by this account.
         RateComments = "rate.comments", TooMany, Yes, "problem-rate-comments";
+        /// Too much media is on its way to this network.
+        RateMedia = "rate.media", TooMany, Yes, by_kind;
         /// Too many event streams opened from this network.
         RateOpenings = "rate.openings", TooMany, Yes, "problem-rate-openings";
         /// Too many reads.

@@ -81,6 +81,7 @@ impl Site {
         let keys = Arc::new(KeyRing::generate(&OsEntropy));
         let clock = Arc::new(FakeClock::new());
         let parts = StreamParts {
+            egress: Reloadable::default(),
             keep_free: Reloadable::new(keep_free),
             store: read_by(Arc::clone(&store)),
             sessions: Arc::clone(&store) as _,

@@ -89,6 +89,8 @@ fn parts(site: &mut Registry) {
         help,
         one(&counts::SEGMENT_MISSES),
     );
+    let help = "Pieces of media that waited for limits.egress";
+    counters(site, "egress_waits", help, one(&counts::EGRESS_WAITS));
     let help = "Resyncs of the feed of changes";
     counters(site, "feed_resyncs", help, one(&counts::FEED_RESYNCS));
     let help = "Event streams that are open";

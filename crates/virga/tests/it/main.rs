@@ -14,6 +14,7 @@ mod deploy;
 mod direct;
 mod doctor;
 mod downloads;
+mod egress;
 mod engines;
 mod faults;
 mod feed;

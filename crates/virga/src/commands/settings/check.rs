@@ -39,6 +39,7 @@ pub(super) fn findings(config: &Config) -> Vec<String> {
         Err(error) => found.say("http.public_url", &error),
     }
     found.take("http.tls", tls::check(config));
+    found.take("limits", parts::check_egress(config));
     found.data_folder(config);
     found.0.sort();
     found.0.dedup();
