@@ -11,7 +11,7 @@ use hyper_util::{
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
@@ -146,6 +146,29 @@ pub async fn serve(
     Ok(())
 }
 
+/// The first byte of a TLS connection: a record of the handshake (RFC 8446 §5.1).
+const HANDSHAKE: u8 = 0x16;
+/// What someone reads who comes by plain HTTP.
+const HTTPS_ONLY: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\
+    Content-Length: 59\r\n\r\nThis port speaks https. Write https:// before the address.\n";
+
+async fn shake_hands(
+    mut socket: TcpStream,
+    tls: &TlsAcceptor,
+) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+    let mut first = [HANDSHAKE];
+    socket.peek(&mut first).await?;
+    if first != [HANDSHAKE] {
+        socket.write_all(HTTPS_ONLY).await?;
+        // What it sent has to be read, or the answer is lost with the reset.
+        let _ = socket.shutdown().await;
+        let _ = socket.read(&mut [0; 4096]).await;
+        return Err(io::Error::other("it speaks no TLS"));
+    }
+    tls.accept(socket).await
+}
+
 /// One connection, from its first byte.
 struct Connection {
     server: Arc<Server>,
@@ -179,7 +202,7 @@ impl Connection {
             return self.speak(socket, Some(files)).await;
         };
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(HEAD, tls.accept(socket)) => shaken,
+            shaken = tokio::time::timeout(HEAD, shake_hands(socket, &tls)) => shaken,
             () = self.server.stop.cancelled() => return,
         };
         match shaken.map_err(io::Error::from).flatten() {

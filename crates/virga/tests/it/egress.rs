@@ -35,7 +35,7 @@ fn from(site: &Site, address: &str) -> Person {
 }
 
 fn clip() -> Vec<u8> {
-    Clip::default().seconds(20.0).size("640x360").bytes()
+    Clip::default().seconds(10.0).size("640x360").bytes()
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn take(person: &Person, path: &str, taken: &AtomicU64, over: &AtomicU64) 
 
 #[tokio::test]
 async fn many_connections_of_one_address_take_no_more_than_one_of_another() {
-    let site = limited(2_000_000).start();
+    let site = limited(4_000_000).start();
     let path = source(&site, &clip()).await;
     let (greedy, single) = (from(&site, "127.0.0.2"), from(&site, "127.0.0.3"));
     let (taken, over) = (

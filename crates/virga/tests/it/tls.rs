@@ -209,6 +209,9 @@ async fn a_certificate_of_ones_own_is_read_again_when_it_changes() {
     both.launch();
     both.wait_ready().await;
     assert!(shown(&both.visitor(root.clone())).await.is_some());
+    let plainly = Person::new(format!("http://127.0.0.1:{}", both.https));
+    let told = plainly.get("/").await.expect(400).text();
+    assert!(told.contains("speaks https"), "{told}");
 
     let newer = own(folder.path(), "site.pem", |_| {});
     let newer = async || shown(&both.visitor(newer.clone())).await.is_some();
