@@ -122,6 +122,15 @@ impl Authority {
         self
     }
 
+    /// How many accounts it made.
+    ///
+    /// # Panics
+    /// Where its log cannot be read.
+    pub fn accounts(&self) -> usize {
+        let log = std::fs::read_to_string(self.folder.path().join("pebble/log"));
+        log.expect("its log").matches(" accounts in memory").count()
+    }
+
     /// Its directory.
     pub fn directory(&self) -> String {
         format!("https://127.0.0.1:{}/dir", self.port)

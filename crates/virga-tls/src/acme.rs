@@ -32,6 +32,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// The wait after a refusal: Let's Encrypt permits five failed challenges an hour for
 /// a name.
 const AFTER_REFUSAL: Duration = Duration::from_secs(15 * 60);
+/// The wait after a certificate that has to be renewed at once: five equal ones a week are permitted.
+const AFTER_OLD_ONE: Duration = Duration::from_secs(2 * 24 * 3600);
+/// What an authority gets to look at the host and to issue.
+const ISSUED_WITHIN: Duration = Duration::from_secs(120);
 /// RFC 8555 §6.7.
 const UNKNOWN_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 /// The longest sleep until a renewal, so that a clock that is set does not matter.
@@ -85,7 +89,7 @@ enum OrderError {
     Refused(&'static str),
     #[error("what came is not usable: {0}")]
     Certificate(#[from] CertificateError),
-    #[error("{0}")]
+    #[error("a certificate cannot be kept: {0}")]
     Store(#[from] std::io::Error),
     #[error("the authority took too long")]
     TooLong,
@@ -146,6 +150,10 @@ impl Orders {
 
     /// Shows the kept certificate, orders one where it is missing or has to be renewed, until `stop`.
     pub async fn run(self, served: &ServedCertificate, stop: CancellationToken) {
+        stop.run_until_cancelled(self.keep_new(served)).await;
+    }
+
+    async fn keep_new(&self, served: &ServedCertificate) {
         let mut kept = self.kept();
         if let Some(kept) = &kept {
             served.set(kept.clone());
@@ -156,11 +164,10 @@ impl Orders {
                 Some(later) => later.min(LOOK),
                 None => match self.order().await {
                     Ok(certificate) => {
-                        let expires = certificate.expires();
-                        tracing::info!(host = self.host, %expires, "a certificate was issued");
-                        served.set(certificate.clone());
-                        (kept, wait) = (Some(certificate), FIRST_WAIT);
-                        continue;
+                        wait = FIRST_WAIT;
+                        let sleep = self.show(&certificate, served);
+                        kept = Some(certificate);
+                        sleep
                     }
                     Err(error) => {
                         let sleep = if error.is_refusal() {
@@ -177,14 +184,27 @@ impl Orders {
                     }
                 },
             };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(sleep) => {}
-            }
+            tokio::time::sleep(sleep).await;
         }
     }
 
+    /// Shows a new certificate; how long it may be shown at least before it is looked at again.
+    fn show(&self, certificate: &Certificate, served: &ServedCertificate) -> Duration {
+        let expires = certificate.expires();
+        tracing::info!(host = self.host, %expires, "a certificate was issued");
+        served.set(certificate.clone());
+        if due(Some(certificate), self.clock.now()).is_some() {
+            return Duration::ZERO;
+        }
+        // Browsers go by their own clocks. More orders would bring no other one.
+        let why = "it is too old on arrival: check this machine's clock";
+        tracing::error!(host = self.host, %expires, "{why}");
+        served.failed(why.to_owned());
+        AFTER_OLD_ONE
+    }
+
     async fn order(&self) -> Result<Certificate, OrderError> {
+        self.store.check().map_err(OrderError::Store)?;
         let ordered = tokio::time::timeout(PATIENCE, self.ordered()).await;
         self.challenges.all().clear();
         let text = match ordered.map_err(|_| OrderError::TooLong)? {
@@ -196,7 +216,9 @@ impl Orders {
             ordered => ordered?,
         };
         let certificate = Certificate::read(text.as_bytes(), text.as_bytes())?;
-        self.store.keep_certificate(&text)?;
+        if let Err(error) = self.store.keep_certificate(&text) {
+            tracing::error!(%error, "the certificate is used and cannot be kept");
+        }
         Ok(certificate)
     }
 
@@ -219,7 +241,7 @@ impl Orders {
             self.challenges.all().insert(token, answer);
             challenge.set_ready().await?;
         }
-        let policy = RetryPolicy::default();
+        let policy = RetryPolicy::new().timeout(ISSUED_WITHIN);
         if order.poll_ready(&policy).await? != OrderStatus::Ready {
             return Err(OrderError::Refused("it did not say why"));
         }
@@ -234,7 +256,7 @@ impl Orders {
             Some(root) => Account::builder_with_root(root)?,
             None => Account::builder()?,
         };
-        if let Some(credentials) = self.store.account()? {
+        if let Some(credentials) = self.store.account() {
             return Ok(builder.from_credentials(credentials).await?);
         }
         let contact = self.config.contact.as_deref();
